@@ -1,0 +1,54 @@
+// One decision, or one act, as the record keeps it. One serialisation serves the spool, the store and stdout.
+
+/** The answer of policy and guard to one request at the MCP door. */
+export interface CallEvent {
+  readonly kind: 'call'
+  readonly id: string
+  /** ISO 8601, milliseconds. */
+  readonly time: string
+  readonly subject: string
+  readonly email?: string
+  readonly client?: string
+  readonly server: string
+  readonly method: string
+  /** Tool, prompt or resource, when the method names one. */
+  readonly name?: string
+  readonly decision: 'allow' | 'deny'
+  readonly reason: string
+  readonly rule?: string
+  readonly family?: string
+  readonly address: string
+  readonly era?: 'modern' | 'legacy'
+  /** Known when the answer has ended. */
+  readonly status?: number
+  readonly outcome?: 'answered' | 'cancelled' | 'upstream_error' | 'refused'
+  /** Milliseconds from arrival to the end of the answer. */
+  readonly latency?: number
+}
+
+/** Sign-in, consent, issuance, revocation, registration, administration: committed before the answer, fail closed. */
+export interface ActEvent {
+  readonly kind: 'act'
+  readonly id: string
+  readonly time: string
+  /** `sign_in`, `sign_in_refused`, `consent`, `consent_refused`, `token_issued`, `token_refused`, `client_registered`, `family_revoked` … */
+  readonly act: string
+  readonly decision: 'allow' | 'deny'
+  readonly reason: string
+  readonly subject?: string
+  readonly email?: string
+  readonly client?: string
+  readonly resource?: string
+  readonly family?: string
+  readonly address?: string
+}
+
+/** The recorder as the doors see it. */
+export interface Recorder {
+  /** Spools the decision before anything is forwarded; throws when the spool cannot take it (then refuse the call). */
+  decide(event: CallEvent): void
+  /** Adds the outcome of a spooled decision. */
+  finish(event: CallEvent): void
+  /** Resolves once the act is committed durably; rejects when it cannot be, and the act must then not be answered as done. */
+  act(event: ActEvent): Promise<void>
+}

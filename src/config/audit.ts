@@ -1,0 +1,32 @@
+// The record, the log and the numbers.
+import { z } from 'zod'
+import { size } from './units.ts'
+
+export const audit = z.strictObject({
+  sink: z
+    .array(z.enum(['store', 'stdout']))
+    .default(['store', 'stdout'])
+    .describe('Where every decision is written; `store` is what `portcullis audit` reads.'),
+  spool: size('256mb').describe('Most bytes waiting for the store; beyond it calls are refused, never unrecorded.'),
+})
+export type AuditConfig = z.output<typeof audit>
+
+export const log = z.strictObject({
+  level: z
+    .enum(['debug', 'info', 'warn', 'error'])
+    .default('info')
+    .describe('Least severe operational line that is written.'),
+})
+export type LogConfig = z.output<typeof log>
+
+export const metrics = z.strictObject({
+  allow: z
+    .array(z.string())
+    .default(['loopback', 'private', 'trustedProxies'])
+    .describe('Who may read /metrics: `loopback`, `private`, `trustedProxies` or CIDR ranges; others get 404.'),
+  users: z
+    .enum(['plain', 'hashed', 'off'])
+    .default('plain')
+    .describe('The `user` label of mcp_authenticated_requests_total; capped at 1,000 values, then `other`.'),
+})
+export type MetricsConfig = z.output<typeof metrics>

@@ -1,0 +1,54 @@
+// The authorization server: clients, scopes, lifetimes.
+import { z } from 'zod'
+import { duration } from './units.ts'
+
+const client = z.strictObject({
+  clientId: z.string().min(1).describe('Its client_id.'),
+  clientSecret: z
+    .string()
+    .optional()
+    .meta({ secret: true, description: 'Secret of a confidential client; without one the client is public.' }),
+  name: z.string().optional().describe('Name shown at consent. Default: the clientId.'),
+  redirectUris: z.array(z.string()).min(1).describe('Exact redirect URIs; on loopback the port is free.'),
+})
+
+export const oauth = z.strictObject({
+  registration: z
+    .strictObject({
+      dynamic: z.boolean().default(true).describe('Dynamic client registration (RFC 7591).'),
+      metadataDocuments: z.boolean().default(true).describe('Client ID metadata documents (CIMD).'),
+      trustedHosts: z
+        .array(z.string())
+        .default([])
+        .describe(
+          'Hosts that may be redirect targets or hold client documents, `*.example.com` allowed. Empty: any. Loopback is always allowed.',
+        ),
+      perAddress: z.int().min(1).default(30).describe('Registrations per client address and hour.'),
+      total: z.int().min(1).default(600).describe('Registrations in all per hour.'),
+      clients: z.int().min(1).default(20_000).describe('Most registered clients at one time.'),
+      neverUsedTtl: duration('24h').describe('A registered client that was never given a token expires after this.'),
+    })
+    .prefault({}),
+  clients: z.array(client).default([]).describe('Clients known from the start; they win over registered ones.'),
+  allowedScopes: z
+    .array(z.string())
+    .default([])
+    .describe('Scopes a client may ask for; others are dropped from its request. Empty: all known ones.'),
+  requiredScopes: z
+    .array(z.string())
+    .default([])
+    .describe('Scopes every token must hold; missing ones are 403 insufficient_scope, and they are advertised.'),
+  accessTokenTtl: duration('10m').describe('Lifetime of an access token (`expires_in`, RFC 6749 §5.1).'),
+  codeTtl: duration('60s').describe('Lifetime of an authorization code.'),
+  refreshToken: z
+    .strictObject({
+      idle: duration('30d').describe('A refresh token unused for this long ends.'),
+      absolute: duration('90d').describe('No family outlives this.'),
+      retryWindow: duration('30s').describe(
+        'How long the previous refresh token, replayed while its successor is unused, gets the same successor again.',
+      ),
+    })
+    .prefault({}),
+  signingKeyRotation: duration('30d').describe('A new signing key is published this often, one day before it signs.'),
+})
+export type OAuthConfig = z.output<typeof oauth>

@@ -1,0 +1,35 @@
+// The configuration, joined: the only list of sections. Types, defaults, variable names, docs and masking come from here.
+import { z } from 'zod'
+import { audit, log, metrics } from './audit.ts'
+import { auth } from './auth.ts'
+import { identity } from './identity.ts'
+import { oauth } from './oauth.ts'
+import { policy } from './policy.ts'
+import { roles, scopes } from './scopes.ts'
+import { server } from './server.ts'
+import { servers } from './servers.ts'
+import { store } from './store.ts'
+
+export const Config = z.strictObject({
+  server: server.prefault({}),
+  store: store.prefault({}),
+  auth: auth.prefault({}),
+  identity: identity.prefault({}),
+  roles,
+  scopes,
+  oauth: oauth.prefault({}),
+  servers,
+  policy: policy.prefault({}),
+  audit: audit.prefault({}),
+  log: log.prefault({}),
+  metrics: metrics.prefault({}),
+})
+export type ConfigInput = z.input<typeof Config>
+
+/** The parsed configuration with what the loader settles: the public URL is always there, paths are absolute. */
+export type Config = Omit<z.output<typeof Config>, 'server'> & {
+  readonly server: Omit<z.output<typeof server>, 'url' | 'allowedOrigins'> & {
+    readonly url: string
+    readonly allowedOrigins: readonly string[] | 'loopback'
+  }
+}

@@ -1,0 +1,20 @@
+// Scopes in words, and what each covers; roles in terms of groups and users.
+import { z } from 'zod'
+
+export const scopes = z
+  .record(
+    z.string().regex(/^[\x21\x23-\x5b\x5d-\x7e]+$/, 'Not a scope token (RFC 6749 §3.3).'),
+    z.strictObject({
+      title: z.string().describe('What the consent page says.'),
+      covers: z.array(z.string()).default(['*/*']).describe('`server/tool` globs it opens.'),
+    }),
+  )
+  .default({
+    'mcp:tools': { title: 'Use the tools, prompts and resources of this server on your behalf', covers: ['*/*'] },
+  })
+export type ScopesConfig = z.output<typeof scopes>
+
+export const roles = z
+  .record(z.string(), z.array(z.string().regex(/^(group|user|team):/, 'Write group:NAME, team:NAME or user:EMAIL.')))
+  .default({})
+export type RolesConfig = z.output<typeof roles>

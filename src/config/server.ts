@@ -1,0 +1,47 @@
+// Where the gate listens and what it is called from outside.
+import { z } from 'zod'
+import { duration, size } from './units.ts'
+
+export const server = z.strictObject({
+  url: z
+    .url({ protocol: /^https?$/ })
+    .optional()
+    .describe(
+      'Issuer and base of every resource, as people type it; never derived from a request. Default: `http://localhost:PORT` of `listen`.',
+    ),
+  listen: z.string().default('127.0.0.1:4444').describe('`host:port` to listen on; port 0 takes a free one.'),
+  trustedProxies: z
+    .array(z.string())
+    .default([])
+    .describe('CIDR ranges whose X-Forwarded-For and identity headers count.'),
+  allowedOrigins: z
+    .array(z.string())
+    .optional()
+    .describe(
+      'Browser origins the MCP doors answer, `*` for any. Default: loopback origins when listening on loopback, else none.',
+    ),
+  development: z
+    .boolean()
+    .default(false)
+    .describe(
+      'Accept http:// issuers and resources beyond loopback, and client documents on loopback. Never in production.',
+    ),
+  limits: z
+    .strictObject({
+      body: size('1mb').describe('Largest request body of the MCP doors.'),
+      depth: z.int().min(2).max(1024).default(64).describe('Deepest JSON nesting.'),
+      keys: z.int().min(16).default(10_000).describe('Most object keys in one JSON message.'),
+      headers: size('16kb').describe('Largest request head.'),
+      headersTimeout: duration('10s').describe('Time for a request head to arrive.'),
+      bodyTimeout: duration('30s').describe('Time for a request body to arrive.'),
+      connections: z.int().min(1).default(20_000).describe('Most open connections; further ones are closed at once.'),
+      streamsPerPrincipal: z.int().min(1).default(100).describe('Most open streams of one principal.'),
+      streamBuffer: size('256kb').describe('Most bytes kept for a slow reader before its stream is dropped.'),
+      streamStall: duration('60s').describe(
+        'Time a reader may stand still on a full buffer before its stream is dropped.',
+      ),
+    })
+    .prefault({}),
+  drain: duration('30s').describe('Time that running requests get after SIGTERM.'),
+})
+export type ServerConfig = z.output<typeof server>

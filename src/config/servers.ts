@@ -1,0 +1,64 @@
+// The MCP servers behind the gate.
+import { z } from 'zod'
+import { duration, size } from './units.ts'
+
+const common = {
+  id: z
+    .string()
+    .regex(/^[a-z0-9][a-z0-9_-]{0,63}$/, 'Small letters, digits, dashes and underscores, at most 64.')
+    .describe('Its address is /servers/{id}/mcp.'),
+  title: z.string().optional().describe('Name shown to people. Default: the id.'),
+  requestTimeout: duration('5m').describe('Longest wait for the first byte of an answer.'),
+  idleTimeout: duration('1h').describe('Longest silence inside an answer or stream.'),
+}
+const remote = z.strictObject({
+  ...common,
+  url: z.url({ protocol: /^https?$/ }).describe('Its Streamable HTTP endpoint.'),
+  connectTimeout: duration('3s').describe('Time to open a connection.'),
+  connections: z.int().min(1).default(128).describe('Most connections to it.'),
+  maxAnswer: size('64mb').describe('Largest answer that is parsed for filtering.'),
+  credentials: z
+    .discriminatedUnion('type', [
+      z.strictObject({ type: z.literal('none') }),
+      z.strictObject({
+        type: z.literal('headers'),
+        headers: z
+          .record(z.string(), z.string())
+          .meta({ secret: true, description: 'Headers sent to it; `${VAR}` takes a value from the environment.' }),
+      }),
+    ])
+    .default({ type: 'none' })
+    .describe("What it is given; never the caller's token. More kinds join with the vault."),
+})
+const stdio = z.strictObject({
+  ...common,
+  command: z
+    .array(z.string())
+    .min(1)
+    .describe('Installed program and its arguments; no shell, nothing is downloaded at run time.'),
+  cwd: z.string().optional().describe("Working folder. Default: the configuration file's."),
+  env: z
+    .record(z.string(), z.string())
+    .default({})
+    .meta({ secret: true, description: 'Its environment beside PATH, HOME, LANG and TZ.' }),
+})
+export type RemoteServerConfig = z.output<typeof remote>
+export type StdioServerConfig = z.output<typeof stdio>
+export type McpServerConfig = RemoteServerConfig | StdioServerConfig
+
+export const servers = z
+  .array(z.union([remote, stdio]))
+  .default([])
+  .check((context) => {
+    const seen = new Set<string>()
+    context.value.forEach((entry, index) => {
+      if (seen.has(entry.id))
+        context.issues.push({
+          code: 'custom',
+          message: `Two servers are called ${entry.id}.`,
+          input: entry.id,
+          path: [index, 'id'],
+        })
+      seen.add(entry.id)
+    })
+  })

@@ -1,0 +1,33 @@
+// Units people write in a configuration: `10m`, `1mb`, `120/min`. Parsed once; below this line durations are milliseconds, sizes bytes.
+import { z } from 'zod'
+
+const MILLISECONDS = { ms: 1, s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 } as const
+const BYTES = { b: 1, kb: 1024, mb: 1024 ** 2, gb: 1024 ** 3 } as const
+
+/** `500ms`, `30s`, `10m`, `8h`, `30d`; a bare number is seconds. Output: milliseconds. */
+export const duration = (preset: string) =>
+  z
+    .union([z.string(), z.number()])
+    .default(preset)
+    .transform((value, context) => {
+      const match = /^(\d+(?:\.\d+)?)\s*(ms|s|m|h|d)?$/.exec(String(value).trim())
+      if (!match) {
+        context.addIssue({ code: 'custom', message: `Not a duration: ${value}. Write 500ms, 30s, 10m, 8h or 30d.` })
+        return z.NEVER
+      }
+      return Math.round(Number(match[1]) * MILLISECONDS[(match[2] ?? 's') as keyof typeof MILLISECONDS])
+    })
+
+/** `512kb`, `1mb`; a bare number is bytes. Output: bytes. */
+export const size = (preset: string) =>
+  z
+    .union([z.string(), z.number()])
+    .default(preset)
+    .transform((value, context) => {
+      const match = /^(\d+(?:\.\d+)?)\s*(b|kb|mb|gb)?$/i.exec(String(value).trim())
+      if (!match) {
+        context.addIssue({ code: 'custom', message: `Not a size: ${value}. Write 512kb or 1mb.` })
+        return z.NEVER
+      }
+      return Math.round(Number(match[1]) * BYTES[(match[2] ?? 'b').toLowerCase() as keyof typeof BYTES])
+    })

@@ -1,0 +1,2 @@
+// Time is an argument. Milliseconds since the epoch.
+export type Clock = () => number

@@ -1,0 +1,31 @@
+// Words and numbers of the Model Context Protocol, both wire eras.
+
+export const MODERN_REVISION = '2026-07-28'
+/** Revisions of the handshake era that we speak over Streamable HTTP. */
+export const LEGACY_REVISIONS = ['2025-11-25', '2025-06-18', '2025-03-26'] as const
+/** MCP 2025-11-25, Transports: an absent version header after initialization means this one. */
+export const LEGACY_DEFAULT_REVISION = '2025-03-26'
+
+export const META_PROTOCOL_VERSION = 'io.modelcontextprotocol/protocolVersion'
+export const META_CLIENT_CAPABILITIES = 'io.modelcontextprotocol/clientCapabilities'
+
+export const HEADER_PROTOCOL_VERSION = 'mcp-protocol-version'
+export const HEADER_METHOD = 'mcp-method'
+export const HEADER_NAME = 'mcp-name'
+export const HEADER_PARAM_PREFIX = 'mcp-param-'
+export const HEADER_SESSION = 'mcp-session-id'
+export const HEADER_LAST_EVENT = 'last-event-id'
+
+/** JSON-RPC 2.0 §5.1 and the codes MCP 2026-07-28 reserves. */
+export const RPC = {
+  parseError: -32700,
+  invalidRequest: -32600,
+  methodNotFound: -32601,
+  invalidParams: -32602,
+  internalError: -32603,
+  /** Legacy range: an era the route does not speak, a session it does not know. */
+  legacyServerError: -32000,
+  headerMismatch: -32020,
+  missingCapability: -32021,
+  unsupportedVersion: -32022,
+} as const

@@ -1,0 +1,18 @@
+// A store: all lifetimes over one backend. Only open.ts knows which backend it is.
+import type { Durable } from './durable.ts'
+import type { Ephemeral } from './ephemeral.ts'
+import type { RecordLog } from './record-log.ts'
+
+export interface Store {
+  readonly durable: Durable
+  readonly ephemeral: Ephemeral
+  readonly records: RecordLog
+  /** Resolves when a write would work; throws with the cause otherwise (disk full, connection lost). For /ready. */
+  check(): Promise<void>
+  close(): Promise<void>
+}
+
+/** The store cannot take the write now (disk full, connection lost, locked): 503, nothing was half done. */
+export class StoreUnavailable extends Error {
+  override readonly name = 'StoreUnavailable'
+}
