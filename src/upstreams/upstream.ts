@@ -1,0 +1,73 @@
+// An MCP server behind us, as the MCP door sees it.
+import type { Dispatcher } from 'undici'
+import type { RpcNotification, RpcRequest, RpcResponse } from '../protocol/jsonrpc.ts'
+
+/** Reached over Streamable HTTP. Bytes go through; the door writes the request head itself. */
+export interface RemoteUpstream {
+  readonly kind: 'remote'
+  readonly id: string
+  readonly title: string
+  /** Absolute URL of its endpoint: origin for the pool, path for the request line, host for the Host header. */
+  readonly url: URL
+  readonly pool: Dispatcher
+  /** Static credential headers (lower-case names); set last, over everything that came from the caller. */
+  readonly credentialHeaders: Readonly<Record<string, string>>
+  readonly requestTimeout: number
+  readonly idleTimeout: number
+  readonly maxAnswer: number
+}
+
+export interface StdioInitialization {
+  readonly protocolVersion: string
+  readonly capabilities: Readonly<Record<string, unknown>>
+  readonly serverInfo: Readonly<Record<string, unknown>>
+  readonly instructions?: string
+}
+
+/** A child process that speaks the handshake era over stdin and stdout; one process, shared by all callers for now. */
+export interface StdioUpstream {
+  readonly kind: 'stdio'
+  readonly id: string
+  readonly title: string
+  readonly requestTimeout: number
+  /** Starts the child when it is not running and answers its (one) initialization. Throws UpstreamError. */
+  initialize(): Promise<StdioInitialization>
+  /**
+   * Sends one request; ids and progress tokens are remapped, so callers cannot meet. The answer carries the caller's id.
+   * Progress of this request goes to `onNotification`. An abort sends `notifications/cancelled` and rejects with UpstreamError `cancelled`.
+   */
+  request(
+    message: RpcRequest,
+    options: { signal: AbortSignal; onNotification(message: RpcNotification): void },
+  ): Promise<RpcResponse>
+  /** Notifications of a client that concern the server itself. `cancelled` and `initialized` are not passed on. */
+  notify(message: RpcNotification): void
+  /** What belongs to no request: list changes, resource updates, log messages. Answers the end of the subscription. */
+  subscribe(listener: (message: RpcNotification) => void): () => void
+  close(): Promise<void>
+}
+
+export type Upstream = RemoteUpstream | StdioUpstream
+
+/** An upstream that did not do its part. `reason` is a stable slug: `connect`, `timeout`, `reset`, `protocol`, `spawn`, `exited`, `cancelled`. */
+export class UpstreamError extends Error {
+  override readonly name = 'UpstreamError'
+  readonly reason: string
+  readonly upstream: string
+
+  constructor(upstream: string, reason: string, message: string, options: { cause?: unknown } = {}) {
+    super(message, options)
+    this.upstream = upstream
+    this.reason = reason
+  }
+}
+
+export interface Upstreams {
+  get(id: string): Upstream | undefined
+  list(): readonly Upstream[]
+  /** What /ready says of each: reachable at the last attempt, and when. Unknown before the first. */
+  health(): readonly { id: string; state: 'unknown' | 'up' | 'down'; reason?: string; at?: number }[]
+  /** The door reports how an attempt ended. */
+  report(id: string, outcome: { ok: true } | { ok: false; reason: string }): void
+  close(): Promise<void>
+}
