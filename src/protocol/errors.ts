@@ -80,3 +80,8 @@ export class OperatorError extends Error {
     this.exitCode = options.exitCode ?? 1
   }
 }
+
+/** The store cannot take the write now (disk full, connection lost, locked): 503, nothing was half done. */
+export class StoreUnavailable extends Error {
+  override readonly name = 'StoreUnavailable'
+}

@@ -21,6 +21,10 @@ export interface Principal {
   readonly method: AuthMethod
   /** The tokens of one authorization: the unit of revocation. */
   readonly family: string | undefined
+  /** `jti` of the token. */
+  readonly tokenId: string | undefined
+  /** When the credential was issued, in milliseconds since the epoch. */
+  readonly issuedAt: number | undefined
   /** When the credential ends, in milliseconds since the epoch; streams end with it. */
   readonly expiresAt: number | undefined
   /** On whose behalf, for delegation chains (RFC 8693 §4.1). */
@@ -39,6 +43,8 @@ export const ANONYMOUS: Principal = Object.freeze({
   scopes: [],
   method: 'none',
   family: undefined,
+  tokenId: undefined,
+  issuedAt: undefined,
   expiresAt: undefined,
   actor: undefined,
 })

@@ -1,0 +1,69 @@
+// The gate on a request's head: what Node's parser lets through although two readers could understand it differently.
+import type { IncomingMessage } from 'node:http'
+import { isIP } from 'node:net'
+import { RequestError } from '../protocol/errors.ts'
+
+const MOST_HEADERS = 128
+/** Headers of which a second copy would let two readers see two requests. */
+const SINGLE = new Set([
+  'host',
+  'authorization',
+  'content-type',
+  'content-length',
+  'content-encoding',
+  'transfer-encoding',
+  'origin',
+  'cookie',
+  'x-api-key',
+  'mcp-session-id',
+  'x-forwarded-for',
+])
+const HOST = /^(?:\[[0-9a-f:.]+\]|[a-z0-9_](?:[a-z0-9_.-]*[a-z0-9_])?\.?)(?::\d{1,5})?$/i
+
+/** Checks framing and uniqueness; answers the Host header, lower case. */
+export function checkHead(req: IncomingMessage): string {
+  const raw = req.rawHeaders
+  if (raw.length > MOST_HEADERS * 2)
+    throw new RequestError(431, 'too_many_headers', 'Too many header fields.', { close: true })
+  const seen = new Set<string>()
+  for (let at = 0; at < raw.length; at += 2) {
+    const name = (raw[at] ?? '').toLowerCase()
+    if (!SINGLE.has(name)) continue
+    if (seen.has(name))
+      throw new RequestError(400, 'duplicate_header', 'A header field that may come once came twice.', { close: true })
+    seen.add(name)
+  }
+  checkFraming(req)
+  const host = req.headers.host ?? ''
+  if (!HOST.test(host))
+    throw new RequestError(400, 'bad_host', 'The Host header is missing or malformed.', { close: true })
+  return host.toLowerCase()
+}
+
+/** RFC 9112 §6.1: the only coding we take is exactly one `chunked`; `,chunked` and `gzip, chunked` pass Node's parser. */
+function checkFraming(req: IncomingMessage): void {
+  const coding = req.headers['transfer-encoding']
+  if (coding === undefined) return
+  if (coding.trim().toLowerCase() !== 'chunked')
+    throw new RequestError(501, 'transfer_coding', 'Only chunked transfer coding is understood.', { close: true })
+  if (req.headers['content-length'] !== undefined)
+    throw new RequestError(400, 'ambiguous_length', 'Content-Length beside Transfer-Encoding.', { close: true })
+}
+
+/**
+ * DNS rebinding: a page at evil.example whose name now points here still sends `Host: evil.example`. Let through: our own name,
+ * IP literals and localhost names (no DNS in between), and beyond loopback names without a dot (a proxy's name for us on its network).
+ */
+export function hostGate(options: {
+  serverUrl: string
+  loopbackOnly: boolean
+}): (host: string, viaProxy: boolean) => void {
+  const own = new URL(options.serverUrl).host.toLowerCase()
+  return (host, viaProxy) => {
+    if (host === own || viaProxy) return
+    const name = host.replace(/:\d+$/, '').replace(/\.$/, '')
+    if (name === 'localhost' || name.endsWith('.localhost') || isIP(name.replace(/^\[|\]$/g, '')) !== 0) return
+    if (!options.loopbackOnly && !name.includes('.')) return
+    throw new RequestError(403, 'foreign_host', 'This host name is not served here.')
+  }
+}

@@ -1,0 +1,127 @@
+// Is this one of our access tokens, alive, and for this resource? RFC 9068 §4, RFC 8725.
+import { createHash } from 'node:crypto'
+import { createLocalJWKSet, type JWK, type JWTPayload, jwtVerify } from 'jose'
+import type { Clock } from '../protocol/clock.ts'
+import { BearerError, RequestError } from '../protocol/errors.ts'
+import { parseScope } from '../protocol/scope.ts'
+import type { AccessToken, VerifyAccessToken } from './access-token.ts'
+import type { Keyring } from './keyring.ts'
+import type { RevocationList } from './revocations.ts'
+
+const COMPACT = /^[A-Za-z0-9_-]{2,}\.[A-Za-z0-9_-]{2,}\.[A-Za-z0-9_-]{2,}$/
+const LONGEST = 8192
+const MOST_CACHED = 20_000
+
+interface Needs {
+  readonly keyring: Pick<Keyring, 'signingKeys' | 'onRotation'>
+  readonly revocations: Pick<RevocationList, 'epoch' | 'isRevoked' | 'isStale'>
+  readonly issuer: string
+  readonly clock: Clock
+}
+
+export interface AccessTokenVerifier {
+  verify: VerifyAccessToken
+  /** Any audience of ours, for revocation and introspection; `undefined` when it is not a live token of ours. */
+  find(token: string): Promise<AccessToken | undefined>
+}
+
+export function accessTokenVerifier({ keyring, revocations, issuer, clock }: Needs): AccessTokenVerifier {
+  const cache = new Map<string, { token: AccessToken; epoch: number }>()
+  let keys = publicKeys(keyring.signingKeys())
+  keyring.onRotation(() => {
+    keys = publicKeys(keyring.signingKeys())
+    // A key may have been withdrawn because it leaked.
+    cache.clear()
+  })
+
+  async function prove(raw: string): Promise<AccessToken> {
+    // jose accepts non-canonical base64url: another string that still verifies would slip past cache and deny-list.
+    if (raw.length > LONGEST || !COMPACT.test(raw) || !raw.split('.').every(isCanonical))
+      throw invalidToken('malformed')
+    try {
+      const { payload } = await jwtVerify(raw, keys, {
+        issuer,
+        algorithms: ['ES256'],
+        typ: 'at+jwt',
+        currentDate: new Date(clock()),
+      })
+      return parseClaims(payload, clock())
+    } catch (cause) {
+      if (cause instanceof BearerError) throw cause
+      throw invalidToken((cause as { code?: string }).code === 'ERR_JWT_EXPIRED' ? 'expired' : 'bad_token')
+    }
+  }
+
+  async function live(raw: string): Promise<AccessToken> {
+    if (revocations.isStale())
+      throw new RequestError(503, 'revocations_stale', 'The gate cannot reach its store. Try again shortly.', {
+        retryAfter: 5,
+      })
+    const key = createHash('sha256').update(raw).digest('base64')
+    const held = cache.get(key)
+    if (held !== undefined && held.token.expiresAt <= clock()) {
+      cache.delete(key)
+      throw invalidToken('expired')
+    }
+    if (held !== undefined && held.epoch === revocations.epoch()) return held.token
+    const epoch = revocations.epoch()
+    const token = held?.token ?? (await prove(raw))
+    if (revocations.isRevoked(token)) {
+      cache.delete(key)
+      throw invalidToken('revoked')
+    }
+    if (held === undefined && cache.size >= MOST_CACHED) cache.delete(cache.keys().next().value ?? '')
+    cache.set(key, { token, epoch })
+    return token
+  }
+
+  return {
+    async verify(raw, resources) {
+      const token = await live(raw)
+      // RFC 8707 §2: good for another resource is not good here, however well it is signed.
+      if (!resources.includes(token.audience)) throw invalidToken('audience_mismatch')
+      return token
+    },
+    async find(raw) {
+      try {
+        return await live(raw)
+      } catch (error) {
+        if (error instanceof BearerError) return undefined
+        throw error
+      }
+    },
+  }
+}
+
+// One sentence for every cause: which check failed is for the operator, not for the caller.
+const invalidToken = (reason: string) => new BearerError('invalid_token', reason, 'The access token is not valid here.')
+
+const isCanonical = (segment: string): boolean => Buffer.from(segment, 'base64url').toString('base64url') === segment
+
+const publicKeys = (keys: readonly JWK[]) =>
+  createLocalJWKSet({
+    keys: keys.map(({ kty, crv, x, y, kid, alg, use }) => ({ kty, crv, x, y, kid, alg, use }) as JWK),
+  })
+
+const text = (value: unknown): value is string => typeof value === 'string' && value.length > 0 && value.length <= 1024
+const seconds = (value: unknown): value is number =>
+  typeof value === 'number' && Number.isSafeInteger(value) && value > 0 && value < 1e11
+
+/** RFC 9068 §2.2: every claim is there and has its one type; our own clock gets no tolerance. */
+function parseClaims(payload: JWTPayload, now: number): AccessToken {
+  const { sub, aud, client_id: client, scope, jti, iat, exp, fam } = payload
+  if (!text(sub) || !text(aud) || !text(client) || !text(jti)) throw invalidToken('claim_type')
+  if (!seconds(iat) || !seconds(exp) || iat * 1000 > now || (scope !== undefined && typeof scope !== 'string'))
+    throw invalidToken('claim_type')
+  if (fam !== undefined && !text(fam)) throw invalidToken('claim_type')
+  return {
+    jti,
+    subject: sub,
+    client,
+    audience: aud,
+    scopes: parseScope(scope ?? ''),
+    family: fam,
+    issuedAt: iat * 1000,
+    expiresAt: exp * 1000,
+  }
+}
