@@ -34,12 +34,18 @@ describe('the head gate', () => {
 describe('DNS rebinding', () => {
   const local = hostGate({ serverUrl: 'http://localhost:4444', loopbackOnly: true })
   const open = hostGate({ serverUrl: 'https://mcp.example', loopbackOnly: false })
-  it.each(['localhost:4444', '127.0.0.1:4444', '[::1]:4444', 'localhost:1', 'tool.localhost:4444'])('serves %s on loopback', (host) => {
-    expect(() => local(host, false)).not.toThrow()
-  })
-  it.each(['evil.example', 'evil.example:4444', 'portcullis:4444', '127.0.0.1.evil.example'])('refuses %s on loopback', (host) => {
-    expect(() => local(host, false)).toThrow(expect.objectContaining({ status: 403, reason: 'foreign_host' }))
-  })
+  it.each(['localhost:4444', '127.0.0.1:4444', '[::1]:4444', 'localhost:1', 'tool.localhost:4444'])(
+    'serves %s on loopback',
+    (host) => {
+      expect(() => local(host, false)).not.toThrow()
+    },
+  )
+  it.each(['evil.example', 'evil.example:4444', 'portcullis:4444', '127.0.0.1.evil.example'])(
+    'refuses %s on loopback',
+    (host) => {
+      expect(() => local(host, false)).toThrow(expect.objectContaining({ status: 403, reason: 'foreign_host' }))
+    },
+  )
   it('beyond loopback serves its own name, a name without a dot, and whatever a trusted proxy sends', () => {
     expect(() => open('mcp.example', false)).not.toThrow()
     expect(() => open('portcullis:4444', false)).not.toThrow()

@@ -42,14 +42,17 @@ describe('request target, RFC 9112 §3.2', () => {
   })
   it('answers the path that WHATWG URL would keep, or refuses: nothing is normalised after the decision', () => {
     fc.assert(
-      fc.property(fc.array(fc.constantFrom('/', '.', '%2e', '%2F', 'a', '\\', ';', '?', '#', '%', '..', '//'), { maxLength: 12 }), (parts) => {
-        const raw = `/${parts.join('')}`
-        try {
-          expect(new URL(`http://h${raw}`).pathname).toBe(parseTarget(raw).path)
-        } catch (error) {
-          expect(error).toBeInstanceOf(RequestError)
-        }
-      }),
+      fc.property(
+        fc.array(fc.constantFrom('/', '.', '%2e', '%2F', 'a', '\\', ';', '?', '#', '%', '..', '//'), { maxLength: 12 }),
+        (parts) => {
+          const raw = `/${parts.join('')}`
+          try {
+            expect(new URL(`http://h${raw}`).pathname).toBe(parseTarget(raw).path)
+          } catch (error) {
+            expect(error).toBeInstanceOf(RequestError)
+          }
+        },
+      ),
       { numRuns: 5000 },
     )
   })
