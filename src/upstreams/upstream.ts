@@ -10,6 +10,8 @@ export interface RemoteUpstream {
   /** Absolute URL of its endpoint: origin for the pool, path for the request line, host for the Host header. */
   readonly url: URL
   readonly pool: Dispatcher
+  /** For what stays open: idle streams must not use up the connections that calls wait for. */
+  readonly streams: Dispatcher
   /** Static credential headers (lower-case names); set last, over everything that came from the caller. */
   readonly credentialHeaders: Readonly<Record<string, string>>
   readonly requestTimeout: number

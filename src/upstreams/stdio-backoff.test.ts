@@ -1,0 +1,18 @@
+import { expect, it } from 'vitest'
+import { createBackoff } from './stdio-backoff.ts'
+
+it('doubles from one second to a minute, and starts over after a minute of running', () => {
+  const backoff = createBackoff()
+  expect(backoff.wait(0)).toBe(0)
+  const waits = Array.from({ length: 8 }, () => {
+    backoff.failed(0, 0)
+    return backoff.wait(0)
+  })
+  expect(waits).toEqual([1000, 2000, 4000, 8000, 16_000, 32_000, 60_000, 60_000])
+  expect(backoff.wait(59_999)).toBe(1)
+  expect(backoff.wait(60_000)).toBe(0)
+  backoff.failed(60_000, 119_999)
+  expect(backoff.wait(119_999)).toBe(60_000)
+  backoff.failed(60_000, 120_000)
+  expect(backoff.wait(120_000)).toBe(1000)
+})

@@ -1,0 +1,23 @@
+// How long a server that ends by itself stays down: 1 s, 2 s, 4 s … 60 s. Pure but for its count; the clock is an argument.
+
+const FIRST = 1_000
+const LONGEST = 60_000
+
+export interface Backoff {
+  /** Milliseconds until the next start may be tried; 0 when now. */
+  wait(now: number): number
+  failed(startedAt: number, now: number): void
+}
+
+export function createBackoff(): Backoff {
+  let failures = 0
+  let until = 0
+  return {
+    wait: (now) => Math.max(0, until - now),
+    failed(startedAt, now) {
+      // Having run for a minute it is no longer the same trouble. Having started is not enough: some fail at their first call.
+      failures = now - startedAt >= LONGEST ? 1 : failures + 1
+      until = now + Math.min(FIRST * 2 ** (failures - 1), LONGEST)
+    },
+  }
+}

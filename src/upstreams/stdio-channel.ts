@@ -1,0 +1,212 @@
+// Many callers over one pair of pipes: JSON-RPC ids and progress tokens of our own, one answer a call.
+import { randomInt } from 'node:crypto'
+import type { RpcId, RpcMessage, RpcNotification, RpcRequest, RpcResponse } from '../protocol/jsonrpc.ts'
+import { rpcError } from '../protocol/jsonrpc.ts'
+import { RPC } from '../protocol/mcp.ts'
+import { findAnswerId, type OversizeLine } from './stdio-framing.ts'
+import { UpstreamError } from './upstream.ts'
+
+export interface Channel {
+  call(
+    message: RpcRequest,
+    options: { signal: AbortSignal; onNotification(message: RpcNotification): void },
+  ): Promise<RpcResponse>
+  /** For what no caller waits for: a child that takes no input goes without it. */
+  tell(message: RpcMessage): void
+  /** One line of the child's output. */
+  receive(line: string): void
+  receiveOversize(line: OversizeLine): void
+  /** Fails every call that still waits, once. */
+  fail(reason: string, message: string): void
+}
+
+interface PendingCall {
+  readonly id: RpcId
+  readonly progressToken: unknown
+  answer(response: RpcResponse): void
+  fail(reason: string, message: string): void
+  progress(message: RpcNotification): void
+}
+
+type Incoming = Readonly<Record<string, unknown>>
+
+export function openChannel(needs: {
+  upstream: string
+  /** Longest wait for the first sign of an answer, and the longest silence after it. */
+  requestTimeout: number
+  idleTimeout: number
+  /** Throws UpstreamError when the child does not take its input. */
+  write(message: RpcMessage): void
+  /** What belongs to no call. */
+  onNotification(message: RpcNotification): void
+  onJunk(line: string): void
+}): Channel {
+  const { write } = needs
+  const pending = new Map<number, PendingCall>()
+  // Not from 1: a server that lets a caller's newline into its output must not let him answer another caller's call.
+  let last = randomInt(2 ** 47)
+  const refusal = (reason: string, message: string) => new UpstreamError(needs.upstream, reason, message)
+
+  function call(message: RpcRequest, options: Parameters<Channel['call']>[1]): Promise<RpcResponse> {
+    const { signal } = options
+    const id = ++last
+    return new Promise((resolve, reject) => {
+      const timer = idleTimer(() => giveUp('timeout', 'The server did not answer in time.'))
+      const settle = () => {
+        timer.stop()
+        signal.removeEventListener('abort', onAbort)
+        pending.delete(id)
+      }
+      const fail = (reason: string, text: string) => {
+        settle()
+        reject(refusal(reason, text))
+      }
+      // MCP 2025-11-25, Cancellation: tell the server; an answer that crosses this on the wire is ignored.
+      const giveUp = (reason: string, text: string) => {
+        fail(reason, text)
+        tell({ jsonrpc: '2.0', method: 'notifications/cancelled', params: { requestId: id, reason: text } })
+      }
+      const onAbort = () => giveUp('cancelled', 'The caller gave up.')
+      if (signal.aborted) return reject(refusal('cancelled', 'The caller gave up.'))
+
+      const answer = (response: RpcResponse) => {
+        settle()
+        resolve(response)
+      }
+      const progress = (notification: RpcNotification) => {
+        timer.restart(needs.idleTimeout)
+        options.onNotification(notification)
+      }
+      pending.set(id, { id: message.id, progressToken: progressTokenOf(message), answer, fail, progress })
+      signal.addEventListener('abort', onAbort)
+      timer.restart(needs.requestTimeout)
+      try {
+        write(withOwnIds(message, id))
+      } catch (error) {
+        settle()
+        reject(error)
+      }
+    })
+  }
+
+  function tell(message: RpcMessage): void {
+    try {
+      write(message)
+    } catch (error) {
+      if (!(error instanceof UpstreamError)) throw error
+    }
+  }
+
+  function accept(message: Incoming, line: string): void {
+    if (typeof message['method'] !== 'string') acceptAnswer(message, line)
+    else if (message['id'] === undefined) acceptNotification(message, message['method'])
+    else if (isId(message['id'])) tell(answerServer(message['id'], message['method']))
+    else needs.onJunk(line)
+  }
+
+  function acceptAnswer(message: Incoming, line: string): void {
+    const id = message['id']
+    const waiting = typeof id === 'number' ? pending.get(id) : undefined
+    // Unknown: the late answer to a call that was given up, or noise.
+    const { result, error } = message
+    if (!waiting) needs.onJunk(line)
+    else if (isErrorObject(error)) waiting.answer(rpcError(waiting.id, error))
+    else if (error === undefined && result !== undefined) waiting.answer({ jsonrpc: '2.0', id: waiting.id, result })
+    else waiting.fail('protocol', 'The server sent an answer that is none.')
+  }
+
+  function acceptNotification(message: Incoming, method: string): void {
+    const params = isObject(message['params']) ? message['params'] : undefined
+    if (method === 'notifications/progress') {
+      const token = params?.['progressToken']
+      const waiting = typeof token === 'number' ? pending.get(token) : undefined
+      if (waiting && waiting.progressToken !== undefined)
+        waiting.progress({ jsonrpc: '2.0', method, params: { ...params, progressToken: waiting.progressToken } })
+    } else if (method !== 'notifications/cancelled')
+      // `cancelled` takes back a request of the server, and each of those is answered at once.
+      needs.onNotification(params ? { jsonrpc: '2.0', method, params } : { jsonrpc: '2.0', method })
+  }
+
+  function failUnreadable(ends: { head: string; tail: string }, message: string): void {
+    pending.get(findAnswerId(ends) ?? -1)?.fail('protocol', message)
+  }
+
+  return {
+    call,
+    tell,
+    receive(line) {
+      if (line.trim() === '') return
+      const value = parseLine(line)
+      if (value === undefined) {
+        needs.onJunk(line)
+        failUnreadable(
+          { head: line.slice(0, 128), tail: line.slice(-128) },
+          'The server sent an answer that is no JSON.',
+        )
+        return
+      }
+      // MCP 2025-03-26: several messages may come as one batch.
+      for (const message of Array.isArray(value) ? value : [value]) {
+        if (isObject(message)) accept(message, line)
+        else needs.onJunk(line)
+      }
+    },
+    receiveOversize(line) {
+      needs.onJunk(`${line.head} … (${line.size} bytes)`)
+      failUnreadable(line, 'The server sent an answer that is too large.')
+    },
+    fail(reason, message) {
+      for (const waiting of [...pending.values()]) waiting.fail(reason, message)
+    },
+  }
+}
+
+function withOwnIds(message: RpcRequest, id: number): RpcRequest {
+  if (progressTokenOf(message) === undefined) return { ...message, id }
+  const meta = message.params?.['_meta']
+  return {
+    ...message,
+    id,
+    params: { ...message.params, _meta: { ...(isObject(meta) ? meta : {}), progressToken: id } },
+  }
+}
+
+function progressTokenOf(message: RpcRequest): unknown {
+  const meta = message.params?.['_meta']
+  return isObject(meta) ? meta['progressToken'] : undefined
+}
+
+/** We declare no client capability: all a server may ask of us is `ping`. */
+function answerServer(id: RpcId, method: string): RpcResponse {
+  if (method === 'ping') return { jsonrpc: '2.0', id, result: {} }
+  return rpcError(id, { code: RPC.methodNotFound, message: 'This client declared no such capability.' })
+}
+
+function parseLine(line: string): unknown {
+  try {
+    return JSON.parse(line)
+  } catch {
+    return undefined
+  }
+}
+
+export const isObject = (value: unknown): value is Record<string, unknown> =>
+  typeof value === 'object' && value !== null && !Array.isArray(value)
+
+const isId = (value: unknown): value is RpcId => typeof value === 'string' || typeof value === 'number'
+
+const isErrorObject = (value: unknown): value is { code: number; message: string; data?: unknown } =>
+  isObject(value) && Number.isInteger(value['code']) && typeof value['message'] === 'string'
+
+function idleTimer(onEnd: () => void): { restart(after: number): void; stop(): void } {
+  let timer: NodeJS.Timeout | undefined
+  const stop = () => clearTimeout(timer)
+  return {
+    stop,
+    restart(after) {
+      stop()
+      // Node counts in 32 bits; beyond that it would fire at once.
+      timer = setTimeout(onEnd, Math.min(after, 2 ** 31 - 1))
+    },
+  }
+}

@@ -1,0 +1,57 @@
+// The one initialization of a child (MCP 2025-11-25, Lifecycle): we are its client, and offer it nothing.
+import type { RpcMessage } from '../protocol/jsonrpc.ts'
+import { LEGACY_REVISIONS } from '../protocol/mcp.ts'
+import { type Channel, isObject } from './stdio-channel.ts'
+import { type StdioInitialization, UpstreamError } from './upstream.ts'
+
+const PATIENCE = 60_000
+/** On pipes 2024-11-05 differs in nothing that passes through us. */
+const SPOKEN: readonly string[] = [...LEGACY_REVISIONS, '2024-11-05']
+
+export async function handshake(needs: {
+  upstream: string
+  call: Channel['call']
+  notify(message: RpcMessage): void
+}): Promise<StdioInitialization> {
+  const patience = new AbortController()
+  const timer = setTimeout(() => patience.abort(), PATIENCE)
+  try {
+    const answer = await needs.call(
+      {
+        jsonrpc: '2.0',
+        id: 0,
+        method: 'initialize',
+        params: {
+          protocolVersion: LEGACY_REVISIONS[0],
+          capabilities: {},
+          clientInfo: { name: 'portcullis', version: '0.1.0' },
+        },
+      },
+      { signal: patience.signal, onNotification() {} },
+    )
+    const initialization = parseInitialization(needs.upstream, answer.result)
+    needs.notify({ jsonrpc: '2.0', method: 'notifications/initialized' })
+    return initialization
+  } catch (error) {
+    if (!patience.signal.aborted) throw error
+    throw new UpstreamError(needs.upstream, 'timeout', 'The server did not initialize in time.', { cause: error })
+  } finally {
+    clearTimeout(timer)
+  }
+}
+
+export function parseInitialization(upstream: string, result: unknown): StdioInitialization {
+  const refuse = (message: string) => new UpstreamError(upstream, 'protocol', message)
+  if (!isObject(result)) throw refuse('The server refused to initialize.')
+  const { protocolVersion, capabilities, serverInfo, instructions } = result
+  if (typeof protocolVersion !== 'string' || !SPOKEN.includes(protocolVersion))
+    throw refuse(`The server speaks a revision that this gateway does not. It may speak ${SPOKEN.join(', ')}.`)
+  if (!isObject(capabilities) || !isObject(serverInfo))
+    throw refuse('The server initialized without saying what it is.')
+  return {
+    protocolVersion,
+    capabilities,
+    serverInfo,
+    ...(typeof instructions === 'string' ? { instructions } : {}),
+  }
+}

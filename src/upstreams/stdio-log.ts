@@ -1,0 +1,44 @@
+// What a child writes beside its messages, into our log: cut, counted, and without the secrets it was given.
+import type { Clock } from '../protocol/clock.ts'
+
+export interface StdioLog {
+  debug(fields: Record<string, unknown>, message: string): void
+  info(fields: Record<string, unknown>, message: string): void
+  warn(fields: Record<string, unknown>, message: string): void
+}
+
+const LINE = 500
+const READ = 8_192
+const LINES_PER_SECOND = 20
+
+/** A flood costs 20 lines a second and a count of the rest. */
+export function childLog(needs: {
+  log: StdioLog
+  clock: Clock
+  server: string
+  secrets: readonly string[]
+}): (line: string, message: string) => void {
+  // Short values (`1`, `en`, `true`) are settings, not secrets, and would blank half the text.
+  const secrets = needs.secrets.filter((value) => value.length >= 6).sort((a, b) => b.length - a.length)
+  let second = 0
+  let written = 0
+  let dropped = 0
+
+  return function writeLine(line, message) {
+    const now = Math.floor(needs.clock() / 1000)
+    if (now !== second) {
+      if (dropped > 0) needs.log.warn({ server: needs.server, lines: dropped }, 'lines of the server left out')
+      second = now
+      written = 0
+      dropped = 0
+    }
+    if (written >= LINES_PER_SECOND) dropped += 1
+    else {
+      written += 1
+      needs.log.info({ server: needs.server, line: maskSecrets(line.slice(0, READ), secrets).slice(0, LINE) }, message)
+    }
+  }
+}
+
+const maskSecrets = (line: string, secrets: readonly string[]): string =>
+  secrets.reduce((text, secret) => text.replaceAll(secret, '***'), line)
