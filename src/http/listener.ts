@@ -118,3 +118,5 @@ async function drain(server: Server, grace: number): Promise<void> {
   clearInterval(idle)
   clearTimeout(cut)
 }
+
+export const isLoopback = (host: string): boolean => host === 'localhost' || host === '::1' || /^127\./.test(host)

@@ -26,7 +26,7 @@ export interface AttributesOf {
 interface Needs {
   findUser(id: string): Promise<UserRecord | undefined>
   isAdmitted(user: UserRecord): boolean
-  resolveRoles(user: Pick<UserRecord, 'email' | 'id' | 'groups' | 'teams' | 'roles'>): readonly string[]
+  resolveRoles(user: UserRecord): readonly string[]
   readonly clock: Clock
 }
 

@@ -31,9 +31,10 @@ export interface FamilyRecord {
 }
 
 export interface Families {
+  /** Inserts or replaces; a family that has been revoked stays revoked. */
   save(family: FamilyRecord): Promise<void>
   find(id: string, now: number): Promise<FamilyRecord | undefined>
-  /** Removes the family with its refresh tokens, and records the revocation, in one transaction. Idempotent. */
+  /** Removes the family with its refresh tokens and codes, and records the revocation, in one transaction. Idempotent. */
   revoke(id: string, at: number, keepRevocationUntil: number): Promise<void>
 }
 
@@ -55,11 +56,13 @@ export interface StoredRefresh extends RefreshRecord {
 export type Rotation = { status: 'rotated' } | { status: 'retried' } | { status: 'reused' } | { status: 'unknown' }
 
 export interface RefreshTokens {
+  /** Adds nothing where the family is not there: revoked while the token was being made, it takes no token. */
   add(record: RefreshRecord): Promise<void>
   find(idHash: string, now: number): Promise<StoredRefresh | undefined>
   /**
-   * Compare-and-set: marks `old` consumed and inserts `next`, in one transaction.
-   * Already consumed by the same successor, `now - consumedAt <= window` and the successor unused: `retried`. Else `reused`.
+   * Compare-and-set: marks `old` consumed and inserts `next` (of the same family), in one transaction.
+   * Already consumed by the same successor, `consumedAt >= windowStart` and the successor unused: `retried`. Else `reused`.
+   * `unknown`: no such token, an expired one, or one whose family is revoked.
    */
   rotate(act: { oldHash: string; next: RefreshRecord; now: number; windowStart: number }): Promise<Rotation>
 }
@@ -151,7 +154,10 @@ export interface Revocation {
 }
 
 export interface Revocations {
-  /** Numbered by one counter row in the same transaction (a sequence would lose late commits); answers the number. */
+  /**
+   * Numbered by one counter row in the same transaction (a sequence would lose late commits); answers the number.
+   * One entry a (kind, value): a later one extends it and brings it under a new number.
+   */
   add(revocation: Revocation): Promise<number>
   /** Entries numbered above `epoch`, and the newest number. */
   since(epoch: number): Promise<{ epoch: number; entries: Revocation[] }>

@@ -49,7 +49,7 @@ export interface Marks {
 }
 
 export interface Counters {
-  /** Adds `by` (default 1) to a fixed window; answers the count in it, the own hit included. */
+  /** Adds `by` (default 1) to a fixed window, which opens with its first hit; answers the count in it, the own hit included. */
   hit(key: string, windowMs: number, now: number, by?: number): Promise<number>
   read(key: string, windowMs: number, now: number): Promise<number>
   reset(key: string): Promise<void>
@@ -60,6 +60,6 @@ export interface Ephemeral {
   readonly tickets: Tickets
   readonly marks: Marks
   readonly counters: Counters
-  /** Deletes what has expired; answers how many rows. Called on a timer, in small bites. */
+  /** Deletes what has expired, families and refresh tokens too; answers how many rows. Called on a timer, in small bites. */
   sweep(now: number): Promise<number>
 }

@@ -1,4 +1,5 @@
-// A store: all lifetimes over one backend. Only open.ts knows which backend it is.
+// A store: all lifetimes over one backend. What it cannot do now it rejects with StoreUnavailable (protocol/errors.ts).
+// Only open.ts knows which backend it is.
 import type { Durable } from './durable.ts'
 import type { Ephemeral } from './ephemeral.ts'
 import type { RecordLog } from './record-log.ts'
@@ -10,9 +11,4 @@ export interface Store {
   /** Resolves when a write would work; throws with the cause otherwise (disk full, connection lost). For /ready. */
   check(): Promise<void>
   close(): Promise<void>
-}
-
-/** The store cannot take the write now (disk full, connection lost, locked): 503, nothing was half done. */
-export class StoreUnavailable extends Error {
-  override readonly name = 'StoreUnavailable'
 }

@@ -1,0 +1,144 @@
+// Fetching what a stranger named: never from inside the house. The address is vetted, and the connection is made to that very
+// address (no second look-up, no redirect), so that a name cannot mean one host to the check and another to the socket.
+import { lookup } from 'node:dns/promises'
+import { isIP, type LookupFunction } from 'node:net'
+import { Agent, request } from 'undici'
+import { isLoopbackAddress, isPublicAddress } from './public-address.ts'
+
+export type OutboundReason =
+  | 'url'
+  | 'scheme'
+  | 'address'
+  | 'unresolved'
+  | 'unreachable'
+  | 'encoding'
+  | 'size'
+  | 'deadline'
+
+/** Nothing was fetched. `reason` is for the log: told to the caller it would be a port scanner. */
+export class OutboundRefused extends Error {
+  override readonly name = 'OutboundRefused'
+  readonly reason: OutboundReason
+
+  constructor(reason: OutboundReason, cause?: unknown) {
+    super(`outbound request refused: ${reason}`, cause === undefined ? undefined : { cause })
+    this.reason = reason
+  }
+}
+
+export interface OutboundAnswer {
+  readonly status: number
+  readonly headers: Headers
+  readonly body: Buffer
+}
+
+export type Resolve = (host: string) => Promise<readonly string[]>
+export type OutboundFetch = (url: string) => Promise<OutboundAnswer>
+
+interface Options {
+  /** Development only: loopback addresses, and `http:` to them. */
+  readonly allowLoopback: boolean
+  readonly maxBytes?: number
+  /** For everything together: look-up, connection, answer. Milliseconds. */
+  readonly timeout?: number
+  readonly resolve?: Resolve
+}
+
+export function outboundFetch({
+  allowLoopback,
+  maxBytes = 5 * 1024,
+  timeout = 5000,
+  resolve = resolveAll,
+}: Options): OutboundFetch {
+  const isAllowed = (address: string) => isPublicAddress(address) || (allowLoopback && isLoopbackAddress(address))
+
+  return async function fetchOutbound(raw) {
+    const deadline = AbortSignal.timeout(timeout)
+    const url = parseUrl(raw)
+    const addresses = await before(deadline, addressesOf(url, resolve))
+    // One bad address among good ones is how a rebinding name begins: the name as a whole is refused.
+    const [address] = addresses
+    if (address === undefined || !addresses.every(isAllowed)) throw new OutboundRefused('address')
+    if (url.protocol !== 'https:' && !addresses.every(isLoopbackAddress)) throw new OutboundRefused('scheme')
+    return await fetchFrom(url, address, { maxBytes, deadline })
+  }
+}
+
+function parseUrl(raw: string): URL {
+  const url = URL.parse(raw)
+  if (!url || url.username !== '' || url.password !== '') throw new OutboundRefused('url')
+  if (url.protocol !== 'https:' && url.protocol !== 'http:') throw new OutboundRefused('scheme')
+  return url
+}
+
+/** The URL parser has already turned every spelling of an IPv4 literal (`0x7f.1`, `2130706433`, full-width digits) into dotted form. */
+async function addressesOf(url: URL, resolve: Resolve): Promise<readonly string[]> {
+  const host = url.hostname.replace(/^\[|\]$/g, '')
+  if (isIP(host) !== 0) return [host]
+  try {
+    return await resolve(host)
+  } catch (cause) {
+    throw new OutboundRefused('unresolved', cause)
+  }
+}
+
+async function resolveAll(host: string): Promise<readonly string[]> {
+  return (await lookup(host, { all: true })).map((found) => found.address)
+}
+
+async function fetchFrom(
+  url: URL,
+  address: string,
+  { maxBytes, deadline }: { maxBytes: number; deadline: AbortSignal },
+): Promise<OutboundAnswer> {
+  const pinned: LookupFunction = (_host, options, done) => {
+    const family = isIP(address)
+    if (options.all) done(null, [{ address, family }])
+    else done(null, address, family)
+  }
+  const agent = new Agent({ connect: { lookup: pinned }, connections: 1, pipelining: 1 })
+  try {
+    const answer = await request(url, {
+      dispatcher: agent,
+      method: 'GET',
+      headers: { accept: 'application/json', 'accept-encoding': 'identity' },
+      signal: deadline,
+    })
+    const headers = new Headers()
+    for (const [name, value] of Object.entries(answer.headers))
+      if (value !== undefined) headers.set(name, Array.isArray(value) ? value.join(', ') : value)
+    // A few compressed bytes can become gigabytes: what is not plain is not read.
+    if ((headers.get('content-encoding') ?? 'identity').toLowerCase() !== 'identity')
+      throw new OutboundRefused('encoding')
+    return { status: answer.statusCode, headers, body: await readAtMost(answer.body, maxBytes) }
+  } catch (cause) {
+    if (cause instanceof OutboundRefused) throw cause
+    throw new OutboundRefused(deadline.aborted ? 'deadline' : 'unreachable', cause)
+  } finally {
+    await agent.destroy()
+  }
+}
+
+async function readAtMost(body: AsyncIterable<Buffer>, most: number): Promise<Buffer> {
+  const chunks: Buffer[] = []
+  let size = 0
+  for await (const chunk of body) {
+    size += chunk.length
+    if (size > most) throw new OutboundRefused('size')
+    chunks.push(chunk)
+  }
+  return Buffer.concat(chunks)
+}
+
+async function before<T>(deadline: AbortSignal, work: Promise<T>): Promise<T> {
+  let onAbort: (() => void) | undefined
+  const late = new Promise<never>((_resolve, reject) => {
+    onAbort = () => reject(new OutboundRefused('deadline'))
+    deadline.addEventListener('abort', onAbort, { once: true })
+  })
+  try {
+    return await Promise.race([work, late])
+  } finally {
+    if (onAbort) deadline.removeEventListener('abort', onAbort)
+  }
+}

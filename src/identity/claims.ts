@@ -1,0 +1,119 @@
+// From an identity provider's claims to what we know of a person (OpenID Connect Core §5.1). Pure; every value is hostile text.
+import type { ClaimMapping } from '../config/identity.ts'
+
+export type Claims = Readonly<Record<string, unknown>>
+
+/** A person as an identity provider vouches for them. `issuer` and `subject` together are the account; the e-mail never is. */
+export interface Profile {
+  readonly provider: string
+  readonly issuer: string
+  readonly subject: string
+  /** Verified, lower case; `undefined` when the provider does not vouch for it. */
+  readonly email: string | undefined
+  readonly name: string | undefined
+  readonly groups: readonly string[]
+  readonly roles: readonly string[]
+  readonly teams: readonly string[]
+}
+
+/** A claim has a shape that cannot be trusted. Not skipped: a group that silently went missing would open what a deny rule closes. */
+export class ClaimError extends Error {
+  override readonly name = 'ClaimError'
+  readonly reason = 'claim_malformed'
+  constructor(path: string) {
+    super(`The claim ${path} is malformed.`)
+  }
+}
+
+const MOST_VALUES = 1000
+const LONGEST_VALUE = 256
+// biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what it looks for
+const CONTROL = /[\u0000-\u001f\u007f-\u009f]/
+
+const isObject = (value: unknown): value is Claims =>
+  typeof value === 'object' && value !== null && !Array.isArray(value)
+
+/** The value at a path: the whole path as one claim name first (`https://example.com/groups`), then step by step. Own properties only. */
+export function claimAt(claims: Claims, path: string): unknown {
+  if (Object.hasOwn(claims, path)) return claims[path]
+  let value: unknown = claims
+  for (const step of path.split('.')) {
+    if (!isObject(value) || !Object.hasOwn(value, step)) return undefined
+    value = value[step]
+  }
+  return value
+}
+
+/** One text or a list of texts, each once; absent is none. Throws ClaimError for anything else. */
+export function stringsAt(claims: Claims, path: string): string[] {
+  const value = claimAt(claims, path)
+  if (value === undefined || value === null || value === '') return []
+  const values: readonly unknown[] = Array.isArray(value) ? value : [value]
+  if (values.length > MOST_VALUES) throw new ClaimError(path)
+  return [...new Set(values.map((entry) => checkText(entry, path)))]
+}
+
+function checkText(value: unknown, path: string): string {
+  if (typeof value !== 'string' || value === '' || value.length > LONGEST_VALUE || CONTROL.test(value))
+    throw new ClaimError(path)
+  return value
+}
+
+const ADDRESS = /^[!#$%&'+\-./=?^_`{|}~0-9A-Za-z]{1,64}@[0-9A-Za-z](?:[0-9A-Za-z.-]*[0-9A-Za-z])?$/
+
+/**
+ * An e-mail address in the one form we compare: ASCII, exactly one `@`, folded to lower case letter by letter. Unicode folding would
+ * make U+212A a `k`; quoted local parts and comments would let two readers see two addresses.
+ */
+export function parseEmail(value: unknown): string | undefined {
+  if (typeof value !== 'string' || value.length > 254 || !ADDRESS.test(value)) return undefined
+  return value.replace(/[A-Z]/g, (letter) => letter.toLowerCase())
+}
+
+export interface EmailProof {
+  /** Claims of which one must vouch for the address. */
+  readonly verifiedBy: readonly string[]
+  /** The provider is known to write booleans as text (or `1`). */
+  readonly loose: boolean
+}
+
+export function verifiedEmail(claims: Claims, { verifiedBy, loose }: EmailProof): string | undefined {
+  const vouched = verifiedBy.some((name) => {
+    const value = claimAt(claims, name)
+    return value === true || (loose && (value === 'true' || value === '1' || value === 1))
+  })
+  return vouched ? parseEmail(claimAt(claims, 'email')) : undefined
+}
+
+/** For showing only: control characters and those that turn the reading direction are taken out, the rest cut to size. */
+export function displayName(value: unknown): string | undefined {
+  if (typeof value !== 'string') return undefined
+  const clean = value.replace(/[\s\p{Cc}\p{Cf}]+/gu, ' ').trim()
+  return clean === '' ? undefined : [...clean].slice(0, 100).join('')
+}
+
+export interface ProfileSource {
+  readonly provider: string
+  readonly issuer: string
+  readonly subject: string
+  readonly mapping: Pick<ClaimMapping, 'groups' | 'roles' | 'teams'>
+  readonly proof: EmailProof
+}
+
+/** `sources`: ID token first, then UserInfo. A claim is taken whole from the first that has it; an address only beside its own proof. */
+export function profileOf(sources: readonly Claims[], from: ProfileSource): Profile {
+  const { provider, issuer, subject, mapping, proof } = from
+  const holder = (path: string) => sources.find((claims) => claimAt(claims, path) !== undefined) ?? {}
+  const [email] = sources.flatMap((claims) => verifiedEmail(claims, proof) ?? [])
+  const [name] = ['name', 'preferred_username'].flatMap((path) => displayName(claimAt(holder(path), path)) ?? [])
+  return {
+    provider,
+    issuer,
+    subject,
+    email,
+    name,
+    groups: stringsAt(holder(mapping.groups), mapping.groups),
+    roles: stringsAt(holder(mapping.roles), mapping.roles),
+    teams: stringsAt(holder(mapping.teams), mapping.teams),
+  }
+}

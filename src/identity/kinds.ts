@@ -1,0 +1,34 @@
+// What differs between the kinds of OpenID providers: where their claims are, and what they take as proof of an e-mail address.
+import type { ClaimMapping, IdentityConfig, OpenidProviderConfig } from '../config/identity.ts'
+import type { EmailProof } from './claims.ts'
+
+type Paths = Pick<ClaimMapping, 'groups' | 'roles' | 'teams'>
+
+interface Kind {
+  readonly mapping: Partial<Paths>
+  readonly proof: EmailProof
+}
+
+const STANDARD: EmailProof = { verifiedBy: ['email_verified'], loose: false }
+const AS_TEXT: EmailProof = { verifiedBy: ['email_verified'], loose: true }
+
+export const KINDS: Readonly<Record<OpenidProviderConfig['type'], Kind>> = {
+  oidc: { mapping: {}, proof: STANDARD },
+  // Entra's `email` is whatever a tenant's administrator typed (nOAuth); `xms_edov` says that the domain's owner verified it.
+  entra: { mapping: {}, proof: { verifiedBy: ['email_verified', 'xms_edov'], loose: true } },
+  okta: { mapping: {}, proof: AS_TEXT },
+  auth0: { mapping: {}, proof: AS_TEXT },
+  google: { mapping: {}, proof: AS_TEXT },
+  keycloak: { mapping: { roles: 'realm_access.roles' }, proof: AS_TEXT },
+}
+
+const PLAIN: Paths = { groups: 'groups', roles: 'roles', teams: 'teams' }
+
+/** The provider's own path, else the general one, else what its kind is known to use; a path left at its default says nothing. */
+export function mappingOf(provider: OpenidProviderConfig, general: IdentityConfig['mapping']): Paths {
+  const choose = (name: keyof Paths, short?: string) =>
+    [short, provider.mapping?.[name], general[name]].find((path) => path !== undefined && path !== PLAIN[name]) ??
+    KINDS[provider.type].mapping[name] ??
+    PLAIN[name]
+  return { groups: choose('groups', provider.groupsClaim), roles: choose('roles'), teams: choose('teams') }
+}

@@ -1,0 +1,82 @@
+// What scopes open and what a challenge asks for.
+import { describe, expect, it } from 'vitest'
+import type { Call, TargetKind } from '../protocol/decision.ts'
+import { BearerError, OperatorError } from '../protocol/errors.ts'
+import { ANONYMOUS, type Principal } from '../protocol/principal.ts'
+import { createScopeGate } from './scopes.ts'
+
+const SCOPES = {
+  'mcp:tools': { title: 'All', covers: ['*/*'] },
+  'github:read': { title: 'Read', covers: ['github/get_*', 'github/search_*'] },
+  'github:write': { title: 'Write', covers: ['github/*_issue'] },
+  'files:read': { title: 'Files', covers: ['resource:files/file:///pub/*'] },
+}
+const holder = (...scopes: string[]): Principal => ({
+  ...ANONYMOUS,
+  kind: 'person',
+  subject: 'u1',
+  method: 'access_token',
+  scopes,
+})
+const call = (principal: Principal, server: string, name: string, kind: TargetKind = 'tool'): Call => ({
+  principal,
+  server,
+  kind,
+  name,
+  method: kind === 'method' ? name : 'tools/call',
+})
+const needs = (gate: ReturnType<typeof createScopeGate>, of: Call): readonly string[] | 'passes' => {
+  try {
+    gate.checkScopes(of.principal, of)
+    return 'passes'
+  } catch (error) {
+    expect(error).toBeInstanceOf(BearerError)
+    expect(error).toMatchObject({ code: 'insufficient_scope', reason: 'scope_missing', status: 403 })
+    return error instanceof BearerError ? error.scopes : []
+  }
+}
+
+describe('checkScopes', () => {
+  const gate = createScopeGate({ scopes: SCOPES, requiredScopes: [] })
+  const strict = createScopeGate({ scopes: SCOPES, requiredScopes: ['openid', 'email'] })
+
+  it('passes what a held scope covers, and asks for the narrowest that would', () => {
+    expect(needs(gate, call(holder('mcp:tools'), 'github', 'get_issue'))).toBe('passes')
+    expect(needs(gate, call(holder('github:read'), 'github', 'get_repo'))).toBe('passes')
+    expect(needs(gate, call(holder('github:read'), 'github', 'create_issue'))).toEqual(['github:write'])
+    expect(needs(gate, call(holder(), 'gitlab', 'get_repo'))).toEqual(['mcp:tools'])
+    expect(needs(gate, call(holder('unknown', 'toString'), 'gitlab', 'get_repo'))).toEqual(['mcp:tools'])
+  })
+
+  it('keeps kinds apart, and opens bare methods with any part of the server', () => {
+    expect(needs(gate, call(holder('files:read'), 'files', 'file:///pub/a', 'resource'))).toBe('passes')
+    expect(needs(gate, call(holder('files:read'), 'files', 'file:///pub/a', 'tool'))).toEqual(['mcp:tools'])
+    expect(needs(gate, call(holder('files:read'), 'files', 'logging/setLevel', 'method'))).toBe('passes')
+    expect(needs(gate, call(holder('files:read'), 'github', 'logging/setLevel', 'method'))).not.toBe('passes')
+  })
+
+  it('names everything the call needs in one challenge, held or not', () => {
+    expect(needs(strict, call(holder('openid', 'email', 'mcp:tools'), 'github', 'x'))).toBe('passes')
+    expect(needs(strict, call(holder('openid', 'mcp:tools'), 'github', 'x'))).toEqual(['openid', 'email', 'mcp:tools'])
+    expect(needs(strict, call(holder('openid'), 'github', 'get_x'))).toEqual(['openid', 'email', 'github:read'])
+  })
+
+  it('leaves callers without a credential to the rules for them', () => {
+    expect(needs(strict, call(ANONYMOUS, 'github', 'x'))).toBe('passes')
+  })
+
+  it('refuses a scope that covers nothing sensible', () => {
+    expect(() => createScopeGate({ scopes: { bad: { title: '', covers: ['github'] } }, requiredScopes: [] })).toThrow(
+      OperatorError,
+    )
+  })
+})
+
+describe('scopesFor', () => {
+  const gate = createScopeGate({ scopes: SCOPES, requiredScopes: ['openid'] })
+  it('advertises what touches the server, and what every token must hold', () => {
+    expect(gate.scopesFor('github')).toEqual(['openid', 'mcp:tools', 'github:read', 'github:write'])
+    expect(gate.scopesFor('gitlab')).toEqual(['openid', 'mcp:tools'])
+    expect(gate.scopesFor()).toEqual(['openid', ...Object.keys(SCOPES)])
+  })
+})

@@ -1,0 +1,42 @@
+// What every store promises, as one suite. A backend that passes is done.
+import { afterAll, beforeAll, describe } from 'vitest'
+import { artifactPromises } from './conformance/artifacts.ts'
+import { clientPromises } from './conformance/clients.ts'
+import { ephemeralPromises } from './conformance/ephemeral.ts'
+import { familyPromises } from './conformance/families.ts'
+import { keyPromises } from './conformance/keys.ts'
+import { type Pair, pairOf } from './conformance/pair.ts'
+import { recordPromises } from './conformance/records.ts'
+import { revocationPromises } from './conformance/revocations.ts'
+import { rotationPromises } from './conformance/rotation.ts'
+import { userPromises } from './conformance/users.ts'
+
+/**
+ * `open` answers a store over one and the same database each time, empty at first: two of them are two replicas.
+ * A backend that lives in one process may answer the same store twice.
+ */
+export function storeConformance(name: string, open: () => Promise<Pair['one']>): void {
+  describe(`store conformance: ${name}`, () => {
+    let opened: Pair | undefined
+    beforeAll(async () => {
+      opened = pairOf(await open(), await open())
+    })
+    afterAll(async () => {
+      await opened?.one.close()
+      await opened?.two.close()
+    })
+    const pair = (): Pair => {
+      if (opened === undefined) throw new Error('The store did not open.')
+      return opened
+    }
+    clientPromises(pair)
+    familyPromises(pair)
+    rotationPromises(pair)
+    revocationPromises(pair)
+    userPromises(pair)
+    keyPromises(pair)
+    artifactPromises(pair)
+    ephemeralPromises(pair)
+    recordPromises(pair)
+  })
+}

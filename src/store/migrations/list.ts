@@ -1,0 +1,21 @@
+// Every migration, in order. Forward only: a number that has been released never changes.
+import type { Migration } from 'kysely/migration'
+import { records } from './0001-records.ts'
+import { spine } from './0001-spine.ts'
+import type { TextType } from './text.ts'
+
+/** Migrations of one schema, and the table in which the database remembers which of them it has had. */
+export interface Schema {
+  readonly table: string
+  readonly migrations: Readonly<Record<string, Migration>>
+}
+
+export const stateSchema = (text: TextType): Schema => ({
+  table: 'state_migrations',
+  migrations: { '0001-spine': spine(text) },
+})
+
+export const recordSchema = (text: TextType): Schema => ({
+  table: 'record_migrations',
+  migrations: { '0001-records': records(text) },
+})

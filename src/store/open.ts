@@ -1,0 +1,19 @@
+// Opens the store that the configuration names. The only file outside their own folders that knows which backends there are.
+import { OperatorError } from '../protocol/errors.ts'
+import { openPostgres } from './postgres/store.ts'
+import { openSqlite } from './sqlite/store.ts'
+import type { Store } from './store.ts'
+
+interface Location {
+  /** `sqlite:PATH`, `sqlite::memory:` (gone with the process) or `postgres://…`. */
+  readonly url: string
+  /** Folder of the audit database that SQLite keeps beside its state. */
+  readonly directory: string
+}
+
+export async function openStore({ url, directory }: Location): Promise<Store> {
+  if (url.startsWith('sqlite:')) return openSqlite({ path: url.slice('sqlite:'.length), directory })
+  if (/^postgres(ql)?:\/\//.test(url)) return openPostgres(url)
+  // The address may hold a password, and is not repeated.
+  throw new OperatorError('store.url names no store. Write sqlite:PATH or postgres://USER:PASSWORD@HOST:5432/DATABASE')
+}

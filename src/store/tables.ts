@@ -1,0 +1,54 @@
+// The tables over a database: the durable ones, the ephemeral ones, and the write that proves it takes writes.
+import type { Durable } from './durable.ts'
+import type { Ephemeral } from './ephemeral.ts'
+import type { Sql } from './sql.ts'
+import { artifacts } from './tables/artifacts.ts'
+import { clients } from './tables/clients.ts'
+import { consents } from './tables/consents.ts'
+import { counters } from './tables/counters.ts'
+import { families } from './tables/families.ts'
+import { keys } from './tables/keys.ts'
+import { marks } from './tables/marks.ts'
+import { type RefreshActs, refreshTokens } from './tables/refresh-tokens.ts'
+import { revocations } from './tables/revocations.ts'
+import { sweep } from './tables/sweep.ts'
+import { tickets } from './tables/tickets.ts'
+import { users } from './tables/users.ts'
+
+interface Needs {
+  /** Committed to the disk before it answers. */
+  readonly durable: Sql
+  /** May lose its last writes to a power cut, never to a crash. */
+  readonly relaxed: Sql
+  readonly refreshActs: RefreshActs
+}
+
+export interface Tables {
+  readonly durable: Durable
+  readonly ephemeral: Ephemeral
+  check(): Promise<void>
+}
+
+export function tables({ durable, relaxed, refreshActs }: Needs): Tables {
+  return {
+    durable: {
+      clients: clients(durable),
+      families: families(durable),
+      refreshTokens: refreshTokens({ sql: durable, acts: refreshActs }),
+      consents: consents(durable),
+      users: users(durable),
+      keys: keys(durable),
+      revocations: revocations(durable),
+    },
+    ephemeral: {
+      artifacts: artifacts({ durable, relaxed }),
+      tickets: tickets(durable),
+      marks: marks(relaxed),
+      counters: counters(relaxed),
+      sweep: (now) => sweep(relaxed, now),
+    },
+    async check() {
+      await durable.run("UPDATE epochs SET n = n + 1 WHERE name = 'checks'", [])
+    },
+  }
+}
