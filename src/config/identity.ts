@@ -1,6 +1,6 @@
 // The company's identity providers, and what of their claims becomes the principal.
 import { z } from 'zod'
-import { duration } from './units.ts'
+import { duration, unique } from './units.ts'
 
 const mapping = z.strictObject({
   groups: z.string().default('groups').describe('Claim path of the groups.'),
@@ -58,7 +58,8 @@ export const identity = z.strictObject({
   providers: z
     .array(z.discriminatedUnion('type', [openid, github, local]))
     .default([{ id: 'local', type: 'local' }])
-    .describe('Ways to sign in, in the order shown. Default: local accounts.'),
+    .describe('Ways to sign in, in the order shown. Default: local accounts.')
+    .check(unique('id', 'identity providers')),
   allowedEmails: z
     .array(z.string())
     .default([])

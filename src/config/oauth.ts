@@ -1,6 +1,6 @@
 // The authorization server: clients, scopes, lifetimes.
 import { z } from 'zod'
-import { duration } from './units.ts'
+import { duration, unique } from './units.ts'
 
 const client = z.strictObject({
   clientId: z.string().min(1).describe('Its client_id.'),
@@ -29,7 +29,19 @@ export const oauth = z.strictObject({
       neverUsedTtl: duration('24h').describe('A registered client that was never given a token expires after this.'),
     })
     .prefault({}),
-  clients: z.array(client).default([]).describe('Clients known from the start; they win over registered ones.'),
+  clients: z
+    .array(client)
+    .default([])
+    .describe('Clients known from the start; they win over registered ones.')
+    .check(unique('clientId', 'clients')),
+  resourceName: z
+    .string()
+    .optional()
+    .describe("`resource_name` of the protected-resource documents (RFC 9728). Default: each server's title."),
+  scopesSupported: z
+    .array(z.string())
+    .default([])
+    .describe('Scopes the protected-resource documents name beside those that cover the server.'),
   allowedScopes: z
     .array(z.string())
     .default([])

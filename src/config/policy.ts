@@ -1,5 +1,6 @@
 // Who may call what: plain rules, deny wins, no rule no access.
 import { z } from 'zod'
+import { unique } from './units.ts'
 
 const subjects = z
   .array(
@@ -29,6 +30,10 @@ export const rule = z.union([
 export type RuleConfig = z.output<typeof rule>
 
 export const policy = z.strictObject({
-  rules: z.array(rule).default([]).describe('`{ allow: [server/tool …], to: [subject …] }` or `{ deny: …, to: … }`.'),
+  rules: z
+    .array(rule)
+    .default([])
+    .describe('`{ allow: [server/tool …], to: [subject …] }` or `{ deny: …, to: … }`.')
+    .check(unique('id', 'rules')),
 })
 export type PolicyConfig = z.output<typeof policy>

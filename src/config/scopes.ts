@@ -12,9 +12,11 @@ export const scopes = z
   .default({
     'mcp:tools': { title: 'Use the tools, prompts and resources of this server on your behalf', covers: ['*/*'] },
   })
+  .describe('Scopes by name: `{ title, covers }`. Given here, they replace the default.')
 export type ScopesConfig = z.output<typeof scopes>
 
 export const roles = z
   .record(z.string(), z.array(z.string().regex(/^(group|user|team):/, 'Write group:NAME, team:NAME or user:EMAIL.')))
   .default({})
+  .describe('Roles by name, each a list of `group:NAME`, `team:NAME` or `user:EMAIL`.')
 export type RolesConfig = z.output<typeof roles>

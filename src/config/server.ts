@@ -1,15 +1,24 @@
 // Where the gate listens and what it is called from outside.
 import { z } from 'zod'
+import { parseListen } from './listen.ts'
 import { duration, size } from './units.ts'
+
+const isOrigin = (text: string): boolean => URL.canParse(text) && new URL(text).origin === text.replace(/\/$/, '')
 
 export const server = z.strictObject({
   url: z
     .url({ protocol: /^https?$/ })
+    // RFC 8414 §2: an issuer has no query and no fragment. Nor a path here: every address of ours starts at the root.
+    .refine((text) => isOrigin(text), 'Write scheme, host and port only, such as https://mcp.example.com.')
     .optional()
     .describe(
       'Issuer and base of every resource, as people type it; never derived from a request. Default: `http://localhost:PORT` of `listen`.',
     ),
-  listen: z.string().default('127.0.0.1:4444').describe('`host:port` to listen on; port 0 takes a free one.'),
+  listen: z
+    .string()
+    .refine((text) => parseListen(text) !== undefined, 'Write HOST:PORT, such as 127.0.0.1:4444 or 0.0.0.0:4444.')
+    .default('127.0.0.1:4444')
+    .describe('`host:port` to listen on; port 0 takes a free one.'),
   trustedProxies: z
     .array(z.string())
     .default([])

@@ -1,6 +1,6 @@
 // The MCP servers behind the gate.
 import { z } from 'zod'
-import { duration, size } from './units.ts'
+import { duration, size, unique } from './units.ts'
 
 const common = {
   id: z
@@ -22,9 +22,7 @@ const remote = z.strictObject({
       z.strictObject({ type: z.literal('none') }),
       z.strictObject({
         type: z.literal('headers'),
-        headers: z
-          .record(z.string(), z.string())
-          .meta({ secret: true, description: 'Headers sent to it; `${VAR}` takes a value from the environment.' }),
+        headers: z.record(z.string(), z.string()).meta({ secret: true, description: 'Headers sent to it, by name.' }),
       }),
     ])
     .default({ type: 'none' })
@@ -49,16 +47,5 @@ export type McpServerConfig = RemoteServerConfig | StdioServerConfig
 export const servers = z
   .array(z.union([remote, stdio]))
   .default([])
-  .check((context) => {
-    const seen = new Set<string>()
-    context.value.forEach((entry, index) => {
-      if (seen.has(entry.id))
-        context.issues.push({
-          code: 'custom',
-          message: `Two servers are called ${entry.id}.`,
-          input: entry.id,
-          path: [index, 'id'],
-        })
-      seen.add(entry.id)
-    })
-  })
+  .describe('What stands behind the gate: each entry is `{ id, url, … }` (HTTP) or `{ id, command, … }` (stdio).')
+  .check(unique('id', 'servers'))

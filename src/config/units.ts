@@ -17,6 +17,7 @@ export const duration = (preset: string) =>
       }
       return Math.round(Number(match[1]) * MILLISECONDS[(match[2] ?? 's') as keyof typeof MILLISECONDS])
     })
+    .meta({ unit: 'duration' })
 
 /** `512kb`, `1mb`; a bare number is bytes. Output: bytes. */
 export const size = (preset: string) =>
@@ -31,3 +32,26 @@ export const size = (preset: string) =>
       }
       return Math.round(Number(match[1]) * BYTES[(match[2] ?? 'b').toLowerCase() as keyof typeof BYTES])
     })
+    .meta({ unit: 'size' })
+
+/** A list in which no two entries may carry the same `key`: the second would silently win or lose. */
+export const unique =
+  <Key extends string>(key: Key, noun: string) =>
+  (context: {
+    value: readonly { readonly [K in Key]?: string | undefined }[]
+    issues: z.core.$ZodRawIssue[]
+  }): void => {
+    const seen = new Set<string>()
+    context.value.forEach((entry, index) => {
+      const name = entry[key]
+      if (name === undefined) return
+      if (seen.has(name))
+        context.issues.push({
+          code: 'custom',
+          message: `Two ${noun} are called ${name}.`,
+          input: name,
+          path: [index, key],
+        })
+      seen.add(name)
+    })
+  }

@@ -6,7 +6,7 @@ import type { Clock } from '../protocol/clock.ts'
 import { OperatorError } from '../protocol/errors.ts'
 import { ClaimError, type Claims, claimAt, type Profile, profileOf, verifiedEmail } from './claims.ts'
 import { githubProvider } from './github.ts'
-import { KINDS, mappingOf } from './kinds.ts'
+import { checkGroupsAreThere, checkTenant, KINDS, mappingOf } from './kinds.ts'
 import {
   FederationError,
   type FederationSecrets,
@@ -157,18 +157,6 @@ function clientAuth(secret: string | undefined): openid.ClientAuth {
     const methods = server.token_endpoint_auth_methods_supported ?? ['client_secret_basic']
     return (methods.includes('client_secret_basic') ? basic : post)(server, ...rest)
   }
-}
-
-/** Entra with many tenants: the issuer must be that of the tenant the token names, or any tenant could vouch for another's people. */
-function checkTenant(issuer: string, { iss, tid }: Claims): void {
-  if (typeof tid !== 'string' || !/^[0-9a-f-]{36}$/.test(tid) || iss !== issuer.replace('{tenantid}', tid))
-    throw new FederationError('refused', 'tenant_mismatch')
-}
-
-/** OpenID Connect Core §5.6.2: Entra leaves out the groups of people who have too many. Taken as none they would slip past a deny rule. */
-function checkGroupsAreThere(claims: Claims, path: string): void {
-  if (claimAt(claims, '_claim_names') !== undefined && claimAt(claims, `_claim_names.${path}`) !== undefined)
-    throw new FederationError('refused', 'groups_overage')
 }
 
 const missing = (what: string): never => {

@@ -1,6 +1,7 @@
 // What differs between the kinds of OpenID providers: where their claims are, and what they take as proof of an e-mail address.
 import type { ClaimMapping, IdentityConfig, OpenidProviderConfig } from '../config/identity.ts'
-import type { EmailProof } from './claims.ts'
+import { type Claims, claimAt, type EmailProof } from './claims.ts'
+import { FederationError } from './provider.ts'
 
 type Paths = Pick<ClaimMapping, 'groups' | 'roles' | 'teams'>
 
@@ -31,4 +32,16 @@ export function mappingOf(provider: OpenidProviderConfig, general: IdentityConfi
     KINDS[provider.type].mapping[name] ??
     PLAIN[name]
   return { groups: choose('groups', provider.groupsClaim), roles: choose('roles'), teams: choose('teams') }
+}
+
+/** Entra with many tenants: the issuer must be that of the tenant the token names, or any tenant could vouch for another's people. */
+export function checkTenant(issuer: string, { iss, tid }: Claims): void {
+  if (typeof tid !== 'string' || !/^[0-9a-f-]{36}$/.test(tid) || iss !== issuer.replace('{tenantid}', tid))
+    throw new FederationError('refused', 'tenant_mismatch')
+}
+
+/** OpenID Connect Core §5.6.2: Entra leaves out the groups of people who have too many. Taken as none they would slip past a deny rule. */
+export function checkGroupsAreThere(claims: Claims, path: string): void {
+  if (claimAt(claims, '_claim_names') !== undefined && claimAt(claims, `_claim_names.${path}`) !== undefined)
+    throw new FederationError('refused', 'groups_overage')
 }

@@ -1,6 +1,6 @@
 // Which tokens are dead before their time. Held in memory, numbered by the store, polled: no token is checked with a query.
 import type { Clock } from '../protocol/clock.ts'
-import type { Durable, Revocation, RevocationKind, Revocations } from '../store/durable.ts'
+import type { Revocation, RevocationKind, Revocations } from '../store/durable.ts'
 import type { AccessToken } from './access-token.ts'
 
 const POLL = 2000
@@ -89,28 +89,6 @@ export async function openRevocationList({ revocations, clock, staleAfter, onErr
     close: () => {
       clearInterval(timer)
       clearInterval(sweep)
-    },
-  }
-}
-
-/** The durable store whose own revocations are read back before they are answered: this process refuses at once, others at their next poll. */
-export function withRevocationWake(durable: Durable, list: Pick<RevocationList, 'poll'>): Durable {
-  return {
-    ...durable,
-    families: {
-      ...durable.families,
-      async revoke(id, at, keepUntil) {
-        await durable.families.revoke(id, at, keepUntil)
-        await list.poll()
-      },
-    },
-    revocations: {
-      ...durable.revocations,
-      async add(revocation) {
-        const number = await durable.revocations.add(revocation)
-        await list.poll()
-        return number
-      },
     },
   }
 }

@@ -5,9 +5,15 @@ import type { RevocationList } from './revocations.ts'
 
 const TICK = 1000
 
+export type Ending = 'expired' | 'revoked' | 'draining'
+
 export interface CredentialWatch {
   /** Calls `onEnd` once when the principal's credential ends; answers how to stop watching. */
-  watch(principal: Principal, onEnd: (reason: 'expired' | 'revoked') => void): () => void
+  watch(principal: Principal, onEnd: (reason: Ending) => void): () => void
+  /** Ends every stream, because the gate is going away. */
+  endAll(): void
+  /** How many are watched: the open streams. */
+  size(): number
   close(): void
 }
 
@@ -18,10 +24,8 @@ export function openCredentialWatch({
   revocations: Pick<RevocationList, 'isRevoked' | 'onChange'>
   clock: Clock
 }): CredentialWatch {
-  const watched = new Set<{ principal: Principal; since: number; onEnd: (reason: 'expired' | 'revoked') => void }>()
-  const end = (
-    reasonOf: (entry: { principal: Principal; since: number }) => 'expired' | 'revoked' | undefined,
-  ): void => {
+  const watched = new Set<{ principal: Principal; since: number; onEnd: (reason: Ending) => void }>()
+  const end = (reasonOf: (entry: { principal: Principal; since: number }) => Ending | undefined): void => {
     for (const entry of watched) {
       const reason = reasonOf(entry)
       if (reason === undefined) continue
@@ -48,6 +52,8 @@ export function openCredentialWatch({
       watched.add(entry)
       return () => void watched.delete(entry)
     },
+    endAll: () => end(() => 'draining'),
+    size: () => watched.size,
     close: () => clearInterval(timer),
   }
 }

@@ -1,0 +1,50 @@
+#!/usr/bin/env node
+// The command for whatever Node is installed: hands over to the pinned Node that came with the package.
+// ES5, since an old Node must be able to read it. Signals and the exit code pass through.
+'use strict'
+var spawn = require('child_process').spawn
+var os = require('os')
+var path = require('path')
+
+var main = path.join(__dirname, '../src/cli/main.ts')
+
+// As `engines` of the pinned release line: node:sqlite and type stripping as this program uses them.
+function isGoodEnough(version) {
+  var parts = version.split('.').map(Number)
+  return parts[0] === 24 ? parts[1] >= 16 : parts[0] === 26 ? parts[1] >= 1 : false
+}
+
+function findPinned() {
+  var platform = process.platform === 'win32' ? 'win' : process.platform
+  var program = process.platform === 'win32' ? 'node.exe' : 'node'
+  try {
+    return require.resolve('node-' + platform + '-' + process.arch + '/bin/' + program)
+  } catch (error) {
+    return isGoodEnough(process.versions.node) ? process.execPath : undefined
+  }
+}
+
+var node = findPinned()
+if (!node) {
+  console.error(
+    'portcullis needs Node 24.16 or later of that line; this is ' + process.versions.node + ', and no package with it is\n' +
+      'published for ' + process.platform + ' ' + process.arch + '. Install Node 24 from https://nodejs.org and run this again.'
+  )
+  process.exit(1)
+}
+
+var child = spawn(node, [main].concat(process.argv.slice(2)), { stdio: 'inherit' })
+;['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGUSR2'].forEach(function (signal) {
+  if (process.platform === 'win32' && signal === 'SIGUSR2') return
+  process.on(signal, function () {
+    child.kill(signal)
+  })
+})
+child.on('error', function (error) {
+  console.error('portcullis: ' + node + ' cannot be started: ' + error.message)
+  process.exit(1)
+})
+child.on('exit', function (code, signal) {
+  // As a shell reports a program that a signal ended.
+  process.exit(signal ? 128 + (os.constants.signals[signal] || 0) : code)
+})

@@ -1,0 +1,108 @@
+// kill -9 in the middle of everything: whatever was acknowledged is in the record afterwards, exactly once.
+import { type ChildProcess, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { mkdtempSync, readdirSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { createInterface } from 'node:readline'
+import { DatabaseSync } from 'node:sqlite'
+import { afterAll, beforeAll, expect, it } from 'vitest'
+
+const KILLS = 5
+const CONCURRENT = 20
+
+/** Records calls and acts as fast as it can; acknowledges a call after its decision, as a door would answer. */
+const CHILD = `
+import { writeSync } from 'node:fs'
+import { DatabaseSync } from 'node:sqlite'
+import { setTimeout as pause } from 'node:timers/promises'
+const { openRecorder } = await import(${JSON.stringify(new URL('./recorder.ts', import.meta.url).href)})
+const [, file, directory, round, serve] = process.argv
+const db = new DatabaseSync(file)
+db.exec('pragma journal_mode = wal; pragma synchronous = normal; create table if not exists records (id text primary key, line text) without rowid')
+const replace = db.prepare('insert into records values (?, ?) on conflict (id) do update set line = excluded.line')
+const keep = db.prepare('insert into records values (?, ?) on conflict (id) do nothing')
+const write = (statement) => async (lines) => {
+  await pause(Math.random() * 5)
+  db.exec('begin')
+  for (const { id, line } of lines) statement.run(id, line)
+  db.exec('commit')
+}
+const recorder = await openRecorder({
+  log: { append: write(replace), restore: write(keep) },
+  directory, sink: ['store'], spoolLimit: 1e8, stdout: () => undefined, clock: Date.now, report: () => undefined,
+})
+let count = 0
+const event = (kind) => ({
+  kind, id: round + '-' + String(++count).padStart(8, '0'), time: new Date().toISOString(), subject: 'u1', server: 's',
+  method: 'tools/call', name: 'x', act: 'token_issued', decision: 'allow', reason: 'allowed_by_rule', address: '::1',
+})
+const acknowledge = (kind, { id }) => writeSync(1, kind + ' ' + id + '\\n')
+async function calls() {
+  for (;;) {
+    const decided = event('call')
+    recorder.decide(decided)
+    acknowledge('decided', decided)
+    await pause(Math.random() * 20)
+    recorder.finish({ ...decided, outcome: 'answered', status: 200, latency: 1 })
+  }
+}
+async function acts() {
+  for (;;) {
+    const done = event('act')
+    await recorder.act(done)
+    acknowledge('act', done)
+  }
+}
+if (serve === 'restore') await recorder.close()
+else await Promise.all([acts(), ...Array.from({ length: ${CONCURRENT} }, calls)])
+`
+
+let folder: string
+let child: ChildProcess | undefined
+beforeAll(() => {
+  folder = mkdtempSync(join(tmpdir(), 'kill-'))
+})
+afterAll(() => {
+  child?.kill('SIGKILL')
+  rmSync(folder, { recursive: true, force: true })
+})
+
+function start(round: number, mode: 'serve' | 'restore') {
+  const args = [join(folder, 'audit.db'), join(folder, 'spool'), `r${round}`, mode]
+  return spawn(process.execPath, ['--input-type=module', '--eval', CHILD, '--', ...args], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  })
+}
+
+it(`loses nothing acknowledged in ${KILLS} kills`, async () => {
+  const acknowledged: string[] = []
+  for (let round = 0; round < KILLS; round++) {
+    const victim = start(round, 'serve')
+    child = victim
+    const killAfter = 200 + Math.floor(Math.random() * 2000)
+    let lines = 0
+    for await (const line of createInterface({ input: victim.stdout })) {
+      acknowledged.push(line)
+      if (++lines === killAfter) victim.kill('SIGKILL')
+    }
+    expect(lines).toBeGreaterThanOrEqual(killAfter)
+  }
+  const last = start(KILLS, 'restore')
+  const [code] = await once(last, 'exit')
+  expect(code).toBe(0)
+
+  const db = new DatabaseSync(join(folder, 'audit.db'))
+  const records = new Map(
+    db
+      .prepare('select id, line from records')
+      .all()
+      .map(({ id, line }) => [id, String(line)]),
+  )
+  db.close()
+  const ids = acknowledged.map((line) => line.split(' ')[1])
+  expect(ids.filter((id) => !records.has(id ?? ''))).toEqual([])
+  expect(new Set(ids).size).toBe(ids.length)
+  for (const [id, line] of records) expect(JSON.parse(line).id).toBe(id)
+  expect(readdirSync(join(folder, 'spool'))).toEqual([])
+})

@@ -1,0 +1,182 @@
+// The record of every decision and act. A call's decision is spooled before the call is forwarded and committed within
+// moments; an act is committed before it is answered. What cannot be recorded does not happen.
+import type { AuditConfig } from '../config/audit.ts'
+import type { Clock } from '../protocol/clock.ts'
+import { RequestError } from '../protocol/errors.ts'
+import type { RecordLog } from '../store/record-log.ts'
+import { createCallBatch, type PendingCall } from './call-batch.ts'
+import type { CallEvent, Recorder } from './event.ts'
+import { completedLine, eventLine } from './event-line.ts'
+import { groupCommit } from './group-commit.ts'
+import { openSpool } from './spool.ts'
+import { restoreSpool } from './spool-restore.ts'
+
+/** Twice this, at the most, and a decision without an outcome is committed as it stands. */
+const SWEEP_EVERY = 500
+const PROBE_EVERY = 1000
+
+interface Needs {
+  readonly log: Pick<RecordLog, 'append' | 'restore'>
+  /** Belongs to this process alone. */
+  readonly directory: string
+  readonly sink: AuditConfig['sink']
+  /** Most bytes that wait for the store. */
+  readonly spoolLimit: number
+  /** Takes one line, without its line feed. */
+  readonly stdout: (line: string) => void
+  readonly clock: Clock
+  readonly report: (detail: object, message: string) => void
+}
+
+export interface RecorderState {
+  readonly healthy: boolean
+  /** `spool_unwritable`, `spool_full` or `store_unavailable`. */
+  readonly reason?: string
+  /** Calls that are not committed with their outcome. */
+  readonly waiting: number
+}
+
+export interface OpenRecorder extends Recorder {
+  state(): RecorderState
+  /** Commits what there is. What the store refuses stays in the spool for the next process. */
+  close(): Promise<void>
+}
+
+/** Restores first what an earlier process left behind; rejects when the store does not take it. */
+export async function openRecorder(needs: Needs): Promise<OpenRecorder> {
+  const { directory, sink, spoolLimit, clock, report } = needs
+  const print = sink.includes('stdout') ? needs.stdout : () => undefined
+  const log = sink.includes('store') ? needs.log : printedOnly(print)
+  await restoreSpool({ directory, restore: (lines) => log.restore(lines), report })
+
+  const spool = openSpool({ directory, clock, report })
+  const batch = createCallBatch({ append: (lines) => log.append(lines), committed: release, report })
+  const acts = groupCommit((lines) => log.append(lines))
+  const undecided = new Map<string, PendingCall & { readonly sweep: number }>()
+  let sweeps = 0
+  let sweeper: NodeJS.Timeout | undefined
+  let prober: NodeJS.Timeout | undefined
+  let waitingBytes = 0
+  let closed = false
+
+  function release({ segments, bytes }: PendingCall): void {
+    waitingBytes -= bytes
+    for (const segment of segments) spool.release(segment)
+  }
+
+  function append(line: string) {
+    try {
+      const segment = spool.append(line)
+      if (prober !== undefined) writable()
+      return segment
+    } catch (error) {
+      if (prober === undefined) report({ error }, 'The audit spool cannot be written; calls are refused')
+      prober ??= setInterval(probe, PROBE_EVERY)
+      throw unavailable(error)
+    }
+  }
+
+  /** A gate that is not ready is sent no calls, so it has to find out by itself. */
+  function probe(): void {
+    try {
+      spool.probe()
+    } catch {
+      // Reported when it began.
+      return
+    }
+    writable()
+  }
+
+  function writable(): void {
+    clearInterval(prober)
+    prober = undefined
+    report({}, 'The audit spool can be written again')
+  }
+
+  /** A call may last for hours; its decision is in the store at once, and replaced when the outcome is known. */
+  function sweep(): void {
+    for (const call of undecided.values()) {
+      if (call.sweep >= sweeps) break
+      undecided.delete(call.id)
+      batch.add(call)
+    }
+    sweeps += 1
+    sweeper = undecided.size > 0 ? setTimeout(sweep, SWEEP_EVERY) : undefined
+  }
+
+  return {
+    decide(event) {
+      if (closed || waitingBytes >= spoolLimit) throw unavailable()
+      const line = eventLine(event)
+      const segment = append(line)
+      // Escaped and mostly ASCII: characters are near enough to bytes.
+      waitingBytes += line.length
+      undecided.set(event.id, {
+        id: event.id,
+        line,
+        decided: event,
+        segments: [segment],
+        bytes: line.length,
+        sweep: sweeps,
+      })
+      sweeper ??= setTimeout(sweep, SWEEP_EVERY)
+    },
+    finish(event) {
+      const call = undecided.get(event.id) ?? batch.find(event.id)
+      undecided.delete(event.id)
+      const line =
+        call?.decided && isOutcomeOf(call.decided, event) ? completedLine(call.line, event) : eventLine(event)
+      // A decision that is in the store already, or on its way, is replaced by the line that follows it.
+      batch.add({ id: event.id, line, decided: undefined, segments: call?.segments ?? [], bytes: call?.bytes ?? 0 })
+      print(line)
+    },
+    async act(event) {
+      if (closed) throw unavailable()
+      const line = eventLine(event)
+      await acts.commit({ id: event.id, line })
+      print(line)
+    },
+    state() {
+      const waiting = undecided.size + batch.size()
+      if (prober !== undefined) return { healthy: false, reason: 'spool_unwritable', waiting }
+      if (waitingBytes >= spoolLimit) return { healthy: false, reason: 'spool_full', waiting }
+      if (batch.failure() !== undefined) return { healthy: false, reason: 'store_unavailable', waiting }
+      return { healthy: true, waiting }
+    },
+    async close() {
+      closed = true
+      clearTimeout(sweeper)
+      clearInterval(prober)
+      for (const call of undecided.values()) {
+        batch.add(call)
+        print(call.line)
+      }
+      undecided.clear()
+      await acts.idle()
+      if (!(await batch.drain())) report({ error: batch.failure() }, 'Decisions stay in the spool for the next start')
+      spool.close()
+    },
+  }
+}
+
+/** Nothing but the outcome is new. */
+function isOutcomeOf(decided: CallEvent, event: CallEvent): boolean {
+  return decided.decision === event.decision && decided.reason === event.reason && decided.rule === event.rule
+}
+
+function unavailable(cause?: unknown): RequestError {
+  return new RequestError(503, 'audit_unavailable', 'The gate cannot record this now. Try again shortly.', {
+    retryAfter: 5,
+    cause,
+  })
+}
+
+/** Without the store as a sink the printed line is the record; what a crash left is printed at the next start. */
+function printedOnly(print: (line: string) => void): Pick<RecordLog, 'append' | 'restore'> {
+  return {
+    append: async () => undefined,
+    restore: async (lines) => {
+      for (const { line } of lines) print(line)
+    },
+  }
+}

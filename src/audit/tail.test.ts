@@ -1,0 +1,120 @@
+// The record as people read it.
+import { describe, expect, it } from 'vitest'
+import type { RecordLine } from '../store/record-log.ts'
+import { eventText, followRecords } from './tail.ts'
+
+const id = (ms: number, number = 0) => {
+  const hex = ms.toString(16).padStart(12, '0')
+  return `${hex.slice(0, 8)}-${hex.slice(8)}-7000-8000-${String(number).padStart(12, '0')}`
+}
+const call = (over: object = {}) =>
+  JSON.stringify({
+    kind: 'call',
+    id: 'i1',
+    time: '2026-09-01T12:00:00.000Z',
+    subject: 'u1',
+    email: 'ann@example.com',
+    client: 'claude',
+    server: 'github',
+    method: 'tools/call',
+    name: 'search',
+    decision: 'allow',
+    reason: 'allowed_by_rule',
+    rule: 'rule-1',
+    address: '192.0.2.1',
+    ...over,
+  })
+
+describe('eventText', () => {
+  it('reads from left to right: when, what was decided, who, what, why, how it ended', () => {
+    expect(eventText(call({ status: 200, outcome: 'answered', latency: 12 }))).toBe(
+      '2026-09-01T12:00:00.000Z  allow  ann@example.com via claude  github tools/call search  allowed_by_rule by rule-1  200 answered 12 ms  i1',
+    )
+    const act = { kind: 'act', id: 'i2', time: 't', act: 'sign_in', decision: 'deny', reason: 'email_not_allowed' }
+    expect(eventText(JSON.stringify(act))).toBe('t  deny   -  sign_in  email_not_allowed  i2')
+  })
+
+  it('never lets a name speak to the terminal', () => {
+    const shown = eventText(call({ name: '\u001b[2J\r\n\u009bx\u202e' }))
+    expect(shown).toContain('\\u001b[2J\\u000d\\u000a\\u009bx\\u202e')
+    expect(eventText('no event\u0007')).toBe('no event\\u0007')
+  })
+})
+
+describe('followRecords', () => {
+  const START = 1_790_000_000_000
+  /** Each step changes the record, then the follower looks once. */
+  async function follow(
+    steps: ((records: Map<string, string>, pass: (ms: number) => void) => void)[],
+    from = id(START),
+  ) {
+    const records = new Map<string, string>()
+    const seen: string[] = []
+    const abort = new AbortController()
+    let now = START
+    let step = 0
+    await followRecords({
+      log: {
+        async read(after, limit): Promise<RecordLine[]> {
+          const change = steps[step++]
+          if (change) change(records, (ms) => (now += ms))
+          else abort.abort()
+          const lines = [...records].map(([key, line]) => ({ id: key, line })).filter((record) => record.id > after)
+          return lines.sort((a, b) => (a.id < b.id ? -1 : 1)).slice(0, limit)
+        },
+      },
+      from,
+      onLine: (line) => seen.push(line),
+      signal: abort.signal,
+      poll: 0,
+      clock: () => now,
+    })
+    return seen
+  }
+  const done = (name: string) => call({ name, outcome: 'answered' })
+
+  it('shows each event once, in order, above the given id', async () => {
+    const seen = await follow([
+      (records) =>
+        records
+          .set(id(START - 1), done('old'))
+          .set(id(START + 2), done('b'))
+          .set(id(START + 1), done('a')),
+      (records) => records.set(id(START + 9), done('c')),
+      () => undefined,
+    ])
+    expect(seen).toEqual([done('a'), done('b'), done('c')])
+  })
+
+  it('shows what was committed late, below ids it has shown', async () => {
+    const seen = await follow([
+      (records) => records.set(id(START + 3000), done('new')),
+      (records) => records.set(id(START + 1000), done('late')),
+    ])
+    expect(seen).toEqual([done('new'), done('late')])
+  })
+
+  it('waits for the outcome, but not for ever', async () => {
+    const open = call({ name: 'open' })
+    const seen = await follow([
+      (records) => records.set(id(START + 1), call({ name: 'a' })).set(id(START + 2), open),
+      (records) => records.set(id(START + 1), done('a')),
+      (_, pass) => pass(4_999),
+      (records, pass) => records.set(id(START + 9), done('b')) && pass(1),
+      () => undefined,
+    ])
+    expect(seen).toEqual([done('a'), done('b'), open])
+  })
+
+  it('rejects when the record cannot be read', async () => {
+    const following = followRecords({
+      log: { read: () => Promise.reject(new Error('away')) },
+      from: id(START),
+      onLine: () => undefined,
+      signal: new AbortController().signal,
+      poll: 0,
+      clock: () => START,
+    })
+    await expect(following).rejects.toThrow('away')
+  })
+})

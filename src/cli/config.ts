@@ -1,0 +1,26 @@
+// `portcullis config print | check | schema`.
+import { jsonSchema } from '../config/docs.ts'
+import { loadConfig } from '../config/load.ts'
+import { printConfig } from '../config/print.ts'
+import { type Common, flagsOf } from './options.ts'
+
+// Not through configuration.ts: looking at a configuration needs no store, and must not load one.
+async function load(options: Common) {
+  const loaded = await loadConfig({ flags: flagsOf(options), env: process.env, cwd: process.cwd() })
+  for (const warning of loaded.warnings) process.stderr.write(`Warning: ${warning}\n`)
+  return loaded
+}
+
+export async function printInForce(options: Common): Promise<void> {
+  process.stdout.write(printConfig(await load(options)))
+}
+
+export async function check(options: Common): Promise<void> {
+  const { source } = await load(options)
+  const what = source.kind === 'environment' ? 'The environment' : source.path
+  process.stdout.write(`${what} is a valid configuration.\n`)
+}
+
+export function printSchema(): void {
+  process.stdout.write(`${JSON.stringify(jsonSchema(), undefined, 2)}\n`)
+}

@@ -1,0 +1,51 @@
+// `portcullis keys list | rotate`.
+import { OperatorError } from '../protocol/errors.ts'
+import type { KeyRecord } from '../store/durable.ts'
+import { listKeys, rotateSigningKey } from '../tokens/keyring.ts'
+import { recordAct } from './act.ts'
+import { withStore } from './configuration.ts'
+import type { Common } from './options.ts'
+
+const time = (at: number): string => new Date(at).toISOString().slice(0, 16).replace('T', ' ')
+
+/** The newest one whose time has come signs; others are accepted, or wait. */
+export function keyLine(key: KeyRecord, now: number, signs: boolean): string {
+  const state =
+    key.retireAt !== undefined && key.retireAt <= now
+      ? 'retired'
+      : key.activeAt > now
+        ? `from ${time(key.activeAt)}`
+        : signs
+          ? 'in use'
+          : 'accepted'
+  const until = key.retireAt === undefined || key.retireAt <= now ? '' : `, until ${time(key.retireAt)}`
+  return `${key.use.padEnd(8)} ${key.id.padEnd(14)} created ${time(key.createdAt)}  ${state}${until}`
+}
+
+export function list(options: Common): Promise<void> {
+  return withStore(options, async (store) => {
+    const now = Date.now()
+    const keys = await listKeys(store.durable.keys)
+    if (keys.length === 0)
+      throw new OperatorError('There are no keys yet: the first start of `portcullis serve` makes them.')
+    for (const key of keys) process.stdout.write(`${keyLine(key, now, signsNow(key, keys, now))}\n`)
+  })
+}
+
+function signsNow(key: KeyRecord, keys: readonly KeyRecord[], now: number): boolean {
+  const active = keys.filter(({ use, activeAt }) => use === key.use && activeAt <= now)
+  return active.every(({ activeAt }) => activeAt <= key.activeAt)
+}
+
+export function rotate(options: Common & { readonly now: boolean }): Promise<void> {
+  return withStore(options, async (store, { config }) => {
+    const now = Date.now()
+    const longestToken = config.oauth.accessTokenTtl
+    const key = await rotateSigningKey(store.durable.keys, { now, longestToken, atOnce: options.now })
+    await recordAct(store, { act: 'key_rotated', reason: options.now ? 'at_once' : 'published_ahead', subject: key.id })
+    const effect = options.now
+      ? 'It signs from now on; tokens signed with older keys are no longer accepted.'
+      : `It signs from ${time(key.activeAt)} on. Running gates read it within a minute.`
+    process.stdout.write(`New signing key ${key.id}. ${effect}\n`)
+  })
+}

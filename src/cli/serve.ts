@@ -1,0 +1,91 @@
+// `portcullis serve`: configuration, store, gate, start text; then until a signal asks it to end.
+import { randomBytes } from 'node:crypto'
+import { formatListen, parseListen } from '../config/listen.ts'
+import { type LoadedConfig, loadConfig } from '../config/load.ts'
+import type { Config } from '../config/schema.ts'
+import { startText } from './banner.ts'
+import { findFreePort } from './free-port.ts'
+import type { Common } from './options.ts'
+import { flagsOf } from './options.ts'
+import { pathWithOwnPrograms, startQuickstartServer, type Toolbox } from './quickstart.ts'
+
+export async function serve(options: Common): Promise<void> {
+  const closers: (() => Promise<void>)[] = []
+  try {
+    // Loading the gate takes longer than anything else here, and waits for nothing.
+    const modules = loadModules()
+    const { loaded, toolbox } = await prepare(options)
+    if (toolbox !== undefined) closers.unshift(() => toolbox.close())
+    const { createGateway, openStore, createLog } = await modules
+    const config = await withPort(loaded)
+    const store = await openStore(config.store)
+    closers.unshift(() => store.close())
+    const log = createLog({ level: config.log.level })
+    const gateway = await createGateway(config, { store, clock: Date.now, log })
+    closers.unshift(() => gateway.close())
+    const ended = untilSignal()
+    await gateway.listen()
+    process.stderr.write(textOf(loaded, config, gateway.setupUrl))
+    await ended
+  } finally {
+    for (const close of closers) await close()
+  }
+  process.exit(0)
+}
+
+async function loadModules() {
+  const [{ createGateway }, { openStore }, { createLog }] = await Promise.all([
+    import('../gateway.ts'),
+    import('../store/open.ts'),
+    import('../observe/log.ts'),
+  ])
+  return { createGateway, openStore, createLog }
+}
+
+async function prepare(options: Common): Promise<{ loaded: LoadedConfig; toolbox: Toolbox | undefined }> {
+  const load = (env: NodeJS.ProcessEnv) => loadConfig({ flags: flagsOf(options), env, cwd: process.cwd() })
+  const loaded = await load(process.env)
+  if (!loaded.quickstart || process.env['TOOLBOX_URL'] !== undefined) return { loaded, toolbox: undefined }
+  process.env['PATH'] = pathWithOwnPrograms(process.env['PATH'])
+  const toolbox = await startQuickstartServer()
+  return { loaded: await load({ ...process.env, TOOLBOX_URL: toolbox.url }), toolbox }
+}
+
+/** Port 0 asks for a free one. It is chosen before anything is built, since the URL of every resource may hold it. */
+async function withPort({ config, origins }: LoadedConfig): Promise<Config> {
+  const listen = parseListen(config.server.listen)
+  if (listen === undefined || listen.port !== 0) return config
+  const port = await findFreePort(listen.host)
+  const derived = origins.find(['server', 'url']).kind === 'default'
+  const url = derived ? `http://localhost:${port}` : config.server.url
+  return { ...config, server: { ...config.server, listen: formatListen({ ...listen, port }), url } }
+}
+
+function textOf({ source, warnings }: LoadedConfig, config: Config, setupUrl: string | undefined): string {
+  const { url } = config.server
+  return startText({
+    config,
+    url,
+    source: source.kind === 'environment' ? 'the environment alone' : describe(source),
+    warnings,
+    setupLink: setupUrl,
+    inspectorToken: randomBytes(16).toString('hex'),
+  })
+}
+
+const describe = ({ kind, path }: { kind: 'file' | 'quickstart'; path: string }): string =>
+  kind === 'file' ? path : `quickstart (${path}); yours is ./portcullis.yaml`
+
+/** The first signal drains, a second one ends at once. */
+function untilSignal(): Promise<void> {
+  return new Promise((resolve) => {
+    for (const [signal, number] of [
+      ['SIGTERM', 15],
+      ['SIGINT', 2],
+    ] as const)
+      process.on(signal, () => {
+        process.on(signal, () => process.exit(128 + number))
+        resolve()
+      })
+  })
+}

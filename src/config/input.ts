@@ -1,0 +1,58 @@
+// A configuration before it is judged: the values as written, and where each was written.
+import { type Origin, type Origins, pathText } from './origins.ts'
+import type { Path } from './settings.ts'
+
+export interface Input extends Origins {
+  readonly tree: Readonly<Record<string, unknown>>
+  get(path: Path): unknown
+  /** Replaces the value at a path with everything below it. */
+  set(path: Path, value: unknown, origin: Origin): void
+}
+
+export type Tree = Record<string, unknown>
+export const isTree = (value: unknown): value is Tree =>
+  typeof value === 'object' && value !== null && !Array.isArray(value)
+
+const child = (value: unknown, key: string | number): unknown =>
+  Array.isArray(value)
+    ? value[Number(key)]
+    : isTree(value) && Object.hasOwn(value, key)
+      ? value[String(key)]
+      : undefined
+
+export function createInput(tree: Tree, positions: ReadonlyMap<string, Origin> = new Map()): Input {
+  const origins = new Map(positions)
+  const find = (path: Path): Origin => {
+    for (let length = path.length; length > 0; length--) {
+      const origin = origins.get(pathText(path.slice(0, length)))
+      if (origin !== undefined) return origin
+    }
+    return { kind: 'default' }
+  }
+  const forgetBelow = (place: string): void => {
+    for (const known of origins.keys())
+      if (known.startsWith(`${place}.`) || known.startsWith(`${place}[`)) origins.delete(known)
+  }
+  return {
+    tree,
+    find,
+    get: (path) => path.reduce(child, tree as unknown),
+    set(path, value, origin) {
+      place(tree, path, value)
+      forgetBelow(pathText(path))
+      origins.set(pathText(path), origin)
+    },
+  }
+}
+
+function place(tree: Tree, path: Path, value: unknown): void {
+  const [key, ...rest] = path
+  if (key === undefined) return
+  if (rest.length === 0) {
+    tree[String(key)] = value
+    return
+  }
+  const below = Object.hasOwn(tree, key) && isTree(tree[key]) ? tree[key] : {}
+  tree[String(key)] = below
+  place(below, rest, value)
+}

@@ -1,0 +1,275 @@
+// THE wiring file and route table: (config, store, clock, log) → { listen, close }. Nothing else in it.
+import { createHmac, randomBytes } from 'node:crypto'
+import { join } from 'node:path'
+import { openRecorder } from './audit/recorder.ts'
+import type { Config } from './config/schema.ts'
+import { addressMatcher } from './http/client-address.ts'
+import { doorCors } from './http/cors.ts'
+import type { Endpoint } from './http/exchange.ts'
+import { createFront } from './http/front.ts'
+import { hostGate } from './http/head.ts'
+import { type Check, healthEndpoints, metricsAllow } from './http/health.ts'
+import { createListener, isLoopback, parseListen } from './http/listener.ts'
+import { counted, logRefusal, measured } from './http/observed.ts'
+import { answerOf, sendAnswer } from './http/responses.ts'
+import { protectedResourceDocuments } from './http/well-known.ts'
+import { createAdmission } from './identity/admission.ts'
+import { attributesOf } from './identity/attributes.ts'
+import { authenticator } from './identity/authenticate.ts'
+import { createIdentityProviders } from './identity/idp.ts'
+import { passwordHasher } from './identity/password.ts'
+import { usersOf } from './identity/users.ts'
+import { mcpEndpoint } from './mcp/endpoint.ts'
+import { openAuthorizationServer } from './oauth/authorization-server.ts'
+import { interactionEndpoints } from './oauth/interaction/endpoints.ts'
+import { errorPage } from './oauth/interaction/pages/error.ts'
+import { mintSetupLink } from './oauth/interaction/setup.ts'
+import type { Log } from './observe/log.ts'
+import { createMetrics } from './observe/metrics.ts'
+import { createPolicy } from './policy/create.ts'
+import { resolveRoles } from './policy/roles.ts'
+import { createScopeGate } from './policy/scopes.ts'
+import type { Clock } from './protocol/clock.ts'
+import { createResources, serverPath } from './protocol/resource.ts'
+import type { Store } from './store/store.ts'
+import { openKeyring } from './tokens/keyring.ts'
+import { openRevocationList } from './tokens/revocations.ts'
+import { accessTokenVerifier } from './tokens/verify.ts'
+import { openCredentialWatch } from './tokens/watch.ts'
+import { createUpstreams } from './upstreams/registry.ts'
+
+const REVOCATIONS_STALE_AFTER = 60_000
+const SWEEP = 30_000
+const SERVER_ROUTE = /^\/servers\/([a-z0-9][a-z0-9_-]{0,63})\/mcp$/
+
+export interface GatewayNeeds {
+  readonly store: Store
+  readonly clock: Clock
+  readonly log: Log
+  /** Takes one line of the decision record. */
+  readonly stdout?: (line: string) => void
+}
+
+export interface Gateway {
+  /** The public URL, and the port it really listens on. */
+  listen(): Promise<{ url: string; port: number }>
+  close(): Promise<void>
+  /** One-time link to create the first administrator, while there is none. */
+  readonly setupUrl: string | undefined
+}
+
+export async function createGateway(config: Config, needs: GatewayNeeds): Promise<Gateway> {
+  const { clock, log, store } = needs
+  const { server, oauth, identity } = config
+  const serverUrl = server.url
+  const onError = (error: unknown) => log.error({ error }, 'the store did not answer')
+
+  // Ground: what is counted and recorded, which keys we hold, which tokens are dead.
+  const metrics = createMetrics(config.metrics)
+  const recorder = await openRecorder({
+    log: store.records,
+    directory: join(config.store.directory, 'spool'),
+    sink: config.audit.sink,
+    spoolLimit: config.audit.spool,
+    stdout: needs.stdout ?? ((line) => process.stdout.write(`${line}\n`)),
+    clock,
+    report: (detail, message) => log.error(detail, message),
+  })
+  const keyring = await openKeyring({
+    keys: store.durable.keys,
+    clock,
+    rotation: oauth.signingKeyRotation,
+    longestToken: oauth.accessTokenTtl,
+    onError,
+  })
+  const revocations = await openRevocationList({
+    revocations: store.durable.revocations,
+    clock,
+    staleAfter: REVOCATIONS_STALE_AFTER,
+    onError,
+  })
+  const { durable, ephemeral } = store
+  const tokens = accessTokenVerifier({ keyring, revocations, issuer: serverUrl, clock })
+  const watch = openCredentialWatch({ revocations, clock })
+
+  // Domain: who may sign in and what they may call, and what stands behind.
+  const isAdmitted = createAdmission(identity)
+  const users = usersOf({
+    users: durable.users,
+    passwords: passwordHasher(),
+    counters: ephemeral.counters,
+    isAdmitted,
+    clock,
+  })
+  const idps = createIdentityProviders({
+    identity,
+    clockTolerance: config.auth.clockTolerance,
+    development: server.development,
+    clock,
+  })
+  const attributes = attributesOf({
+    findUser: (id) => durable.users.find(id),
+    isAdmitted,
+    resolveRoles: (user) => resolveRoles(user, config.roles),
+    clock,
+  })
+  revocations.onChange(attributes.forget)
+  const policy = createPolicy(config)
+  const scopes = createScopeGate({ scopes: config.scopes, requiredScopes: oauth.requiredScopes })
+  const upstreams = createUpstreams(config.servers, { log, clock })
+  const resources = createResources(
+    config.servers.map(({ id, title }) => ({
+      url: serverUrl + serverPath(id),
+      title: title ?? id,
+      server: id,
+      scopes: scopes.scopesFor(id),
+    })),
+  )
+
+  // Doors: the authorization server with its pages, and the MCP door.
+  const authorization = openAuthorizationServer({
+    config,
+    durable,
+    ephemeral,
+    keyring,
+    verifyOwnToken: tokens.find,
+    onRevocation: revocations.poll,
+    resources,
+    recorder,
+    clock,
+    log,
+    isAdmitted,
+    errorPage,
+  })
+  const pages = interactionEndpoints({
+    interactions: authorization.interactions,
+    users,
+    idps,
+    serverUrl,
+    csrfKey: () =>
+      createHmac('sha256', keyring.cookieKeys()[0] ?? '')
+        .update('csrf')
+        .digest('base64url'),
+    tickets: ephemeral.tickets,
+    counters: ephemeral.counters,
+    recorder,
+    clock,
+    log,
+    limits: { bodyTimeout: server.limits.bodyTimeout },
+  })
+  const authenticate = authenticator({
+    verify: tokens.verify,
+    attributes,
+    anonymous: config.auth.anonymous,
+    tokens: config.auth.tokens,
+  })
+  const mcp = mcpEndpoint({
+    clock,
+    cors: doorCors({ serverUrl, allowed: server.allowedOrigins }),
+    authenticate: measured(metrics, ({ req, query }, id) =>
+      authenticate({ headers: req.headers, query }, [serverUrl + serverPath(id)]),
+    ),
+    policy,
+    checkScopes: scopes.checkScopes,
+    upstreams: {
+      get: upstreams.get,
+      report(id, outcome) {
+        metrics.upstream(id, outcome.ok ? 'ok' : outcome.reason)
+        upstreams.report(id, outcome)
+      },
+    },
+    recorder: {
+      decide: recorder.decide,
+      finish(event) {
+        metrics.decision(event.decision, event.reason, event.server)
+        recorder.finish(event)
+      },
+    },
+    refuse(exchange, error, id, rpcId) {
+      const answer = answerOf(error, { resource: resources.ofServer(id), rpcId })
+      logRefusal(log, exchange, answer, error)
+      sendAnswer(exchange, answer)
+    },
+    watch: watch.watch,
+    marks: ephemeral.marks,
+    sealKeys: keyring.sealKeys,
+    self: randomBytes(9).toString('base64url'),
+    limits: server.limits,
+  })
+
+  // Routes: exact, first match; what is not here is 404.
+  const documents = protectedResourceDocuments({ resources, issuer: serverUrl })
+  const health = healthEndpoints({
+    checks: async () => [
+      await attempt('store', () => store.check()),
+      { name: 'audit', ok: recorder.state().healthy, reason: recorder.state().reason ?? '' },
+      { name: 'revocations', ok: !revocations.isStale(), reason: revocations.isStale() ? 'stale' : '' },
+      ...upstreams
+        .health()
+        .map(({ id, state, reason = '' }) => ({ name: `server:${id}`, ok: state !== 'down', reason, detail: true })),
+    ],
+    metrics,
+    allow: metricsAllow(config.metrics.allow, server.trustedProxies),
+    draining: () => listener.draining(),
+  })
+  metrics.watch({ streamsOpen: watch.size, auditWaiting: () => recorder.state().waiting })
+  const door = (name: string, endpoint: Endpoint | undefined) => endpoint && counted(metrics, name, clock, endpoint)
+  const match = (path: string): Endpoint | undefined => {
+    const id = SERVER_ROUTE.exec(path)?.[1]
+    if (id !== undefined) return counted(metrics, 'mcp', clock, (exchange) => mcp(exchange, id))
+    return (
+      door('oauth', authorization.match(path) ?? pages.match(path)) ??
+      door('other', documents.match(path) ?? health.match(path))
+    )
+  }
+  const listener = createListener({
+    listen: server.listen,
+    limits: server.limits,
+    handle: createFront({
+      clock,
+      isTrustedProxy: addressMatcher(server.trustedProxies),
+      checkHost: hostGate({ serverUrl, loopbackOnly: isLoopback(parseListen(server.listen).host) }),
+      match,
+      onRefusal: (exchange, answer, error) => logRefusal(log, exchange, answer, error),
+    }),
+  })
+
+  const sweep = setInterval(() => {
+    const now = clock()
+    ephemeral.sweep(now).catch(onError)
+    durable.revocations.removeExpired(now).catch(onError)
+  }, SWEEP)
+  sweep.unref()
+
+  return {
+    setupUrl: (await needsAdministrator(config, store))
+      ? await mintSetupLink({ tickets: ephemeral.tickets, serverUrl, now: clock() })
+      : undefined,
+    listen: async () => ({ url: serverUrl, port: (await listener.open()).port }),
+    async close() {
+      // Streams would hold the drain open to its end: their clients reconnect, so they are told first.
+      watch.endAll()
+      await listener.close(server.drain)
+      clearInterval(sweep)
+      for (const part of [authorization, watch, revocations, keyring]) part.close()
+      await upstreams.close()
+      await recorder.close()
+    },
+  }
+}
+
+/** Only local accounts are made here; without them there is nobody to create. */
+async function needsAdministrator(config: Config, store: Store): Promise<boolean> {
+  if (!config.identity.providers.some(({ type }) => type === 'local')) return false
+  return !(await store.durable.users.hasAdministrator())
+}
+
+async function attempt(name: string, work: () => Promise<void>): Promise<Check> {
+  try {
+    await work()
+    return { name, ok: true }
+  } catch {
+    // The cause is logged by whoever needed the store; here only the slug counts.
+    return { name, ok: false, reason: 'store_unavailable' }
+  }
+}

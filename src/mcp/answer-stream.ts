@@ -1,0 +1,50 @@
+// The event stream that answers one request: its notifications, then its one answer. What else an upstream puts there is refused.
+import type { RpcId } from '../protocol/jsonrpc.ts'
+import { answering, readJson } from './answer.ts'
+import { readEvent, replaceData } from './events.ts'
+import { FAULTS, type Fault } from './fault.ts'
+import type { Edit } from './filter.ts'
+
+export interface AnswerStream {
+  /** The bytes to hand on in place of a whole event, or why the stream must end. */
+  pass(event: Buffer): Buffer | Fault
+  /** An event too long to be held; `last` part of it. */
+  passPart(part: Buffer, last: boolean): Buffer | Fault
+  /** No answer has come yet. */
+  pending(): boolean
+  /** MCP 2025-11-25: an event had an id, so a client may come back for the answer after the stream has closed. */
+  resumable(): boolean
+}
+
+export function answerStream(needs: {
+  id: RpcId
+  edit: Edit | undefined
+  /** The handshake era lets a server ask its client on this stream. */
+  requestsAllowed: boolean
+}): AnswerStream {
+  const { id, edit, requestsAllowed } = needs
+  let pending = true
+  let resumable = false
+  return {
+    pending: () => pending,
+    resumable: () => resumable,
+    pass(event) {
+      const { data, hasId } = readEvent(event)
+      resumable ||= hasId
+      if (data === undefined) return event
+      const kind = answering(data, id)
+      if (kind === 'notification' || (kind === 'request' && requestsAllowed)) return event
+      if (kind !== 'answer' || !pending) return FAULTS.protocol
+      const edited = edit === undefined ? undefined : edit(readJson(data))
+      if (edit !== undefined && edited === undefined) return FAULTS.protocol
+      pending = false
+      return edited === undefined ? event : replaceData(event, edited)
+    },
+    passPart(part, last) {
+      // What must be filtered must be seen whole. Otherwise so much data at once is the answer: notifications are small.
+      if (edit !== undefined) return FAULTS.too_large
+      if (last) pending = false
+      return part
+    },
+  }
+}

@@ -1,0 +1,55 @@
+// Small JSON-RPC answers of our own, and how an upstream's answer is told from its other messages.
+import type { ServerResponse } from 'node:http'
+import type { RpcId } from '../protocol/jsonrpc.ts'
+import { isRecord } from './message.ts'
+
+/** Head and body in one write: a string is joined to the head, a buffer would be a second segment. */
+export function sendBytes(res: ServerResponse, status: number, headers: string[], body: Buffer): void {
+  headers.push('content-type', 'application/json', 'content-length', String(body.length))
+  res.writeHead(status, headers)
+  res.end(body.toString('latin1'), 'latin1')
+}
+
+export function sendRpc(res: ServerResponse, status: number, message: object, headers: string[] = []): void {
+  sendBytes(res, status, headers, Buffer.from(JSON.stringify(message)))
+}
+
+/** What a message of an upstream is to the request that waits. */
+export type Answering = 'answer' | 'request' | 'notification' | 'stranger'
+
+/** Reads one JSON message of an upstream as far as needed: the two usual layouts are told by their ends, others are parsed. */
+export function answering(text: Buffer, id: RpcId): Answering {
+  const spelled = JSON.stringify(id)
+  if (isPlainAnswer(text, spelled)) return 'answer'
+  const message = readJson(text)
+  if (!isRecord(message)) return 'stranger'
+  if (typeof message['method'] === 'string') return 'id' in message ? 'request' : 'notification'
+  if ('result' in message === 'error' in message) return 'stranger'
+  // An error without an id is what a server sends that could not read ours.
+  return message['id'] === id || (message['id'] === null && 'error' in message) ? 'answer' : 'stranger'
+}
+
+/**
+ * `{"jsonrpc":"2.0","id":1,"result":…` or `{"result":…,"jsonrpc":"2.0","id":1}`: valid JSON that begins or ends so has these
+ * members at its top. An invalid text is no more confusing to the client than what it would get without us.
+ */
+function isPlainAnswer(text: Buffer, id: string): boolean {
+  if (begins(text, `{"jsonrpc":"2.0","id":${id},"`))
+    return begins(text, `{"jsonrpc":"2.0","id":${id},"result":`) || begins(text, `{"jsonrpc":"2.0","id":${id},"error":`)
+  const end = `,"jsonrpc":"2.0","id":${id}}`
+  return (
+    (begins(text, '{"result":') || begins(text, '{"error":')) &&
+    text.toString('latin1', Math.max(0, text.length - end.length)) === end
+  )
+}
+
+const begins = (text: Buffer, start: string): boolean => text.toString('latin1', 0, start.length) === start
+
+export function readJson(text: Buffer): unknown {
+  try {
+    return JSON.parse(text.toString('utf8'))
+  } catch {
+    // Not JSON is an answer of its own here: the caller maps `undefined` to one refusal.
+    return undefined
+  }
+}

@@ -1,0 +1,257 @@
+// The door over real sockets for its tests: a caller, the gate, a canary upstream that keeps what reached it, a child process that is none.
+import { randomBytes } from 'node:crypto'
+import { once } from 'node:events'
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { setTimeout as delay } from 'node:timers/promises'
+import type { CallEvent } from '../audit/event.ts'
+import { doorCors } from '../http/cors.ts'
+import { answerOf, sendAnswer } from '../http/responses.ts'
+import type { Call } from '../protocol/decision.ts'
+import { BearerError } from '../protocol/errors.ts'
+import type { RpcNotification, RpcRequest, RpcResponse } from '../protocol/jsonrpc.ts'
+import { ANONYMOUS, type Principal } from '../protocol/principal.ts'
+import { openRemoteUpstream } from '../upstreams/pool.ts'
+import { type StdioUpstream, type Upstream, UpstreamError } from '../upstreams/upstream.ts'
+import { type McpNeeds, mcpEndpoint } from './endpoint.ts'
+
+export const MODERN_META = {
+  'io.modelcontextprotocol/protocolVersion': '2026-07-28',
+  'io.modelcontextprotocol/clientCapabilities': {},
+}
+export const ACCEPT = 'application/json, text/event-stream'
+
+interface Seen {
+  method: string
+  headers: Record<string, string | string[] | undefined>
+  rawHeaders: string[]
+  body: string
+}
+
+/** Keeps what arrived; answers as the test says. */
+async function startCanary() {
+  const seen: Seen[] = []
+  const state = {
+    answer: (_req: IncomingMessage, res: ServerResponse, _body: string): void => void res.end(),
+    aborted: 0,
+  }
+  const server = createServer(async (req, res) => {
+    const chunks: Buffer[] = []
+    for await (const chunk of req) chunks.push(chunk)
+    const body = Buffer.concat(chunks).toString()
+    seen.push({ method: req.method ?? '', headers: req.headers, rawHeaders: req.rawHeaders, body })
+    res.on('close', () => {
+      if (!res.writableFinished) state.aborted++
+    })
+    state.answer(req, res, body)
+  })
+  server.listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  return { seen, state, server, port: (server.address() as AddressInfo).port }
+}
+
+function fakeStdio(): StdioUpstream & {
+  say(message: RpcNotification): void
+  gate: PromiseWithResolvers<void>
+  asked: string[]
+} {
+  const listeners = new Set<(message: RpcNotification) => void>()
+  const asked: string[] = []
+  const gate = Promise.withResolvers<void>()
+  return {
+    kind: 'stdio',
+    id: 'child',
+    title: 'Child',
+    requestTimeout: 1000,
+    asked,
+    gate,
+    say: (message) => {
+      for (const listener of listeners) listener(message)
+    },
+    async initialize() {
+      return { protocolVersion: '2025-11-25', capabilities: { tools: {}, logging: {} }, serverInfo: { name: 'child' } }
+    },
+    async request(message: RpcRequest, { signal, onNotification }): Promise<RpcResponse> {
+      asked.push(message.method)
+      if (message.params?.['name'] === 'slow') {
+        onNotification({ jsonrpc: '2.0', method: 'notifications/progress', params: { progress: 1 } })
+        const abort = new Promise<never>((_, reject) =>
+          signal.addEventListener('abort', () =>
+            reject(new UpstreamError('child', 'cancelled', 'The caller gave up.')),
+          ),
+        )
+        await Promise.race([gate.promise, abort])
+      }
+      if (message.method === 'tools/list')
+        return { jsonrpc: '2.0', id: message.id, result: { tools: [{ name: 'read' }, { name: 'secret' }] } }
+      return { jsonrpc: '2.0', id: message.id, result: { said: message.method } }
+    },
+    notify: (message) => void asked.push(message.method),
+    subscribe(listener) {
+      listeners.add(listener)
+      return () => listeners.delete(listener)
+    },
+    async close() {},
+  }
+}
+
+export async function startGate(upstreams: Record<string, Upstream>) {
+  const events: CallEvent[] = []
+  const ends = new Set<() => void>()
+  const marks = new Set<string>()
+  const key = randomBytes(32)
+  const state = { view: 'all' as 'all' | 'some' | 'none', spool: true, scopes: true, streams: 3 }
+  const decide = ({ kind, name }: Call) =>
+    state.view === 'all' || kind === 'method' || name === 'read' || name === 'slow' || name === 'file:///docs'
+      ? { effect: 'allow' as const, reason: 'allowed_by_rule', rule: 'r1' }
+      : { effect: 'deny' as const, reason: 'no_rule_allows', rule: undefined }
+  const needs: McpNeeds = {
+    clock: Date.now,
+    cors: doorCors({ serverUrl: 'http://gate.example', allowed: ['https://ide.example'] }),
+    async authenticate(exchange) {
+      const match = /^Bearer (\w+)$/.exec(exchange.req.headers.authorization ?? '')
+      if (match?.[1] === undefined) throw new BearerError(undefined, 'no_credential', 'Authentication required.')
+      const principal: Principal = { ...ANONYMOUS, kind: 'person', subject: match[1] }
+      return principal
+    },
+    policy: { decide, view: () => state.view },
+    checkScopes(_, call) {
+      if (!state.scopes && call.kind === 'tool')
+        throw new BearerError('insufficient_scope', 'scope_missing', 'More is needed.', ['mcp:tools'])
+    },
+    upstreams: { get: (id) => upstreams[id], report: () => {} },
+    recorder: {
+      decide(event) {
+        if (!state.spool) throw new Error('The disk is full.')
+        events.push(event)
+      },
+      finish: (event) => void events.push(event),
+    },
+    refuse: (exchange, error, _, rpcId) => sendAnswer(exchange, answerOf(error, { rpcId })),
+    watch(_, onEnd) {
+      ends.add(onEnd)
+      return () => ends.delete(onEnd)
+    },
+    marks: {
+      async markSeen(mark) {
+        marks.add(mark)
+        return true
+      },
+      isSeen: async (mark) => marks.has(mark),
+    },
+    sealKeys: () => [{ id: 'k', key }],
+    self: 'replica/boot',
+    limits: {
+      body: 4096,
+      bodyTimeout: 1000,
+      depth: 32,
+      keys: 200,
+      streamsPerPrincipal: 3,
+      streamBuffer: 65_536,
+      streamStall: 200,
+    },
+  }
+  const serve = mcpEndpoint(needs)
+  const server = createServer((req, res) => {
+    const exchange = {
+      req,
+      res,
+      path: req.url ?? '',
+      query: '',
+      id: 'request-1',
+      address: '127.0.0.1',
+      viaProxy: false,
+      at: Date.now(),
+    }
+    serve(exchange, (req.url ?? '').split('/')[2] ?? '').catch((error: unknown) =>
+      sendAnswer(exchange, answerOf(error)),
+    )
+  })
+  server.listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  return { server, port: (server.address() as AddressInfo).port, events, ends, state }
+}
+
+export const stop = async (server: Server): Promise<void> => {
+  server.closeAllConnections()
+  server.close()
+  await once(server, 'close')
+}
+
+/** Everything for one test. */
+export async function openDoor() {
+  const canary = await startCanary()
+  const child = fakeStdio()
+  const remote = openRemoteUpstream({
+    id: 'canary',
+    url: `http://127.0.0.1:${canary.port}/base/mcp?tenant=1`,
+    requestTimeout: 400,
+    idleTimeout: 5000,
+    connectTimeout: 500,
+    connections: 64,
+    maxAnswer: 200_000,
+    credentials: { type: 'headers', headers: { Authorization: 'Bearer of-the-gate' } },
+  })
+  const gate = await startGate({ canary: remote, child })
+  const url = (server = 'canary') => `http://127.0.0.1:${gate.port}/servers/${server}/mcp`
+  return {
+    canary,
+    child,
+    gate,
+    url,
+    post: (body: unknown, headers: Record<string, string> = {}, server = 'canary', token = 'alice') =>
+      fetch(url(server), {
+        method: 'POST',
+        headers: { authorization: `Bearer ${token}`, 'content-type': 'application/json', accept: ACCEPT, ...headers },
+        body: typeof body === 'string' ? body : JSON.stringify(body),
+      }),
+    /** The canary answers every request with this result. */
+    answerAll(result: unknown = { ok: true }) {
+      canary.state.answer = (_, res, body) =>
+        void json(res, { jsonrpc: '2.0', id: JSON.parse(body || '{}').id, result })
+    },
+    async close() {
+      await stop(gate.server)
+      await remote.close()
+      await stop(canary.server)
+    },
+  }
+}
+export type Door = Awaited<ReturnType<typeof openDoor>>
+
+interface Answer {
+  readonly id: unknown
+  readonly result: Record<string, unknown>
+  readonly error: { code: number; message: string; data?: unknown }
+}
+/** A JSON-RPC answer as tests look at it. */
+export const rpc = async (response: Response): Promise<Answer> => (await response.json()) as Answer
+
+export const call = (name: string, id: number | string = 1) => ({
+  jsonrpc: '2.0',
+  id,
+  method: 'tools/call',
+  params: { name },
+})
+export const modern = (method: string, params: object = {}, id = 1) => ({
+  jsonrpc: '2.0',
+  id,
+  method,
+  params: { ...params, _meta: MODERN_META },
+})
+export const modernHeaders = (method: string, name?: string) => ({
+  'mcp-protocol-version': '2026-07-28',
+  'mcp-method': method,
+  ...(name !== undefined && { 'mcp-name': name }),
+})
+export const json = (res: ServerResponse, body: unknown, headers: Record<string, string> = {}, status = 200) =>
+  res.writeHead(status, { 'content-type': 'application/json', ...headers }).end(JSON.stringify(body))
+export const sse = (res: ServerResponse) => res.writeHead(200, { 'content-type': 'text/event-stream' })
+
+/** Waits for what will come true. */
+export const until = async (holds: () => boolean): Promise<void> => {
+  for (let left = 1000; !holds(); left--) {
+    if (left === 0) throw new Error('It never came true.')
+    await delay(5)
+  }
+}

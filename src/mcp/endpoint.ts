@@ -1,0 +1,216 @@
+// The MCP door: one server at its own address, both wire eras. MCP 2026-07-28 and 2025-11-25, Transports and Authorization.
+import type { CallEvent, Recorder } from '../audit/event.ts'
+import { readBody } from '../http/body.ts'
+import { answerDoorPreflight } from '../http/cors.ts'
+import type { Exchange } from '../http/exchange.ts'
+import type { Policy } from '../policy/policy.ts'
+import type { Clock } from '../protocol/clock.ts'
+import type { Call, Decision } from '../protocol/decision.ts'
+import { RequestError, RpcError } from '../protocol/errors.ts'
+import type { RpcId } from '../protocol/jsonrpc.ts'
+import { RPC } from '../protocol/mcp.ts'
+import type { Principal } from '../protocol/principal.ts'
+import type { Marks } from '../store/ephemeral.ts'
+import type { Upstream, Upstreams } from '../upstreams/upstream.ts'
+import { decideInquiry } from './decide.ts'
+import { checkEra, claimedEra, type Era, eraOfHead } from './era.ts'
+import { isList, listFilter } from './filter.ts'
+import { createForward } from './forward.ts'
+import { type McpHead, readHead } from './headers.ts'
+import { hiddenError } from './hidden.ts'
+import { checkMediaType, type Incoming, parseMessage } from './message.ts'
+import { reasonOf, recordDecision } from './record.ts'
+import type { Ending } from './relay.ts'
+import { createRemoteRoute } from './remote.ts'
+import { createSessions, type SealKey } from './session.ts'
+import { createStdioRoute } from './stdio.ts'
+import { createStreams } from './streams.ts'
+import { type Target, targetOf } from './target.ts'
+
+export interface McpNeeds {
+  readonly clock: Clock
+  /** Throws RequestError 403 for a foreign origin; sets the CORS fields for one of ours. */
+  cors(exchange: Exchange): void
+  /** Throws BearerError. */
+  authenticate(exchange: Exchange, serverId: string): Promise<Principal>
+  readonly policy: Policy
+  /** Throws BearerError `insufficient_scope`. */
+  checkScopes(principal: Principal, call: Call): void
+  readonly upstreams: Pick<Upstreams, 'get' | 'report'>
+  readonly recorder: Pick<Recorder, 'decide' | 'finish'>
+  /** Answers a refusal; `rpcId` where the message was read before it was refused. */
+  refuse(exchange: Exchange, error: unknown, serverId: string, rpcId?: RpcId): void
+  /** Calls `onEnd` once when the principal's credential ends. */
+  watch(principal: Principal, onEnd: () => void): () => void
+  readonly marks: Marks
+  sealKeys(): readonly SealKey[]
+  /** This replica and boot. */
+  readonly self: string
+  readonly limits: {
+    readonly body: number
+    readonly bodyTimeout: number
+    readonly depth: number
+    readonly keys: number
+    readonly streamsPerPrincipal: number
+    readonly streamBuffer: number
+    readonly streamStall: number
+  }
+}
+
+type HttpMethod = 'POST' | 'GET' | 'DELETE'
+
+/** What a request says, once it is read and its head fits its body. */
+interface Reading {
+  readonly httpMethod: HttpMethod
+  readonly head: McpHead
+  readonly incoming: Incoming | undefined
+  readonly era: Era
+  readonly method: string
+  readonly params: Readonly<Record<string, unknown>> | undefined
+  readonly target: Target
+}
+
+export function mcpEndpoint(needs: McpNeeds): (exchange: Exchange, serverId: string) => Promise<void> {
+  const { policy, recorder, upstreams, clock } = needs
+  const forward = forwarder(needs)
+
+  return async function serve(exchange, serverId) {
+    let principal: Principal | undefined
+    let incoming: Incoming | undefined
+    let event: CallEvent | undefined
+    let ending: Ending | undefined
+    try {
+      // 0 Where does it come from?
+      needs.cors(exchange)
+      if (exchange.req.method === 'OPTIONS') return answerDoorPreflight(exchange)
+      const upstream = checkKnown(upstreams.get(serverId))
+      // 1 Who is it? Before anything else of the request is judged, so that every stranger gets the same challenge.
+      principal = await needs.authenticate(exchange, serverId)
+      if (policy.view(principal, serverId) === 'none') throw unknownServer()
+      // 2 What does it say?
+      const httpMethod = checkHttpMethod(exchange)
+      const head = readHead(exchange.req.rawHeaders)
+      if (httpMethod === 'POST') incoming = await readIncoming(exchange, needs.limits)
+      const reading = checkReading({ upstream, httpMethod, head, incoming })
+      // 3 May it? Recorded before a byte leaves.
+      const decision = decideInquiry(needs, { principal, server: serverId, ...reading })
+      event = record(recorder, { exchange, principal, server: serverId, ...reading }, decision)
+      if (decision.effect === 'deny') throw hiddenError(decision.target, reading.era, decision.reason)
+      // 4 The upstream's turn.
+      ending = await forward({ exchange, upstream, principal, ...reading })
+    } catch (error) {
+      if (principal !== undefined && event === undefined)
+        event = record(
+          recorder,
+          { exchange, principal, server: serverId, ...unread(exchange, incoming) },
+          refusal(error),
+        )
+      needs.refuse(exchange, error, serverId, incoming?.id)
+    } finally {
+      // 5 How did it end?
+      if (event !== undefined)
+        recorder.finish({ ...event, ...outcomeOf(exchange, ending), latency: clock() - exchange.at })
+    }
+  }
+}
+
+const unknownServer = () => new RequestError(404, 'unknown_server', 'There is no such server.')
+
+function checkKnown(upstream: Upstream | undefined): Upstream {
+  if (upstream === undefined) throw unknownServer()
+  return upstream
+}
+
+function checkHttpMethod({ req, res }: Exchange): HttpMethod {
+  const { method } = req
+  if (method === 'POST' || method === 'GET' || method === 'DELETE') return method
+  res.setHeader('Allow', 'POST, GET, DELETE, OPTIONS')
+  throw new RequestError(405, 'method_not_allowed', 'Use POST, GET or DELETE.')
+}
+
+async function readIncoming(exchange: Exchange, limits: McpNeeds['limits']): Promise<Incoming> {
+  checkMediaType(exchange.req.headers)
+  return parseMessage(await readBody(exchange, limits.body, limits.bodyTimeout), limits)
+}
+
+function checkReading(read: {
+  upstream: Upstream
+  httpMethod: HttpMethod
+  head: McpHead
+  incoming: Incoming | undefined
+}): Reading {
+  const { upstream, httpMethod, head, incoming } = read
+  const claimed = incoming === undefined ? eraOfHead(head) : claimedEra(incoming, head)
+  // A client of both eras falls back to the handshake at any 400 but a modern one: no -32020, -32021 or -32022 here.
+  if (upstream.kind === 'stdio' && claimed === 'modern')
+    throw new RpcError(
+      RPC.legacyServerError,
+      'era_not_spoken',
+      'Bad Request: this server speaks the handshake revisions',
+    )
+  const base = { httpMethod, head, incoming }
+  if (incoming === undefined)
+    return {
+      ...base,
+      era: claimed,
+      method: httpMethod,
+      params: undefined,
+      target: { kind: 'method', name: httpMethod },
+    }
+  const era = checkEra(incoming, head)
+  const method = incoming.method ?? 'response'
+  const params = incoming.kind === 'response' ? undefined : incoming.message.params
+  return { ...base, era, method, params, target: targetOf(method, params) }
+}
+
+function record(
+  recorder: McpNeeds['recorder'],
+  call: Omit<Parameters<typeof recordDecision>[1], 'name'> & { readonly target?: Target },
+  decision: Decision,
+): CallEvent {
+  const { target } = call
+  const name = target === undefined || target.kind === 'method' ? undefined : target.name
+  return recordDecision(recorder, { ...call, name }, decision)
+}
+
+const refusal = (error: unknown): Decision => ({ effect: 'deny', reason: reasonOf(error), rule: undefined })
+
+/** What can be said of a request that was refused before it was understood. */
+function unread({ req }: Exchange, incoming: Incoming | undefined): { method: string; era: undefined } {
+  return { method: incoming?.method ?? req.method ?? '', era: undefined }
+}
+
+function outcomeOf({ res }: Exchange, ending: Ending | undefined): Pick<CallEvent, 'status' | 'outcome'> {
+  if (ending === undefined) return { status: res.statusCode, outcome: 'refused' }
+  return { ...(ending.status !== undefined && { status: ending.status }), outcome: ending.outcome }
+}
+
+interface Departing extends Reading {
+  readonly exchange: Exchange
+  readonly upstream: Upstream
+  readonly principal: Principal
+}
+
+/** Both kinds of upstream behind one call. */
+function forwarder(needs: McpNeeds): (departing: Departing) => Promise<Ending> {
+  const { policy, limits, clock } = needs
+  const sessions = createSessions({ sealKeys: needs.sealKeys, marks: needs.marks, now: clock })
+  const streams = createStreams({ most: limits.streamsPerPrincipal, watch: needs.watch })
+  const remote = createRemoteRoute({ forward: createForward(needs.upstreams), sessions, streams, limits })
+  const stdio = createStdioRoute({ self: needs.self, sessions, streams, limits })
+
+  return (departing) => {
+    const { exchange, upstream, principal, head, incoming, method, era, httpMethod } = departing
+    const decide = (kind: Call['kind'], name: string) =>
+      policy.decide({ principal, server: upstream.id, method, kind, name })
+    const filtered = isList(method) && policy.view(principal, upstream.id) !== 'all'
+    const edit = filtered ? listFilter({ method, era, decide }) : undefined
+    if (upstream.kind === 'remote')
+      return remote({ exchange, upstream, principal, head, method: httpMethod, incoming, era, edit })
+    const visit = { exchange, upstream, principal, head }
+    if (incoming !== undefined) return stdio.post(visit, incoming, edit)
+    if (httpMethod === 'DELETE') return stdio.end(visit)
+    streams.checkRoom(principal)
+    return stdio.listen(visit, (uri) => decide('resource', uri).effect === 'allow')
+  }
+}

@@ -1,0 +1,127 @@
+// Server-sent events as bytes: where one event ends and what data it carries. HTML standard §9.2.5, parsing an event stream.
+
+const LF = 0x0a
+const CR = 0x0d
+const COLON = 0x3a
+const SPACE = 0x20
+
+export interface EventSplitter {
+  push(chunk: Buffer): void
+  /** Part of an event has been handed on already: nothing may be put between it and its end. */
+  inside(): boolean
+}
+
+/**
+ * Hands on whole events, their blank line included, byte for byte. An event longer than `limit` is handed on in parts
+ * (`whole` is false for each of them), so that a reader that needs it whole can refuse it and memory stays bounded.
+ */
+export function splitEvents(limit: number, emit: (bytes: Buffer, whole: boolean) => void): EventSplitter {
+  let held: Buffer[] = []
+  let size = 0
+  let parted = false
+  let lineStart = true
+  let afterCr = false
+
+  const take = (bytes: Buffer): Buffer => {
+    if (held.length === 0) return bytes
+    const joined = Buffer.concat([...held, bytes])
+    held = []
+    size = 0
+    return joined
+  }
+  const hold = (bytes: Buffer): void => {
+    if (bytes.length === 0) return
+    size += bytes.length
+    held.push(bytes)
+    if (!parted && size <= limit) return
+    parted = true
+    emit(take(Buffer.alloc(0)), false)
+  }
+  return {
+    inside: () => parted,
+    push(chunk) {
+      let start = 0
+      let at = 0
+      let cr = chunk.indexOf(CR)
+      while (at < chunk.length) {
+        if (cr !== -1 && cr < at) cr = chunk.indexOf(CR, at)
+        const lf = chunk.indexOf(LF, at)
+        const end = lf === -1 ? cr : cr === -1 ? lf : Math.min(lf, cr)
+        if (end === -1) {
+          lineStart = false
+          afterCr = false
+          break
+        }
+        const secondHalf = end === at && afterCr && chunk[end] === LF
+        const blank = end === at && lineStart && !secondHalf
+        afterCr = chunk[end] === CR
+        lineStart = true
+        at = end + 1
+        // The LF of a CRLF whose CR has ended the event already.
+        if (secondHalf && end === start && held.length === 0 && !parted) start = at
+        if (!blank) continue
+        const event = take(chunk.subarray(start, at))
+        start = at
+        const whole = !parted && event.length <= limit
+        parted = false
+        emit(event, whole)
+      }
+      hold(chunk.subarray(start))
+    },
+  }
+}
+
+export interface EventFields {
+  /** `data` lines joined by LF; `undefined` for comments and events without data. */
+  readonly data: Buffer | undefined
+  /** The event has an id that a client could resume from. */
+  readonly hasId: boolean
+}
+
+export function readEvent(event: Buffer): EventFields {
+  let data: Buffer | undefined
+  let hasId = false
+  for (let at = 0; at < event.length; ) {
+    const end = lineEnd(event, at)
+    if (isField(event, at, end, 'data')) {
+      const value = event.subarray(valueStart(event, at + 4, end), end)
+      data = data === undefined ? value : Buffer.concat([data, Buffer.of(LF), value])
+    } else if (isField(event, at, end, 'id')) hasId = true
+    at = end + 1
+  }
+  return { data: data?.length === 0 ? undefined : data, hasId }
+}
+
+/** One event of our own; the text is JSON, which has no line breaks. */
+export function writeEvent(message: unknown): Buffer {
+  return Buffer.from(`event: message\ndata: ${JSON.stringify(message)}\n\n`)
+}
+
+/** The event with other data: its id and type lines stay as they were. */
+export function replaceData(event: Buffer, message: unknown): Buffer {
+  const kept: string[] = []
+  for (let at = 0; at < event.length; ) {
+    const end = lineEnd(event, at)
+    if (end > at && !isField(event, at, end, 'data')) kept.push(event.toString('utf8', at, end))
+    at = end + 1
+  }
+  return Buffer.from(`${[...kept, `data: ${JSON.stringify(message)}`].join('\n')}\n\n`)
+}
+
+function lineEnd(bytes: Buffer, from: number): number {
+  const lf = bytes.indexOf(LF, from)
+  const cr = bytes.subarray(from, lf === -1 ? bytes.length : lf).indexOf(CR)
+  if (cr !== -1) return from + cr
+  return lf === -1 ? bytes.length : lf
+}
+
+function isField(bytes: Buffer, from: number, end: number, name: string): boolean {
+  const to = from + name.length
+  if (to > end || (to < end && bytes[to] !== COLON)) return false
+  return bytes.toString('latin1', from, to) === name
+}
+
+function valueStart(bytes: Buffer, colon: number, end: number): number {
+  if (colon >= end) return end
+  return bytes[colon + 1] === SPACE ? colon + 2 : colon + 1
+}

@@ -1,0 +1,55 @@
+// What a caller is told when the server behind the gate did not do its part: one JSON-RPC error, whatever went wrong.
+import type { IncomingHttpHeaders } from 'node:http'
+import { type RpcId, type RpcResponse, rpcError } from '../protocol/jsonrpc.ts'
+import { RPC } from '../protocol/mcp.ts'
+
+/** `reason` is a stable slug for record and health. */
+export interface Fault {
+  readonly status: number
+  readonly reason: string
+  readonly message: string
+}
+
+const fault = (status: number, reason: string, message: string): Fault => ({ status, reason, message })
+
+export const FAULTS = {
+  connect: fault(502, 'connect', 'The server behind the gate cannot be reached.'),
+  reset: fault(502, 'reset', 'The server behind the gate broke off.'),
+  timeout: fault(504, 'timeout', 'The server behind the gate did not answer in time.'),
+  protocol: fault(502, 'protocol', 'The server behind the gate answered in a way that is not MCP.'),
+  redirect: fault(502, 'redirect', 'The server behind the gate answered with a redirect.'),
+  too_large: fault(502, 'too_large', 'The answer of the server behind the gate is too large.'),
+  upstream_unauthorized: fault(502, 'upstream_unauthorized', 'The server behind the gate refused the gate.'),
+  upstream_error: fault(502, 'upstream_error', 'The server behind the gate failed.'),
+  spawn: fault(502, 'spawn', 'The server behind the gate could not be started.'),
+  exited: fault(502, 'exited', 'The server behind the gate has ended.'),
+  cancelled: fault(200, 'cancelled', 'The request was cancelled.'),
+  credential_ended: fault(401, 'credential_ended', 'The credential of this stream has ended.'),
+} as const satisfies Record<string, Fault>
+
+export function faultMessage(found: Fault, id: RpcId | undefined, requestId: string): RpcResponse {
+  return rpcError(id ?? null, { code: RPC.internalError, message: found.message, data: { requestId } })
+}
+
+const TIMEOUTS = new Set(['UND_ERR_HEADERS_TIMEOUT', 'UND_ERR_BODY_TIMEOUT', 'UND_ERR_CONNECT_TIMEOUT', 'ETIMEDOUT'])
+const CONNECTS = new Set(['ECONNREFUSED', 'ENOTFOUND', 'EAI_AGAIN', 'EHOSTUNREACH', 'ENETUNREACH', 'UND_ERR_CLOSED'])
+const PROTOCOLS = /^(?:HPE_|UND_ERR_(?:RES_CONTENT_LENGTH|HEADERS_OVERFLOW|INVALID_ARG|NOT_SUPPORTED))/
+
+/** From an error of the client's connection. */
+export function faultOfError(error: Error & { code?: unknown }): Fault {
+  const code = typeof error.code === 'string' ? error.code : ''
+  if (TIMEOUTS.has(code)) return FAULTS.timeout
+  if (CONNECTS.has(code) || /^ERR_(?:TLS|SSL)|CERT/.test(code)) return FAULTS.connect
+  return PROTOCOLS.test(code) ? FAULTS.protocol : FAULTS.reset
+}
+
+/** From the head of an answer that must not pass whatever its body says. */
+export function faultOfHead(status: number, headers: IncomingHttpHeaders): Fault | undefined {
+  // Followed, a redirect would carry our credential to where the upstream points.
+  if (status >= 300 && status < 400) return FAULTS.redirect
+  // Its challenge is about our credential and names its own authorization server: none of the caller's business.
+  if (status === 401 || status === 403 || status === 407) return FAULTS.upstream_unauthorized
+  const coding = headers['content-encoding']
+  // No coding was asked for.
+  return coding === undefined || coding === 'identity' ? undefined : FAULTS.protocol
+}

@@ -1,0 +1,108 @@
+// Which header fields cross the gate, each way. Everything not named here stays outside, so no alias spelling needs a rule.
+import type { IncomingHttpHeaders } from 'node:http'
+import { RpcError } from '../protocol/errors.ts'
+import {
+  HEADER_LAST_EVENT,
+  HEADER_METHOD,
+  HEADER_NAME,
+  HEADER_PARAM_PREFIX,
+  HEADER_PROTOCOL_VERSION,
+  HEADER_SESSION,
+  RPC,
+} from '../protocol/mcp.ts'
+
+/** What a request's head says in MCP's own fields, and what of it may go on. */
+export interface McpHead {
+  readonly version: string | undefined
+  readonly method: string | undefined
+  readonly name: string | undefined
+  readonly session: string | undefined
+  readonly lastEvent: string | undefined
+  readonly accept: string | undefined
+  /** Names and values in turn: user-agent, accept and the mcp fields but the session. Lower-case names. */
+  readonly passed: readonly string[]
+}
+
+const PRINTABLE = /^[\t\x20-\x7e]*$/
+const MCP_FIELDS = new Set([HEADER_PROTOCOL_VERSION, HEADER_METHOD, HEADER_NAME, HEADER_SESSION, HEADER_LAST_EVENT])
+
+/** Reads the raw list, where a repeated field is still seen twice. Throws RpcError -32020 for what two readers could read differently. */
+export function readHead(rawHeaders: readonly string[]): McpHead {
+  const found: Record<string, string> = {}
+  const passed: string[] = []
+  for (let at = 0; at < rawHeaders.length; at += 2) {
+    const name = (rawHeaders[at] ?? '').toLowerCase()
+    const value = rawHeaders[at + 1] ?? ''
+    if (MCP_FIELDS.has(name) || name.startsWith(HEADER_PARAM_PREFIX)) {
+      if (found[name] !== undefined) throw mismatch('header_twice', 'An MCP header field comes twice.')
+      if (!PRINTABLE.test(value)) throw mismatch('header_illegal', 'An MCP header field has illegal characters.')
+      found[name] = value
+      // MCP 2026-07-28: an intermediary MUST forward an Mcp-Param-* field that it does not recognise, unchanged.
+      if (name !== HEADER_SESSION && name !== HEADER_LAST_EVENT) passed.push(name, value)
+    } else if ((name === 'accept' || name === 'user-agent') && found[name] === undefined && PRINTABLE.test(value)) {
+      found[name] = value
+      passed.push(name, value)
+    }
+  }
+  return {
+    version: found[HEADER_PROTOCOL_VERSION],
+    method: found[HEADER_METHOD],
+    name: found[HEADER_NAME],
+    session: found[HEADER_SESSION],
+    lastEvent: found[HEADER_LAST_EVENT],
+    accept: found['accept'],
+    passed,
+  }
+}
+
+export function mismatch(reason: string, message: string): RpcError {
+  return new RpcError(RPC.headerMismatch, reason, message)
+}
+
+/** The head that the upstream gets; Host and Content-Length are the client's of that connection. */
+export function upstreamHeaders(parts: {
+  head: McpHead
+  /** The request has a body. */
+  body: boolean
+  /** Session id as the upstream knows it. */
+  session: string | undefined
+  /** Resumption point; event ids are the upstream's own. */
+  lastEvent: string | undefined
+  requestId: string
+  credentialHeaders: Readonly<Record<string, string>>
+}): string[] {
+  const { head, session, lastEvent, credentialHeaders } = parts
+  const headers: string[] = []
+  for (let at = 0; at < head.passed.length; at += 2) {
+    const name = head.passed[at] ?? ''
+    // Credentials are ours alone: the caller's copy goes, it is not merged.
+    if (!Object.hasOwn(credentialHeaders, name)) headers.push(name, head.passed[at + 1] ?? '')
+  }
+  if (parts.body) headers.push('content-type', 'application/json')
+  if (session !== undefined) headers.push(HEADER_SESSION, session)
+  if (lastEvent !== undefined) headers.push(HEADER_LAST_EVENT, lastEvent)
+  headers.push('x-request-id', parts.requestId)
+  for (const name in credentialHeaders) headers.push(name, credentialHeaders[name] ?? '')
+  return headers
+}
+
+/** Of an upstream's answer; never Set-Cookie, WWW-Authenticate (its challenge is ours to meet), Location or hop-by-hop fields. */
+const RETURNED = ['cache-control', 'retry-after', 'allow', 'x-accel-buffering', HEADER_PROTOCOL_VERSION] as const
+
+export function returnedHeaders(headers: IncomingHttpHeaders): string[] {
+  const returned: string[] = []
+  for (const name of RETURNED) {
+    const value = headers[name]
+    if (typeof value === 'string' && PRINTABLE.test(value)) returned.push(name, value)
+  }
+  return returned
+}
+
+/** Media type without parameters, lower case. */
+export function mediaType(headers: IncomingHttpHeaders): string {
+  const type = headers['content-type']
+  if (type === 'application/json' || type === 'text/event-stream') return type
+  if (typeof type !== 'string') return ''
+  const end = type.indexOf(';')
+  return (end === -1 ? type : type.slice(0, end)).trim().toLowerCase()
+}

@@ -1,0 +1,274 @@
+// One request on its way through the gate and back: the answer's head, its bytes, and how it ends for both sides.
+// MCP 2026-07-28, Transports: a client that goes away has cancelled; MCP 2025-11-25: it has not.
+import type { IncomingHttpHeaders, ServerResponse } from 'node:http'
+import type { Dispatcher } from 'undici'
+import { type RpcId, rpcError } from '../protocol/jsonrpc.ts'
+import { HEADER_SESSION, RPC } from '../protocol/mcp.ts'
+import type { RemoteUpstream } from '../upstreams/upstream.ts'
+import { answering, readJson, sendBytes, sendRpc } from './answer.ts'
+import { type AnswerStream, answerStream } from './answer-stream.ts'
+import { type EventSplitter, splitEvents, writeEvent } from './events.ts'
+import { FAULTS, type Fault, faultMessage, faultOfError, faultOfHead } from './fault.ts'
+import type { Edit } from './filter.ts'
+import { mediaType, returnedHeaders } from './headers.ts'
+
+/** How a request ended, for the record and for health. */
+export interface Ending {
+  readonly status: number | undefined
+  readonly outcome: 'answered' | 'cancelled' | 'upstream_error'
+  readonly fault: string | undefined
+}
+
+export interface Passage {
+  readonly res: ServerResponse
+  readonly requestId: string
+  /** `answer`: a request waits. `stream`: a GET stream. `nothing`: a notification, a response, a DELETE. */
+  readonly expects: 'answer' | 'stream' | 'nothing'
+  /** Id of the request that waits. */
+  readonly id: RpcId | undefined
+  readonly era: 'modern' | 'legacy'
+  /** What a list must pass through. */
+  readonly edit: Edit | undefined
+  /** The session id that the client is given for the upstream's. */
+  sessionFor(upstreamSession: string): string | undefined
+  /** Takes a stream's place and watches its credential; answers how to give it back. */
+  openStream(onEnd: () => void): () => void
+  readonly upstream: Pick<RemoteUpstream, 'requestTimeout' | 'maxAnswer'>
+  readonly limits: { readonly streamBuffer: number; readonly streamStall: number }
+}
+
+/** Answers up to this size are held and leave with their head in one write. */
+const HELD = 64 * 1024
+/** Refusals in plain text whose status says enough to a client. */
+const PASSED_REFUSALS = new Set([400, 404, 405, 406, 409, 413, 415, 429])
+
+export class Relay implements Dispatcher.DispatchHandler {
+  private readonly passage: Passage
+  private readonly settle: (ending: Ending) => void
+  private controller: Dispatcher.DispatchController | undefined
+  private state: 'waiting' | 'held' | 'streaming' | 'events' | 'discarding' | 'done' = 'waiting'
+  private status = 0
+  private headers: string[] = []
+  private chunks: Buffer[] = []
+  private size = 0
+  private timer: NodeJS.Timeout | undefined
+  private splitter: EventSplitter | undefined
+  private answer: AnswerStream | undefined
+  private closeStream: (() => void) | undefined
+  private wrote = false
+
+  constructor(passage: Passage, settle: (ending: Ending) => void) {
+    this.passage = passage
+    this.settle = settle
+    // Counted from here: the wait for a free connection is part of the caller's wait.
+    this.timer = setTimeout(() => this.fail(FAULTS.timeout), passage.upstream.requestTimeout)
+    passage.res.once('close', () => this.clientGone())
+  }
+
+  onRequestStart(controller: Dispatcher.DispatchController): void {
+    this.controller = controller
+    if (this.state === 'done') controller.abort(new Error('The caller is gone.'))
+  }
+
+  onRequestUpgrade(controller: Dispatcher.DispatchController): void {
+    controller.abort(new Error('An upgrade was not asked for.'))
+  }
+
+  onResponseStart(_: Dispatcher.DispatchController, status: number, headers: IncomingHttpHeaders): void {
+    // RFC 9110 §15.2: interim answers are for this hop only.
+    if (status < 200 || this.state !== 'waiting') return
+    clearTimeout(this.timer)
+    const fault = faultOfHead(status, headers)
+    if (fault === undefined) this.takeHead(status, headers)
+    else this.fail(fault)
+  }
+
+  onResponseData(_: Dispatcher.DispatchController, chunk: Buffer): void {
+    if (this.state === 'held') this.hold(chunk)
+    else if (this.state === 'events') this.splitter?.push(chunk)
+    else if (this.state === 'streaming') this.write(chunk)
+    else if (this.state === 'discarding') this.discard(chunk)
+  }
+
+  /** Trailers are an argument that nobody reads: a field that came after the gate's look at the head stays outside. */
+  onResponseEnd(): void {
+    if (this.state === 'held') this.sendHeld()
+    else if (this.state === 'events') this.endEvents()
+    else if (this.state === 'streaming') this.end()
+    else this.finish('answered')
+  }
+
+  onResponseError(_: Dispatcher.DispatchController, error: Error): void {
+    if (this.state === 'discarding') this.finish('answered')
+    else this.fail(faultOfError(error))
+  }
+
+  private takeHead(status: number, headers: IncomingHttpHeaders): void {
+    const { expects, sessionFor } = this.passage
+    this.status = status
+    this.headers = returnedHeaders(headers)
+    const upstreamSession = headers[HEADER_SESSION]
+    const session = typeof upstreamSession === 'string' ? sessionFor(upstreamSession) : undefined
+    if (session !== undefined) this.headers.push(HEADER_SESSION, session)
+    const type = mediaType(headers)
+    if (type === 'application/json' && (status === 200 ? expects === 'answer' : status >= 400)) this.state = 'held'
+    else if (type === 'text/event-stream' && status === 200 && expects !== 'nothing') this.openEvents()
+    else if (status >= 400) this.passRefusal()
+    else if (expects === 'nothing') this.accept()
+    else this.fail(FAULTS.protocol)
+  }
+
+  private openEvents(): void {
+    const { res, id, era, edit, limits, upstream, openStream } = this.passage
+    this.state = 'events'
+    if (id !== undefined) this.answer = answerStream({ id, edit, requestsAllowed: era === 'legacy' })
+    this.splitter = splitEvents(edit === undefined ? limits.streamBuffer : upstream.maxAnswer, (event, whole) =>
+      this.passEvent(event, whole),
+    )
+    this.headers.push('content-type', 'text/event-stream')
+    if (!this.headers.includes('cache-control')) this.headers.push('cache-control', 'no-cache')
+    if (!this.headers.includes('x-accel-buffering')) this.headers.push('x-accel-buffering', 'no')
+    res.writeHead(200, this.headers)
+    this.closeStream = openStream(() => this.fail(FAULTS.credential_ended))
+    // The head leaves with the first event where both came together, else on its own.
+    queueMicrotask(() => {
+      if (!this.wrote && this.state === 'events') res.flushHeaders()
+    })
+  }
+
+  private passEvent(event: Buffer, whole: boolean): void {
+    // One chunk can hold several events, and the first may have ended the stream.
+    if (this.state !== 'events') return
+    const { answer } = this
+    // A GET stream has no request of its own, and may replay the answers of others.
+    const passed =
+      answer === undefined
+        ? event
+        : whole
+          ? answer.pass(event)
+          : answer.passPart(event, this.splitter?.inside() !== true)
+    if (Buffer.isBuffer(passed)) this.write(passed)
+    else this.fail(passed)
+  }
+
+  private endEvents(): void {
+    const unanswered = this.answer?.pending() === true && !this.answer.resumable()
+    if (unanswered || this.splitter?.inside() === true) this.fail(FAULTS.reset)
+    else this.end()
+  }
+
+  private hold(chunk: Buffer): void {
+    const { edit, upstream, res } = this.passage
+    this.chunks.push(chunk)
+    this.size += chunk.length
+    if (edit !== undefined && this.size > upstream.maxAnswer) this.fail(FAULTS.too_large)
+    if (edit !== undefined || this.size <= HELD) return
+    this.state = 'streaming'
+    this.headers.push('content-type', 'application/json')
+    res.writeHead(this.status, this.headers)
+    for (const held of this.chunks) this.write(held)
+    this.chunks = []
+  }
+
+  private sendHeld(): void {
+    const { res, id, edit } = this.passage
+    const [first] = this.chunks
+    const body = this.chunks.length === 1 && first !== undefined ? first : Buffer.concat(this.chunks)
+    const edited = edit?.(readJson(body))
+    const isAnswer = this.status !== 200 || id === undefined || answering(body, id) === 'answer'
+    if (!isAnswer || (edit !== undefined && edited === undefined)) {
+      this.fail(FAULTS.protocol)
+      return
+    }
+    sendBytes(res, this.status, this.headers, edited === undefined ? body : Buffer.from(JSON.stringify(edited)))
+    this.finish('answered')
+  }
+
+  /** The upstream refuses without JSON: the status is its own, the words are ours. */
+  private passRefusal(): void {
+    if (!PASSED_REFUSALS.has(this.status)) {
+      this.fail(FAULTS.upstream_error)
+      return
+    }
+    const { res, id } = this.passage
+    const message = 'The server behind the gate refused the request.'
+    sendRpc(res, this.status, rpcError(id ?? null, { code: RPC.legacyServerError, message }), this.headers)
+    this.finish('answered')
+    this.readOn()
+  }
+
+  private accept(): void {
+    const { res } = this.passage
+    const status = this.status === 204 || this.status === 200 ? this.status : 202
+    // RFC 9110 §8.6: none in a 204.
+    if (status !== 204) this.headers.push('content-length', '0')
+    res.writeHead(status, this.headers).end()
+    this.finish('answered')
+    this.readOn()
+  }
+
+  private write(bytes: Buffer): void {
+    const { res, limits } = this.passage
+    this.wrote = true
+    if (res.write(bytes) || this.controller === undefined || this.controller.paused) return
+    // The reader is slower than the upstream: stand still, and give up on a reader that stands still itself.
+    this.controller.pause()
+    this.timer = setTimeout(() => res.destroy(), limits.streamStall)
+    res.once('drain', () => {
+      clearTimeout(this.timer)
+      this.controller?.resume()
+    })
+  }
+
+  private clientGone(): void {
+    if (this.state === 'done' || this.state === 'discarding') return
+    const { era, expects } = this.passage
+    this.finish('cancelled')
+    if (era === 'modern' || expects === 'stream') this.controller?.abort(new Error('The caller is gone.'))
+    else this.readOn()
+  }
+
+  /** Nobody listens any more: the rest is read so that a call runs to its end and the connection serves again, but not without end. */
+  private readOn(): void {
+    this.state = 'discarding'
+    this.size = 0
+    this.timer = setTimeout(() => this.giveUp(), this.passage.upstream.requestTimeout)
+    this.timer.unref()
+    this.controller?.resume()
+  }
+
+  private discard(chunk: Buffer): void {
+    this.size += chunk.length
+    if (this.size > this.passage.upstream.maxAnswer) this.giveUp()
+  }
+
+  private giveUp(): void {
+    this.controller?.abort(new Error('Nobody waits for this.'))
+  }
+
+  private fail(fault: Fault): void {
+    if (this.state === 'done' || this.state === 'discarding') return
+    const { res, id, requestId } = this.passage
+    const message = faultMessage(fault, id, requestId)
+    if (!res.headersSent) sendRpc(res, fault.status, message)
+    else if (this.state !== 'events' || this.splitter?.inside() === true) res.destroy()
+    else if (this.answer?.pending() === true) res.end(writeEvent(message))
+    else res.end()
+    this.finish('upstream_error', fault.reason)
+    this.controller?.abort(new Error(fault.message))
+  }
+
+  private end(): void {
+    this.passage.res.end()
+    this.finish('answered')
+  }
+
+  private finish(outcome: Ending['outcome'], fault?: string): void {
+    if (this.state === 'done') return
+    this.state = 'done'
+    clearTimeout(this.timer)
+    this.closeStream?.()
+    const { res } = this.passage
+    this.settle({ status: res.headersSent ? res.statusCode : undefined, outcome, fault })
+  }
+}

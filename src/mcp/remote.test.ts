@@ -1,0 +1,94 @@
+// Sessions of the handshake era at a remote upstream.
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { ACCEPT, call, type Door, json, modern, modernHeaders, openDoor, rpc, sse } from './endpoint.support.ts'
+
+let door: Door
+beforeEach(async () => {
+  door = await openDoor()
+})
+afterEach(() => door.close())
+
+describe('sessions of a remote upstream', () => {
+  const initialize = {
+    jsonrpc: '2.0',
+    id: 0,
+    method: 'initialize',
+    params: { protocolVersion: '2025-11-25', capabilities: {} },
+  }
+  const open = async (token = 'alice') => {
+    door.canary.state.answer = (_, res, body) =>
+      void json(
+        res,
+        { jsonrpc: '2.0', id: JSON.parse(body || '{"id":0}').id, result: {} },
+        { 'mcp-session-id': 'raw-upstream-id' },
+      )
+    const answer = await door.post(initialize, {}, 'canary', token)
+    return answer.headers.get('mcp-session-id') ?? ''
+  }
+
+  it('are sealed, opened, and echoed as the client knows them', async () => {
+    const id = await open()
+    expect(id).toMatch(/^[\w-]{80,}$/)
+    const answer = await door.post(call('read'), { 'mcp-session-id': id })
+    expect(answer.headers.get('mcp-session-id')).toBe(id)
+    expect(door.canary.seen.map(({ headers }) => headers['mcp-session-id'])).toEqual([undefined, 'raw-upstream-id'])
+  })
+
+  it('E12: are nobody else’s, in any method', async () => {
+    const id = await open('alice')
+    for (const method of ['POST', 'GET', 'DELETE']) {
+      const answer = await fetch(door.url(), {
+        method,
+        headers: {
+          authorization: 'Bearer bob',
+          'content-type': 'application/json',
+          accept: ACCEPT,
+          'mcp-session-id': id,
+        },
+        ...(method === 'POST' && { body: JSON.stringify(call('read', 9)) }),
+      })
+      expect([answer.status, (await rpc(answer)).error]).toEqual([404, { code: -32001, message: 'Session not found' }])
+    }
+    expect((await door.post(call('read'), { 'mcp-session-id': 'raw-upstream-id' })).status).toBe(404)
+    expect(door.canary.seen).toHaveLength(1)
+    expect((await door.post(call('read'), { 'mcp-session-id': id })).status).toBe(200)
+  })
+
+  it('end with DELETE', async () => {
+    const id = await open()
+    door.canary.state.answer = (_, res) => void res.writeHead(204).end()
+    const headers = { authorization: 'Bearer alice', 'mcp-session-id': id }
+    expect((await fetch(door.url(), { method: 'DELETE', headers })).status).toBe(204)
+    expect(door.canary.seen.at(-1)).toMatchObject({
+      method: 'DELETE',
+      headers: { 'mcp-session-id': 'raw-upstream-id' },
+    })
+    expect((await door.post(call('read'), { 'mcp-session-id': id })).status).toBe(404)
+    expect(door.canary.seen).toHaveLength(2)
+  })
+
+  it('mean nothing in the modern era', async () => {
+    const id = await open()
+    const answer = await door.post(modern('tools/list'), { ...modernHeaders('tools/list'), 'mcp-session-id': id })
+    expect([answer.status, answer.headers.get('mcp-session-id')]).toEqual([200, null])
+    expect(door.canary.seen.at(-1)?.headers['mcp-session-id']).toBeUndefined()
+  })
+
+  it('resume at the upstream’s own event', async () => {
+    const id = await open()
+    door.canary.state.answer = (_, res) => void sse(res).end('id: 6\ndata: {"jsonrpc":"2.0","id":4,"result":{}}\n\n')
+    const headers = {
+      authorization: 'Bearer alice',
+      accept: 'text/event-stream',
+      'mcp-session-id': id,
+      'last-event-id': '5',
+    }
+    expect(await (await fetch(door.url(), { headers })).text()).toBe(
+      'id: 6\ndata: {"jsonrpc":"2.0","id":4,"result":{}}\n\n',
+    )
+    expect(door.canary.seen.at(-1)?.headers).toMatchObject({
+      'last-event-id': '5',
+      'mcp-session-id': 'raw-upstream-id',
+    })
+  })
+})

@@ -1,0 +1,84 @@
+// A request to a remote upstream: which session, which head, what its answer must pass through.
+import type { Exchange } from '../http/exchange.ts'
+import type { Principal } from '../protocol/principal.ts'
+import type { RemoteUpstream } from '../upstreams/upstream.ts'
+import type { Era } from './era.ts'
+import type { Edit } from './filter.ts'
+import type { Forward } from './forward.ts'
+import { type McpHead, upstreamHeaders } from './headers.ts'
+import type { Incoming } from './message.ts'
+import type { Ending, Passage } from './relay.ts'
+import type { Session, Sessions } from './session.ts'
+import type { Streams } from './streams.ts'
+
+export interface RemoteVisit {
+  readonly exchange: Exchange
+  readonly upstream: RemoteUpstream
+  readonly principal: Principal
+  readonly head: McpHead
+  readonly method: 'POST' | 'GET' | 'DELETE'
+  readonly incoming: Incoming | undefined
+  readonly era: Era
+  readonly edit: Edit | undefined
+}
+
+interface Needs {
+  readonly forward: Forward
+  readonly sessions: Sessions
+  readonly streams: Streams
+  readonly limits: Passage['limits']
+}
+
+/** The caller's session id goes no further, and the upstream's comes no nearer, than this file. */
+export function createRemoteRoute({ forward, sessions, streams, limits }: Needs) {
+  return async function pass(visit: RemoteVisit): Promise<Ending> {
+    const { exchange, upstream, principal, head, method, incoming, era } = visit
+    const place = { subject: principal.subject, server: upstream.id }
+    const opening = incoming?.method === 'initialize'
+    // MCP 2026-07-28: a session id means nothing there and is neither used nor echoed.
+    const sealed = era === 'legacy' && !opening ? head.session : undefined
+    const session = sealed === undefined ? undefined : await sessions.open(place, sealed)
+    const lasting = method === 'GET' || incoming?.method === 'subscriptions/listen'
+    if (lasting) streams.checkRoom(principal)
+    if (method === 'DELETE' && sealed !== undefined && session !== undefined) await sessions.end(sealed, session)
+    const sessionFor = (id: string): string | undefined => {
+      if (era === 'legacy' && opening)
+        return sessions.seal(place, { upstream: id, revision: asked(incoming), owner: undefined })
+      return id === session?.upstream ? sealed : undefined
+    }
+    return forward(
+      upstream,
+      {
+        method,
+        headers: upstreamHeaders({
+          head,
+          body: incoming !== undefined,
+          session: session?.upstream,
+          lastEvent: era === 'legacy' && method === 'GET' ? head.lastEvent : undefined,
+          requestId: exchange.id,
+          credentialHeaders: upstream.credentialHeaders,
+        }),
+        body: incoming?.body ?? null,
+        lasting,
+      },
+      {
+        res: exchange.res,
+        requestId: exchange.id,
+        expects: incoming?.kind === 'request' ? 'answer' : method === 'GET' ? 'stream' : 'nothing',
+        id: incoming?.id,
+        era,
+        edit: visit.edit,
+        sessionFor,
+        openStream: (onEnd) => streams.open(principal, onEnd),
+        upstream,
+        limits,
+      },
+    )
+  }
+}
+
+/** Revision that the client asks for in its handshake. */
+function asked(incoming: Incoming | undefined): Session['revision'] {
+  const version = incoming?.kind === 'request' ? incoming.message.params?.['protocolVersion'] : undefined
+  return typeof version === 'string' ? version.slice(0, 32) : ''
+}

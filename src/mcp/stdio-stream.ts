@@ -1,0 +1,67 @@
+// A session's GET stream at a child process: what concerns the server itself. MCP 2025-11-25, Transports: listening for messages.
+// Not delivered: log messages, and updates of resources that this session did not ask for. The process is shared; both could be of others.
+import type { RpcNotification } from '../protocol/jsonrpc.ts'
+import { writeEvent } from './events.ts'
+import type { Ending } from './relay.ts'
+import type { StdioVisit } from './stdio.ts'
+import type { StdioSession } from './stdio-sessions.ts'
+import type { Streams } from './streams.ts'
+
+export const EVENT_STREAM: readonly string[] = [
+  ...['content-type', 'text/event-stream'],
+  ...['cache-control', 'no-cache, no-transform'],
+  ...['x-accel-buffering', 'no'],
+]
+/** A comment now and then keeps proxies from closing a silent stream. */
+const KEEP_ALIVE = 25_000
+
+const LIST_CHANGES = new Set([
+  'notifications/tools/list_changed',
+  'notifications/prompts/list_changed',
+  'notifications/resources/list_changed',
+])
+
+interface Listening {
+  readonly visit: StdioVisit
+  readonly session: StdioSession
+  readonly mayHear: (uri: string) => boolean
+  readonly streams: Streams
+  readonly streamBuffer: number
+}
+
+/** Resolves when the stream has ended, whoever ended it. */
+export function openListening({ visit, session, mayHear, streams, streamBuffer }: Listening): Promise<Ending> {
+  const { exchange, upstream, principal } = visit
+  const { res } = exchange
+  // MCP: a message goes to one stream only; a client that comes back takes over from the one it lost.
+  session.endStream?.()
+  res.writeHead(200, [...EVENT_STREAM]).flushHeaders()
+  const unsubscribe = upstream.subscribe((message) => {
+    if (!isFor(message, session, mayHear) || res.destroyed) return
+    res.write(writeEvent(message))
+    if (res.writableLength > streamBuffer) res.destroy()
+  })
+  const timer = setInterval(() => {
+    if (res.writableLength === 0) res.write(':\n\n')
+  }, KEEP_ALIVE)
+  timer.unref()
+  const end = () => void res.end()
+  const close = streams.open(principal, end)
+  session.endStream = end
+  return new Promise((resolve) => {
+    res.once('close', () => {
+      clearInterval(timer)
+      unsubscribe()
+      close()
+      if (session.endStream === end) session.endStream = undefined
+      resolve({ status: 200, outcome: 'answered', fault: undefined })
+    })
+  })
+}
+
+function isFor({ method, params }: RpcNotification, { subscribed }: StdioSession, mayHear: (uri: string) => boolean) {
+  if (LIST_CHANGES.has(method)) return true
+  const uri = params?.['uri']
+  if (method !== 'notifications/resources/updated' || typeof uri !== 'string') return false
+  return subscribed.has(uri) && mayHear(uri)
+}

@@ -1,0 +1,142 @@
+// Streamable HTTP of the handshake era in front of a child process: MCP 2025-11-25, Transports.
+import { randomUUID } from 'node:crypto'
+import type { Exchange } from '../http/exchange.ts'
+import { RpcError } from '../protocol/errors.ts'
+import { LEGACY_REVISIONS, RPC } from '../protocol/mcp.ts'
+import type { Principal } from '../protocol/principal.ts'
+import { type StdioUpstream, UpstreamError } from '../upstreams/upstream.ts'
+import { sendRpc } from './answer.ts'
+import type { Edit } from './filter.ts'
+import type { McpHead } from './headers.ts'
+import type { Incoming } from './message.ts'
+import type { Ending } from './relay.ts'
+import { type SessionPlace, type Sessions, sessionNotFound } from './session.ts'
+import { answerCall, faultOfUpstream, sendFault } from './stdio-call.ts'
+import { createStdioSessions, type StdioSession } from './stdio-sessions.ts'
+import { openListening } from './stdio-stream.ts'
+import type { Streams } from './streams.ts'
+
+export interface StdioVisit {
+  readonly exchange: Exchange
+  readonly upstream: StdioUpstream
+  readonly principal: Principal
+  readonly head: McpHead
+}
+
+export interface StdioNeeds {
+  /** This replica and boot: a session of another one is not here. */
+  readonly self: string
+  readonly sessions: Sessions
+  readonly streams: Streams
+  readonly limits: { readonly streamBuffer: number }
+}
+
+export interface StdioRoute {
+  post(visit: StdioVisit, incoming: Incoming, edit: Edit | undefined): Promise<Ending>
+  listen(visit: StdioVisit, mayHear: (uri: string) => boolean): Promise<Ending>
+  end(visit: StdioVisit): Promise<Ending>
+}
+
+const ANSWERED: Ending = { status: 200, outcome: 'answered', fault: undefined }
+const revisions: readonly string[] = LEGACY_REVISIONS
+
+export function createStdioRoute(needs: StdioNeeds): StdioRoute {
+  const { sessions, self, streams, limits } = needs
+  const known = createStdioSessions()
+
+  async function openSession({
+    head,
+    principal,
+    upstream,
+  }: StdioVisit): Promise<{ key: string; session: StdioSession }> {
+    if (head.session === undefined) throw badRequest('session_missing', 'Bad Request: Mcp-Session-Id is missing')
+    if (head.version !== undefined && !revisions.includes(head.version))
+      throw badRequest('bad_revision', `Bad Request: Unsupported protocol version (supported: ${revisions.join(', ')})`)
+    const { upstream: key, owner } = await sessions.open(placeOf(principal, upstream), head.session)
+    if (owner !== self) throw sessionNotFound()
+    return { key, session: known.find(upstream.id, key) }
+  }
+
+  return {
+    async post(visit, incoming, edit) {
+      if (incoming.method === 'initialize' && incoming.kind === 'request')
+        return answerInitialize(visit, incoming, needs)
+      const { session } = await openSession(visit)
+      if (incoming.kind !== 'request') return accept(visit, incoming, session)
+      if (incoming.method === 'ping') return answer(visit, { jsonrpc: '2.0', id: incoming.id, result: {} })
+      // One log level for everybody's process: nobody may set it for the others (the capability is not offered).
+      if (incoming.method === 'logging/setLevel') throw methodNotFound()
+      const { id, message } = incoming
+      const uri = message.params?.['uri']
+      if (incoming.method === 'resources/unsubscribe' && typeof uri === 'string') {
+        session.subscribed.delete(uri)
+        // The child knows one subscriber; the others still want to hear.
+        if (known.isSubscribed(visit.upstream.id, uri)) return answer(visit, { jsonrpc: '2.0', id, result: {} })
+      }
+      return answerCall({ visit, message, session, edit, streams, streamBuffer: limits.streamBuffer })
+    },
+    async listen(visit, mayHear) {
+      const { session } = await openSession(visit)
+      return openListening({ visit, session, mayHear, streams, streamBuffer: limits.streamBuffer })
+    },
+    async end(visit) {
+      const { key } = await openSession(visit)
+      const id = visit.head.session ?? ''
+      await sessions.end(id, await sessions.open(placeOf(visit.principal, visit.upstream), id))
+      known.end(visit.upstream.id, key)
+      visit.exchange.res.writeHead(200, ['content-length', '0']).end()
+      return ANSWERED
+    },
+  }
+}
+
+const placeOf = ({ subject }: Principal, { id }: StdioUpstream): SessionPlace => ({ subject, server: id })
+const badRequest = (reason: string, message: string) => new RpcError(RPC.legacyServerError, reason, message)
+const methodNotFound = () => new RpcError(RPC.methodNotFound, 'not_offered', 'Method not found', { status: 200 })
+
+function answer({ exchange }: StdioVisit, message: Parameters<typeof sendRpc>[2]): Ending {
+  sendRpc(exchange.res, 200, message)
+  return ANSWERED
+}
+
+/** The child was initialized once, by us; what it said then is what every client is told. */
+async function answerInitialize(
+  visit: StdioVisit,
+  { id, message }: Incoming & { kind: 'request' },
+  { sessions, self }: StdioNeeds,
+): Promise<Ending> {
+  const { exchange, upstream, principal } = visit
+  const initialization = await upstream.initialize().catch((error: unknown) => {
+    if (error instanceof UpstreamError) return error
+    throw error
+  })
+  if (initialization instanceof UpstreamError) return sendFault(visit, id, faultOfUpstream(initialization))
+  const { protocolVersion, capabilities, serverInfo, instructions } = initialization
+  const asked = message.params?.['protocolVersion']
+  const revision = typeof asked === 'string' && revisions.includes(asked) ? asked : settled(protocolVersion)
+  const { logging: _, ...offered } = capabilities
+  const result = { protocolVersion: revision, capabilities: offered, serverInfo }
+  const sealed = sessions.seal(placeOf(principal, upstream), { upstream: randomUUID(), revision, owner: self })
+  sendRpc(
+    exchange.res,
+    200,
+    { jsonrpc: '2.0', id, result: instructions === undefined ? result : { ...result, instructions } },
+    ['mcp-session-id', sealed],
+  )
+  return ANSWERED
+}
+
+const settled = (version: string): string => (revisions.includes(version) ? version : LEGACY_REVISIONS[0])
+
+/** Notifications and responses: 202 without a body. A child sends its callers no requests, so a response has nobody to go to. */
+function accept({ exchange, upstream }: StdioVisit, incoming: Incoming, session: StdioSession): Ending {
+  if (incoming.kind === 'notification') {
+    const requestId = incoming.message.params?.['requestId']
+    // Only what this session runs: another's id is another's call.
+    if (incoming.method === 'notifications/cancelled') {
+      if (typeof requestId === 'string' || typeof requestId === 'number') session.running.get(requestId)?.abort()
+    } else upstream.notify(incoming.message)
+  }
+  exchange.res.writeHead(202, ['content-length', '0']).end()
+  return { ...ANSWERED, status: 202 }
+}

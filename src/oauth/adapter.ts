@@ -1,0 +1,79 @@
+// The library's storage, RFC by RFC: each kind of document has its own small translator into our store.
+import type { Adapter, KoaContextWithOIDC } from 'oidc-provider'
+import Provider from 'oidc-provider'
+import type { OAuthConfig } from '../config/oauth.ts'
+import type { Clock } from '../protocol/clock.ts'
+import type { Durable } from '../store/durable.ts'
+import type { Ephemeral } from '../store/ephemeral.ts'
+import type { Acts } from './acts.ts'
+import { artifactAdapter, replayAdapter } from './artifacts.ts'
+import { clientAdapter } from './clients.ts'
+import { familyAdapter, familyRevoker } from './families.ts'
+import { refreshAdapter } from './refresh.ts'
+import { accessTokenAdapter } from './token-handles.ts'
+
+interface Needs {
+  readonly durable: Durable
+  readonly ephemeral: Ephemeral
+  readonly acts: Acts
+  readonly clock: Clock
+  readonly oauth: OAuthConfig
+  readonly startedAt: number
+  onRevocation(): Promise<void>
+  /** The account is known and a code is about to be stored. */
+  settleConsent(ctx: KoaContextWithOIDC): Promise<void>
+}
+
+export function createAdapters(needs: Needs): (kind: string) => Adapter {
+  const { durable, ephemeral, acts, clock, oauth, startedAt, onRevocation, settleConsent } = needs
+  const { artifacts, marks } = ephemeral
+  const { accessTokenTtl } = oauth
+  const { families, revocations } = durable
+  const revokeFamily = familyRevoker({ families, artifacts, acts, clock, accessTokenTtl, onRevocation })
+  const codes = artifactAdapter('AuthorizationCode', { artifacts, clock })
+
+  const adapters: Readonly<Record<string, Adapter>> = {
+    Client: clientAdapter({
+      clients: durable.clients,
+      revocations,
+      clock,
+      accessTokenTtl,
+      onRevocation,
+      neverUsedTtl: oauth.registration.neverUsedTtl,
+    }),
+    Grant: familyAdapter({ families, clock, revokeFamily, reasonNow }),
+    RefreshToken: refreshAdapter({
+      refreshTokens: durable.refreshTokens,
+      clock,
+      retryWindow: oauth.refreshToken.retryWindow,
+      startedAt,
+      revokeFamily,
+    }),
+    AccessToken: accessTokenAdapter({ revocations, acts, clock, onRevocation }),
+    AuthorizationCode: {
+      ...codes,
+      async upsert(id, payload, ttl) {
+        const { ctx } = Provider
+        if (!ctx) throw new TypeError('a code outside of an authorization request')
+        await settleConsent(ctx)
+        await codes.upsert(id, payload, ttl)
+      },
+    },
+    Interaction: artifactAdapter('Interaction', { artifacts, clock }),
+    Session: artifactAdapter('Session', { artifacts, clock }),
+    RegistrationAccessToken: artifactAdapter('RegistrationAccessToken', { artifacts, clock }),
+    ReplayDetection: replayAdapter({ marks, clock }),
+  }
+  return (kind) => {
+    const adapter = adapters[kind]
+    if (!adapter) throw new TypeError(`the library asks for ${kind}, which is not offered`)
+    return adapter
+  }
+}
+
+/** Why the library ends a family, seen from the request in which it does. */
+function reasonNow(): string {
+  const oidc = Provider.ctx?.oidc
+  if (oidc?.route === 'revocation') return 'revoked_by_client'
+  return oidc?.params?.['grant_type'] === 'authorization_code' ? 'code_replayed' : 'refresh_token_reused'
+}

@@ -1,0 +1,58 @@
+// Refusals of our own in front of the library, in its words: RFC 6749 §5.2 for clients, a page for browsers.
+import { errors } from 'oidc-provider'
+import type { Endpoint, Exchange } from '../http/exchange.ts'
+import { sendPage } from '../http/page.ts'
+import { sendJson } from '../http/responses.ts'
+import { RequestError } from '../protocol/errors.ts'
+
+export type ErrorPage = (input: { title: string; detail: string; requestId?: string }) => string
+
+const NO_STORE = { 'Cache-Control': 'no-store', Pragma: 'no-cache' }
+
+/** For clients. What is nobody's refusal goes on to the front, which knows failures. */
+export function answeringClients(endpoint: (exchange: Exchange) => Promise<void>): Endpoint {
+  return async (exchange) => {
+    try {
+      await endpoint(exchange)
+    } catch (error) {
+      sendClientError(exchange, error)
+    }
+  }
+}
+
+function sendClientError({ res }: Exchange, error: unknown): void {
+  if (error instanceof errors.OIDCProviderError) {
+    const body = { error: error.error, error_description: error.error_description }
+    const challenge = error.statusCode === 401 ? { 'WWW-Authenticate': 'Basic' } : {}
+    sendJson(res, error.statusCode, body, { ...NO_STORE, ...challenge })
+    return
+  }
+  if (!(error instanceof RequestError) || error.status >= 500) throw error
+  const code = error.status === 429 ? 'temporarily_unavailable' : 'invalid_request'
+  if (error.retryAfter !== undefined) res.setHeader('Retry-After', String(error.retryAfter))
+  if (error.close) res.setHeader('Connection', 'close')
+  sendJson(res, error.status, { error: code, error_description: error.message }, NO_STORE)
+}
+
+/** For browsers. Without a proven client and redirect URI there is nowhere to send an error (RFC 6749 §4.1.2.1). */
+export function answeringBrowsers(errorPage: ErrorPage, endpoint: (exchange: Exchange) => Promise<void>): Endpoint {
+  return async (exchange) => {
+    try {
+      await endpoint(exchange)
+    } catch (error) {
+      const isOurs = error instanceof errors.OIDCProviderError || (error instanceof RequestError && error.status < 500)
+      if (!isOurs) throw error
+      const detail = error instanceof RequestError ? error.message : `${error.error}: ${error.error_description ?? ''}`
+      const html = errorPage({ title: TITLE, detail, requestId: exchange.id })
+      sendPage(exchange, { status: error instanceof RequestError ? error.status : error.statusCode, html })
+    }
+  }
+}
+
+export const TITLE = 'This request cannot be completed'
+
+export function allowMethods({ req, res }: Exchange, ...methods: readonly string[]): void {
+  if (methods.includes(req.method ?? '')) return
+  res.setHeader('Allow', methods.join(', '))
+  throw new RequestError(405, 'method', `Use ${methods.join(' or ')} here.`)
+}

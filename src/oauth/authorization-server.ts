@@ -1,0 +1,202 @@
+// The OAuth door: the authorization server for MCP clients. Wiring and the route table; an address that is not here does not exist.
+import type { JWK } from 'jose'
+import type { Recorder } from '../audit/event.ts'
+import type { Config } from '../config/schema.ts'
+import { allowAnyOrigin, answerPublicPreflight } from '../http/cors.ts'
+import type { Endpoint } from '../http/exchange.ts'
+import { type OutboundFetch, outboundFetch } from '../http/outbound.ts'
+import { authorizationServerMetadata, metadataPaths } from '../protocol/authorization-server.ts'
+import type { Clock } from '../protocol/clock.ts'
+import type { Resource } from '../protocol/resource.ts'
+import type { Durable, UserRecord } from '../store/durable.ts'
+import type { Ephemeral } from '../store/ephemeral.ts'
+import type { AccessToken } from '../tokens/access-token.ts'
+import { accountFinder } from './accounts.ts'
+import { actRecorder, type Log } from './acts.ts'
+import { createAdapters } from './adapter.ts'
+import type { ErrorPage } from './answers.ts'
+import { AUTHORIZATION_ROUTE, authorizationEndpoint, resumeEndpoint } from './authorize.ts'
+import { clientDocuments } from './client-document.ts'
+import { configuredClients } from './clients.ts'
+import { consentKeeper } from './consent.ts'
+import { publicDocument, publicKeySet } from './documents.ts'
+import { errorRenderer } from './error-page.ts'
+import type { Interactions } from './interaction/flow.ts'
+import { createInteractions } from './interactions.ts'
+import { issuanceRecorder } from './issuance.ts'
+import { createLibrary } from './library.ts'
+import { createProvider } from './provider.ts'
+import { REGISTRATION_ROUTE, registrationEndpoints } from './registration.ts'
+import { resourceIndicators } from './resources.ts'
+import { IDENTITY_SCOPES } from './scopes.ts'
+import { TOKEN_ROUTE, tokenEndpoint } from './token.ts'
+import { handleEndpoint, INTROSPECTION_ROUTE, REVOCATION_ROUTE } from './token-handles.ts'
+
+export interface AuthorizationServerNeeds {
+  readonly config: Pick<Config, 'server' | 'oauth' | 'scopes' | 'identity'>
+  readonly durable: Durable
+  readonly ephemeral: Ephemeral
+  readonly keyring: {
+    /** Private JWKs, the one that signs first. */
+    signingKeys(): JWK[]
+    cookieKeys(): string[]
+    refreshSecret(): string
+    onRotation(listener: () => void): void
+  }
+  /** Any audience of ours; `undefined` when it is no live token of ours. */
+  verifyOwnToken(token: string): Promise<AccessToken | undefined>
+  /** Makes a revocation of our own count in this process at once. */
+  onRevocation(): Promise<void>
+  /** The sign-in rules of today: they hold at every refresh too. */
+  isAdmitted(user: UserRecord): boolean
+  readonly resources: { list(): readonly Resource[]; find(url: string): Resource | undefined }
+  readonly recorder: Pick<Recorder, 'act'>
+  readonly errorPage: ErrorPage
+  readonly clock: Clock
+  readonly log: Log
+  /** In place of the vetted fetch, for tests of client documents. */
+  readonly fetchPublic?: OutboundFetch
+}
+
+export interface AuthorizationServer {
+  /** The endpoint at exactly this path, or nothing. */
+  match(path: string): Endpoint | undefined
+  readonly interactions: Interactions
+  close(): void
+}
+
+const SWEEP = 10 * 60_000
+
+export function openAuthorizationServer(needs: AuthorizationServerNeeds): AuthorizationServer {
+  const { config, durable, ephemeral, keyring, clock, log, errorPage, onRevocation } = needs
+  const { oauth, server } = config
+  const serverUrl = server.url
+  const acts = actRecorder({ recorder: needs.recorder, clock, log })
+  const consent = consentKeeper({ consents: durable.consents, acts, clock })
+  const documents = clientDocuments({
+    fetchOutbound: needs.fetchPublic ?? outboundFetch({ allowLoopback: server.development }),
+    counters: ephemeral.counters,
+    trustedHosts: oauth.registration.trustedHosts,
+    clock,
+    log,
+  })
+  const adapters = createAdapters({
+    durable,
+    ephemeral,
+    acts,
+    clock,
+    oauth,
+    onRevocation,
+    startedAt: clock(),
+    settleConsent: consent.settle,
+  })
+  const build = () =>
+    createProvider({
+      serverUrl,
+      oauth,
+      sessionTtl: config.identity.sessionTtl,
+      clock,
+      log,
+      keys: { signing: keyring.signingKeys(), cookie: keyring.cookieKeys(), refreshSecret: keyring.refreshSecret },
+      adapters,
+      consent,
+      documents,
+      findAccount: accountFinder({ findUser: durable.users.find, isAdmitted: needs.isAdmitted }),
+      resources: resourceIndicators({
+        resources: needs.resources,
+        allowedScopes: oauth.allowedScopes,
+        accessTokenTtl: oauth.accessTokenTtl,
+        signingKey: () => keyring.signingKeys()[0]?.kid,
+      }),
+      clients: configuredClients(oauth.clients),
+      renderError: errorRenderer(errorPage),
+      recordIssuance: issuanceRecorder({ acts, clients: durable.clients, clock, log }),
+    })
+  // The library reads its keys once: a rotation is a new provider, and running requests end with the old one.
+  let provider = build()
+  keyring.onRotation(() => {
+    provider = build()
+  })
+
+  const library = createLibrary({ provider: () => provider, serverUrl })
+  const sweep = setInterval(() => {
+    durable.clients
+      .removeNeverUsed(clock() - oauth.registration.neverUsedTtl)
+      .catch((error: unknown) => log.warn({ error }, 'never-used clients could not be removed'))
+  }, SWEEP)
+  sweep.unref()
+
+  return {
+    match: routes(),
+    interactions: createInteractions({
+      library,
+      provider: () => provider,
+      resources: needs.resources,
+      scopes: config.scopes,
+      configuredClients: oauth.clients.map((client) => client.clientId),
+      consents: durable.consents,
+      artifacts: ephemeral.artifacts,
+      acts,
+      clock,
+    }),
+    close: () => clearInterval(sweep),
+  }
+
+  function routes(): (path: string) => Endpoint | undefined {
+    const base = new URL(serverUrl).pathname.replace(/\/$/, '')
+    const bodyTimeout = server.limits.bodyTimeout
+    const { clients } = durable
+    const { counters, artifacts } = ephemeral
+    const { verifyOwnToken } = needs
+    const authorize = authorizationEndpoint({ library, errorPage, bodyTimeout })
+    const token = anyOrigin(tokenEndpoint({ library, artifacts, clock, bodyTimeout }))
+    const handle = (route: string) => handleEndpoint(route, { library, bodyTimeout, verifyOwnToken })
+    const metadata = publicDocument(() =>
+      authorizationServerMetadata({
+        issuer: serverUrl,
+        scopes: [...Object.keys(config.scopes), ...IDENTITY_SCOPES],
+        registration: oauth.registration.dynamic,
+        metadataDocuments: oauth.registration.metadataDocuments,
+      }),
+    )
+    const exact = new Map<string, Endpoint>([
+      ...metadataPaths(serverUrl).map((path) => [path, metadata] as const),
+      [`${base}/.well-known/jwks.json`, publicDocument(() => publicKeySet(keyring.signingKeys()))],
+      [base + AUTHORIZATION_ROUTE, authorize],
+      [base + TOKEN_ROUTE, token],
+      [base + REVOCATION_ROUTE, anyOrigin(handle(REVOCATION_ROUTE))],
+      [base + INTROSPECTION_ROUTE, handle(INTROSPECTION_ROUTE)],
+      // MCP 2025-03-26, Authorization: the places where clients look that find no metadata.
+      [`${base}/authorize`, authorize],
+      [`${base}/token`, token],
+    ])
+    const registration = oauth.registration.dynamic
+      ? registrationEndpoints({ library, clients, counters, registration: oauth.registration, clock, bodyTimeout })
+      : undefined
+    if (registration) {
+      exact.set(base + REGISTRATION_ROUTE, anyOrigin(registration.register))
+      exact.set(`${base}/register`, anyOrigin(registration.register))
+    }
+    const below = (path: string, route: string): string | undefined =>
+      path.startsWith(`${base}${route}/`)
+        ? /^[A-Za-z0-9_-]{10,128}$/.exec(path.slice(base.length + route.length + 1))?.[0]
+        : undefined
+
+    return (path) => {
+      const endpoint = exact.get(path)
+      if (endpoint) return endpoint
+      const uid = below(path, AUTHORIZATION_ROUTE)
+      if (uid !== undefined) return resumeEndpoint({ library, errorPage }, uid)
+      const client = below(path, REGISTRATION_ROUTE)
+      return client === undefined ? undefined : registration?.manage(client)
+    }
+  }
+}
+
+/** Carries no cookie, so any page may call it (Fetch standard, CORS protocol without credentials). */
+function anyOrigin(endpoint: Endpoint): Endpoint {
+  return (exchange) => {
+    allowAnyOrigin(exchange)
+    return exchange.req.method === 'OPTIONS' ? answerPublicPreflight(exchange, 'POST') : endpoint(exchange)
+  }
+}

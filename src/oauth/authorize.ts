@@ -1,0 +1,39 @@
+// The authorization endpoint, RFC 6749 §3.1: GET or POST, and where the browser comes back to after our pages.
+import type { Endpoint, Exchange } from '../http/exchange.ts'
+import { allowMethods, answeringBrowsers, type ErrorPage } from './answers.ts'
+import type { Library } from './library.ts'
+import { readAuthorizationRequest, serialise } from './parameters.ts'
+
+export const AUTHORIZATION_ROUTE = '/oauth/authorize'
+
+interface Needs {
+  readonly library: Library
+  readonly errorPage: ErrorPage
+  readonly bodyTimeout: number
+}
+
+export function authorizationEndpoint({ library, errorPage, bodyTimeout }: Needs): Endpoint {
+  return answeringBrowsers(errorPage, async (exchange) => {
+    allowMethods(exchange, 'GET', 'POST')
+    const form = new Map(await readAuthorizationRequest(exchange, bodyTimeout))
+    // Answers travel in the query only (no fragment, no form_post): a mode the library does not know is refused by it, to the client.
+    if (form.has('response_mode') && form.get('response_mode') !== 'query') form.set('response_mode', 'not_offered')
+    hideReferrer(exchange)
+    await library.call(exchange, {
+      method: 'GET',
+      target: `${AUTHORIZATION_ROUTE}?${serialise(form)}`,
+      credentials: 'cookies',
+    })
+  })
+}
+
+export function resumeEndpoint({ library, errorPage }: Omit<Needs, 'bodyTimeout'>, uid: string): Endpoint {
+  return answeringBrowsers(errorPage, async (exchange) => {
+    allowMethods(exchange, 'GET')
+    hideReferrer(exchange)
+    await library.call(exchange, { method: 'GET', target: `${AUTHORIZATION_ROUTE}/${uid}`, credentials: 'cookies' })
+  })
+}
+
+/** RFC 9700 §4.2.4: codes and states are in these URLs. */
+const hideReferrer = ({ res }: Exchange): void => void res.setHeader('Referrer-Policy', 'no-referrer')

@@ -1,0 +1,83 @@
+// Registered clients (RFC 7591) as the library reads and writes them, and the configured ones that win over them.
+import type { Adapter, ClientMetadata } from 'oidc-provider'
+import type { OAuthConfig } from '../config/oauth.ts'
+import type { Clock } from '../protocol/clock.ts'
+import { OperatorError } from '../protocol/errors.ts'
+import { checkRedirectUri, RedirectUriError } from '../protocol/redirect-uri.ts'
+import type { Durable } from '../store/durable.ts'
+import { currentCall } from './call.ts'
+import { hashClientSecret, storedClientSecret } from './client-secret.ts'
+import { parsePayload } from './payload.ts'
+
+interface Needs {
+  readonly clients: Durable['clients']
+  readonly revocations: Durable['revocations']
+  readonly clock: Clock
+  readonly neverUsedTtl: number
+  readonly accessTokenTtl: number
+  onRevocation(): Promise<void>
+}
+
+export function clientAdapter({
+  clients,
+  revocations,
+  clock,
+  neverUsedTtl,
+  accessTokenTtl,
+  onRevocation,
+}: Needs): Adapter {
+  return {
+    async upsert(id, metadata) {
+      const { client_secret: secret, ...rest } = metadata
+      const stored = secret === undefined ? rest : { ...rest, client_secret: storedClientSecret(secret) }
+      const known = await clients.find(id)
+      await clients.save({ id, metadata: stored, createdAt: known?.createdAt ?? clock() })
+    },
+    async find(id) {
+      const record = await clients.find(id)
+      if (!record) return undefined
+      if (record.usedAt === undefined && record.createdAt + neverUsedTtl <= clock()) return undefined
+      const call = currentCall()
+      if (call) call.client = record
+      return parsePayload(record.metadata)
+    },
+    async destroy(id) {
+      const now = clock()
+      await clients.remove(id)
+      // RFC 7592 §2.3: its tokens should die with it. Refresh tokens do, since the client is not found any more.
+      await revocations.add({ kind: 'client', value: id, at: now, expiresAt: now + accessTokenTtl + 60_000 })
+      await onRevocation()
+    },
+    async consume() {},
+    async revokeByGrantId() {},
+    async findByUid() {},
+    async findByUserCode() {},
+  }
+}
+
+/** Clients of the configuration. A redirect URI that could not be used stops the start. */
+export function configuredClients(clients: OAuthConfig['clients']): ClientMetadata[] {
+  return clients.map(({ clientId, clientSecret, name, redirectUris }) => {
+    for (const uri of redirectUris) checkConfigured(clientId, uri)
+    return {
+      client_id: clientId,
+      client_name: name ?? clientId,
+      redirect_uris: [...redirectUris],
+      application_type: 'native',
+      grant_types: ['authorization_code', 'refresh_token'],
+      response_types: ['code'],
+      ...(clientSecret === undefined
+        ? { token_endpoint_auth_method: 'none' }
+        : { token_endpoint_auth_method: 'client_secret_basic', client_secret: hashClientSecret(clientSecret) }),
+    }
+  })
+}
+
+function checkConfigured(clientId: string, uri: string): void {
+  try {
+    checkRedirectUri(uri)
+  } catch (error) {
+    if (!(error instanceof RedirectUriError)) throw error
+    throw new OperatorError(`oauth.clients: ${clientId} cannot use ${uri}: ${error.message}.`)
+  }
+}

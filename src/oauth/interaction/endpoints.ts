@@ -1,0 +1,90 @@
+// The addresses of the pages, by exact match, and the one place where a refusal becomes a page.
+import type { Endpoint } from '../../http/exchange.ts'
+import { sendPage } from '../../http/page.ts'
+import { answerOf } from '../../http/responses.ts'
+import { accountEndpoints } from './account.ts'
+import { assetEndpoints } from './assets.ts'
+import { browserBinding } from './binding.ts'
+import { postGuard } from './csrf.ts'
+import { FEDERATION_TTL, federationEndpoints } from './federation.ts'
+import type { InteractionNeeds, PageLog } from './needs.ts'
+import { errorPage } from './pages/error.ts'
+import { promptEndpoints } from './prompt.ts'
+import { setupEndpoint } from './setup.ts'
+import { localSignIn, signInView } from './sign-in.ts'
+
+export interface InteractionEndpoints {
+  match(path: string): Endpoint | undefined
+}
+
+const UID = /^[A-Za-z0-9_-]{1,128}$/
+
+export function interactionEndpoints(needs: InteractionNeeds): InteractionEndpoints {
+  const { csrfKey, serverUrl, limits, idps, log } = needs
+  const guard = postGuard({ csrfKey: () => csrfKey(), serverUrl, bodyTimeout: limits.bodyTimeout })
+  const binding = browserBinding({ serverUrl, maxAge: FEDERATION_TTL / 1000 })
+  const showSignIn = signInView({ ...needs, guard })
+  const prompt = promptEndpoints({ ...needs, guard, showSignIn })
+  const login = localSignIn({ ...needs, guard, showSignIn })
+  const federation = federationEndpoints({ ...needs, guard, binding })
+  const account = accountEndpoints({ ...needs, guard })
+  const fixed = new Map<string, Endpoint>([
+    ...assetEndpoints,
+    ['/', account.start],
+    ['/logout', account.logout],
+    ['/setup', setupEndpoint({ ...needs, guard })],
+  ])
+
+  function find(path: string): Endpoint | undefined {
+    const known = fixed.get(path)
+    if (known) return known
+    const [, room, subject = '', act, id = '', ...rest] = path.split('/')
+    if (rest.length > 0) return undefined
+    const provider = idps.find(room === 'callback' ? subject : id)
+    if (room === 'callback') return act === undefined && provider ? federation.callback(provider) : undefined
+    if (room !== 'interaction' || !UID.test(subject)) return undefined
+    if (act === 'idp') return provider && federation.start(subject, provider)
+    if (path.split('/').length > 4) return undefined
+    if (act === undefined) return prompt.show(subject)
+    if (act === 'allow') return prompt.allow(subject)
+    if (act === 'deny') return prompt.deny(subject)
+    return act === 'login' ? login(subject) : undefined
+  }
+
+  return {
+    match(path) {
+      const endpoint = find(path)
+      return endpoint && withErrorPage(endpoint, log)
+    },
+  }
+}
+
+const TITLES: Readonly<Record<number, string>> = {
+  400: 'This page cannot be used any more',
+  403: 'This cannot be done from here',
+  405: 'This page cannot be used in this way',
+  408: 'That took too long',
+  429: 'Too many attempts',
+  503: 'Not available at the moment',
+}
+
+function withErrorPage(endpoint: Endpoint, log: PageLog): Endpoint {
+  return async (exchange) => {
+    try {
+      await endpoint(exchange)
+    } catch (error) {
+      const { status, headers, reason, unexpected } = answerOf(error)
+      if (unexpected) log.error({ id: exchange.id, reason, err: error }, 'a page failed')
+      for (const [name, value] of Object.entries(headers))
+        if (!exchange.res.headersSent) exchange.res.setHeader(name, value)
+      const detail = unexpected || !(error instanceof Error) ? UNEXPECTED : error.message
+      sendPage(exchange, {
+        status,
+        html: errorPage({ title: TITLES[status] ?? 'That did not work', detail, requestId: exchange.id }),
+      })
+    }
+  }
+}
+
+const UNEXPECTED =
+  'Something failed on our side, and it was written down. Wait a little, then start again from your application.'

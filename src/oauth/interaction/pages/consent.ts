@@ -1,0 +1,66 @@
+// Consent: which client may do what at which resource, and where the answer goes (MCP 2026-07-28, Security Best Practices: confused
+// deputy). `continueAsPage` is the short form for what this person allowed before.
+import type { Interaction } from '../flow.ts'
+import { type Html, html, shown } from '../html.ts'
+import { clientName, clientOrigin, redirectHost, redirectWarning } from './client.ts'
+import { buttonForm, frame } from './frame.ts'
+
+interface Ask {
+  readonly interaction: Interaction
+  readonly csrf: string
+  readonly host: string
+  /** How the person who is signed in is called. */
+  readonly person: string | undefined
+}
+
+export function consentPage({ interaction, csrf, host, person }: Ask): string {
+  const { resource, scopes } = interaction
+  const name = clientName(interaction)
+  return frame({
+    title: `Allow ${name}?`,
+    host,
+    body: html`<h1>Allow <bdi>${name}</bdi> to use <bdi>${shown(resource.title)}</bdi>?</h1>
+<p class="soft">${person === undefined ? 'You will be asked to sign in next.' : html`You are signed in as <bdi>${person}</bdi>.`}</p>
+<dl>
+<div><dt>Application</dt><dd><strong><bdi>${name}</bdi></strong><span class="small">${clientOrigin(interaction)}</span></dd></div>
+<div><dt>Sends you back to</dt><dd><strong class="mono">${redirectHost(interaction)}</strong>${onThisComputer(interaction)}</dd></div>
+<div><dt>Server</dt><dd><bdi>${shown(resource.title)}</bdi><span class="small mono">${resource.url}</span></dd></div>
+</dl>
+${scopeList(scopes)}
+${redirectWarning(interaction)}
+${answers(interaction, csrf, 'Allow')}`,
+    foot: html`The application acts in your name, within what this server's rules let you do.`,
+  })
+}
+
+export function continueAsPage({ interaction, csrf, host, person }: Ask & { readonly person: string }): string {
+  const name = clientName(interaction)
+  return frame({
+    title: `Continue to ${name}`,
+    host,
+    body: html`<h1>Continue as <bdi>${person}</bdi>?</h1>
+<p>You allowed <bdi>${name}</bdi> to use <bdi>${shown(interaction.resource.title)}</bdi> before, and it asks again.</p>
+<dl>
+<div><dt>Sends you back to</dt><dd><strong class="mono">${redirectHost(interaction)}</strong>${onThisComputer(interaction)}</dd></div>
+</dl>
+${redirectWarning(interaction)}
+${answers(interaction, csrf, 'Continue')}
+<p class="soft small leave">Not you? <a href="/logout">Sign out</a> first, then start again from the application.</p>`,
+  })
+}
+
+const onThisComputer = ({ redirectKind }: Interaction): Html | false =>
+  redirectKind !== 'web' && html`<span class="small">A program on this computer</span>`
+
+function scopeList(scopes: Interaction['scopes']): Html {
+  if (scopes.length === 0) return html`<p class="soft">It asks for no particular permission.</p>`
+  return html`<h2>It asks to</h2>
+<ul class="scopes">${scopes.map((scope) => html`<li>${shown(scope.title || scope.name, 160)}</li>`)}</ul>`
+}
+
+function answers({ uid }: Interaction, csrf: string, label: string): Html {
+  return html`<div class="answers">
+${buttonForm({ action: `/interaction/${uid}/allow`, csrf, label })}
+${buttonForm({ action: `/interaction/${uid}/deny`, csrf, label: 'Cancel', look: 'second' })}
+</div>`
+}

@@ -1,0 +1,104 @@
+// Sign-in with a local account, and the page that offers every way to sign in.
+import type { Endpoint, Exchange } from '../../http/exchange.ts'
+import { sendPage } from '../../http/page.ts'
+import type { IdentityProviders } from '../../identity/provider.ts'
+import type { SignInOutcome } from '../../identity/users.ts'
+import { RequestError } from '../../protocol/errors.ts'
+import type { PostGuard } from './csrf.ts'
+import type { Interaction } from './flow.ts'
+import { formTargets } from './form-action.ts'
+import { checkMethod } from './method.ts'
+import { actOf, hostOf, type InteractionNeeds } from './needs.ts'
+import { signInPage } from './pages/sign-in.ts'
+
+export interface SignInView {
+  readonly status?: number
+  readonly problem?: string | undefined
+  readonly username?: string
+  readonly retryAfter?: number
+}
+
+export type ShowSignIn = (exchange: Exchange, interaction: Interaction, view?: SignInView) => void
+
+export const loginBinding = (uid: string): string => `interaction\n${uid}\nlogin`
+
+export function signInView({
+  idps,
+  serverUrl,
+  guard,
+}: Pick<InteractionNeeds, 'idps' | 'serverUrl'> & { guard: PostGuard }): ShowSignIn {
+  return function showSignIn(exchange, interaction, { status = 200, problem, username, retryAfter } = {}) {
+    const { offered: providers, local } = idps
+    const csrf = guard.token(loginBinding(interaction.uid))
+    sendPage(exchange, {
+      status,
+      html: signInPage({ interaction, csrf, host: hostOf(serverUrl), providers, local, problem, username }),
+      formAction: formTargets({
+        redirectUri: interaction.redirectUri,
+        providers: providers.map((provider) => provider.origin),
+        password: local !== undefined,
+      }),
+      retryAfter,
+    })
+  }
+}
+
+/** What a provider's callback left to say; only words of ours, whatever the address bar holds. */
+export function signInNotice(query: string, idps: IdentityProviders): string | undefined {
+  const provider = idps.find(new URLSearchParams(query).get('cancelled') ?? '')
+  return provider && `The sign-in with ${provider.title} was cancelled. Choose how to go on.`
+}
+
+/** A sign-in may only follow consent: before it there is nothing to sign in for. */
+export function checkLoginPrompt({ prompt }: Interaction): void {
+  if (prompt !== 'login') throw new RequestError(400, 'consent_first', 'Answer the question before this one first.')
+}
+
+type Needs = Pick<InteractionNeeds, 'interactions' | 'users' | 'idps' | 'recorder'> & {
+  readonly guard: PostGuard
+  readonly showSignIn: ShowSignIn
+}
+
+export function localSignIn({ interactions, users, idps, recorder, guard, showSignIn }: Needs) {
+  return (uid: string): Endpoint =>
+    async function signIn(exchange) {
+      checkMethod(exchange, ['POST'])
+      const interaction = await interactions.find(exchange, uid)
+      const form = await guard.read(exchange, loginBinding(uid))
+      checkLoginPrompt(interaction)
+      if (!idps.local) throw new RequestError(404, 'local_closed', 'Local accounts are not offered here.')
+      const username = form.get('username') ?? ''
+      const outcome = await users.verifyLocal(username, form.get('password') ?? '', exchange.address)
+      const client = interaction.client.id
+      if (outcome.status === 'signed_in') {
+        const { id: account, email } = outcome.user
+        const act = { act: 'sign_in', decision: 'allow', reason: 'password' } as const
+        await recorder.act(actOf(exchange, act, { subject: account, email, client }))
+        return interactions.signIn(exchange, interaction, { account, amr: ['pwd'] })
+      }
+      const { reason, subject, view } = refusalOf(outcome)
+      await recorder.act(actOf(exchange, { act: 'sign_in_refused', decision: 'deny', reason }, { subject, client }))
+      showSignIn(exchange, interaction, { ...view, username })
+    }
+}
+
+type Refusal = Exclude<SignInOutcome, { status: 'signed_in' }>
+
+/** One sentence for every cause, known name or not: only who had the right password learns more. */
+function refusalOf(outcome: Refusal): { reason: string; subject: string | undefined; view: SignInView } {
+  if (outcome.status === 'wait') {
+    const problem = `Too many attempts. Wait ${inWords(outcome.seconds)}, then try again.`
+    return { reason: 'backoff', subject: undefined, view: { status: 429, problem, retryAfter: outcome.seconds } }
+  }
+  const { reason, subject } = outcome
+  const problem =
+    reason === 'wrong_password'
+      ? 'This user name and password do not belong together.'
+      : 'This account may not sign in here. Ask your administrator.'
+  return { reason, subject, view: { status: 403, problem } }
+}
+
+function inWords(seconds: number): string {
+  if (seconds < 120) return 'a minute'
+  return seconds < 7200 ? `${Math.round(seconds / 60)} minutes` : `${Math.round(seconds / 3600)} hours`
+}

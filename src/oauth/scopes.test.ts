@@ -1,0 +1,33 @@
+import { describe, expect, it } from 'vitest'
+import { grantableScopes, scopeTitle } from './scopes.ts'
+
+const RESOURCE = ['mcp:tools', 'mcp:write']
+
+describe('RFC 6749 §3.3: the scopes of an authorization', () => {
+  it.each([
+    ['absent: the default set', undefined, [], RESOURCE],
+    ['empty: the default set', '', [], RESOURCE],
+    [
+      'identity only: the default set beside it',
+      'offline_access openid',
+      [],
+      ['offline_access', 'openid', ...RESOURCE],
+    ],
+    ['some of the resource: exactly those', 'mcp:tools', [], ['mcp:tools']],
+    ['order and repetition mean nothing', 'mcp:write mcp:tools mcp:write', [], ['mcp:write', 'mcp:tools']],
+    ['unknown ones are dropped', 'mcp:tools admin', [], ['mcp:tools']],
+    ['only unknown ones: nothing, not the default', 'admin root', [], []],
+    ['allowedScopes drops the others', 'openid mcp:tools mcp:write', ['openid', 'mcp:tools'], ['openid', 'mcp:tools']],
+    ['allowedScopes holds for the default set too', undefined, ['mcp:tools'], ['mcp:tools']],
+    ["Google's aliases count", 'https://www.googleapis.com/auth/userinfo.email mcp:tools', [], ['email', 'mcp:tools']],
+    ['case matters', 'MCP:TOOLS', [], []],
+  ])('%s', (_name, asked, allowed, expected) => {
+    expect(grantableScopes(asked, RESOURCE, allowed)).toEqual(expected)
+  })
+
+  it('has words for a person', () => {
+    expect(scopeTitle('mcp:tools', { 'mcp:tools': { title: 'Call tools' } })).toBe('Call tools')
+    expect(scopeTitle('email', {})).toBe('See your e-mail address')
+    expect(scopeTitle('other', {})).toBe('other')
+  })
+})

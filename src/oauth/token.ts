@@ -1,0 +1,70 @@
+// The token endpoint, RFC 6749 §3.2: our checks before the library spends anything.
+import { errors } from 'oidc-provider'
+import type { Endpoint } from '../http/exchange.ts'
+import type { Form } from '../http/form.ts'
+import type { Clock } from '../protocol/clock.ts'
+import { parseScope } from '../protocol/scope.ts'
+import type { Artifacts } from '../store/ephemeral.ts'
+import { allowMethods, answeringClients } from './answers.ts'
+import { sha256 } from './hash.ts'
+import type { Library } from './library.ts'
+import { readPostedRequest, serialise, TOKEN } from './parameters.ts'
+
+export const TOKEN_ROUTE = '/oauth/token'
+
+interface Needs {
+  readonly library: Library
+  readonly artifacts: Pick<Artifacts, 'find'>
+  readonly clock: Clock
+  readonly bodyTimeout: number
+}
+
+export function tokenEndpoint({ library, artifacts, clock, bodyTimeout }: Needs): Endpoint {
+  const redeem = oneAtATime()
+
+  /** A code says what it holds; asking for more here is refused and the code stays good (RFC 6749 §6, and the same rule for codes). */
+  async function checkNotWidened(form: Form, codeHash: string): Promise<void> {
+    const scope = form.get('scope')
+    if (scope === undefined) return
+    const code = await artifacts.find('AuthorizationCode', codeHash, clock())
+    const held = code?.payload['scope']
+    const granted = typeof held === 'string' ? parseScope(held) : []
+    if (code && !parseScope(scope).every((name) => granted.includes(name)))
+      throw new errors.InvalidScope('more than was granted is asked for', scope)
+  }
+
+  return answeringClients(async (exchange) => {
+    allowMethods(exchange, 'POST')
+    const form = await readPostedRequest(exchange, TOKEN, bodyTimeout)
+    const call = () =>
+      library.call(exchange, {
+        method: 'POST',
+        target: TOKEN_ROUTE,
+        credentials: 'authorization',
+        body: { type: 'application/x-www-form-urlencoded', text: serialise(form) },
+      })
+    const code = form.get('code')
+    if (code === undefined) return call()
+    const codeHash = sha256(code)
+    await checkNotWidened(form, codeHash)
+    await redeem(codeHash, call)
+  })
+}
+
+/** A replayed code kills its family (RFC 6749 §4.1.2): the first redemption is finished before the second can be a replay. */
+function oneAtATime(): (key: string, work: () => Promise<void>) => Promise<void> {
+  const last = new Map<string, Promise<void>>()
+  return async (key, work) => {
+    const before = last.get(key)
+    const mine = (async () => {
+      await before?.catch(() => undefined)
+      await work()
+    })()
+    last.set(key, mine)
+    try {
+      await mine
+    } finally {
+      if (last.get(key) === mine) last.delete(key)
+    }
+  }
+}

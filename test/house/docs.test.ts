@@ -1,0 +1,48 @@
+// The generated reference is what the schema says today, and the documentation leads nowhere that is not there.
+import { existsSync, readFileSync } from 'node:fs'
+import { dirname, join } from 'node:path'
+import { describe, expect, it } from 'vitest'
+import { parse } from 'yaml'
+import { referencePages } from '../../src/config/docs.ts'
+import { Config } from '../../src/config/schema.ts'
+import { listSettings } from '../../src/config/settings.ts'
+import { projectFiles, ROOT } from './sources.ts'
+
+const pages = projectFiles().filter((path) => path.endsWith('.md') && !path.startsWith('bench/'))
+const read = (path: string): string => readFileSync(join(ROOT, path), 'utf8')
+
+describe('docs/reference', () => {
+  it.each(Object.entries(referencePages()))('%s is fresh (npm run docs)', (name, text) => {
+    expect(read(`docs/reference/${name}`)).toBe(text)
+  })
+
+  it('has a sentence for every setting', () => {
+    expect(listSettings().filter(({ description }) => description === '')).toEqual([])
+  })
+})
+
+describe('the documentation', () => {
+  it('is there', () => {
+    expect(pages).toEqual(expect.arrayContaining(['README.md', 'CONTRIBUTING.md', 'SECURITY.md', 'CHANGELOG.md']))
+  })
+
+  it.each(pages)('%s links to files that exist', (page) => {
+    const links = [...read(page).matchAll(/\]\((?!https?:|#|mailto:)([^)#\s]+)/g)].map((match) => match[1] ?? '')
+    expect(links.filter((link) => !existsSync(join(ROOT, dirname(page), link)))).toEqual([])
+  })
+
+  it.each(pages)('%s shows configurations that the schema accepts', (page) => {
+    const blocks = [...read(page).matchAll(/^```yaml\n([\s\S]*?)^```/gm)].map((match) => match[1] ?? '')
+    const problems = blocks.flatMap((block) => {
+      const result = Config.safeParse(parse(block))
+      return result.success ? [] : [`${block}\n${result.error.message}`]
+    })
+    expect(problems).toEqual([])
+  })
+
+  it.each(pages)('%s names npm scripts that exist', (page) => {
+    const { scripts } = JSON.parse(read('package.json')) as { scripts: Record<string, string> }
+    const named = [...read(page).matchAll(/npm run ([a-z:]+)/g)].map((match) => match[1] ?? '')
+    expect(named.filter((name) => !(name in scripts))).toEqual([])
+  })
+})

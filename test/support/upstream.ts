@@ -1,0 +1,80 @@
+// Real MCP servers from npm, as an operator would put them behind the gate.
+import { type ChildProcess, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { existsSync } from 'node:fs'
+import { createServer } from 'node:net'
+import { join } from 'node:path'
+
+const BIN = join(import.meta.dirname, '../../node_modules/.bin')
+
+export interface TestUpstream {
+  readonly url: string
+  stop(): Promise<void>
+}
+
+/** `@modelcontextprotocol/server-everything` over Streamable HTTP: handshake era, with sessions. */
+export async function startEverything(): Promise<TestUpstream> {
+  const port = await freePort()
+  const child = spawn(process.execPath, [program('mcp-server-everything'), 'streamableHttp'], {
+    env: { PATH: process.env['PATH'] ?? '', PORT: String(port) },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  })
+  await saying(child, /listening on port/i)
+  return { url: `http://127.0.0.1:${port}/mcp`, stop: () => stopProcess(child) }
+}
+
+/** Entry of `servers` for the filesystem server over one folder. */
+export const filesystemServer = (id: string, folder: string) => ({
+  id,
+  command: [process.execPath, program('mcp-server-filesystem'), folder],
+})
+
+/** Entry of `servers` for the memory server with its state in one file. */
+export const memoryServer = (id: string, file: string) => ({
+  id,
+  command: [process.execPath, program('mcp-server-memory')],
+  env: { MEMORY_FILE_PATH: file },
+})
+
+function program(name: string): string {
+  const path = join(BIN, name)
+  if (!existsSync(path)) throw new Error(`${name} is not installed; run npm ci.`)
+  return path
+}
+
+/** A port nobody listens on now. Taken by the next to bind it, so bind soon. */
+export async function freePort(): Promise<number> {
+  const server = createServer()
+  server.listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const address = server.address()
+  const port = typeof address === 'object' && address ? address.port : 0
+  server.close()
+  await once(server, 'close')
+  return port
+}
+
+/** Resolves with the match once the process has said it; rejects with everything it said when it ends before. */
+export function saying(child: ChildProcess, pattern: RegExp): Promise<RegExpExecArray> {
+  return new Promise((resolve, reject) => {
+    let text = ''
+    const listen = (chunk: Buffer) => {
+      text += chunk.toString()
+      const match = pattern.exec(text)
+      if (match) resolve(match)
+    }
+    child.stdout?.on('data', listen)
+    child.stderr?.on('data', listen)
+    child.once('error', reject)
+    child.once('close', (code) => reject(new Error(`Ended with ${code} before saying ${pattern}:\n${text}`)))
+  })
+}
+
+export async function stopProcess(child: ChildProcess, signal: NodeJS.Signals = 'SIGTERM'): Promise<void> {
+  if (child.exitCode !== null || child.signalCode !== null) return
+  const closed = once(child, 'close')
+  const killer = setTimeout(() => child.kill('SIGKILL'), 5_000)
+  child.kill(signal)
+  await closed
+  clearTimeout(killer)
+}

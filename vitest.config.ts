@@ -1,0 +1,30 @@
+// How the suites run: `unit` is the pure rules beside the code, the others are the folders of test/.
+// Processes, not threads: a test may send signals, change folder and hold open sockets without meeting its neighbour.
+import { defineConfig } from 'vitest/config'
+
+const SUITES = ['house', 'rfc', 'attacks', 'flows', 'faults'] as const
+// The official suites and real browsers start processes of their own.
+const SLOW = ['conformance'] as const
+
+const suite = (name: string, testTimeout: number) => ({
+  extends: true as const,
+  test: { name, include: [`test/${name}/**/*.test.ts`], testTimeout, hookTimeout: testTimeout * 2 },
+})
+
+export default defineConfig({
+  test: {
+    pool: 'forks',
+    maxWorkers: 2,
+    globals: false,
+    watch: false,
+    teardownTimeout: 10_000,
+    projects: [
+      {
+        extends: true,
+        test: { name: 'unit', include: ['src/**/*.test.ts'], testTimeout: 30_000, hookTimeout: 60_000 },
+      },
+      ...SUITES.map((name) => suite(name, 30_000)),
+      ...SLOW.map((name) => suite(name, 180_000)),
+    ],
+  },
+})
