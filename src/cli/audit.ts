@@ -27,9 +27,11 @@ export function tail(options: TailOptions): Promise<void> {
       process.stdout.write(`${options.json ? line : eventText(line)}\n`)
     }
     const stopped = signalled()
+    // Read first: what comes between this and the newest lines is among those, what comes later is new.
+    const before = options.follow ? await readSince(records, firstId(Date.now() - OVERLAP)) : []
     const newest = count === 0 ? [] : await records.newest(count)
     newest.forEach(show)
-    if (options.follow) await follow({ records, before: newest, show, stopped })
+    if (options.follow) await follow({ records, seen: [...before, ...newest], show, stopped })
   })
 }
 
@@ -41,20 +43,19 @@ function signalled(): AbortSignal {
 
 interface Following {
   readonly records: RecordLog
-  readonly before: readonly RecordLine[]
+  /** Shown already, or older than the start. */
+  readonly seen: readonly RecordLine[]
   readonly show: (line: RecordLine) => void
   readonly stopped: AbortSignal
 }
 
-async function follow({ records, before, show, stopped }: Following): Promise<void> {
-  // What was there at the start and was not asked for stays unsaid.
-  const start = await readSince(records, firstId(Date.now() - OVERLAP))
-  let seen: ReadonlySet<string> = new Set([...before, ...start].map(({ id }) => id))
+async function follow({ records, seen, show, stopped }: Following): Promise<void> {
+  let known: ReadonlySet<string> = new Set(seen.map(({ id }) => id))
   while (!stopped.aborted) {
     const lines = await readSince(records, firstId(Date.now() - OVERLAP))
-    const known = seen
-    lines.filter(({ id }) => !known.has(id)).forEach(show)
-    seen = new Set(lines.map(({ id }) => id))
+    for (const line of lines) if (!known.has(line.id)) show(line)
+    known = new Set([...known, ...lines.map(({ id }) => id)].filter((id) => id > firstId(Date.now() - 2 * OVERLAP)))
+    // Rejects only when it is told to stop, which the loop sees by itself.
     await wait(PAUSE, undefined, { signal: stopped }).catch(() => undefined)
   }
 }

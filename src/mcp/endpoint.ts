@@ -105,6 +105,7 @@ export function mcpEndpoint(needs: McpNeeds): (exchange: Exchange, serverId: str
           { exchange, principal, server: serverId, ...unread(exchange, incoming) },
           refusal(error),
         )
+      else if (event !== undefined) event = refusedAfterAll(event, error)
       needs.refuse(exchange, error, serverId, incoming?.id)
     } finally {
       // 5 How did it end?
@@ -174,6 +175,13 @@ function record(
 }
 
 const refusal = (error: unknown): Decision => ({ effect: 'deny', reason: reasonOf(error), rule: undefined })
+
+/** Policy allowed it, and something else did not: a session of another, no room for a stream. The record says the last word. */
+function refusedAfterAll(event: CallEvent, error: unknown): CallEvent {
+  if (event.decision === 'deny') return event
+  const { rule: _, ...rest } = event
+  return { ...rest, decision: 'deny', reason: reasonOf(error) }
+}
 
 /** What can be said of a request that was refused before it was understood. */
 function unread({ req }: Exchange, incoming: Incoming | undefined): { method: string; era: undefined } {

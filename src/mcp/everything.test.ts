@@ -6,7 +6,7 @@ import type { AddressInfo } from 'node:net'
 import { setTimeout as delay } from 'node:timers/promises'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { openRemoteUpstream } from '../upstreams/pool.ts'
-import { ACCEPT, call, json, startGate, stop } from './endpoint.support.ts'
+import { ACCEPT, startGate, stop } from './endpoint.support.ts'
 
 describe('a real server of the handshake era', () => {
   let everything: ChildProcess

@@ -1,9 +1,7 @@
 // Streams through the gate: events, breaks, leavers, slow readers.
-
-import { once } from 'node:events'
 import { connect } from 'node:net'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { ACCEPT, call, type Door, json, modern, modernHeaders, openDoor, sse, until } from './endpoint.support.ts'
+import { ACCEPT, call, type Door, modern, modernHeaders, openDoor, sse, until } from './endpoint.support.ts'
 
 let door: Door
 beforeEach(async () => {

@@ -72,7 +72,7 @@ export function openAuthorizationServer(needs: AuthorizationServerNeeds): Author
   const { oauth, server } = config
   const serverUrl = server.url
   const acts = actRecorder({ recorder: needs.recorder, clock, log })
-  const consent = consentKeeper({ consents: durable.consents, acts, clock })
+  const consent = consentKeeper({ consents: durable.consents, acts, clock, log })
   const documents = clientDocuments({
     fetchOutbound: needs.fetchPublic ?? outboundFetch({ allowLoopback: server.development }),
     counters: ephemeral.counters,

@@ -39,7 +39,7 @@ export function clientDocuments({ fetchOutbound, counters, trustedHosts, clock, 
     await countFetch(new URL(id).host)
     const answer = await fetchOutbound(id)
     if (answer.status !== 200) throw new Error(`status ${answer.status}`)
-    const json: unknown = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(answer.body))
+    const json: unknown = JSON.parse(new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(answer.body))
     if (!isObject(json)) throw new Error('not a JSON object')
     // §4: a simple string comparison; another spelling of the same address is another client.
     if (json['client_id'] !== id) throw new Error('client_id is not the address')
@@ -65,6 +65,8 @@ export function clientDocuments({ fetchOutbound, counters, trustedHosts, clock, 
     allowFetch(_ctx: unknown, id: string): boolean {
       const call = currentCall()
       if (!call || !isDocumentUrl(id) || !isTrustedHost(new URL(id).hostname, trustedHosts)) return false
+      // Handling the error of a failed fetch, the library looks the client up once more: one request of a caller is one of ours.
+      if (call.document === id && !held.has(id)) return false
       call.document = id
       return true
     },

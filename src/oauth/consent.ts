@@ -2,12 +2,12 @@
 // It takes the place of the library's own prompt, which comes after the login and goes by grants.
 
 import { randomBytes } from 'node:crypto'
-import { type Grant, interactionPolicy, type KoaContextWithOIDC } from 'oidc-provider'
+import { errors, type Grant, interactionPolicy, type KoaContextWithOIDC } from 'oidc-provider'
 import type { Clock } from '../protocol/clock.ts'
 import { redirectKind, withoutLoopbackPort } from '../protocol/redirect-uri.ts'
 import { parseScope } from '../protocol/scope.ts'
 import type { Consents } from '../store/durable.ts'
-import type { Acts } from './acts.ts'
+import type { Acts, Log } from './acts.ts'
 import { sha256 } from './hash.ts'
 import { IDENTITY_SCOPES } from './scopes.ts'
 
@@ -63,9 +63,10 @@ interface Needs {
   readonly consents: Consents
   readonly acts: Acts
   readonly clock: Clock
+  readonly log: Log
 }
 
-export function consentKeeper({ consents, acts, clock }: Needs) {
+export function consentKeeper({ consents, acts, clock, log }: Needs) {
   const answered = (ctx: KoaContextWithOIDC, asked: Asked): boolean =>
     ctx.oidc.result?.consent?.['what'] === digestOf(asked)
 
@@ -114,15 +115,15 @@ export function consentKeeper({ consents, acts, clock }: Needs) {
       const isNew = answered(ctx, asked)
       if (isNew) await consents.record({ ...keyOf(subject, asked), scopes: asked.scopes, at: clock() })
       await grant.save()
-      await acts.record({
-        act: 'consent',
-        decision: 'allow',
-        reason: isNew ? 'allowed_by_person' : 'remembered',
-        subject,
-        client: asked.client,
-        resource: asked.resource,
-        family: grant.jti,
-      })
+      const reason = isNew ? 'allowed_by_person' : 'remembered'
+      const { client, resource } = asked
+      try {
+        await acts.record({ act: 'consent', decision: 'allow', reason, subject, client, resource, family: grant.jti })
+      } catch (error) {
+        log.error({ error }, 'a consent could not be recorded and no code is given')
+        // RFC 6749 §4.1.2.1: the client is told, and may try again.
+        throw new errors.TemporarilyUnavailable('try again later')
+      }
     },
   }
 }

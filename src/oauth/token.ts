@@ -22,15 +22,17 @@ interface Needs {
 export function tokenEndpoint({ library, artifacts, clock, bodyTimeout }: Needs): Endpoint {
   const redeem = oneAtATime()
 
-  /** A code says what it holds; asking for more here is refused and the code stays good (RFC 6749 §6, and the same rule for codes). */
+  /** A code says what it holds. Asking for more is refused and the code stays good (RFC 6749 §6, RFC 8707 §2.2: the same rules as for refreshing). */
   async function checkNotWidened(form: Form, codeHash: string): Promise<void> {
-    const scope = form.get('scope')
-    if (scope === undefined) return
+    const [scope, resource] = [form.get('scope'), form.get('resource')]
+    if (scope === undefined && resource === undefined) return
     const code = await artifacts.find('AuthorizationCode', codeHash, clock())
-    const held = code?.payload['scope']
+    if (!code) return
+    const held = code.payload['scope']
     const granted = typeof held === 'string' ? parseScope(held) : []
-    if (code && !parseScope(scope).every((name) => granted.includes(name)))
-      throw new errors.InvalidScope('more than was granted is asked for', scope)
+    if (!parseScope(scope ?? '').every((name) => granted.includes(name)))
+      throw new errors.InvalidScope('more than was granted is asked for', scope ?? '')
+    if (resource !== undefined && code.payload['resource'] !== resource) throw new errors.InvalidTarget()
   }
 
   return answeringClients(async (exchange) => {

@@ -1,5 +1,6 @@
 // The first journey: a person, a client that knows only the server's URL, and a tool that answers. Both wire eras.
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import type { ActEvent, CallEvent } from '../../src/audit/event.ts'
 import { type Fixture, startFixture } from '../support/fixture-server.ts'
 import { startGateway, type TestGateway } from '../support/gateway.ts'
 import { listTools } from '../support/mcp.ts'
@@ -81,11 +82,10 @@ describe('the record of it', () => {
     const client = await host.connect(gateway.resource('fixture'), { pin: '2026-07-28' })
     await client.callTool({ name: 'test_simple_text', arguments: {} })
     await client.close()
-    const events = await gateway.audit((all) =>
-      all.some((event) => event.kind === 'call' && event.name === 'test_simple_text' && event.outcome !== undefined),
-    )
-    expect(events.findLast((event) => event.kind === 'call' && event.name === 'test_simple_text')).toMatchObject({
-      email: 'ann@example.com',
+    const isCall = (event: CallEvent | ActEvent) =>
+      event.kind === 'call' && event.email === 'ann@example.com' && event.name === 'test_simple_text'
+    const events = await gateway.audit((all) => all.some((event) => isCall(event) && 'outcome' in event))
+    expect(events.findLast(isCall)).toMatchObject({
       server: 'fixture',
       method: 'tools/call',
       decision: 'allow',

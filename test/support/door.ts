@@ -84,7 +84,7 @@ export async function startDoor(options: DoorOptions = {}) {
   await new Promise<void>((done) => server.listen(0, '127.0.0.1', done))
   const origin = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
   const serverUrl = (options.https ? 'https://gate.example' : origin) + (options.path ?? '')
-  const parsed = Config.parse({ server: { url: serverUrl }, oauth: options.oauth })
+  const parsed = Config.parse({ server: { url: new URL(serverUrl).origin }, oauth: options.oauth })
   const config = { ...parsed, server: { ...parsed.server, url: serverUrl, allowedOrigins: 'loopback' as const } }
   const resources: Resource[] = (options.resources ?? ['files']).map((id) => ({
     url: `${serverUrl}/servers/${id}/mcp`,
@@ -191,7 +191,9 @@ export async function startDoor(options: DoorOptions = {}) {
     verifier,
     resources,
     resource: resources[0]?.url ?? '',
-    advance: (milliseconds: number) => void (ahead += milliseconds),
+    advance(milliseconds: number): void {
+      ahead += milliseconds
+    },
     send,
     post: (path: string, parameters: Parameters, headers: Record<string, string> = {}) =>
       send(base + path, { method: 'POST', body: form(parameters), headers }),

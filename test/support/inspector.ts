@@ -51,6 +51,7 @@ export async function runInspector({ url, folder, args, person, callback, env }:
   })
   const [code] = await once(child, 'close')
   await journeys
+  console.log(stdout.slice(0, 300), stderr)
   return { code, json: stdout.trim() === '' ? {} : JSON.parse(stdout), stderr, visits }
 }
 
