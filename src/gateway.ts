@@ -2,6 +2,8 @@
 import { createHmac, randomBytes } from 'node:crypto'
 import { join } from 'node:path'
 import { openRecorder } from './audit/recorder.ts'
+import { claimSpoolFolder } from './audit/spool-folder.ts'
+import { isLoopback, parseListen } from './config/listen.ts'
 import type { Config } from './config/schema.ts'
 import { addressMatcher } from './http/client-address.ts'
 import { doorCors } from './http/cors.ts'
@@ -9,7 +11,7 @@ import type { Endpoint } from './http/exchange.ts'
 import { createFront } from './http/front.ts'
 import { hostGate } from './http/head.ts'
 import { type Check, healthEndpoints, metricsAllow } from './http/health.ts'
-import { createListener, isLoopback, parseListen } from './http/listener.ts'
+import { createListener } from './http/listener.ts'
 import { counted, logRefusal, measured } from './http/observed.ts'
 import { answerOf, sendAnswer } from './http/responses.ts'
 import { protectedResourceDocuments } from './http/well-known.ts'
@@ -24,6 +26,7 @@ import { openAuthorizationServer } from './oauth/authorization-server.ts'
 import { interactionEndpoints } from './oauth/interaction/endpoints.ts'
 import { errorPage } from './oauth/interaction/pages/error.ts'
 import { mintSetupLink } from './oauth/interaction/setup.ts'
+import { type LineSink, openLineSink } from './observe/lines.ts'
 import type { Log } from './observe/log.ts'
 import { createMetrics } from './observe/metrics.ts'
 import { createPolicy } from './policy/create.ts'
@@ -46,8 +49,8 @@ export interface GatewayNeeds {
   readonly store: Store
   readonly clock: Clock
   readonly log: Log
-  /** Takes one line of the decision record. */
-  readonly stdout?: (line: string) => void
+  /** Where the decision record's lines go instead of stdout. */
+  readonly stdout?: LineSink
 }
 
 export interface Gateway {
@@ -66,12 +69,16 @@ export async function createGateway(config: Config, needs: GatewayNeeds): Promis
 
   // Ground: what is counted and recorded, which keys we hold, which tokens are dead.
   const metrics = createMetrics(config.metrics)
+  const stdout =
+    needs.stdout ?? openLineSink({ fd: 1, onDrop: () => log.warn({}, 'stdout takes no more decision lines') })
+  const spool = await claimSpoolFolder(join(config.store.directory, 'spool'))
   const recorder = await openRecorder({
     log: store.records,
-    directory: join(config.store.directory, 'spool'),
+    directory: spool.own,
+    abandoned: spool.abandoned,
     sink: config.audit.sink,
     spoolLimit: config.audit.spool,
-    stdout: needs.stdout ?? ((line) => process.stdout.write(`${line}\n`)),
+    stdout: stdout.write,
     clock,
     report: (detail, message) => log.error(detail, message),
   })
@@ -120,9 +127,9 @@ export async function createGateway(config: Config, needs: GatewayNeeds): Promis
   const resources = createResources(
     config.servers.map(({ id, title }) => ({
       url: serverUrl + serverPath(id),
-      title: title ?? id,
+      title: oauth.resourceName ?? title ?? id,
       server: id,
-      scopes: scopes.scopesFor(id),
+      scopes: [...new Set([...scopes.scopesFor(id), ...oauth.scopesSupported])],
     })),
   )
 
@@ -228,7 +235,7 @@ export async function createGateway(config: Config, needs: GatewayNeeds): Promis
     handle: createFront({
       clock,
       isTrustedProxy: addressMatcher(server.trustedProxies),
-      checkHost: hostGate({ serverUrl, loopbackOnly: isLoopback(parseListen(server.listen).host) }),
+      checkHost: hostGate({ serverUrl, loopbackOnly: isLoopback(parseListen(server.listen)?.host ?? '') }),
       match,
       onRefusal: (exchange, answer, error) => logRefusal(log, exchange, answer, error),
     }),
@@ -254,6 +261,7 @@ export async function createGateway(config: Config, needs: GatewayNeeds): Promis
       for (const part of [authorization, watch, revocations, keyring]) part.close()
       await upstreams.close()
       await recorder.close()
+      await stdout.close()
     },
   }
 }

@@ -19,6 +19,8 @@ interface Needs {
   readonly log: Pick<RecordLog, 'append' | 'restore'>
   /** Belongs to this process alone. */
   readonly directory: string
+  /** Spools of processes that are gone. */
+  readonly abandoned?: readonly string[]
   readonly sink: AuditConfig['sink']
   /** Most bytes that wait for the store. */
   readonly spoolLimit: number
@@ -47,7 +49,8 @@ export async function openRecorder(needs: Needs): Promise<OpenRecorder> {
   const { directory, sink, spoolLimit, clock, report } = needs
   const print = sink.includes('stdout') ? needs.stdout : () => undefined
   const log = sink.includes('store') ? needs.log : printedOnly(print)
-  await restoreSpool({ directory, restore: (lines) => log.restore(lines), report })
+  for (const left of [...(needs.abandoned ?? []), directory])
+    await restoreSpool({ directory: left, restore: (lines) => log.restore(lines), report })
 
   const spool = openSpool({ directory, clock, report })
   const batch = createCallBatch({ append: (lines) => log.append(lines), committed: release, report })

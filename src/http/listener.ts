@@ -1,6 +1,7 @@
 // The one node:http server: limits of the head, refusals of the parser, and a drain that ends.
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import type { AddressInfo, Socket } from 'node:net'
+import { parseListen } from '../config/listen.ts'
 import { OperatorError } from '../protocol/errors.ts'
 
 const DRAIN_TICK = 100
@@ -71,19 +72,10 @@ function refuseUnparsed(error: NodeJS.ErrnoException, socket: Socket): void {
   socket.end(`HTTP/1.1 ${status}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`)
 }
 
-/** `host:port`, `[v6]:port`, or a port alone. */
-export function parseListen(listen: string): { host: string; port: number } {
-  const match = /^(?:(?:\[([0-9a-f:.]+)\]|([^:\s]+)):)?(\d{1,5})$/i.exec(listen)
-  const port = Number(match?.[3])
-  if (!match || port > 65_535)
-    throw new OperatorError(
-      `server.listen: "${listen}" is not HOST:PORT. Write for example 127.0.0.1:4444 or 0.0.0.0:4444.`,
-    )
-  return { host: match[1] ?? match[2] ?? '127.0.0.1', port }
-}
-
 function open(server: Server, listen: string): Promise<{ host: string; port: number }> {
-  const { host, port } = parseListen(listen)
+  const address = parseListen(listen)
+  if (!address) throw new OperatorError(`server.listen: "${listen}" is not HOST:PORT, such as 127.0.0.1:4444.`)
+  const { host, port } = address
   return new Promise((resolve, reject) => {
     server.once('error', (error: NodeJS.ErrnoException) => reject(listenProblem(error, listen)))
     server.listen(port, host, () => {
@@ -118,5 +110,3 @@ async function drain(server: Server, grace: number): Promise<void> {
   clearInterval(idle)
   clearTimeout(cut)
 }
-
-export const isLoopback = (host: string): boolean => host === 'localhost' || host === '::1' || /^127\./.test(host)

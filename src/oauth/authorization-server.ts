@@ -24,7 +24,7 @@ import { errorRenderer } from './error-page.ts'
 import type { Interactions } from './interaction/flow.ts'
 import { createInteractions } from './interactions.ts'
 import { issuanceRecorder } from './issuance.ts'
-import { createLibrary } from './library.ts'
+import { createLibrary, type Running } from './library.ts'
 import { createProvider } from './provider.ts'
 import { REGISTRATION_ROUTE, registrationEndpoints } from './registration.ts'
 import { resourceIndicators } from './resources.ts'
@@ -90,8 +90,8 @@ export function openAuthorizationServer(needs: AuthorizationServerNeeds): Author
     startedAt: clock(),
     settleConsent: consent.settle,
   })
-  const build = () =>
-    createProvider({
+  const build = (): Running => {
+    const provider = createProvider({
       serverUrl,
       oauth,
       sessionTtl: config.identity.sessionTtl,
@@ -112,13 +112,15 @@ export function openAuthorizationServer(needs: AuthorizationServerNeeds): Author
       renderError: errorRenderer(errorPage),
       recordIssuance: issuanceRecorder({ acts, clients: durable.clients, clock, log }),
     })
+    return { provider, handle: provider.callback() }
+  }
   // The library reads its keys once: a rotation is a new provider, and running requests end with the old one.
-  let provider = build()
+  let running = build()
   keyring.onRotation(() => {
-    provider = build()
+    running = build()
   })
 
-  const library = createLibrary({ provider: () => provider, serverUrl })
+  const library = createLibrary({ current: () => running, serverUrl })
   const sweep = setInterval(() => {
     durable.clients
       .removeNeverUsed(clock() - oauth.registration.neverUsedTtl)
@@ -130,7 +132,7 @@ export function openAuthorizationServer(needs: AuthorizationServerNeeds): Author
     match: routes(),
     interactions: createInteractions({
       library,
-      provider: () => provider,
+      provider: () => running.provider,
       resources: needs.resources,
       scopes: config.scopes,
       configuredClients: oauth.clients.map((client) => client.clientId),

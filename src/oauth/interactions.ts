@@ -132,7 +132,7 @@ export function createInteractions(needs: Needs): Interactions {
       const { client, resource } = askedOf(details.params)
       const account = details.session?.accountId
       const subject = account === undefined ? {} : { subject: account }
-      await acts.record({
+      const refusal: Act = {
         act: 'consent_refused',
         decision: 'deny',
         reason: 'refused_by_person',

@@ -15,6 +15,12 @@ export interface LibraryRequest {
   readonly body?: { readonly type: 'application/json' | 'application/x-www-form-urlencoded'; readonly text: string }
 }
 
+/** One provider, and its handler made once. */
+export interface Running {
+  readonly provider: Provider
+  handle(req: IncomingMessage, res: Exchange['res']): Promise<void>
+}
+
 export interface Library {
   /** Answers the exchange. */
   call(exchange: Exchange, request: LibraryRequest, handle?: AccessToken): Promise<void>
@@ -22,7 +28,7 @@ export interface Library {
   page<T>(exchange: Exchange, work: (provider: Provider, req: IncomingMessage) => Promise<T>): Promise<T>
 }
 
-export function createLibrary({ provider, serverUrl }: { provider(): Provider; serverUrl: string }): Library {
+export function createLibrary({ current, serverUrl }: { current(): Running; serverUrl: string }): Library {
   const { host, protocol, pathname } = new URL(serverUrl)
   const base = pathname.replace(/\/$/, '')
 
@@ -55,12 +61,12 @@ export function createLibrary({ provider, serverUrl }: { provider(): Provider; s
     async call(exchange, request, handle) {
       const written = write(exchange, request)
       await runCall({ exchange, ...(handle === undefined ? {} : { handle }) }, () =>
-        provider().callback()(written, exchange.res),
+        current().handle(written, exchange.res),
       )
     },
     page: (exchange, work) =>
       runCall({ exchange }, () =>
-        work(provider(), write(exchange, { method: 'GET', target: exchange.path, credentials: 'cookies' })),
+        work(current().provider, write(exchange, { method: 'GET', target: exchange.path, credentials: 'cookies' })),
       ),
   }
 }

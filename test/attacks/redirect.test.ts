@@ -368,13 +368,25 @@ describe('A7: a query of its own', () => {
 const LOCAL = [
   { id: 'unknown client', bend: { client_id: 'nobody' }, reason: 'invalid_client' },
   { id: 'no client', bend: { client_id: undefined }, reason: 'invalid_request' },
-  { id: 'a document that cannot be fetched', bend: { client_id: 'https://127.0.0.1:1/c.json' }, reason: 'invalid_client' },
+  {
+    id: 'a document that cannot be fetched',
+    bend: { client_id: 'https://127.0.0.1:1/c.json' },
+    reason: 'invalid_client',
+  },
   { id: 'evil target, unknown client', bend: { client_id: 'nobody', redirect_uri: EVIL }, reason: 'invalid_client' },
   { id: 'evil target, bad scope', bend: { redirect_uri: EVIL, scope: 'bad:scope' }, reason: 'invalid_redirect_uri' },
   { id: 'evil target, bad type', bend: { redirect_uri: EVIL, response_type: 'token' }, reason: 'invalid_redirect_uri' },
-  { id: 'evil target, no PKCE', bend: { redirect_uri: EVIL, code_challenge: undefined }, reason: 'invalid_redirect_uri' },
+  {
+    id: 'evil target, no PKCE',
+    bend: { redirect_uri: EVIL, code_challenge: undefined },
+    reason: 'invalid_redirect_uri',
+  },
   { id: 'evil target, no prompt', bend: { redirect_uri: EVIL, prompt: 'none' }, reason: 'invalid_redirect_uri' },
-  { id: 'evil target, bad mode', bend: { redirect_uri: EVIL, response_mode: 'fragment' }, reason: 'invalid_redirect_uri' },
+  {
+    id: 'evil target, bad mode',
+    bend: { redirect_uri: EVIL, response_mode: 'fragment' },
+    reason: 'invalid_redirect_uri',
+  },
   { id: 'evil target, bad resource', bend: { redirect_uri: EVIL, resource: EVIL }, reason: 'invalid_redirect_uri' },
   { id: 'no target', bend: { redirect_uri: undefined }, reason: 'invalid_request' },
 ] as const

@@ -77,7 +77,7 @@ it('signs in with its document, registers nothing, and the consent page shows wh
   })
   expect(listed.stderr).not.toMatch(/error/i)
   expect(listed.code).toBe(0)
-  expect(listed.json.tools?.map((tool) => tool.name)).toContain('test_simple_text')
+  expect(listed.result.tools?.map((tool) => tool.name)).toContain('test_simple_text')
   expect(new URL(listed.visits[0] ?? '').searchParams.get('client_id')).toBe(documentUrl)
   expect(fetches).toBeGreaterThan(0)
   expect(consent).toContain('Inspector by document')

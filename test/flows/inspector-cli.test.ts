@@ -39,13 +39,13 @@ describe.each(['legacy', 'auto', 'modern'])('the Inspector CLI, protocol era %s'
   it('registers, signs in and lists the tools; the stored sign-in then serves a call', async () => {
     const listed = await inspect(['--method', 'tools/list', '--protocol-era', era], await gateway.person())
     expect(listed.visits).toHaveLength(1)
-    expect(listed.json.tools?.map((tool) => tool.name)).toContain('test_simple_text')
+    expect(listed.result.tools?.map((tool) => tool.name)).toContain('test_simple_text')
     expect(listed.code).toBe(0)
 
     const call = ['--method', 'tools/call', '--tool-name', 'test_simple_text', '--protocol-era', era]
     const called = await inspect([...call, '--stored-auth-only'])
     expect(called.code).toBe(0)
-    expect(called.json.content?.[0]?.text).toBeTruthy()
+    expect(called.result.content?.[0]?.text).toBeTruthy()
   })
 })
 
@@ -53,7 +53,7 @@ describe('the Inspector CLI without a person', () => {
   it('is told that a sign-in is needed', async () => {
     const refused = await inspect(['--method', 'tools/list', '--stored-auth-only'])
     expect(refused.code).toBe(AUTH_REQUIRED)
-    expect(refused.json.tools).toBeUndefined()
+    expect(refused.result.tools).toBeUndefined()
   })
 
   it('logs in again on --relogin, which revokes what it had', async () => {

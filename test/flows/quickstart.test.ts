@@ -34,7 +34,7 @@ function fillSetup(person: Person, visit: Visit, password = FIRST.password): Pro
   const form = parseForms(visit.html).find((one) => one.inputs.some((name) => /pass/i.test(name)))
   if (!form) throw new Error(`No form with a password on ${visit.url}:\n${visit.html}`)
   const value = (name: string) =>
-    /pass/i.test(name) ? password : /mail/i.test(name) ? 'first@example.com' : FIRST.username
+    /pass|again/i.test(name) ? password : /mail/i.test(name) ? 'first@example.com' : FIRST.username
   return person.submit(visit, /./, Object.fromEntries(form.inputs.map((name) => [name, value(name)])))
 }
 

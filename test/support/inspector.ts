@@ -9,10 +9,9 @@ export const INSPECTOR = join(import.meta.dirname, '../../node_modules/.bin/mcp-
 
 export interface InspectorRun {
   readonly code: number | null
-  readonly json: {
-    readonly tools?: { name: string }[]
-    readonly content?: { text?: string }[]
-    readonly isError?: boolean
+  readonly result: {
+    readonly tools?: readonly { name: string }[]
+    readonly content?: readonly { text?: string }[]
   }
   readonly stderr: string
   /** Addresses it asked a person to open. */
@@ -51,8 +50,7 @@ export async function runInspector({ url, folder, args, person, callback, env }:
   })
   const [code] = await once(child, 'close')
   await journeys
-  console.log(stdout.slice(0, 300), stderr)
-  return { code, json: stdout.trim() === '' ? {} : JSON.parse(stdout), stderr, visits }
+  return { code, result: stdout.trim() === '' ? {} : JSON.parse(stdout).result, stderr, visits }
 }
 
 /** A home of its own; the browser it would open is the person of the test. */
