@@ -2,7 +2,7 @@
 // Processes, not threads: a test may send signals, change folder and hold open sockets without meeting its neighbour.
 import { defineConfig } from 'vitest/config'
 
-const SUITES = ['house', 'rfc', 'attacks', 'flows', 'faults'] as const
+const SUITES = ['house', 'rfc', 'acceptance', 'attacks', 'flows', 'faults'] as const
 // The official suites and real browsers start processes of their own.
 const SLOW = ['conformance'] as const
 

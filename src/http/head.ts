@@ -44,6 +44,9 @@ export function checkHead(req: IncomingMessage): string {
 function checkFraming(req: IncomingMessage): void {
   const coding = req.headers['transfer-encoding']
   if (coding === undefined) return
+  // RFC 9112 §6.1: in HTTP/1.0 its presence alone makes the framing faulty.
+  if (req.httpVersion !== '1.1')
+    throw new RequestError(400, 'coding_in_http10', 'Transfer-Encoding in HTTP/1.0.', { close: true })
   if (coding.trim().toLowerCase() !== 'chunked')
     throw new RequestError(501, 'transfer_coding', 'Only chunked transfer coding is understood.', { close: true })
   if (req.headers['content-length'] !== undefined)

@@ -3,6 +3,7 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { AddressInfo, Socket } from 'node:net'
 import { parseListen } from '../config/listen.ts'
 import { OperatorError } from '../protocol/errors.ts'
+import { createSuccession, type Succession } from './succession.ts'
 
 const DRAIN_TICK = 100
 const KEEP_ALIVE = 65_000
@@ -27,6 +28,7 @@ const PARSER_ANSWERS: Readonly<Record<string, string>> = {
 
 export function createListener({ listen, limits, handle }: Needs): Listener {
   let draining = false
+  const succession = createSuccession()
   const server = createServer(
     {
       maxHeaderSize: limits.headers,
@@ -41,18 +43,21 @@ export function createListener({ listen, limits, handle }: Needs): Listener {
       shouldUpgradeCallback: () => false,
     } as Parameters<typeof createServer>[0] & object,
     (req, res) => {
-      if (draining) res.setHeader('Connection', 'close')
+      if (!succession.admit(req, res)) return
+      // What came in one read behind a request with Upgrade is dropped by Node's parser: the next read may begin in the middle.
+      if (draining || req.headers.upgrade !== undefined) res.setHeader('Connection', 'close')
       handle(req, res)
     },
   )
   // Unlimited here, counted in the head gate: Node would drop the surplus silently, and a dropped header is a changed request.
   server.maxHeadersCount = 0
   server.maxConnections = limits.connections
-  server.on('clientError', refuseUnparsed)
+  server.on('clientError', (error: NodeJS.ErrnoException, socket: Socket) => refuseUnparsed(error, socket, succession))
   // RFC 9110 §10.1.1: we read every body we are sent; other expectations are not met.
-  server.on('checkExpectation', (_req: IncomingMessage, res: ServerResponse) =>
-    res.writeHead(417, { Connection: 'close' }).end(),
-  )
+  server.on('checkExpectation', (req: IncomingMessage, res: ServerResponse) => {
+    res.setHeader('Connection', 'close')
+    if (succession.admit(req, res)) res.writeHead(417).end()
+  })
   return {
     open: () => open(server, listen),
     async close(grace) {
@@ -63,11 +68,12 @@ export function createListener({ listen, limits, handle }: Needs): Listener {
   }
 }
 
-function refuseUnparsed(error: NodeJS.ErrnoException, socket: Socket): void {
+function refuseUnparsed(error: NodeJS.ErrnoException, socket: Socket, succession: Succession): void {
   if (error.code === 'ECONNRESET' || !socket.writable) {
     socket.destroy()
     return
   }
+  if (succession.endBehindAnswer(socket)) return
   const status = PARSER_ANSWERS[error.code ?? ''] ?? '400 Bad Request'
   socket.end(`HTTP/1.1 ${status}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`)
 }

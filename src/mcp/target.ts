@@ -18,6 +18,8 @@ const NAMED: ReadonlyMap<string, { kind: TargetKind; key: string }> = new Map([
   ['resources/unsubscribe', { kind: 'resource', key: 'uri' }],
 ])
 
+const SUBSCRIPTIONS = new Set(['resources/subscribe', 'resources/unsubscribe'])
+
 /** The handshake and housekeeping: open to whoever sees the server. Lists are asked for like any bare method, and filtered besides. */
 const OPEN = new Set(['initialize', 'ping', 'server/discover', 'response', 'GET', 'DELETE'])
 const LONGEST_NAME = 8192
@@ -26,7 +28,13 @@ type Params = Readonly<Record<string, unknown>> | undefined
 
 export function targetOf(method: string, params: Params): Target {
   const named = NAMED.get(method)
-  if (named !== undefined) return { kind: named.kind, name: checkName(params?.[named.key], named.key) }
+  // MCP 2026-07-28 took subscriptions of this form out: one that names nothing is the server's to call unknown (404, -32601).
+  if (named === undefined || (SUBSCRIPTIONS.has(method) && params?.['uri'] === undefined))
+    return unnamed(method, params)
+  return { kind: named.kind, name: checkName(params?.[named.key], named.key) }
+}
+
+function unnamed(method: string, params: Params): Target {
   if (method === 'completion/complete') return referenced(params?.['ref'])
   return { kind: 'method', name: method }
 }

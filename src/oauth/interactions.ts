@@ -9,7 +9,7 @@ import { redirectKind } from '../protocol/redirect-uri.ts'
 import type { Resource } from '../protocol/resource.ts'
 import type { Consents } from '../store/durable.ts'
 import type { Artifacts } from '../store/ephemeral.ts'
-import type { Acts } from './acts.ts'
+import type { Act, Acts } from './acts.ts'
 import { askedOf, digestOf, isRemembered } from './consent.ts'
 import { COOKIE_OPTIONS } from './cookies.ts'
 import type { Interaction, Interactions, SignIn } from './interaction/flow.ts'
@@ -139,7 +139,8 @@ export function createInteractions(needs: Needs): Interactions {
         client,
         resource,
         ...subject,
-      })
+      }
+      await library.page(exchange, () => acts.record(refusal))
       sendSeeOther(exchange, await finish(details, { error: 'access_denied', error_description: 'the person refused' }))
     },
     async signIn(exchange, { uid }, signIn) {

@@ -90,6 +90,7 @@ export function rotateRefreshToken(ctx: KoaContextWithOIDC): boolean {
 
 /** Every racer with the same token derives the same successor, so that a retry can be answered without storing a token. */
 export function deriveSuccessors(provider: Provider, secret: () => string): void {
+  // A documented member of the library's models that its types leave out.
   const prototype: { generateTokenId(): string } = Object.assign(provider.RefreshToken.prototype)
   const random = prototype.generateTokenId
   prototype.generateTokenId = function generateTokenId() {

@@ -62,11 +62,13 @@ function ended(child: ChildProcess): Promise<number | null> {
   return new Promise((resolve, reject) => child.once('error', reject).once('close', resolve))
 }
 
-/** One folder a scenario: `server-ping-2026-11-20T10-00-00-000Z/checks.json`. */
+/** One folder a scenario: `server-ping-2026-11-20T10-00-00-000Z/checks.json`; those of `authorization` begin with `authorization-server-`. */
 async function readResults(folder: string, prefix: string): Promise<Map<string, Check[]>> {
   const scenarios = new Map<string, Check[]>()
   for (const name of await readdir(folder)) {
-    const scenario = name.replace(`${prefix}-`, '').replace(/-\d{4}-\d\d-\d\dT[\d-]+Z$/, '')
+    const scenario = name
+      .replace(prefix === 'authorization' ? 'authorization-server-' : `${prefix}-`, '')
+      .replace(/-\d{4}-\d\d-\d\dT[\d-]+Z$/, '')
     const checks = JSON.parse(await readFile(join(folder, name, 'checks.json'), 'utf8')) as Check[]
     scenarios.set(scenario, checks)
   }

@@ -1,6 +1,7 @@
 // RFC 6749, The OAuth 2.0 Authorization Framework: authorization code, errors, scopes, client authentication. Refreshing: 6749-refresh.
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { ACCOUNT, type Answer, type Door, type Parameters, pkce, REDIRECT, startDoor } from '../support/door.ts'
+import { ACCOUNT, type Door, type Parameters, pkce, REDIRECT, startDoor } from '../support/door.ts'
+import type { Answer } from '../support/door-browser.ts'
 
 let door: Door
 let client: string

@@ -1,6 +1,7 @@
 // RFC 7591, Dynamic Client Registration, and RFC 7592, its management: open to strangers, who get what they may have.
 import { afterEach, describe, expect, it } from 'vitest'
-import { type Answer, type Door, REDIRECT, startDoor } from '../support/door.ts'
+import { type Door, REDIRECT, startDoor } from '../support/door.ts'
+import type { Answer } from '../support/door-browser.ts'
 
 let door: Door
 afterEach(() => door?.close())

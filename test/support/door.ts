@@ -16,7 +16,7 @@ import type { Store } from '../../src/store/store.ts'
 import { openKeyring } from '../../src/tokens/keyring.ts'
 import { openRevocationList } from '../../src/tokens/revocations.ts'
 import { accessTokenVerifier } from '../../src/tokens/verify.ts'
-import { createCookieJar } from './cookies.ts'
+import { type Answer, type Browser, createBrowser } from './door-browser.ts'
 
 export type Parameters = Readonly<Record<string, string | undefined>>
 
@@ -29,13 +29,6 @@ export interface DoorOptions {
   readonly fetchPublic?: OutboundFetch
   /** Wraps the store, to watch it or to break it. */
   readonly wrap?: (store: Store) => Store
-}
-
-export interface Answer {
-  readonly status: number
-  readonly headers: Headers
-  readonly text: string
-  readonly body: Record<string, unknown>
 }
 
 interface Given {
@@ -144,6 +137,13 @@ export async function startDoor(options: DoorOptions = {}) {
         void log.push({ level: 'refusal', fields: { error }, message: answer.reason }),
       match(path) {
         const uid = path.startsWith(`${base}/interaction/`) ? path.slice(base.length + 13) : undefined
+        if (path === `${base}/whoami`)
+          return async (exchange) => void exchange.res.end(await oauth.interactions.findAccount(exchange))
+        if (path === `${base}/sign-out`)
+          return async (exchange) => {
+            await oauth.interactions.endSession(exchange)
+            exchange.res.end()
+          }
         if (uid === undefined) return oauth.match(path)
         return async (exchange) => {
           const query = new URLSearchParams(exchange.query)
@@ -218,7 +218,7 @@ export async function startDoor(options: DoorOptions = {}) {
       }
       return `${serverUrl}/oauth/authorize?${form(all)}`
     },
-    browser: () => createBrowser(door),
+    browser: () => createBrowser({ url: serverUrl, account: ACCOUNT, send }),
     /** A code for a fresh public client, or the given one, and the token request that redeems it. */
     async code(given: Given = {}) {
       const clientId = given.clientId ?? String((await door.register()).body['client_id'])
@@ -261,60 +261,4 @@ export async function startDoor(options: DoorOptions = {}) {
     },
   }
   return door
-}
-
-export interface Browser {
-  get(url: string, site?: string | null): Promise<Answer>
-  /** Follows redirects of ours, allowing and signing in where asked, until it is sent elsewhere. */
-  follow(url: string, how?: { as?: string; deny?: boolean; site?: string | null }): Promise<URL>
-  /** Pages seen by `follow`, as `consent` or `login`. */
-  readonly pages: string[]
-  readonly cookies: string[]
-}
-
-function createBrowser(door: {
-  url: string
-  origin: string
-  send: (url: string, init?: RequestInit) => Promise<Answer>
-}): Browser {
-  const jar = createCookieJar()
-  const pages: string[] = []
-  const browser: Browser = {
-    pages,
-    get cookies() {
-      return jar.names()
-    },
-    async get(url, site = 'none') {
-      const target = new URL(url, door.url)
-      const cookie = jar.header(target, { crossSite: false, method: 'GET' })
-      const headers = {
-        ...(cookie === undefined ? {} : { cookie }),
-        ...(site === null ? {} : { 'sec-fetch-site': site }),
-      }
-      const answer = await door.send(target.href, { headers })
-      jar.take(target, answer.headers.getSetCookie())
-      return answer
-    },
-    async follow(start, { as, deny = false, site = 'none' } = {}) {
-      let url = new URL(start)
-      for (let step = 0; step < 12; step++) {
-        const answer = await browser.get(url.href, step === 0 ? site : 'same-origin')
-        const location = answer.headers.get('location')
-        if (location === null) throw new Error(`stopped at ${url.href}: ${answer.status} ${answer.text}`)
-        const next = new URL(location, url)
-        if (next.origin !== new URL(door.url).origin) return next
-        url = next.pathname.includes('/interaction/') ? await decide(next) : next
-      }
-      throw new Error(`no end after ${start}`)
-
-      async function decide(page: URL): Promise<URL> {
-        const shown: unknown = JSON.parse((await browser.get(page.href)).text)
-        const prompt = (shown as { prompt: string }).prompt
-        pages.push(prompt)
-        const query = prompt === 'login' ? `do=login&as=${as ?? ACCOUNT}` : `do=${deny ? 'deny' : 'allow'}`
-        return new URL(`${page.href}?${query}`)
-      }
-    },
-  }
-  return browser
 }

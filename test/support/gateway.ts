@@ -17,7 +17,7 @@ import { freePort } from './upstream.ts'
 
 type Sections = Pick<
   ConfigInput,
-  'servers' | 'policy' | 'identity' | 'oauth' | 'auth' | 'server' | 'scopes' | 'roles' | 'audit'
+  'servers' | 'policy' | 'identity' | 'oauth' | 'auth' | 'server' | 'scopes' | 'roles' | 'audit' | 'metrics'
 >
 
 export interface GatewayOptions extends Sections {
@@ -98,7 +98,12 @@ export async function startGateway(options: GatewayOptions = {}): Promise<TestGa
   let running = await start()
 
   async function start(): Promise<Running> {
-    const gateway = await createGateway(config, { store, clock: clock.now, log, stdout: () => undefined })
+    const gateway = await createGateway(config, {
+      store,
+      clock: clock.now,
+      log,
+      stdout: { write: () => undefined, close: async () => undefined },
+    })
     await gateway.listen()
     return gateway
   }

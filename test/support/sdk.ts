@@ -4,6 +4,7 @@ import {
   Client,
   type OAuthClientMetadata,
   type OAuthClientProvider,
+  type OAuthDiscoveryState,
   type StoredOAuthClientInformation,
   type StoredOAuthTokens,
   StreamableHTTPClientTransport,
@@ -32,6 +33,7 @@ export function createSdkHost(person: Person): SdkHost {
     number,
   ] = [undefined, undefined, '', 0]
   let answered: URLSearchParams | undefined
+  let discovered: OAuthDiscoveryState | undefined
 
   const provider: OAuthClientProvider = {
     redirectUrl: REDIRECT,
@@ -53,6 +55,10 @@ export function createSdkHost(person: Person): SdkHost {
     codeVerifier: () => verifier,
     saveCodeVerifier(saved) {
       verifier = saved
+    },
+    discoveryState: () => discovered,
+    saveDiscoveryState(state) {
+      discovered = state
     },
     async redirectToAuthorization(url) {
       signIns++
