@@ -39,7 +39,8 @@ say(`${inState('passed').length} passed, ${failed} failed, ${strict ? 0 : skippe
 process.exit(failed === 0 ? 0 : 1)
 
 function isBroken(module: TestModule): boolean {
-  return module.errors().length > 0 || (module.state() === 'failed' && ![...module.children.allTests('failed')].length)
+  const allPassed = [...module.children.allTests()].every((test) => test.result().state === 'passed')
+  return module.state() === 'failed' && allPassed
 }
 
 function placeOf(test: TestCase): string {

@@ -9,6 +9,15 @@ function head(...raw: string[]): IncomingMessage {
 }
 
 describe('the head gate', () => {
+  it('takes no HTTP/0.9, and no transfer coding in HTTP/1.0', () => {
+    const old = (httpVersion: string, ...raw: string[]) =>
+      checkHead(Object.assign(head('Host', 'a', ...raw), { httpVersion }))
+    expect(() => old('0.9')).toThrow(expect.objectContaining({ status: 400, close: true }))
+    expect(() => old('1.0', 'Transfer-Encoding', 'chunked')).toThrow(
+      expect.objectContaining({ status: 400, close: true }),
+    )
+    expect([old('1.0'), old('1.1', 'Transfer-Encoding', 'chunked')]).toEqual(['a', 'a'])
+  })
   it('answers the host in lower case', () => {
     expect(checkHead(head('Host', 'MCP.Example:8443'))).toBe('mcp.example:8443')
     expect(checkHead(head('Host', '[::1]:4444'))).toBe('[::1]:4444')

@@ -22,6 +22,8 @@ const HOST = /^(?:\[[0-9a-f:.]+\]|[a-z0-9_](?:[a-z0-9_.-]*[a-z0-9_])?\.?)(?::\d{
 
 /** Checks framing and uniqueness; answers the Host header, lower case. */
 export function checkHead(req: IncomingMessage): string {
+  // Node's parser takes a line without a version for HTTP/0.9 and reads header fields behind it; that protocol has none.
+  if (req.httpVersion === '0.9') throw new RequestError(400, 'bad_version', 'Use HTTP/1.1.', { close: true })
   const raw = req.rawHeaders
   if (raw.length > MOST_HEADERS * 2)
     throw new RequestError(431, 'too_many_headers', 'Too many header fields.', { close: true })
@@ -45,7 +47,7 @@ function checkFraming(req: IncomingMessage): void {
   const coding = req.headers['transfer-encoding']
   if (coding === undefined) return
   // RFC 9112 §6.1: in HTTP/1.0 its presence alone makes the framing faulty.
-  if (req.httpVersion !== '1.1')
+  if (req.httpVersion === '1.0')
     throw new RequestError(400, 'coding_in_http10', 'Transfer-Encoding in HTTP/1.0.', { close: true })
   if (coding.trim().toLowerCase() !== 'chunked')
     throw new RequestError(501, 'transfer_coding', 'Only chunked transfer coding is understood.', { close: true })

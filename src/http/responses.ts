@@ -100,7 +100,12 @@ export function sendJson(
   body: unknown,
   headers: Readonly<Record<string, string>> = {},
 ): void {
-  const payload = Buffer.from(JSON.stringify(body))
-  res.writeHead(status, { 'Content-Type': 'application/json', 'Content-Length': payload.length, ...headers })
+  const payload = JSON.stringify(body)
+  res.writeHead(status, {
+    'Content-Type': 'application/json',
+    'Content-Length': Buffer.byteLength(payload),
+    ...headers,
+  })
+  // A string joins the head in its write; a buffer would be a second segment.
   res.end(payload)
 }

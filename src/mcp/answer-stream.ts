@@ -19,10 +19,11 @@ export interface AnswerStream {
 export function answerStream(needs: {
   id: RpcId
   edit: Edit | undefined
+  reword: Edit | undefined
   /** The handshake era lets a server ask its client on this stream. */
   requestsAllowed: boolean
 }): AnswerStream {
-  const { id, edit, requestsAllowed } = needs
+  const { id, edit, reword, requestsAllowed } = needs
   let pending = true
   let resumable = false
   return {
@@ -35,7 +36,7 @@ export function answerStream(needs: {
       const kind = answering(data, id)
       if (kind === 'notification' || (kind === 'request' && requestsAllowed)) return event
       if (kind !== 'answer' || !pending) return FAULTS.protocol
-      const edited = edit === undefined ? undefined : edit(readJson(data))
+      const edited = edit === undefined ? reword?.(readJson(data)) : edit(readJson(data))
       if (edit !== undefined && edited === undefined) return FAULTS.protocol
       pending = false
       return edited === undefined ? event : replaceData(event, edited)

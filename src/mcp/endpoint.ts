@@ -6,10 +6,10 @@ import type { Exchange } from '../http/exchange.ts'
 import type { Policy } from '../policy/policy.ts'
 import type { Clock } from '../protocol/clock.ts'
 import type { Call, Decision } from '../protocol/decision.ts'
-import { RequestError, RpcError } from '../protocol/errors.ts'
+import { BearerError, RequestError, RpcError } from '../protocol/errors.ts'
 import type { RpcId } from '../protocol/jsonrpc.ts'
 import { RPC } from '../protocol/mcp.ts'
-import type { Principal } from '../protocol/principal.ts'
+import { ANONYMOUS, type Principal } from '../protocol/principal.ts'
 import type { Marks } from '../store/ephemeral.ts'
 import type { Upstream, Upstreams } from '../upstreams/upstream.ts'
 import { decideInquiry } from './decide.ts'
@@ -17,8 +17,8 @@ import { checkEra, claimedEra, type Era, eraOfHead } from './era.ts'
 import { isList, listFilter } from './filter.ts'
 import { createForward } from './forward.ts'
 import { type McpHead, readHead } from './headers.ts'
-import { hiddenError } from './hidden.ts'
-import { checkMediaType, type Incoming, parseMessage } from './message.ts'
+import { hiddenError, unknownInOurWords } from './hidden.ts'
+import { checkMediaType, type Incoming, isRecord, parseMessage } from './message.ts'
 import { reasonOf, recordDecision } from './record.ts'
 import type { Ending } from './relay.ts'
 import { createRemoteRoute } from './remote.ts'
@@ -99,10 +99,10 @@ export function mcpEndpoint(needs: McpNeeds): (exchange: Exchange, serverId: str
       // 4 The upstream's turn.
       ending = await forward({ exchange, upstream, principal, ...reading })
     } catch (error) {
-      if (principal !== undefined && event === undefined)
+      if (event === undefined && (principal !== undefined || isRefusedCredential(error)))
         event = record(
           recorder,
-          { exchange, principal, server: serverId, ...unread(exchange, incoming) },
+          { exchange, principal: principal ?? UNPROVED, server: serverId, ...unread(exchange, incoming) },
           refusal(error),
         )
       else if (event !== undefined) event = refusedAfterAll(event, error)
@@ -113,6 +113,15 @@ export function mcpEndpoint(needs: McpNeeds): (exchange: Exchange, serverId: str
         recorder.finish({ ...event, ...outcomeOf(exchange, ending), latency: clock() - exchange.at })
     }
   }
+}
+
+/** Stands in the record for whoever showed a credential that proved nobody. */
+const UNPROVED: Principal = { ...ANONYMOUS, subject: 'unknown' }
+
+/** Every attempt with a credential is recorded; a first contact without one only asks the way (RFC 6750 §3.1), and is counted and logged. */
+function isRefusedCredential(error: unknown): boolean {
+  if (error instanceof BearerError) return error.code !== undefined
+  return error instanceof RequestError && error.reason === 'not_admitted'
 }
 
 const unknownServer = () => new RequestError(404, 'unknown_server', 'There is no such server.')
@@ -208,15 +217,22 @@ function forwarder(needs: McpNeeds): (departing: Departing) => Promise<Ending> {
   const stdio = createStdioRoute({ self: needs.self, sessions, streams, limits })
 
   return (departing) => {
-    const { exchange, upstream, principal, head, incoming, method, era, httpMethod } = departing
+    const { exchange, upstream, principal, head, incoming, method, era, httpMethod, target } = departing
     const decide = (kind: Call['kind'], name: string) =>
       policy.decide({ principal, server: upstream.id, method, kind, name })
-    const filtered = isList(method) && policy.view(principal, upstream.id) !== 'all'
-    const edit = filtered ? listFilter({ method, era, decide }) : undefined
+    const restricted = policy.view(principal, upstream.id) !== 'all'
+    const edit = restricted && isList(method) ? listFilter({ method, era, decide }) : undefined
+    const names = target.kind !== 'method' && incoming?.kind === 'request'
+    const reword = restricted && names ? unknownInOurWords({ target, era, id: incoming.id }) : undefined
     if (upstream.kind === 'remote')
-      return remote({ exchange, upstream, principal, head, method: httpMethod, incoming, era, edit })
+      return remote({ exchange, upstream, principal, head, method: httpMethod, incoming, era, edit, reword })
     const visit = { exchange, upstream, principal, head }
-    if (incoming !== undefined) return stdio.post(visit, incoming, edit)
+    if (incoming !== undefined)
+      return stdio.post(
+        visit,
+        incoming,
+        edit ?? (reword && ((message) => reword(message) ?? (isRecord(message) ? message : undefined))),
+      )
     if (httpMethod === 'DELETE') return stdio.end(visit)
     streams.checkRoom(principal)
     return stdio.listen(visit, (uri) => decide('resource', uri).effect === 'allow')

@@ -1,8 +1,10 @@
 // What a caller is told of a thing that policy hides: the words an MCP server has for a thing it does not know, whatever the upstream's
 // own words are, so that hidden and unknown answer alike. MCP 2025-11-25 and 2026-07-28, Server features: error handling.
 import { RpcError } from '../protocol/errors.ts'
+import { type RpcId, type RpcResponse, rpcError } from '../protocol/jsonrpc.ts'
 import { RPC } from '../protocol/mcp.ts'
 import type { Era } from './era.ts'
+import { isRecord } from './message.ts'
 import type { Target } from './target.ts'
 
 const LEGACY_RESOURCE_NOT_FOUND = -32002
@@ -19,4 +21,43 @@ export function hiddenError(target: Target, era: Era, reason: string): RpcError 
   }
   // MCP 2026-07-28, Transports: an unknown method is 404; the handshake era says it in-band.
   return new RpcError(RPC.methodNotFound, reason, 'Method not found', { status: era === 'modern' ? 404 : 200 })
+}
+
+/** What servers say of a name they do not know, the name itself and the marks around it taken out. */
+const UNKNOWN =
+  /^(?:mcp error -?\d+ )?(?:(?:unknown|invalid|no such) (?:tool|prompt|resource)|(?:tool|prompt|resource)(?: with (?:name|uri))? (?:is )?(?:not found|unknown|does not exist))$/
+
+/**
+ * Turns a server's own answer for an unknown name into ours, for callers from whom something is hidden: two wordings would tell
+ * them which names exist. `undefined`: the answer says something else and passes as it is.
+ */
+export function unknownInOurWords(asked: {
+  target: Target
+  era: Era
+  id: RpcId
+}): (message: unknown) => RpcResponse | undefined {
+  const { target, era, id } = asked
+  return (message) => {
+    const text = isRecord(message) ? refusalText(message) : undefined
+    if (text === undefined || !UNKNOWN.test(bareWords(text, target.name))) return undefined
+    const { code, message: words, data } = hiddenError(target, era, 'unknown')
+    return rpcError(id, { code, message: words, data })
+  }
+}
+
+/** SDKs answer a call of an unknown tool with an error, or with a result that is one (MCP, Tools: error handling). */
+function refusalText({ error, result }: Record<string, unknown>): string | undefined {
+  if (isRecord(error)) return typeof error['message'] === 'string' ? error['message'] : undefined
+  if (!isRecord(result) || result['isError'] !== true || !Array.isArray(result['content'])) return undefined
+  const [only, second]: unknown[] = result['content']
+  return second === undefined && isRecord(only) && typeof only['text'] === 'string' ? only['text'] : undefined
+}
+
+function bareWords(text: string, name: string): string {
+  return text
+    .slice(0, 10_000)
+    .replaceAll(name, ' ')
+    .toLowerCase()
+    .replace(/[^a-z0-9-]+/g, ' ')
+    .trim()
 }

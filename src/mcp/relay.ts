@@ -29,6 +29,8 @@ export interface Passage {
   readonly era: 'modern' | 'legacy'
   /** What a list must pass through. */
   readonly edit: Edit | undefined
+  /** What a short answer may be exchanged for; `undefined` leaves it as it is. */
+  readonly reword: Edit | undefined
   /** The session id that the client is given for the upstream's. */
   sessionFor(upstreamSession: string): string | undefined
   /** Takes a stream's place and watches its credential; answers how to give it back. */
@@ -119,9 +121,9 @@ export class Relay implements Dispatcher.DispatchHandler {
   }
 
   private openEvents(): void {
-    const { res, id, era, edit, limits, upstream, openStream } = this.passage
+    const { res, id, era, edit, reword, limits, upstream, openStream } = this.passage
     this.state = 'events'
-    if (id !== undefined) this.answer = answerStream({ id, edit, requestsAllowed: era === 'legacy' })
+    if (id !== undefined) this.answer = answerStream({ id, edit, reword, requestsAllowed: era === 'legacy' })
     this.splitter = splitEvents(edit === undefined ? limits.streamBuffer : upstream.maxAnswer, (event, whole) =>
       this.passEvent(event, whole),
     )
@@ -174,7 +176,7 @@ export class Relay implements Dispatcher.DispatchHandler {
     const { res, id, edit } = this.passage
     const [first] = this.chunks
     const body = this.chunks.length === 1 && first !== undefined ? first : Buffer.concat(this.chunks)
-    const edited = edit?.(readJson(body))
+    const edited = edit?.(readJson(body)) ?? this.passage.reword?.(readJson(body))
     const isAnswer = this.status !== 200 || id === undefined || answering(body, id) === 'answer'
     if (!isAnswer || (edit !== undefined && edited === undefined)) {
       this.fail(FAULTS.protocol)

@@ -20,6 +20,7 @@ export interface RemoteVisit {
   readonly incoming: Incoming | undefined
   readonly era: Era
   readonly edit: Edit | undefined
+  readonly reword: Edit | undefined
 }
 
 interface Needs {
@@ -68,6 +69,7 @@ export function createRemoteRoute({ forward, sessions, streams, limits }: Needs)
         id: incoming?.id,
         era,
         edit: visit.edit,
+        reword: visit.reword,
         sessionFor,
         openStream: (onEnd) => streams.open(principal, onEnd),
         upstream,

@@ -138,7 +138,6 @@ export function openAuthorizationServer(needs: AuthorizationServerNeeds): Author
       configuredClients: oauth.clients.map((client) => client.clientId),
       consents: durable.consents,
       artifacts: ephemeral.artifacts,
-      acts,
       clock,
     }),
     close: () => clearInterval(sweep),

@@ -9,7 +9,6 @@ import { redirectKind } from '../protocol/redirect-uri.ts'
 import type { Resource } from '../protocol/resource.ts'
 import type { Consents } from '../store/durable.ts'
 import type { Artifacts } from '../store/ephemeral.ts'
-import type { Act, Acts } from './acts.ts'
 import { askedOf, digestOf, isRemembered } from './consent.ts'
 import { COOKIE_OPTIONS } from './cookies.ts'
 import type { Interaction, Interactions, SignIn } from './interaction/flow.ts'
@@ -24,7 +23,6 @@ interface Needs {
   readonly configuredClients: readonly string[]
   readonly consents: Pick<Consents, 'find'>
   readonly artifacts: Pick<Artifacts, 'findByUid' | 'remove'>
-  readonly acts: Acts
   readonly clock: Clock
 }
 
@@ -45,7 +43,7 @@ const outOfStep = () =>
   )
 
 export function createInteractions(needs: Needs): Interactions {
-  const { library, provider, resources, scopes, consents, artifacts, acts, clock } = needs
+  const { library, provider, resources, scopes, consents, artifacts, clock } = needs
 
   /** The uid is in the address, the proof in the cookie: a link to somebody else's interaction opens nothing. */
   async function read(exchange: Exchange, uid: string): Promise<Details> {
@@ -129,18 +127,6 @@ export function createInteractions(needs: Needs): Interactions {
     },
     async deny(exchange, { uid }) {
       const details = await read(exchange, uid)
-      const { client, resource } = askedOf(details.params)
-      const account = details.session?.accountId
-      const subject = account === undefined ? {} : { subject: account }
-      const refusal: Act = {
-        act: 'consent_refused',
-        decision: 'deny',
-        reason: 'refused_by_person',
-        client,
-        resource,
-        ...subject,
-      }
-      await library.page(exchange, () => acts.record(refusal))
       sendSeeOther(exchange, await finish(details, { error: 'access_denied', error_description: 'the person refused' }))
     },
     async signIn(exchange, { uid }, signIn) {

@@ -32,7 +32,7 @@ beforeAll(async () => {
     ],
     policy: {
       rules: [
-        { id: 'notes', allow: ['canary/*', 'method:canary/*'], to: ['*'] },
+        { id: 'notes', allow: ['canary/*'], to: ['*'] },
         { id: 'reading', allow: ['other/read_note'], to: ['*'] },
       ],
     },

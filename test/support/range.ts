@@ -14,11 +14,11 @@ export interface Range {
   close(): Promise<void>
 }
 
-/** Read and write are allowed; delete exists, and is hidden. */
+/** Read and write are allowed; delete exists, and is hidden; prompts are, too. */
 export const POLICY = {
   rules: [
-    { id: 'notes', allow: ['canary/*', 'method:canary/*'], to: ['*'] },
-    { id: 'no-delete', deny: ['canary/delete_note'], to: ['*'] },
+    { id: 'notes', allow: ['canary/*'], to: ['*'] },
+    { id: 'no-delete', deny: ['canary/delete_note', 'prompt:canary/*'], to: ['*'] },
   ],
 }
 
