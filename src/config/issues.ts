@@ -19,6 +19,8 @@ export function problemsOf(issues: readonly Issue[], input: Input): Problem[] {
 function problemOf(issue: Issue, path: Path, input: Input): Problem[] {
   if (issue.code === 'unrecognized_keys') return issue.keys.map((key) => unknownKey([...path, key], input))
   if (issue.code === 'invalid_union') return unionProblems(issue, path, input)
+  // Of a record's key: its own issues say what a key must be.
+  if (issue.code === 'invalid_key') return issue.issues.flatMap((inner) => problemOf(inner, path, input))
   const message =
     issue.code === 'invalid_type' && input.get(path) === undefined
       ? 'This setting is required.'

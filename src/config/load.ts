@@ -17,6 +17,7 @@ import { settle } from './settle.ts'
 import type { Environment } from './substitute.ts'
 import { findNearest } from './suggest.ts'
 import { readTextValue } from './text-value.ts'
+import { worldOpenWarnings } from './world-open.ts'
 
 export interface Flags {
   /** `--config`. */
@@ -87,6 +88,7 @@ export async function loadConfig({
   const directory = source.kind === 'environment' ? cwd : dirname(source.path)
   const settled = await settle(result.data, { input, directory, cwd, resolveHost })
   if (settled.problems.length > 0) throw configurationError(settled.problems)
+  warnings.push(...worldOpenWarnings(settled.config.identity))
   const quickstart = source.kind === 'quickstart'
   return { config: settled.config, input, origins: input, warnings, source, quickstart, directory }
 }

@@ -19,7 +19,7 @@ import { createForward } from './forward.ts'
 import { type McpHead, readHead } from './headers.ts'
 import { hiddenError, unknownInOurWords } from './hidden.ts'
 import { checkMediaType, type Incoming, isRecord, parseMessage } from './message.ts'
-import { reasonOf, recordDecision } from './record.ts'
+import { type Recorded, reasonOf, recordDecision } from './record.ts'
 import type { Ending } from './relay.ts'
 import { createRemoteRoute } from './remote.ts'
 import { createSessions, type SealKey } from './session.ts'
@@ -59,8 +59,12 @@ export interface McpNeeds {
 
 type HttpMethod = 'POST' | 'GET' | 'DELETE'
 
-/** What a request says, once it is read and its head fits its body. */
-interface Reading {
+/** A request, once it is read and its head fits its body: what the later phases look at. */
+interface Visit {
+  readonly exchange: Exchange
+  readonly principal: Principal
+  readonly upstream: Upstream
+  readonly server: string
   readonly httpMethod: HttpMethod
   readonly head: McpHead
   readonly incoming: Incoming | undefined
@@ -91,21 +95,16 @@ export function mcpEndpoint(needs: McpNeeds): (exchange: Exchange, serverId: str
       const httpMethod = checkHttpMethod(exchange)
       const head = readHead(exchange.req.rawHeaders)
       if (httpMethod === 'POST') incoming = await readIncoming(exchange, needs.limits)
-      const reading = checkReading({ upstream, httpMethod, head, incoming })
+      const visit = checkVisit({ exchange, principal, upstream, httpMethod, head, incoming })
       // 3 May it? Recorded before a byte leaves.
-      const decision = decideInquiry(needs, { principal, server: serverId, ...reading })
-      event = record(recorder, { exchange, principal, server: serverId, ...reading }, decision)
-      if (decision.effect === 'deny') throw hiddenError(decision.target, reading.era, decision.reason)
+      const decision = decideInquiry(needs, visit)
+      event = recordDecision(recorder, visit, decision)
+      if (decision.effect === 'deny') throw hiddenError(decision.target, visit.era, decision.reason)
       // 4 The upstream's turn.
-      ending = await forward({ exchange, upstream, principal, ...reading })
+      ending = await forward(visit)
     } catch (error) {
-      if (event === undefined && (principal !== undefined || isRefusedCredential(error)))
-        event = record(
-          recorder,
-          { exchange, principal: principal ?? UNPROVED, server: serverId, ...unread(exchange, incoming) },
-          refusal(error),
-        )
-      else if (event !== undefined) event = refusedAfterAll(event, error)
+      if (principal !== undefined && event === undefined)
+        event = recordDecision(recorder, unread({ exchange, principal, server: serverId, incoming }), refusal(error))
       needs.refuse(exchange, error, serverId, incoming?.id)
     } finally {
       // 5 How did it end?
@@ -143,13 +142,15 @@ async function readIncoming(exchange: Exchange, limits: McpNeeds['limits']): Pro
   return parseMessage(await readBody(exchange, limits.body, limits.bodyTimeout), limits)
 }
 
-function checkReading(read: {
+function checkVisit(read: {
+  exchange: Exchange
+  principal: Principal
   upstream: Upstream
   httpMethod: HttpMethod
   head: McpHead
   incoming: Incoming | undefined
-}): Reading {
-  const { upstream, httpMethod, head, incoming } = read
+}): Visit {
+  const { exchange, principal, upstream, httpMethod, head, incoming } = read
   const claimed = incoming === undefined ? eraOfHead(head) : claimedEra(incoming, head)
   // A client of both eras falls back to the handshake at any 400 but a modern one: no -32020, -32021 or -32022 here.
   if (upstream.kind === 'stdio' && claimed === 'modern')
@@ -158,43 +159,25 @@ function checkReading(read: {
       'era_not_spoken',
       'Bad Request: this server speaks the handshake revisions',
     )
-  const base = { httpMethod, head, incoming }
-  if (incoming === undefined)
-    return {
-      ...base,
-      era: claimed,
-      method: httpMethod,
-      params: undefined,
-      target: { kind: 'method', name: httpMethod },
-    }
-  const era = checkEra(incoming, head)
-  const method = incoming.method ?? 'response'
-  const params = incoming.kind === 'response' ? undefined : incoming.message.params
-  return { ...base, era, method, params, target: targetOf(method, params) }
-}
-
-function record(
-  recorder: McpNeeds['recorder'],
-  call: Omit<Parameters<typeof recordDecision>[1], 'name'> & { readonly target?: Target },
-  decision: Decision,
-): CallEvent {
-  const { target } = call
-  const name = target === undefined || target.kind === 'method' ? undefined : target.name
-  return recordDecision(recorder, { ...call, name }, decision)
+  const era = incoming === undefined ? claimed : checkEra(incoming, head)
+  const method = incoming === undefined ? httpMethod : (incoming.method ?? 'response')
+  const params = incoming === undefined || incoming.kind === 'response' ? undefined : incoming.message.params
+  const target = targetOf(method, params)
+  return { exchange, principal, upstream, server: upstream.id, httpMethod, head, incoming, era, method, params, target }
 }
 
 const refusal = (error: unknown): Decision => ({ effect: 'deny', reason: reasonOf(error), rule: undefined })
 
-/** Policy allowed it, and something else did not: a session of another, no room for a stream. The record says the last word. */
-function refusedAfterAll(event: CallEvent, error: unknown): CallEvent {
-  if (event.decision === 'deny') return event
-  const { rule: _, ...rest } = event
-  return { ...rest, decision: 'deny', reason: reasonOf(error) }
-}
-
 /** What can be said of a request that was refused before it was understood. */
-function unread({ req }: Exchange, incoming: Incoming | undefined): { method: string; era: undefined } {
-  return { method: incoming?.method ?? req.method ?? '', era: undefined }
+function unread(known: {
+  exchange: Exchange
+  principal: Principal
+  server: string
+  incoming: Incoming | undefined
+}): Recorded {
+  const { exchange, principal, server, incoming } = known
+  const method = incoming?.method ?? exchange.req.method ?? ''
+  return { exchange, principal, server, method, target: undefined, era: undefined }
 }
 
 function outcomeOf({ res }: Exchange, ending: Ending | undefined): Pick<CallEvent, 'status' | 'outcome'> {
@@ -202,14 +185,8 @@ function outcomeOf({ res }: Exchange, ending: Ending | undefined): Pick<CallEven
   return { ...(ending.status !== undefined && { status: ending.status }), outcome: ending.outcome }
 }
 
-interface Departing extends Reading {
-  readonly exchange: Exchange
-  readonly upstream: Upstream
-  readonly principal: Principal
-}
-
 /** Both kinds of upstream behind one call. */
-function forwarder(needs: McpNeeds): (departing: Departing) => Promise<Ending> {
+function forwarder(needs: McpNeeds): (visit: Visit) => Promise<Ending> {
   const { policy, limits, clock } = needs
   const sessions = createSessions({ sealKeys: needs.sealKeys, marks: needs.marks, now: clock })
   const streams = createStreams({ most: limits.streamsPerPrincipal, watch: needs.watch })
@@ -235,6 +212,6 @@ function forwarder(needs: McpNeeds): (departing: Departing) => Promise<Ending> {
       )
     if (httpMethod === 'DELETE') return stdio.end(visit)
     streams.checkRoom(principal)
-    return stdio.listen(visit, (uri) => decide('resource', uri).effect === 'allow')
+    return stdio.listen(child, (uri) => decide('resource', uri).effect === 'allow')
   }
 }

@@ -139,6 +139,13 @@ describe('E5, E8: shapes', () => {
     const keys = Array.from({ length: 94 }, (_, at) => `"k${at}":1`)
     expect(parse(`{"jsonrpc":"2.0","id":1,"method":"a","params":{"a":{${keys}}}}`).kind).toBe('request')
   })
+  it('refuses a flood of keys where policy reads', () => {
+    const keys = (count: number) => Array.from({ length: count }, (_, at) => `"k${at}":1`)
+    const text = (count: number) => Buffer.from(`{"jsonrpc":"2.0","id":1,"method":"a","params":{${keys(count)}}}`)
+    const wide = { depth: 16, keys: 10_000 }
+    expect(refusalOf(() => parseMessage(text(300), wide)).reason).toBe('json_keys')
+    expect(parseMessage(text(200), wide).kind).toBe('request')
+  })
   it('refuses a hundred thousand brackets without parsing them', () => {
     expect(refusalOf(() => parse('['.repeat(100_000))).reason).toBe('json_depth')
   })

@@ -5,37 +5,39 @@ import type { Decision } from '../protocol/decision.ts'
 import { BearerError, RequestError, RpcError } from '../protocol/errors.ts'
 import type { Principal } from '../protocol/principal.ts'
 import type { Era } from './era.ts'
+import type { Target } from './target.ts'
 
 export interface Recorded {
   readonly exchange: Exchange
   readonly principal: Principal
   readonly server: string
   readonly method: string
-  /** Tool, prompt or resource, when the method names one. */
-  readonly name: string | undefined
+  readonly target: Target | undefined
   readonly era: Era | undefined
 }
 
+type Draft = { -readonly [Key in keyof CallEvent]: CallEvent[Key] }
+
 /** Throws when the record cannot take the decision: then nothing is forwarded. */
 export function recordDecision(recorder: Pick<Recorder, 'decide'>, call: Recorded, decision: Decision): CallEvent {
-  const { exchange, principal, name, era } = call
-  const event: CallEvent = {
+  const { exchange, principal, target, era } = call
+  const event: Draft = {
     kind: 'call',
     id: exchange.id,
     time: new Date(exchange.at).toISOString(),
     subject: principal.subject,
-    ...(principal.email !== undefined && { email: principal.email }),
-    ...(principal.client !== undefined && { client: principal.client }),
     server: call.server,
     method: call.method,
-    ...(name !== undefined && { name }),
     decision: decision.effect,
     reason: decision.reason,
-    ...(decision.rule !== undefined && { rule: decision.rule }),
-    ...(principal.family !== undefined && { family: principal.family }),
     address: exchange.address,
-    ...(era !== undefined && { era }),
   }
+  if (principal.email !== undefined) event.email = principal.email
+  if (principal.client !== undefined) event.client = principal.client
+  if (principal.family !== undefined) event.family = principal.family
+  if (target !== undefined && target.kind !== 'method') event.name = target.name
+  if (decision.rule !== undefined) event.rule = decision.rule
+  if (era !== undefined) event.era = era
   recorder.decide(event)
   return event
 }

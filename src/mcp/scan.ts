@@ -40,13 +40,19 @@ const KNOWN: readonly (readonly string[])[] = [
   ['type', 'name', 'uri'],
   ['toolsListChanged', 'promptsListChanged', 'resourcesListChanged', 'resourceSubscriptions'],
 ]
-const EXACT = KNOWN.map((names) => new Map(names.map((name) => [name.toLowerCase(), name])))
+/** The same by folded hash, so that the usual message is checked without making a string of any key. */
+const BY_HASH = KNOWN.map(
+  (names) =>
+    new Map(names.map((name) => [foldedHash(Buffer.from(name), 0, name.length), { name, bytes: Buffer.from(name) }])),
+)
+/** Objects that policy reads have few keys; the rest is arguments. */
+const MOST_INSPECTED = 256
 
 /** Where the envelope's `id` value begins; -1 without one. Throws RpcError when the text could be read in two ways. */
 export function scanMessage(text: Buffer, limits: ScanLimits): number {
   const deepest = Math.min(limits.depth, LONGEST_DEPTH)
   const open = new Uint8Array(deepest + 1)
-  const seen = new Set<string>()
+  const seen: number[] = []
   let depth = 0
   let keys = 0
   let isKey = false
@@ -113,21 +119,39 @@ function endOfString(text: Buffer, from: number): number {
   return text.length
 }
 
-/** One key of an inspected object: plain ASCII, spelled once, and not a known key in another case (Go's decoder folds, K included). */
-function checkKey(text: Buffer, from: number, to: number, kind: number, seen: Set<string>): string {
+/** FNV-1a over the letters in lower case; -1 when a byte is not plain ASCII or begins an escape. */
+function foldedHash(text: Buffer, from: number, to: number): number {
+  let hash = 0x811c9dc5
   for (let at = from; at < to; at++) {
     const byte = text[at] ?? 0
-    if (byte === BACKSLASH || byte > 0x7e || byte < 0x20)
-      throw refused('json_key_spelling', 'A key of the message is escaped or not ASCII.')
+    if (byte === BACKSLASH || byte > 0x7e || byte < 0x20) return -1
+    hash = Math.imul(hash ^ (byte >= 0x41 && byte <= 0x5a ? byte + 0x20 : byte), 0x01000193)
   }
-  const key = text.toString('latin1', from, to)
-  const folded = key.toLowerCase()
-  if (seen.has(`${kind}${folded}`)) throw refused('json_duplicate_key', 'A key of the message comes twice.')
-  seen.add(`${kind}${folded}`)
-  const exact = EXACT[kind]?.get(folded)
-  if (exact !== undefined && exact !== key)
+  return hash >>> 0
+}
+
+/**
+ * One key of an inspected object: plain ASCII, spelled once, and not a known key in another case (Go's decoder folds, the Kelvin sign
+ * included). Equal keys have equal hashes, so no second one is missed; that two different keys of a message meet is one in 2^32.
+ */
+function checkKey(text: Buffer, from: number, to: number, kind: number, seen: number[]): string {
+  const hash = foldedHash(text, from, to)
+  if (hash === -1) throw refused('json_key_spelling', 'A key of the message is escaped or not ASCII.')
+  // Kinds share the list: one object of each kind is inspected at most.
+  const mark = kind * 2 ** 32 + hash
+  if (seen.includes(mark)) throw refused('json_duplicate_key', 'A key of the message comes twice.')
+  if (seen.push(mark) > MOST_INSPECTED) throw refused('json_keys', 'The message has too many keys.')
+  const known = BY_HASH[kind]?.get(hash)
+  if (known === undefined) return ''
+  if (!isSpelled(text, from, to, known.bytes))
     throw refused('json_key_case', 'A key of the message is spelled in another case.')
-  return key
+  return known.name
+}
+
+function isSpelled(text: Buffer, from: number, to: number, bytes: Buffer): boolean {
+  if (to - from !== bytes.length) return false
+  for (let at = 0; at < bytes.length; at++) if (text[from + at] !== bytes[at]) return false
+  return true
 }
 
 function kindOf(parent: number, key: string): number {

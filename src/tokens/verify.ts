@@ -45,6 +45,8 @@ export function accessTokenVerifier({ keyring, revocations, issuer, clock }: Nee
         typ: 'at+jwt',
         currentDate: new Date(clock()),
       })
+      // RFC 8725 §2.4: we write each name once, and nothing around it; what has a second reading is not from our pen.
+      if (!raw.split('.', 2).every(hasOneReading)) throw invalidToken('malformed')
       return parseClaims(payload, clock())
     } catch (cause) {
       if (cause instanceof BearerError) throw cause
@@ -97,6 +99,11 @@ export function accessTokenVerifier({ keyring, revocations, issuer, clock }: Nee
 const invalidToken = (reason: string) => new BearerError('invalid_token', reason, 'The access token is not valid here.')
 
 const isCanonical = (segment: string): boolean => Buffer.from(segment, 'base64url').toString('base64url') === segment
+
+function hasOneReading(segment: string): boolean {
+  const text = Buffer.from(segment, 'base64url').toString()
+  return JSON.stringify(JSON.parse(text)) === text
+}
 
 const publicKeys = (keys: readonly JWK[]) =>
   createLocalJWKSet({

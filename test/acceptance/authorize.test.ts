@@ -42,11 +42,7 @@ describe('the positive twin of everything below', () => {
     const visit = await (await gateway.person()).follow(authorization.url)
     const answer = answerAt(visit.location ?? null)
     expect(answer.get('code')).toMatch(/^\S{20,}$/)
-    expect([answer.get('state'), answer.get('iss'), answer.get('error')]).toEqual([
-      'a state & more',
-      gateway.url,
-      null,
-    ])
+    expect([answer.get('state'), answer.get('iss'), answer.get('error')]).toEqual(['a state & more', gateway.url, null])
   })
 })
 

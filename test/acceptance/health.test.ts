@@ -139,7 +139,8 @@ describe('/metrics', () => {
     const before = await scrape()
     expect((await listTools(gateway.resource('canary'), token)).status).toBe(status)
     const after = await scrape()
-    const moved = (name: string, labels?: Record<string, string>) => sum(after, name, labels) - sum(before, name, labels)
+    const moved = (name: string, labels?: Record<string, string>) =>
+      sum(after, name, labels) - sum(before, name, labels)
     expect(moved('mcp_auth_attempts_total')).toBe(1)
     expect(moved('mcp_auth_failures_total', { reason })).toBe(1)
     expect(moved('mcp_auth_failures_total')).toBe(1)
@@ -153,7 +154,8 @@ describe('/metrics', () => {
     const before = await scrape()
     expect((await listTools(gateway.resource('canary'), token)).status).toBe(200)
     const after = await scrape()
-    const moved = (name: string, labels?: Record<string, string>) => sum(after, name, labels) - sum(before, name, labels)
+    const moved = (name: string, labels?: Record<string, string>) =>
+      sum(after, name, labels) - sum(before, name, labels)
     expect(moved('mcp_auth_attempts_total')).toBe(1)
     expect(moved('mcp_auth_success_total')).toBe(1)
     expect(moved('mcp_auth_failures_total')).toBe(0)

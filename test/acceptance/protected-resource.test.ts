@@ -51,7 +51,9 @@ describe('the document', () => {
   })
 
   it('is for any origin, without credentials, and cacheable JSON', async () => {
-    const answer = await fetch(`${gateway.url}${PATH}/servers/notes/mcp`, { headers: { origin: 'https://app.example' } })
+    const answer = await fetch(`${gateway.url}${PATH}/servers/notes/mcp`, {
+      headers: { origin: 'https://app.example' },
+    })
     expect(answer.status).toBe(200)
     expect(answer.headers.get('access-control-allow-origin')).toBe('*')
     expect(answer.headers.get('access-control-allow-credentials')).toBeNull()

@@ -86,7 +86,7 @@ describe('E33 a foreign Origin', () => {
   attackTable('at the MCP door', FOREIGN, async ({ origin }) => {
     for (const method of METHODS)
       for (const bend of [{ Origin: origin }, { Origin: origin, Authorization: undefined }])
-        await expectForbidden(range, { method, bend })
+        expectLogged(range, await expectForbidden(range, { method, bend }), 'foreign_origin')
     await expectServed(range)
     await expectServed(range, { bend: { Origin: `http://127.0.0.1:${range.gateway.port}` } })
   })

@@ -418,7 +418,7 @@ const SERVED: readonly Row[] = [
   }),
 ]
 
-describe('F1', () => {
+describe('F1 targets, frames and pipelines', () => {
   attackTable('an address of another spelling', TARGETS, expectRefused)
   attackTable('what is served leaves in our own frame', SERVED, expectReframed)
 

@@ -125,7 +125,9 @@ function expectWhole(answer: RawAnswer): void {
   expect(answer.status).toBeLessThan(500)
   expect(answer.headers.map(([name]) => name)).not.toContain('x-evil')
   for (const [name, value] of answer.headers) if (name === 'set-cookie') expect(value).not.toMatch(/^evil/)
-  expect(answer.body.toString()).not.toContain('<script>alert')
+  // In JSON a script is only text; whatever else could be read as a page.
+  if (answer.header('content-type') !== 'application/json')
+    expect(answer.body.toString()).not.toContain('<script>alert')
   expectNoInside(answer.body.toString())
   expectNoSecret(range)
 }

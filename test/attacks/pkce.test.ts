@@ -88,9 +88,17 @@ interface Guess {
 const GUESSES: readonly Guess[] = [
   { id: 'absent', guess: () => [] },
   { id: 'empty', guess: () => [['code_verifier', '']] },
-  { id: 'one character less', guess: (verifier) => [['code_verifier', verifier.slice(0, -1)]], error: 'invalid_request' },
+  {
+    id: 'one character less',
+    guess: (verifier) => [['code_verifier', verifier.slice(0, -1)]],
+    error: 'invalid_request',
+  },
   { id: 'one character more', guess: (verifier) => [['code_verifier', `${verifier}a`]] },
-  { id: '129 characters', guess: (verifier) => [['code_verifier', verifier.padEnd(129, 'a')]], error: 'invalid_request' },
+  {
+    id: '129 characters',
+    guess: (verifier) => [['code_verifier', verifier.padEnd(129, 'a')]],
+    error: 'invalid_request',
+  },
   { id: 'of another request', guess: () => [['code_verifier', 'a'.repeat(43)]] },
   { id: 'the challenge itself', guess: (verifier) => [['code_verifier', s256(verifier)]] },
   { id: 'in another case', guess: (verifier) => [['code_verifier', swapCase(verifier)]] },

@@ -8,7 +8,7 @@ export interface Bent {
   /** Over the claims of a good token; `undefined` leaves one out. */
   readonly claims?: Readonly<Record<string, unknown>>
   /** Another key than the gateway's. */
-  readonly key?: CryptoKey | Uint8Array
+  readonly key?: Awaited<ReturnType<typeof importJWK>>
 }
 
 export type Mint = (subject: string, bent?: Bent) => Promise<string>

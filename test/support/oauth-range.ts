@@ -9,8 +9,9 @@ import { type Canary, startCanary } from './canary.ts'
 import { type Answer, type Parameters, parseTokens, type TestClient, type Tokens } from './client.ts'
 import { type Form, parseForms } from './forms.ts'
 import { ANN, BOB, type GatewayOptions, startGateway, type TestGateway } from './gateway.ts'
+import { type Idp, startIdp } from './idp.ts'
 import { callTool } from './mcp.ts'
-import type { Person } from './person.ts'
+import type { Person, Visit } from './person.ts'
 
 export const GOOD = 'https://good.example/cb'
 export const EVIL = 'https://evil.example/cb'
@@ -33,6 +34,11 @@ export async function startOAuthRange({ oauth, ...options }: GatewayOptions = {}
       { id: 'canary', url: canary.url },
       { id: 'other', url: canary.url },
     ],
+    // A second scope of the same resource, for those who ask for more.
+    scopes: {
+      'mcp:tools': { title: 'Call tools', covers: ['*/*'] },
+      'notes:delete': { title: 'Delete notes', covers: ['*/delete_*'] },
+    },
     ...options,
     // All of it comes from one address; the quota itself is another row's matter.
     oauth: { ...oauth, registration: { perAddress: 100_000, total: 100_000, ...oauth?.registration } },
@@ -47,6 +53,32 @@ export async function startOAuthRange({ oauth, ...options }: GatewayOptions = {}
       await canary.close()
     },
   }
+}
+
+export const CARA = { sub: 'cara', username: 'cara', email: 'cara@corp.example', email_verified: true }
+export const MALLORY = { sub: 'mallory', username: 'mallory', email: 'mallory@corp.example', email_verified: true }
+
+export interface FederatedRange extends OAuthRange {
+  readonly idp: Idp
+}
+
+/** As `startOAuthRange`, with local accounts and the company's identity provider `corp` side by side. */
+export async function startFederatedRange(options: GatewayOptions = {}): Promise<FederatedRange> {
+  const clientSecret = 'the gate at the company, 7'
+  const origin = options.server?.url ?? 'http://127.0.0.1'
+  const idp = await startIdp({
+    users: [CARA, MALLORY],
+    clients: [{ client_id: 'gate', client_secret: clientSecret, redirect_uris: [`${origin}/callback/corp`] }],
+  })
+  const { issuer } = idp
+  const corp = { id: 'corp', type: 'oidc', title: 'Corp', issuer, clientId: 'gate', clientSecret } as const
+  const range = await startOAuthRange({ ...options, identity: { providers: [{ type: 'local' }, corp] } })
+  range.secrets.add(clientSecret)
+  const close = async () => {
+    await range.close()
+    await idp.stop()
+  }
+  return { ...range, idp, close }
 }
 
 /** What came back, nothing followed. */
@@ -176,15 +208,41 @@ export const targetOf = (location: string | undefined): string => (location ?? '
 export function expectLocalPage(seen: Seen, status = 400): void {
   expect({ status: seen.status, location: seen.location }).toEqual({ status, location: undefined })
   expect(seen.headers.get('content-type')).toBe('text/html; charset=utf-8')
-  expect(seen.headers.getSetCookie().filter((cookie) => /interaction|resume/.test(cookie))).toEqual([])
+  // One may be taken away; none is given.
+  expect(seen.headers.getSetCookie().filter((cookie) => /(interaction|resume)(\.sig)?=[^;]/.test(cookie))).toEqual([])
   expect(seen.html).not.toMatch(/<form|<script|http-equiv|evil\.example/i)
 }
 
+type Act = 'allow' | 'deny' | 'login' | `idp/${string}`
+
 /** The form of a page that leads to this act. */
-export function formOf({ html }: Pick<Seen, 'html'>, act: 'allow' | 'deny' | 'login' | `idp/${string}`): Form {
+export function formOf({ html }: Pick<Seen, 'html'>, act: Act): Form {
   const form = parseForms(html).find(({ action }) => action.endsWith(`/${act}`))
   if (!form) throw new Error(`No form to ${act}:\n${html}`)
   return form
+}
+
+/** Presses the button of a page, and follows nothing. */
+export async function press(
+  person: Person,
+  visit: Pick<Visit, 'url' | 'html'>,
+  act: Act,
+  fields: Readonly<Record<string, string>> = {},
+): Promise<Seen> {
+  const { action, fields: preset } = formOf(visit, act)
+  const { origin } = new URL(visit.url)
+  const body = new URLSearchParams({ ...preset, ...fields })
+  const headers = { origin, 'sec-fetch-site': 'same-origin' }
+  return seenOf(await person.request(new URL(action, visit.url).href, { method: 'POST', body, headers }))
+}
+
+/** A person without a session says yes and leaves for the identity provider; answers its authorization address, unopened. */
+export async function departFor(person: Person, authorizeUrl: string, provider = 'corp'): Promise<URL> {
+  const consent = await person.open(authorizeUrl)
+  const { location = '' } = await press(person, consent, 'allow')
+  const login = await person.open(new URL(location, consent.url).href, { from: consent.url })
+  const left = await press(person, login, `idp/${provider}`)
+  return new URL(left.location ?? `none:${left.status}`)
 }
 
 export interface Mirror {

@@ -1,5 +1,6 @@
 // Where attacks are fired: the real gateway before a canary, requests written byte by byte, and what every refusal must leave
 // behind. A refusal is believed only beside its positive twin: a gate that refuses everything passes no test here.
+import { randomUUID } from 'node:crypto'
 import { afterAll, describe, expect, it } from 'vitest'
 import type { CallEvent } from '../../src/audit/event.ts'
 import { type Canary, startCanary } from './canary.ts'
@@ -11,6 +12,7 @@ export interface Range {
   readonly canary: Canary
   /** Of ann, good for the canary. */
   readonly token: string
+  /** Throws when anything that was fired has reached the process itself. */
   close(): Promise<void>
 }
 
@@ -23,8 +25,15 @@ export const POLICY = {
 }
 
 export async function startRange(options: GatewayOptions = {}): Promise<Range> {
+  const crashes = watchProcess()
   const canary = await startCanary()
-  const gateway = await startGateway({ servers: [{ id: 'canary', url: canary.url }], policy: POLICY, ...options })
+  const gateway = await startGateway({
+    servers: [{ id: 'canary', url: canary.url }],
+    policy: POLICY,
+    ...options,
+    // All shots come from one address; the quota of registrations is another matter.
+    oauth: { registration: { perAddress: 100_000, total: 100_000 }, ...options.oauth },
+  })
   const token = await gateway.tokenFor('canary')
   return {
     gateway,
@@ -33,6 +42,23 @@ export async function startRange(options: GatewayOptions = {}): Promise<Range> {
     async close() {
       await gateway.close()
       await canary.close()
+      crashes.end()
+    },
+  }
+}
+
+/** Catalogue row F14: no input reaches `uncaughtException`, leaves a rejection unhandled, or leaks listeners. */
+function watchProcess(): { end(): void } {
+  const seen: unknown[] = []
+  const note = (error: unknown): void => {
+    if (!(error instanceof Error && /^(Experimental|Deprecation)Warning$/.test(error.name))) seen.push(error)
+  }
+  const events = ['uncaughtExceptionMonitor', 'unhandledRejection', 'warning']
+  for (const event of events) process.on(event, note)
+  return {
+    end() {
+      for (const event of events) process.off(event, note)
+      if (seen.length > 0) throw new AggregateError(seen, `The process noticed: ${seen.join('; ')}`)
     },
   }
 }
@@ -130,6 +156,14 @@ export async function expectServed(range: Range, shot: Shot = {}): Promise<RawAn
   expect(range.canary.requests.length).toBe(before + 1)
   expect(range.canary.requests.at(-1)?.body.equals(Buffer.from(body))).toBe(true)
   return answer
+}
+
+/** Still there for everyone: health, and a call that arrives exactly once, whatever else is on its way. */
+export async function expectAlive(range: Range): Promise<void> {
+  expect((await shoot(range, { method: 'GET', target: '/health' })).status).toBe(200)
+  const body = toolCall('modern', 'read_note', '{}', JSON.stringify(randomUUID()))
+  expect((await shoot(range, { body })).status).toBe(200)
+  expect(range.canary.requests.filter((request) => request.body.toString() === body)).toHaveLength(1)
 }
 
 /** A denial under the answer's own request id. */

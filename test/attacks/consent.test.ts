@@ -1,0 +1,228 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { registerClient, type TestClient } from '../support/client.ts'
+import { ANN, BOB } from '../support/gateway.ts'
+import {
+  answerOf,
+  codeFor,
+  departFor,
+  EVIL,
+  expectLocalPage,
+  expectRefused,
+  expectServed,
+  type FederatedRange,
+  formOf,
+  GOOD,
+  type Mirror,
+  press,
+  SCOPE,
+  seenOf,
+  send,
+  startFederatedRange,
+  startMirror,
+  targetOf,
+  tokensOf,
+} from '../support/oauth-range.ts'
+import { createPerson, type Person, type Visit } from '../support/person.ts'
+import { attackTable } from '../support/range.ts'
+
+const SECOND = 'https://good.example/second'
+const SESSION = /session/
+
+let range: FederatedRange
+let mirror: Mirror
+let client: TestClient
+
+beforeAll(async () => {
+  range = await startFederatedRange()
+  mirror = await startMirror()
+  client = await registerClient(range.gateway, { redirectUris: [GOOD, SECOND] })
+  await range.gateway.person('bob')
+  // Ann is signed in from here on.
+  await codeFor(range, client)
+})
+afterAll(async () => {
+  mirror?.close()
+  await range?.close()
+})
+
+const requestOf = (of: TestClient = client, bend = {}): string =>
+  of.authorize({ resource: range.resource, scope: SCOPE, ...bend }).url
+
+const cara = () => createPerson({ username: 'cara', password: 'any', provider: /corp/i })
+const _uidOf = ({ url }: Pick<Visit, 'url'>): string => new URL(url).pathname.split('/')[2] ?? ''
+
+/** Asked in full: a page of ours that names the target, with nothing decided yet. */
+function expectAsked(visit: Visit): void {
+  expect({ status: visit.status, location: visit.location }).toEqual({ status: 200, location: undefined })
+  expect(new URL(visit.url).pathname).toMatch(/^\/interaction\/[^/]+$/)
+  expect(formOf(visit, 'allow').method).toBe('post')
+  expect(visit.html).toContain('Allow')
+}
+
+/** The browser was sent to the client with a code, which is a secret from here on. */
+function expectCode(location: string | undefined, target = GOOD): void {
+  expect(targetOf(location)).toBe(target)
+  const code = answerOf(location).get('code') ?? ''
+  expect(code.length).toBeGreaterThan(20)
+  range.secrets.add(code)
+}
+
+describe('A8: a person who is signed in, at the provider too, and once consented', () => {
+  let victim: Person
+  let unseen: TestClient
+  const rows = [
+    { id: 'an unseen client of the same name and target', url: () => requestOf(unseen) },
+    { id: 'an unseen target of the same client', url: () => requestOf(client, { redirect_uri: SECOND }) },
+    { id: 'an unseen resource', url: () => requestOf(client, { resource: range.gateway.resource('other') }) },
+    { id: 'a wider scope', url: () => requestOf(client, { scope: `${SCOPE} notes:delete` }) },
+    { id: 'the same, asked for again by the client', url: () => requestOf(client, { prompt: 'consent' }) },
+  ]
+
+  beforeAll(async () => {
+    victim = cara()
+    expectCode((await victim.follow(requestOf())).location)
+    unseen = await registerClient(range.gateway, { redirectUris: [GOOD] })
+  })
+
+  attackTable('A8: is asked about', rows, async ({ url }) => {
+    const before = range.canary.requests.length
+    for (const from of [undefined, 'https://evil.example/', `${range.gateway.url}/`]) {
+      const navigation = from === undefined ? {} : { from }
+      expectAsked(await victim.open(url(), { stopAt: 'https://good.example/', ...navigation }))
+    }
+    expect(range.canary.requests.length).toBe(before)
+    // The same browser, the known request: no question.
+    expectCode((await victim.open(requestOf(), { stopAt: GOOD })).location)
+  })
+
+  attackTable('A8: is not asked silently about', rows.slice(0, 4), async ({ url }) => {
+    const silent = `${url()}&prompt=none`
+    const attack = () => victim.open(silent, { stopAt: 'https://good.example/' })
+    const { location } = await expectRefused(range, 'consent_required', attack)
+    expect(answerOf(location).get('error')).toBe('consent_required')
+    expect(answerOf(location).has('code')).toBe(false)
+    expectCode((await victim.open(`${requestOf()}&prompt=none`, { stopAt: GOOD })).location)
+  })
+
+  it('is asked before anything goes to the provider, also when only the provider still knows them', async () => {
+    const person = cara()
+    expectCode((await person.follow(requestOf())).location)
+    const page = await person.open(`${range.gateway.url}/logout`)
+    await person.submit(page, /sign out/i)
+    expect(person.cookieNames().filter((name) => name.startsWith('idp_session')).length).toBeGreaterThan(0)
+    expectAsked(await person.open(requestOf(unseen), { from: 'https://evil.example/' }))
+  })
+})
+
+describe('A9: a sign-in that one browser began and another one ends', () => {
+  it('is refused to the other one, and stays open to the first', async () => {
+    const [attacker, victim] = [cara(), cara()]
+    const { url } = client.authorize({ resource: range.resource, scope: SCOPE })
+    const address = await departFor(attacker, url)
+    const callback = await range.idp.signIn(address.href, 'cara')
+    range.secrets.add(new URL(callback).searchParams.get('code') ?? '')
+    const attack = async () => seenOf(await victim.request(callback))
+    const refused = await expectRefused(range, 'another_browser', attack)
+    expectLocalPage(refused, 403)
+    expect(victim.cookieNames().filter((name) => SESSION.test(name))).toEqual([])
+
+    // A browser with a sign-in of its own under way is still another browser.
+    await departFor(victim, requestOf())
+    expectLocalPage(await expectRefused(range, 'another_browser', attack), 403)
+
+    expectCode((await attacker.open(callback, { stopAt: GOOD })).location)
+  })
+
+  it('is refused at every later step too', async () => {
+    const [attacker, victim] = [await range.gateway.person(), cara()]
+    const consent = await attacker.open(requestOf(client, { prompt: 'consent' }))
+    const allowed = await press(attacker, consent, 'allow')
+    const resume = async () => seenOf(await victim.request(new URL(allowed.location ?? '', consent.url).href))
+    expectLocalPage(await expectRefused(range, 'invalid_request', resume))
+    const page = async () => seenOf(await victim.request(consent.url))
+    expectLocalPage(await expectRefused(range, 'interaction_elsewhere', page), 403)
+    expectCode((await attacker.open(allowed.location ?? '', { stopAt: GOOD })).location)
+  })
+})
+
+describe('A10: remembered consent', () => {
+  const SITES = [
+    { id: 'from another site', headers: { 'sec-fetch-site': 'cross-site' } },
+    { id: 'from a sibling', headers: { 'sec-fetch-site': 'same-site' } },
+    { id: 'from who knows where', headers: { 'sec-fetch-site': '' } },
+    { id: 'from a liar', headers: { 'sec-fetch-site': 'none, cross-site' } },
+    { id: 'from a browser that does not say', headers: {} },
+  ] as const
+
+  const cookieOf = async (person: Person) => mirror.cookies(person, '/oauth/authorize')
+
+  attackTable('A10: a navigation', SITES, async ({ headers }) => {
+    const person = await range.gateway.person()
+    await codeFor(range, client)
+    const cookie = await cookieOf(person)
+    const seen = await send(requestOf(), { headers: { ...headers, cookie } })
+    expect(seen.location).toMatch(/\/interaction\//)
+    expect(seen.location).not.toContain('code=')
+    for (const site of ['none', 'same-origin']) {
+      const twin = await send(requestOf(), { headers: { 'sec-fetch-site': site, cookie } })
+      expectCode(twin.location)
+    }
+  })
+
+  it('is asked with a short page, and goes on when the person does', async () => {
+    const person = await range.gateway.person()
+    await codeFor(range, client)
+    const page = await person.open(requestOf(), { from: 'https://evil.example/', stopAt: GOOD })
+    expect(page.location).toBeUndefined()
+    expect(page.html).toMatch(/Continue as/)
+    expect(page.html).toContain('good.example')
+    const { location = '' } = await press(person, page, 'allow')
+    expectCode((await person.open(location, { stopAt: GOOD })).location)
+  })
+
+  it.each(['http://127.0.0.1:33418/cb', 'com.example.app:/cb', 'cursor://app/cb'])(
+    'is never silent for what any local program can claim: %s',
+    async (target) => {
+      const person = await range.gateway.person()
+      const native = await registerClient(range.gateway, { redirectUris: [target] })
+      expectCode((await person.follow(requestOf(native))).location, target)
+      const again = await person.open(requestOf(native), { stopAt: target })
+      expect(again.location).toBeUndefined()
+      expect(again.html).toMatch(/Continue as/)
+    },
+  )
+})
+
+const TAMPERED = [
+  { id: 'another client', fields: { client_id: 'evil' } },
+  { id: 'another target', fields: { redirect_uri: EVIL } },
+  { id: 'a wider scope', fields: { scope: `${SCOPE} notes:delete` } },
+  { id: 'another resource', fields: { resource: 'http://127.0.0.1/servers/other/mcp' } },
+  { id: 'another account', fields: { account: BOB.username, accountId: BOB.username, sub: BOB.username } },
+  { id: 'another interaction', fields: { uid: 'evil', interaction: 'evil', jti: 'evil' } },
+  {
+    id: 'another question',
+    fields: { prompt: 'login', what: 'evil', consent: 'evil', result: '{"login":{"accountId":"x"}}' },
+  },
+  { id: 'the request all over', fields: { state: 'evil', code_challenge: 'e'.repeat(43), nonce: 'evil' } },
+  { id: 'the prototype', fields: { __proto__x: 'evil', 'constructor[prototype][what]': 'evil' } },
+] as const
+
+attackTable('A24: a form with more in it than we put there', TAMPERED, async ({ fields }) => {
+  const person = await range.gateway.person()
+  const { url, verifier, state } = client.authorize({ resource: range.resource, scope: SCOPE, prompt: 'consent' })
+  const page = await person.open(url)
+  const { location = '', status } = await press(person, page, 'allow', fields)
+  expect(status).toBe(303)
+  const query = new URLSearchParams(fields)
+  const done = await person.open(`${location}?${query}`, { stopAt: 'https:' })
+  expectCode(done.location)
+  expect(answerOf(done.location).get('state')).toBe(state)
+  const tokens = tokensOf(range, await client.exchange(answerOf(done.location).get('code') ?? '', verifier))
+  expect(tokens.scope).toBe('mcp:tools')
+  const claims = JSON.parse(Buffer.from(tokens.accessToken.split('.')[1] ?? '', 'base64url').toString())
+  expect(claims).toMatchObject({ aud: range.resource, client_id: client.id, scope: 'mcp:tools' })
+  await expectServed(range, tokens.accessToken)
+  const ann = await range.gateway.store.durable.users.findByIdentity('local', ANN.username)
+  expect(claims.sub).toBe(ann?.id)
+})
