@@ -108,7 +108,7 @@ export async function createGateway(config: Config, needs: GatewayNeeds): Promis
     isAdmitted,
     clock,
   })
-  const idps = createIdentityProviders({
+  const idps = await createIdentityProviders({
     identity,
     clockTolerance: config.auth.clockTolerance,
     development: server.development,

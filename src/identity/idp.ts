@@ -1,21 +1,10 @@
-// The company's identity providers over OpenID Connect: authorization code with PKCE S256, state, nonce (OpenID Connect Core §3.1,
-// RFC 9700 §2.1.1, RFC 9207). Discovery at first use, so that a provider that is down does not prevent the start.
-import * as openid from 'openid-client'
-import type { IdentityConfig, OpenidProviderConfig } from '../config/identity.ts'
+// The company's identity providers, in the order of the configuration.
+import type { IdentityConfig } from '../config/identity.ts'
 import type { Clock } from '../protocol/clock.ts'
 import { OperatorError } from '../protocol/errors.ts'
-import { ClaimError, type Claims, claimAt, type Profile, profileOf, verifiedEmail } from './claims.ts'
 import { githubProvider } from './github.ts'
-import { checkGroupsAreThere, checkTenant, KINDS, mappingOf } from './kinds.ts'
-import {
-  FederationError,
-  type FederationSecrets,
-  type IdentityProvider,
-  type IdentityProviders,
-  isPlainHttp,
-  mayBePlain,
-  PROVIDER_TIMEOUT_MS,
-} from './provider.ts'
+import { mappingOf } from './kinds.ts'
+import { type IdentityProvider, type IdentityProviders, mayBePlain } from './provider.ts'
 
 interface Needs {
   readonly identity: Pick<IdentityConfig, 'providers' | 'mapping'>
@@ -26,12 +15,21 @@ interface Needs {
 }
 
 /** Throws OperatorError for an address that may not be used. Contacts nobody. */
-export function createIdentityProviders({ identity, clockTolerance, development, clock }: Needs): IdentityProviders {
+export async function createIdentityProviders({
+  identity,
+  clockTolerance,
+  development,
+  clock,
+}: Needs): Promise<IdentityProviders> {
+  const isOpenid = identity.providers.some(({ type }) => type !== 'local' && type !== 'github')
+  // Loaded where it is needed: a gate with local accounts alone should not pay for it.
+  const openid = isOpenid ? await import('./openid-provider.ts') : undefined
   const offered = identity.providers.flatMap((provider): IdentityProvider[] => {
     if (provider.type === 'local') return []
     checkAddresses(provider, development)
     if (provider.type === 'github') return [githubProvider(provider)]
-    return [openidProvider({ provider, mapping: mappingOf(provider, identity.mapping), clockTolerance, clock })]
+    if (!openid) return []
+    return [openid.openidProvider({ provider, mapping: mappingOf(provider, identity.mapping), clockTolerance, clock })]
   })
   const local = identity.providers.find((provider) => provider.type === 'local')
   return {
@@ -47,144 +45,4 @@ function checkAddresses(provider: { id: string; issuer: string; api?: string }, 
       throw new OperatorError(
         `identity.providers ${provider.id}: ${address} must be https:// (plain http is for loopback, or server.development: true).`,
       )
-}
-
-interface OpenidNeeds {
-  readonly provider: OpenidProviderConfig
-  readonly mapping: ReturnType<typeof mappingOf>
-  readonly clockTolerance: number
-  readonly clock: Clock
-}
-
-function openidProvider({ provider, mapping, clockTolerance, clock }: OpenidNeeds): IdentityProvider {
-  const { id, issuer, type } = provider
-  const { proof } = KINDS[type]
-  const discover = discoverer(provider, clockTolerance, clock)
-
-  async function finish(answer: URL, { state, nonce, verifier }: FederationSecrets): Promise<Profile> {
-    const configuration = await discover()
-    // Checks `iss` (RFC 9207 §2.4) and `state` before the code is sent anywhere; then signature, iss, aud, exp, nonce of the ID token.
-    const tokens = await openid.authorizationCodeGrant(configuration, answer, {
-      pkceCodeVerifier: verifier,
-      expectedState: state,
-      expectedNonce: nonce,
-      idTokenExpected: true,
-    })
-    const claims: Claims & { iss: string; sub: string } = tokens.claims() ?? missing('id_token')
-    if (type === 'entra') checkTenant(configuration.serverMetadata().issuer, claims)
-    checkGroupsAreThere(claims, mapping.groups)
-    const sources: Claims[] = [claims]
-    const complete = verifiedEmail(claims, proof) !== undefined && claimAt(claims, mapping.groups) !== undefined
-    // OpenID Connect Core §5.3.2: UserInfo counts only for the same subject.
-    if (!complete && configuration.serverMetadata().userinfo_endpoint !== undefined)
-      sources.push(await openid.fetchUserInfo(configuration, tokens.access_token, claims.sub))
-    return profileOf(sources, { provider: id, issuer: claims.iss, subject: claims.sub, mapping, proof })
-  }
-
-  return {
-    id,
-    title: provider.title ?? id,
-    origin: new URL(issuer).origin,
-    async start(redirectUri) {
-      const configuration = await discover()
-      const secrets = {
-        state: openid.randomState(),
-        nonce: openid.randomNonce(),
-        verifier: openid.randomPKCECodeVerifier(),
-      }
-      const url = openid.buildAuthorizationUrl(configuration, {
-        redirect_uri: redirectUri,
-        scope: [...new Set(['openid', ...provider.scopes])].join(' '),
-        state: secrets.state,
-        nonce: secrets.nonce,
-        code_challenge: await openid.calculatePKCECodeChallenge(secrets.verifier),
-        code_challenge_method: 'S256',
-      })
-      return { url: url.href, secrets }
-    },
-    finish: (answer, secrets) =>
-      finish(answer, secrets).catch((cause: unknown) => {
-        throw failureOf(cause)
-      }),
-  }
-}
-
-const KEPT = 3_600_000
-
-/** One discovery at a time, kept for an hour, and the old one kept on when the provider does not answer a later one. */
-function discoverer(provider: OpenidProviderConfig, clockTolerance: number, clock: Clock) {
-  let held: openid.Configuration | undefined
-  let until = 0
-  let running: Promise<openid.Configuration> | undefined
-
-  async function discover(): Promise<openid.Configuration> {
-    try {
-      held = await openid.discovery(
-        new URL(provider.issuer),
-        provider.clientId,
-        { [openid.clockTolerance]: clockTolerance },
-        clientAuth(provider.clientSecret),
-        {
-          timeout: PROVIDER_TIMEOUT_MS / 1000,
-          // The signature of the ID token is checked although it came over TLS: one rule for every provider and proxy in between.
-          execute: [
-            openid.enableNonRepudiationChecks,
-            ...(isPlainHttp(provider.issuer) ? [openid.allowInsecureRequests] : []),
-          ],
-        },
-      )
-      until = clock() + KEPT
-      return held
-    } catch (cause) {
-      if (held !== undefined) return held
-      throw new FederationError('unreachable', 'idp_discovery_failed', { cause })
-    } finally {
-      running = undefined
-    }
-  }
-  return async function current(): Promise<openid.Configuration> {
-    if (held !== undefined && clock() < until) return held
-    running ??= discover()
-    return running
-  }
-}
-
-/** RFC 8414 §2: a provider that lists no methods takes `client_secret_basic`. */
-function clientAuth(secret: string | undefined): openid.ClientAuth {
-  if (secret === undefined) return openid.None()
-  const [basic, post] = [openid.ClientSecretBasic(secret), openid.ClientSecretPost(secret)]
-  return (server, ...rest) => {
-    const methods = server.token_endpoint_auth_methods_supported ?? ['client_secret_basic']
-    return (methods.includes('client_secret_basic') ? basic : post)(server, ...rest)
-  }
-}
-
-const missing = (what: string): never => {
-  throw new FederationError('refused', `${what}_missing`)
-}
-
-function failureOf(cause: unknown): FederationError {
-  if (cause instanceof FederationError) return cause
-  if (cause instanceof ClaimError) return new FederationError('refused', cause.reason, { cause })
-  if (cause instanceof openid.AuthorizationResponseError) {
-    if (cause.error === 'access_denied') return new FederationError('cancelled', 'idp_access_denied', { cause })
-    const passing = ['temporarily_unavailable', 'server_error'].includes(cause.error)
-    return new FederationError(passing ? 'unreachable' : 'refused', 'idp_error', {
-      cause,
-      said: cause.error_description ?? cause.error,
-    })
-  }
-  return isOutage(cause)
-    ? new FederationError('unreachable', 'idp_unreachable', { cause })
-    : new FederationError('refused', 'idp_answer_refused', { cause })
-}
-
-function isOutage(cause: unknown): boolean {
-  if (cause instanceof openid.ResponseBodyError) return cause.status >= 500
-  if (cause instanceof openid.ClientError) {
-    if (cause.code === 'OAUTH_TIMEOUT') return true
-    return cause.cause instanceof Response && cause.cause.status >= 500
-  }
-  // How fetch says that there was no answer.
-  return cause instanceof TypeError && cause.message === 'fetch failed'
 }

@@ -71,8 +71,8 @@ describe('createIdentityProviders', () => {
       clock: () => 0,
     })
 
-  it('offers them in order, and local accounts beside them', () => {
-    const { offered, local, find } = create({ title: 'Example Corp' })
+  it('offers them in order, and local accounts beside them', async () => {
+    const { offered, local, find } = await create({ title: 'Example Corp' })
     expect(offered.map(({ id, title, origin }) => [id, title, origin])).toEqual([
       ['corp', 'Example Corp', 'https://idp.example'],
     ])
@@ -82,16 +82,16 @@ describe('createIdentityProviders', () => {
 
   it.each(['http://127.0.0.1:9', 'http://localhost:9', 'http://idp.localhost', 'http://[::1]:9'])(
     'takes %s',
-    (issuer) => {
-      expect(create({ issuer }).offered).toHaveLength(1)
+    async (issuer) => {
+      expect((await create({ issuer })).offered).toHaveLength(1)
     },
   )
 
   it.each(['http://idp.example', 'http://127.0.0.1.evil.example', 'http://localhost.evil.example', 'http://10.0.0.1'])(
     'refuses %s outside development',
-    (issuer) => {
-      expect(() => create({ issuer })).toThrow(OperatorError)
-      expect(create({ issuer }, true).offered).toHaveLength(1)
+    async (issuer) => {
+      await expect(create({ issuer })).rejects.toThrow(OperatorError)
+      expect((await create({ issuer }, true)).offered).toHaveLength(1)
     },
   )
 })

@@ -111,6 +111,8 @@ export async function startGate(upstreams: Record<string, Upstream>) {
     async authenticate(exchange) {
       const match = /^Bearer (\w+)$/.exec(exchange.req.headers.authorization ?? '')
       if (match?.[1] === undefined) throw new BearerError(undefined, 'no_credential', 'Authentication required.')
+      if (match[1] === 'revoked')
+        throw new BearerError('invalid_token', 'revoked', 'The access token is not valid here.')
       const principal: Principal = { ...ANONYMOUS, kind: 'person', subject: match[1] }
       return principal
     },

@@ -22,6 +22,17 @@ describe('phase 1: who is it', () => {
     },
   )
 
+  it('records a credential that was refused, and not a stranger who only asks the way', async () => {
+    expect((await fetch(door.url(), { method: 'POST' })).status).toBe(401)
+    expect(door.gate.events).toEqual([])
+    expect((await door.post(call('read'), {}, 'canary', 'revoked')).status).toBe(401)
+    expect(door.gate.events).toMatchObject([
+      { decision: 'deny', reason: 'revoked', subject: 'unknown' },
+      { decision: 'deny', reason: 'revoked', outcome: 'refused', status: 401 },
+    ])
+    expect(door.canary.seen).toEqual([])
+  })
+
   it('says which methods there are to those it knows', async () => {
     const answer = await fetch(door.url(), { method: 'PUT', headers: { authorization: 'Bearer alice' } })
     expect([answer.status, answer.headers.get('allow')]).toEqual([405, 'POST, GET, DELETE, OPTIONS'])

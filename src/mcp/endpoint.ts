@@ -103,8 +103,10 @@ export function mcpEndpoint(needs: McpNeeds): (exchange: Exchange, serverId: str
       // 4 The upstream's turn.
       ending = await forward(visit)
     } catch (error) {
-      if (principal !== undefined && event === undefined)
-        event = recordDecision(recorder, unread({ exchange, principal, server: serverId, incoming }), refusal(error))
+      if (event === undefined && (principal !== undefined || isRefusedCredential(error))) {
+        const refused = unread({ exchange, principal: principal ?? UNPROVED, server: serverId, incoming })
+        event = recordDecision(recorder, refused, refusal(error))
+      } else if (event !== undefined) event = refusedAfterAll(event, error)
       needs.refuse(exchange, error, serverId, incoming?.id)
     } finally {
       // 5 How did it end?
@@ -168,6 +170,13 @@ function checkVisit(read: {
 
 const refusal = (error: unknown): Decision => ({ effect: 'deny', reason: reasonOf(error), rule: undefined })
 
+/** Policy allowed it, and something else did not: a session of another, no room for a stream. The record says the last word. */
+function refusedAfterAll(event: CallEvent, error: unknown): CallEvent {
+  if (event.decision === 'deny') return event
+  const { rule: _, ...rest } = event
+  return { ...rest, decision: 'deny', reason: reasonOf(error) }
+}
+
 /** What can be said of a request that was refused before it was understood. */
 function unread(known: {
   exchange: Exchange
@@ -193,8 +202,8 @@ function forwarder(needs: McpNeeds): (visit: Visit) => Promise<Ending> {
   const remote = createRemoteRoute({ forward: createForward(needs.upstreams), sessions, streams, limits })
   const stdio = createStdioRoute({ self: needs.self, sessions, streams, limits })
 
-  return (departing) => {
-    const { exchange, upstream, principal, head, incoming, method, era, httpMethod, target } = departing
+  return (visit) => {
+    const { exchange, upstream, principal, head, incoming, method, era, httpMethod, target } = visit
     const decide = (kind: Call['kind'], name: string) =>
       policy.decide({ principal, server: upstream.id, method, kind, name })
     const restricted = policy.view(principal, upstream.id) !== 'all'
@@ -203,14 +212,14 @@ function forwarder(needs: McpNeeds): (visit: Visit) => Promise<Ending> {
     const reword = restricted && names ? unknownInOurWords({ target, era, id: incoming.id }) : undefined
     if (upstream.kind === 'remote')
       return remote({ exchange, upstream, principal, head, method: httpMethod, incoming, era, edit, reword })
-    const visit = { exchange, upstream, principal, head }
+    const child = { exchange, upstream, principal, head }
     if (incoming !== undefined)
       return stdio.post(
-        visit,
+        child,
         incoming,
         edit ?? (reword && ((message) => reword(message) ?? (isRecord(message) ? message : undefined))),
       )
-    if (httpMethod === 'DELETE') return stdio.end(visit)
+    if (httpMethod === 'DELETE') return stdio.end(child)
     streams.checkRoom(principal)
     return stdio.listen(child, (uri) => decide('resource', uri).effect === 'allow')
   }

@@ -54,6 +54,15 @@ describe('sessions of a remote upstream', () => {
     expect((await door.post(call('read'), { 'mcp-session-id': id })).status).toBe(200)
   })
 
+  it('have the last word in the record: what policy allowed and the session refused is a denial', async () => {
+    expect((await door.post(call('read'), { 'mcp-session-id': 'forged' })).status).toBe(404)
+    expect(door.gate.events).toMatchObject([
+      { decision: 'allow', reason: 'allowed_by_rule' },
+      { decision: 'deny', reason: 'session_not_found', outcome: 'refused', status: 404 },
+    ])
+    expect(door.gate.events[1]?.rule).toBeUndefined()
+  })
+
   it('end with DELETE', async () => {
     const id = await open()
     door.canary.state.answer = (_, res) => void res.writeHead(204).end()

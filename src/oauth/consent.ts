@@ -99,10 +99,8 @@ export function consentKeeper({ consents, acts, clock, log }: Needs) {
       grant.jti = randomBytes(24).toString('base64url')
       const isIdentity = (scope: string) => IDENTITY_SCOPES.some((name) => name === scope)
       grant.addOIDCScope(asked.scopes.filter(isIdentity))
-      grant.addResourceScope(
-        asked.resource,
-        asked.scopes.filter((scope) => !isIdentity(scope)),
-      )
+      // Of these the library keeps what the resource itself names: an identity scope only where `requiredScopes` asks for it.
+      grant.addResourceScope(asked.resource, [...asked.scopes])
       return grant
     },
 

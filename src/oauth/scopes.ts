@@ -1,12 +1,8 @@
 // Which of the asked scopes an authorization may hold: RFC 6749 §3.3. What is unknown or not allowed is dropped, nothing is added to what was asked.
-import { parseScope } from '../protocol/scope.ts'
+import { canonicalScope, parseScope } from '../protocol/scope.ts'
 
 /** OpenID Connect Core §5.4 and §11: they say nothing about a resource. */
 export const IDENTITY_SCOPES = ['openid', 'email', 'profile', 'offline_access'] as const
-const GOOGLE_ALIASES: Readonly<Record<string, string>> = {
-  'https://www.googleapis.com/auth/userinfo.email': 'email',
-  'https://www.googleapis.com/auth/userinfo.profile': 'profile',
-}
 const TITLES: Readonly<Record<string, string>> = {
   openid: 'Know who you are',
   email: 'See your e-mail address',
@@ -15,7 +11,6 @@ const TITLES: Readonly<Record<string, string>> = {
 }
 
 const isIdentity = (scope: string): boolean => IDENTITY_SCOPES.some((name) => name === scope)
-const canonical = (scope: string): string => GOOGLE_ALIASES[scope] ?? scope
 
 /** Empty when something was asked and none of it can be had. A request that names no scope of the resource gets the resource's own (its default minimal set). */
 export function grantableScopes(
@@ -23,13 +18,13 @@ export function grantableScopes(
   resource: readonly string[],
   allowed: readonly string[],
 ): string[] {
-  const open = allowed.map(canonical)
+  const open = allowed.map(canonicalScope)
   // A list that names none of the resource's own scopes speaks of identity alone (seed 001's `openid,email,profile`): kept to
   // the letter it would hand out tokens that open nothing.
   const aboutIdentity = !resource.some((scope) => open.includes(scope))
   const isAllowed = (scope: string) =>
     open.length === 0 || open.includes(scope) || (aboutIdentity && resource.includes(scope))
-  const wanted = [...new Set(parseScope(asked ?? '').map(canonical))]
+  const wanted = [...new Set(parseScope(asked ?? '').map(canonicalScope))]
   const known = wanted.filter((scope) => (isIdentity(scope) || resource.includes(scope)) && isAllowed(scope))
   return wanted.every(isIdentity) ? [...new Set([...known, ...resource.filter(isAllowed)])] : known
 }

@@ -3,6 +3,7 @@ import type { ScopesConfig } from '../config/scopes.ts'
 import type { Call } from '../protocol/decision.ts'
 import { BearerError } from '../protocol/errors.ts'
 import type { Principal } from '../protocol/principal.ts'
+import { canonicalScope } from '../protocol/scope.ts'
 import { parseTarget, type Target } from './target.ts'
 
 interface Scope {
@@ -20,7 +21,7 @@ export interface ScopeGate {
 }
 
 export function createScopeGate(needs: { scopes: ScopesConfig; requiredScopes: readonly string[] }): ScopeGate {
-  const { requiredScopes } = needs
+  const requiredScopes = needs.requiredScopes.map(canonicalScope)
   const scopes = Object.entries(needs.scopes).map(([name, { covers }]) => compileScope(name, covers))
   const byName = new Map(scopes.map((scope) => [scope.name, scope]))
   const opens = (name: string, call: Call) => byName.get(name)?.covers.some((target) => covers(target, call)) ?? false

@@ -11,10 +11,14 @@ describe('RFC 6750 §3, RFC 9728 §5.1', () => {
     )
   })
   it('carries the error of a refused credential', () => {
-    expect(bearerChallenge(new BearerError('invalid_token', 'expired', 'Not valid.'), resource)).toMatch(/^Bearer error="invalid_token", error_description="Not valid\."/)
+    expect(bearerChallenge(new BearerError('invalid_token', 'expired', 'Not valid.'), resource)).toMatch(
+      /^Bearer error="invalid_token", error_description="Not valid\."/,
+    )
   })
   it('names every scope an operation needs', () => {
-    expect(bearerChallenge(new BearerError('insufficient_scope', 'scope_missing', 'More.', ['a', 'b']), resource)).toContain('scope="a b"')
+    expect(
+      bearerChallenge(new BearerError('insufficient_scope', 'scope_missing', 'More.', ['a', 'b']), resource),
+    ).toContain('scope="a b"')
   })
   it('cannot be split or broken out of by its values', () => {
     const challenge = bearerChallenge(new BearerError('invalid_token', 'x', 'a"b\\c\r\nX: y\u0085'), resource)

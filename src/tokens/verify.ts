@@ -1,5 +1,5 @@
 // Is this one of our access tokens, alive, and for this resource? RFC 9068 §4, RFC 8725.
-import { createHash } from 'node:crypto'
+import { hash } from 'node:crypto'
 import { createLocalJWKSet, type JWK, type JWTPayload, jwtVerify } from 'jose'
 import type { Clock } from '../protocol/clock.ts'
 import { BearerError, RequestError } from '../protocol/errors.ts'
@@ -59,7 +59,7 @@ export function accessTokenVerifier({ keyring, revocations, issuer, clock }: Nee
       throw new RequestError(503, 'revocations_stale', 'The gate cannot reach its store. Try again shortly.', {
         retryAfter: 5,
       })
-    const key = createHash('sha256').update(raw).digest('base64')
+    const key = hash('sha256', raw, 'base64')
     const held = cache.get(key)
     if (held !== undefined && held.token.expiresAt <= clock()) {
       cache.delete(key)

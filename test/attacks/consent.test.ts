@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { registerClient, type TestClient } from '../support/client.ts'
+import { pkce, registerClient, type TestClient } from '../support/client.ts'
+import { createCookieJar } from '../support/cookies.ts'
 import { ANN, BOB } from '../support/gateway.ts'
 import {
   answerOf,
@@ -15,6 +16,7 @@ import {
   type Mirror,
   press,
   SCOPE,
+  type Seen,
   seenOf,
   send,
   startFederatedRange,
@@ -142,6 +144,79 @@ describe('A9: a sign-in that one browser began and another one ends', () => {
     const page = async () => seenOf(await victim.request(consent.url))
     expectLocalPage(await expectRefused(range, 'interaction_elsewhere', page), 403)
     expectCode((await attacker.open(allowed.location ?? '', { stopAt: GOOD })).location)
+  })
+})
+
+describe('A9: a cookie that a sibling host planted', () => {
+  const url = 'https://gate.example'
+  let edge: FederatedRange
+
+  beforeAll(async () => {
+    edge = await startFederatedRange({ server: { url } })
+  })
+  afterAll(async () => {
+    await edge?.close()
+  })
+
+  /** A browser that reaches the gateway by its public name, through a TLS terminator. */
+  function createVisitor() {
+    const jar = createCookieJar()
+    async function visit(address: string, form?: Readonly<Record<string, string>>, bend = (cookie: string) => cookie) {
+      const { href, pathname, search } = new URL(address, url)
+      const method = form === undefined ? 'GET' : 'POST'
+      const cookie = bend(jar.header(new URL(href), { crossSite: false, method }) ?? '')
+      const headers = { cookie, 'sec-fetch-site': 'same-origin', ...(form !== undefined && { origin: url }) }
+      const sending = form === undefined ? { headers } : { headers, form }
+      const seen = await send(`http://127.0.0.1:${edge.gateway.port}${pathname}${search}`, sending)
+      jar.take(new URL(href), seen.headers.getSetCookie())
+      return seen
+    }
+    const submit = (seen: Seen, act: 'allow' | 'idp/corp') => visit(formOf(seen, act).action, formOf(seen, act).fields)
+    return { visit, submit }
+  }
+
+  async function register(): Promise<string> {
+    const body = JSON.stringify({ redirect_uris: [GOOD], token_endpoint_auth_method: 'none' })
+    const init = { method: 'POST', headers: { 'content-type': 'application/json' }, body }
+    const response = await fetch(`http://127.0.0.1:${edge.gateway.port}/oauth/register`, init)
+    expect(response.status).toBe(201)
+    return ((await response.json()) as { client_id: string }).client_id
+  }
+
+  const NAME = '__Host-portcullis-sign-in='
+  const PLANTED = [
+    { id: 'without the prefix', name: 'portcullis-sign-in=' },
+    { id: 'with the weaker prefix', name: '__Secure-portcullis-sign-in=' },
+    { id: 'with the prefix in another case', name: '__host-portcullis-sign-in=' },
+    // White space to a careless reader, part of the name to a browser, which therefore sees no prefix to protect.
+    { id: 'behind a no-break space', name: '\u00a0__Host-portcullis-sign-in=' },
+    { id: 'behind a next-line mark', name: '\u0085__Host-portcullis-sign-in=' },
+    { id: 'behind a vertical tab', name: '\u000b__Host-portcullis-sign-in=' },
+  ] as const
+
+  attackTable('A9: the right value under a name', PLANTED, async ({ name }) => {
+    const { visit, submit } = createVisitor()
+    const { challenge } = pkce()
+    const query = new URLSearchParams({
+      response_type: 'code',
+      client_id: await register(),
+      redirect_uri: GOOD,
+      code_challenge: challenge,
+      code_challenge_method: 'S256',
+      resource: edge.resource,
+      scope: SCOPE,
+    })
+    const { location: question = '' } = await visit(`/oauth/authorize?${query}`)
+    const { location: onwards = '' } = await submit(await visit(question), 'allow')
+    const { location: login = '' } = await visit(onwards)
+    const left = await submit(await visit(login), 'idp/corp')
+    expect(left.headers.getSetCookie().join()).toMatch(/^__Host-portcullis-sign-in=[^;]+;.*Secure/i)
+    const callback = await edge.idp.signIn(left.location ?? '', 'cara')
+    edge.secrets.add(new URL(callback).searchParams.get('code') ?? '')
+    const planted = () => visit(callback, undefined, (cookie) => cookie.replace(NAME, name))
+    expectLocalPage(await expectRefused(edge, 'another_browser', planted), 403)
+    const { location: resume = '' } = await visit(callback)
+    expectCode((await visit(resume)).location)
   })
 })
 
