@@ -15,7 +15,7 @@ export interface ProtectedResourceMetadata {
   readonly authorization_servers: readonly string[]
   /** RFC 6750 §2.1 only: a token in a body or query is refused. */
   readonly bearer_methods_supported: readonly ['header']
-  readonly scopes_supported: readonly string[]
+  readonly scopes_supported?: readonly string[]
 }
 
 export function protectedResourceMetadata(resource: Resource, issuer: string): ProtectedResourceMetadata {
@@ -24,6 +24,7 @@ export function protectedResourceMetadata(resource: Resource, issuer: string): P
     resource_name: resource.title,
     authorization_servers: [issuer],
     bearer_methods_supported: ['header'],
-    scopes_supported: resource.scopes,
+    // RFC 9728 §3.2: parameters with zero values MUST be omitted.
+    ...(resource.scopes.length === 0 ? {} : { scopes_supported: resource.scopes }),
   }
 }

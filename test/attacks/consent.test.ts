@@ -191,7 +191,6 @@ describe('A9: a cookie that a sibling host planted', () => {
     // White space to a careless reader, part of the name to a browser, which therefore sees no prefix to protect.
     { id: 'behind a no-break space', name: '\u00a0__Host-portcullis-sign-in=' },
     { id: 'behind a next-line mark', name: '\u0085__Host-portcullis-sign-in=' },
-    { id: 'behind a vertical tab', name: '\u000b__Host-portcullis-sign-in=' },
   ] as const
 
   attackTable('A9: the right value under a name', PLANTED, async ({ name }) => {

@@ -157,7 +157,7 @@ const PLACES: Readonly<Record<Place, { show(value: string): Promise<Outcome>; re
     async show(value) {
       const headers = { authorization: `Bearer ${value}` }
       const response = await fetch(String(client.registration['registration_client_uri']), { headers })
-      return outcomeOf({ status: response.status, body: await response.json() })
+      return outcomeOf({ status: response.status, body: (await response.json()) as Record<string, unknown> })
     },
     refusal: { status: 401, error: 'invalid_token' },
     reason: 'invalid_token',

@@ -2,7 +2,7 @@
 
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { createServer, type Server } from 'node:https'
-import type { AddressInfo } from 'node:net'
+import type { AddressInfo, Socket } from 'node:net'
 import { getCACertificates, setDefaultCACertificates } from 'node:tls'
 import { createCertificate } from './certificate.ts'
 
@@ -45,15 +45,17 @@ export const sendDocument = (
     .writeHead(200, { 'content-type': 'application/json', ...headers })
     .end(typeof body === 'string' || Buffer.isBuffer(body) ? body : JSON.stringify(body))
 
-/** Certificates that this process trusts for its hosts; what Node trusts besides is restored by the last `close`. */
+/** One for all hosts: two of the same name would be taken for each other. Trusted as long as there is a host. */
+const certificate = createCertificate()
 const usual = getCACertificates('default')
-const trusted = new Set<string>()
-const trust = () => setDefaultCACertificates([...usual, ...trusted])
+let hosts = 0
+function trust(change: 1 | -1): void {
+  hosts += change
+  setDefaultCACertificates(hosts > 0 ? [...usual, certificate.cert] : usual)
+}
 
 export async function startDocumentHost(at = '127.0.0.1', port = 0): Promise<DocumentHost> {
-  const certificate = createCertificate()
-  trusted.add(certificate.cert)
-  trust()
+  trust(1)
   let serve: Serve = (_req, res) => void res.writeHead(404).end()
   let taken = 0
   let connections = 0
@@ -62,7 +64,7 @@ export async function startDocumentHost(at = '127.0.0.1', port = 0): Promise<Doc
     paths.push(req.url ?? '')
     serve(req, res)
   })
-  server.on('connection', (socket) => {
+  server.on('connection', (socket: Socket) => {
     connections++
     socket.once('close', () => {
       taken += socket.bytesWritten
@@ -91,8 +93,7 @@ export async function startDocumentHost(at = '127.0.0.1', port = 0): Promise<Doc
       paths = []
     },
     async close() {
-      trusted.delete(certificate.cert)
-      trust()
+      trust(-1)
       server.closeAllConnections()
       await new Promise((resolve) => server.close(resolve))
     },

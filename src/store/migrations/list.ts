@@ -1,5 +1,4 @@
 // Every migration, in order. Forward only: a number that has been released never changes.
-import type { Migration } from 'kysely/migration'
 import { records } from './0001-records.ts'
 import { spine } from './0001-spine.ts'
 import type { TextType } from './text.ts'
@@ -7,7 +6,8 @@ import type { TextType } from './text.ts'
 /** Migrations of one schema, and the table in which the database remembers which of them it has had. */
 export interface Schema {
   readonly table: string
-  readonly migrations: Readonly<Record<string, Migration>>
+  /** Statements by name, in the order of the names. */
+  readonly migrations: Readonly<Record<string, readonly string[]>>
 }
 
 export const stateSchema = (text: TextType): Schema => ({

@@ -20,7 +20,7 @@ export function openPool(url: string): pg.Pool {
 }
 
 /** Without a limit on statements: a migration of a big table, or the wait for another replica's, takes its time. */
-export const openMigrationPool = (url: string): pg.Pool => quiet(new pg.Pool({ ...common(url), max: 2 }))
+export const openMigrationPool = (url: string): pg.Pool => quiet(new pg.Pool({ ...common(url), max: 1 }))
 
 export function parsePlace(url: string): Place {
   try {

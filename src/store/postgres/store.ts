@@ -1,5 +1,4 @@
 // A store on PostgreSQL, for one replica or many.
-import { Kysely, PostgresDialect } from 'kysely'
 import { recordSchema, stateSchema } from '../migrations/list.ts'
 import { migrate } from '../migrations/migrate.ts'
 import { POSTGRES_TEXT } from '../migrations/text.ts'
@@ -27,15 +26,31 @@ export async function openPostgres(url: string): Promise<Store> {
   }
 }
 
+/** Any number that nobody else's program locks: starts that race queue up behind it. */
+const MIGRATION_LOCK = 4_444_000_001
+
 async function migratePostgres(url: string, place: Place): Promise<void> {
-  const db = new Kysely<unknown>({ dialect: new PostgresDialect({ pool: openMigrationPool(url) }) })
-  const where = `The database ${place.database} at ${place.host}:${place.port}`
+  const pool = openMigrationPool(url)
   try {
-    for (const schema of [stateSchema(POSTGRES_TEXT), recordSchema(POSTGRES_TEXT)])
-      await migrate({ db, schema, place: where })
+    const client = await pool.connect()
+    try {
+      await client.query('begin')
+      await client.query('select pg_advisory_xact_lock($1)', [MIGRATION_LOCK])
+      for (const schema of [stateSchema(POSTGRES_TEXT), recordSchema(POSTGRES_TEXT)])
+        await migrate({
+          schema,
+          place: `The database ${place.database} at ${place.host}:${place.port}`,
+          execute: async (statement) => void (await client.query(statement)),
+          names: async (query) => (await client.query<{ name: string }>(query)).rows.map(({ name }) => name),
+        })
+      await client.query('commit')
+    } finally {
+      // Not back into the pool: a transaction that failed ends with its connection.
+      client.release(true)
+    }
   } catch (error) {
     throw openFailure(error, place)
   } finally {
-    await db.destroy()
+    await pool.end()
   }
 }

@@ -1,9 +1,9 @@
 // Migrations on SQLite: all of them in one transaction, which is also the lock between racing starts.
 import type { DatabaseSync } from 'node:sqlite'
 import { setTimeout as pause } from 'node:timers/promises'
-import { Kysely, SqliteDialect } from 'kysely'
 import type { Schema } from '../migrations/list.ts'
 import { migrate } from '../migrations/migrate.ts'
+import { text } from '../row.ts'
 import { isHeld } from './failure.ts'
 
 // Milliseconds: how long, and how often, to ask while another start is migrating the same file.
@@ -17,10 +17,18 @@ interface Needs {
 }
 
 export async function migrateSqlite({ database, schema, path }: Needs): Promise<void> {
-  const db = new Kysely<unknown>({ dialect: new SqliteDialect({ database: driver(database) }) })
   await begin(database)
   try {
-    await migrate({ db, schema, place: `The database file ${path}` })
+    await migrate({
+      schema,
+      place: `The database file ${path}`,
+      execute: (statement) => database.exec(statement),
+      names: (query) =>
+        database
+          .prepare(query)
+          .all()
+          .map((row) => text(row, 'name')),
+    })
     database.exec('COMMIT')
   } catch (error) {
     if (database.isTransaction) database.exec('ROLLBACK')
@@ -38,24 +46,4 @@ async function begin(database: DatabaseSync): Promise<void> {
     }
     await pause(LOCK_RETRY)
   }
-}
-
-/** The part of better-sqlite3 that kysely asks for. */
-const driver = (database: DatabaseSync) => ({
-  prepare(text: string) {
-    const statement = database.prepare(text)
-    return {
-      reader: statement.columns().length > 0,
-      all: (values: readonly unknown[]) => statement.all(...values.map(parseInput)),
-      run: (values: readonly unknown[]) => statement.run(...values.map(parseInput)),
-      iterate: (values: readonly unknown[]) => statement.iterate(...values.map(parseInput)),
-    }
-  },
-  // The connection is not kysely's.
-  close: () => undefined,
-})
-
-function parseInput(value: unknown): string | number | null {
-  if (typeof value === 'string' || typeof value === 'number' || value === null) return value
-  throw new TypeError(`A migration wrote a value of type ${typeof value}.`)
 }
