@@ -61,6 +61,14 @@ describe('checkScopes', () => {
     expect(needs(strict, call(holder('openid'), 'github', 'get_x'))).toEqual(['openid', 'email', 'github:read'])
   })
 
+  it('knows Google’s long name of a required scope', () => {
+    const aliased = ['https://www.googleapis.com/auth/userinfo.email']
+    const google = createScopeGate({ scopes: SCOPES, requiredScopes: aliased })
+    expect(google.scopesFor('gitlab')).toEqual(['email', 'mcp:tools'])
+    expect(needs(google, call(holder('email', 'mcp:tools'), 'gitlab', 'x'))).toBe('passes')
+    expect(needs(google, call(holder('mcp:tools'), 'gitlab', 'x'))).toEqual(['email', 'mcp:tools'])
+  })
+
   it('leaves callers without a credential to the rules for them', () => {
     expect(needs(strict, call(ANONYMOUS, 'github', 'x'))).toBe('passes')
   })

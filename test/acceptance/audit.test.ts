@@ -125,18 +125,36 @@ describe('every attempt is recorded', () => {
   })
 
   it.each([
-    ['no credential', undefined, 'no_credential'],
-    ['a bad one', 'eyJhbGciOiJub25lIn0.eyJzdWIiOiJhbm4ifQ.AAAA', 'bad_token'],
-  ])('a knock with %s, in the log: there is nobody yet to record', async (_what, token, reason) => {
+    ['rubbish', 'rubbish-instead-of-a-token', 'malformed'],
+    ['an unsigned token', 'eyJhbGciOiJub25lIn0.eyJzdWIiOiJhbm4ifQ.AAAA', 'bad_token'],
+  ])('a knock with %s, of nobody known, in record and log', async (_what, token, reason) => {
     const answer = await listTools(gateway.resource('canary'), token)
     expect(answer.status).toBe(401)
-    expect(lineOf(answer.headers.get('x-request-id'))).toMatchObject({
+    const id = answer.headers.get('x-request-id')
+    const events = await gateway.audit((all) => all.some((event) => event.id === id))
+    expect(events.find((event) => event.id === id)).toMatchObject({
+      kind: 'call',
+      subject: 'unknown',
+      server: 'canary',
+      decision: 'deny',
       reason,
+      outcome: 'refused',
+      status: 401,
+      address: '127.0.0.1',
+    })
+    expect(lineOf(id)).toMatchObject({ reason, status: 401, path: '/servers/canary/mcp', address: '127.0.0.1' })
+    expect([...gateway.log, JSON.stringify(events)].join('\n')).not.toContain(token)
+  })
+
+  it('a first knock without a credential, which only asks the way, in the log', async () => {
+    const answer = await listTools(gateway.resource('canary'), undefined)
+    expect(answer.status).toBe(401)
+    expect(lineOf(answer.headers.get('x-request-id'))).toMatchObject({
+      reason: 'no_credential',
       status: 401,
       path: '/servers/canary/mcp',
       address: '127.0.0.1',
     })
-    if (token !== undefined) expect(gateway.log.join('\n')).not.toContain(token)
   })
 
   it('has a reason wherever the decision is deny, and one wherever it is allow', async () => {

@@ -244,7 +244,7 @@ const NAMES = [
   { id: 'invisible letters', name: 'Cla\u{200b}ude\u{feff}\u{2060}', shown: 'Cla ude' },
   { id: 'line breaks', name: 'Safe\r\n\r\nAllowed by your administrator', shown: 'Safe Allowed by your administrator' },
   { id: 'NUL and bell', name: 'Sa\u{0}fe\u{7}', shown: 'Sa fe' },
-  { id: 'a tower of accents', name: `Z${'\u{301}'.repeat(80)}`, shown: 'Test' },
+  { id: 'a tower of accents', name: `Z${'\u{301}'.repeat(80)}`, shown: '\u{179}\u{301}' },
   { id: 'ten thousand characters', name: 'Long '.repeat(2000), shown: '…' },
   { id: 'a look-alike of a known client', name: '\u{421}laude', shown: '\u{421}laude' },
 ] as const
@@ -256,7 +256,7 @@ attackTable('A13: a client that calls itself', NAMES, async ({ name, shown }) =>
   })
   const page = await createPerson(ANN).open(requestOf(spoof))
   expect(page.status).toBe(200)
-  if (shown !== 'Test') expect(page.html).toContain(shown)
+  expect(page.html).toContain(shown)
   // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for.
   expect(page.html).not.toMatch(/[\u0000-\u0009\u000b-\u001f\u202a-\u202e\u2066-\u2069\u200b\ufeff\u2060]|\u0301{3}/)
   expect(page.html).not.toMatch(/<script|<svg|<img src=x|169\.254|onload=alert\(1\)>/)

@@ -62,7 +62,7 @@ export interface FederatedRange extends OAuthRange {
   readonly idp: Idp
 }
 
-/** As `startOAuthRange`, with local accounts and the company's identity provider `corp` side by side. */
+/** As `startOAuthRange`, with local accounts, the company's identity provider `corp` and what further ones are given side by side. */
 export async function startFederatedRange(options: GatewayOptions = {}): Promise<FederatedRange> {
   const clientSecret = 'the gate at the company, 7'
   const origin = options.server?.url ?? 'http://127.0.0.1'
@@ -72,7 +72,8 @@ export async function startFederatedRange(options: GatewayOptions = {}): Promise
   })
   const { issuer } = idp
   const corp = { id: 'corp', type: 'oidc', title: 'Corp', issuer, clientId: 'gate', clientSecret } as const
-  const range = await startOAuthRange({ ...options, identity: { providers: [{ type: 'local' }, corp] } })
+  const further = options.identity?.providers ?? []
+  const range = await startOAuthRange({ ...options, identity: { providers: [{ type: 'local' }, corp, ...further] } })
   range.secrets.add(clientSecret)
   const close = async () => {
     await range.close()
@@ -167,7 +168,8 @@ export interface Grant {
 export async function codeFor(
   range: OAuthRange,
   client: TestClient,
-  { person, ...parameters }: { person?: Person } & Parameters = {},
+  parameters: Parameters = {},
+  person?: Person,
 ): Promise<Grant> {
   const authorization = client.authorize({ resource: range.resource, scope: SCOPE, ...parameters })
   const code = await client.codeFrom(person ?? (await range.gateway.person()), authorization)
