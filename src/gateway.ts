@@ -10,8 +10,9 @@ import { doorCors } from './http/cors.ts'
 import type { Endpoint } from './http/exchange.ts'
 import { createFront } from './http/front.ts'
 import { hostGate } from './http/head.ts'
-import { type Check, healthEndpoints, metricsAllow } from './http/health.ts'
-import { createListener } from './http/listener.ts'
+import { checkOf, healthEndpoints, metricsAllow } from './http/health.ts'
+import { countInFlight } from './http/in-flight.ts'
+import { createListener, type Listener } from './http/listener.ts'
 import { counted, logRefusal, measured } from './http/observed.ts'
 import { answerOf, sendAnswer } from './http/responses.ts'
 import { protectedResourceDocuments } from './http/well-known.ts'
@@ -57,6 +58,10 @@ export interface Gateway {
   /** The public URL, and the port it really listens on. */
   listen(): Promise<{ url: string; port: number }>
   close(): Promise<void>
+  /** Takes the place of a running gateway, whose requests end where they began. `server.listen` stays what it was. */
+  succeed(previous: Gateway): void
+  /** Hands out the open listener; the gateway answers no new request after it. */
+  release(): Listener
   /** One-time link to create the first administrator, while there is none. */
   readonly setupUrl: string | undefined
 }
@@ -208,7 +213,7 @@ export async function createGateway(config: Config, needs: GatewayNeeds): Promis
   const documents = protectedResourceDocuments({ resources, issuer: serverUrl })
   const health = healthEndpoints({
     checks: async () => [
-      await attempt('store', () => store.check()),
+      await checkOf('store', () => store.check()),
       { name: 'audit', ok: recorder.state().healthy, reason: recorder.state().reason ?? '' },
       { name: 'revocations', ok: !revocations.isStale(), reason: revocations.isStale() ? 'stale' : '' },
       ...upstreams
@@ -229,17 +234,16 @@ export async function createGateway(config: Config, needs: GatewayNeeds): Promis
       door('other', documents.match(path) ?? health.match(path))
     )
   }
-  const listener = createListener({
-    listen: server.listen,
-    limits: server.limits,
-    handle: createFront({
-      clock,
-      isTrustedProxy: addressMatcher(server.trustedProxies),
-      checkHost: hostGate({ serverUrl, loopbackOnly: isLoopback(parseListen(server.listen)?.host ?? '') }),
-      match,
-      onRefusal: (exchange, answer, error) => logRefusal(log, exchange, answer, error),
-    }),
+  const front = createFront({
+    clock,
+    isTrustedProxy: addressMatcher(server.trustedProxies),
+    checkHost: hostGate({ serverUrl, loopbackOnly: isLoopback(parseListen(server.listen)?.host ?? '') }),
+    match,
+    onRefusal: (exchange, answer, error) => logRefusal(log, exchange, answer, error),
   })
+  const inFlight = countInFlight(front)
+  let listener = createListener({ listen: server.listen, limits: server.limits, handle: inFlight.handle })
+  let released = false
 
   const sweep = setInterval(() => {
     const now = clock()
@@ -253,10 +257,20 @@ export async function createGateway(config: Config, needs: GatewayNeeds): Promis
       ? await mintSetupLink({ tickets: ephemeral.tickets, serverUrl, now: clock() })
       : undefined,
     listen: async () => ({ url: serverUrl, port: (await listener.open()).port }),
+    succeed(previous) {
+      listener = previous.release()
+      listener.use(inFlight.handle)
+    },
+    release() {
+      released = true
+      return listener
+    },
     async close() {
       // Streams would hold the drain open to its end: their clients reconnect, so they are told first.
+      if (released && !(await inFlight.ended(server.drain))) log.info({}, 'streams of the old configuration are ended')
       watch.endAll()
-      await listener.close(server.drain)
+      if (released) await inFlight.ended(server.drain)
+      else await listener.close(server.drain)
       clearInterval(sweep)
       for (const part of [authorization, watch, revocations, keyring]) part.close()
       await upstreams.close()
@@ -270,14 +284,4 @@ export async function createGateway(config: Config, needs: GatewayNeeds): Promis
 async function needsAdministrator(config: Config, store: Store): Promise<boolean> {
   if (!config.identity.providers.some(({ type }) => type === 'local')) return false
   return !(await store.durable.users.hasAdministrator())
-}
-
-async function attempt(name: string, work: () => Promise<void>): Promise<Check> {
-  try {
-    await work()
-    return { name, ok: true }
-  } catch {
-    // The cause is logged by whoever needed the store; here only the slug counts.
-    return { name, ok: false, reason: 'store_unavailable' }
-  }
 }

@@ -9,6 +9,7 @@ import type { CallEvent, Recorder } from './event.ts'
 import { completedLine, eventLine } from './event-line.ts'
 import { groupCommit } from './group-commit.ts'
 import { openSpool } from './spool.ts'
+import { dropSpoolFolder } from './spool-folder.ts'
 import { restoreSpool } from './spool-restore.ts'
 
 /** Twice this, at the most, and a decision without an outcome is committed as it stands. */
@@ -49,8 +50,12 @@ export async function openRecorder(needs: Needs): Promise<OpenRecorder> {
   const { directory, sink, spoolLimit, clock, report } = needs
   const print = sink.includes('stdout') ? needs.stdout : () => undefined
   const log = sink.includes('store') ? needs.log : printedOnly(print)
-  for (const left of [...(needs.abandoned ?? []), directory])
-    await restoreSpool({ directory: left, restore: (lines) => log.restore(lines), report })
+  const restore = (from: string) => restoreSpool({ directory: from, restore: (lines) => log.restore(lines), report })
+  for (const left of needs.abandoned ?? []) {
+    await restore(left)
+    await dropSpoolFolder(left)
+  }
+  await restore(directory)
 
   const spool = openSpool({ directory, clock, report })
   const batch = createCallBatch({ append: (lines) => log.append(lines), committed: release, report })

@@ -8,6 +8,7 @@ import { findFreePort } from './free-port.ts'
 import type { Common } from './options.ts'
 import { flagsOf } from './options.ts'
 import { pathWithOwnPrograms, startQuickstartServer, type Toolbox } from './quickstart.ts'
+import { reloadOnChange } from './reload.ts'
 
 export async function serve(options: Common): Promise<void> {
   const closers: (() => Promise<void>)[] = []
@@ -21,8 +22,12 @@ export async function serve(options: Common): Promise<void> {
     const store = await openStore(config.store)
     closers.unshift(() => store.close())
     const log = createLog({ level: config.log.level })
-    const gateway = await createGateway(config, { store, clock: Date.now, log })
-    closers.unshift(() => gateway.close())
+    const build = (wanted: Config) => createGateway(wanted, { store, clock: Date.now, log })
+    const gateway = await build(config)
+    const load = () => loadAgain(options, toolbox)
+    const reloading = reloadOnChange({ loaded, config, gateway, log, load, build })
+    closers.unshift(() => reloading.current().close())
+    closers.unshift(() => reloading.stop())
     const ended = untilSignal()
     await gateway.listen()
     process.stderr.write(textOf(loaded, config, gateway.setupUrl))
@@ -42,13 +47,18 @@ async function loadModules() {
   return { createGateway, openStore, createLog }
 }
 
+const loadWith = (options: Common, env: NodeJS.ProcessEnv) =>
+  loadConfig({ flags: flagsOf(options), env, cwd: process.cwd() })
+
+const loadAgain = (options: Common, toolbox: Toolbox | undefined) =>
+  loadWith(options, toolbox === undefined ? process.env : { ...process.env, TOOLBOX_URL: toolbox.url })
+
 async function prepare(options: Common): Promise<{ loaded: LoadedConfig; toolbox: Toolbox | undefined }> {
-  const load = (env: NodeJS.ProcessEnv) => loadConfig({ flags: flagsOf(options), env, cwd: process.cwd() })
-  const loaded = await load(process.env)
+  const loaded = await loadWith(options, process.env)
   if (!loaded.quickstart || process.env['TOOLBOX_URL'] !== undefined) return { loaded, toolbox: undefined }
   process.env['PATH'] = pathWithOwnPrograms(process.env['PATH'])
   const toolbox = await startQuickstartServer()
-  return { loaded: await load({ ...process.env, TOOLBOX_URL: toolbox.url }), toolbox }
+  return { loaded: await loadAgain(options, toolbox), toolbox }
 }
 
 /** Port 0 asks for a free one. It is chosen before anything is built, since the URL of every resource may hold it. */

@@ -21,6 +21,16 @@ export interface Check {
   readonly detail?: boolean
 }
 
+/** The cause is logged by whoever needed the part; here only the slug counts. */
+export async function checkOf(name: string, work: () => Promise<void>): Promise<Check> {
+  try {
+    await work()
+    return { name, ok: true }
+  } catch {
+    return { name, ok: false, reason: `${name}_unavailable` }
+  }
+}
+
 interface Needs {
   readonly checks: () => Promise<readonly Check[]>
   readonly metrics: { expose(): Promise<{ contentType: string; text: string }> }

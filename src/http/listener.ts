@@ -3,6 +3,7 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { AddressInfo, Socket } from 'node:net'
 import { parseListen } from '../config/listen.ts'
 import { OperatorError } from '../protocol/errors.ts'
+import type { Handle } from './in-flight.ts'
 import { createSuccession, type Succession } from './succession.ts'
 
 const DRAIN_TICK = 100
@@ -11,10 +12,12 @@ const KEEP_ALIVE = 65_000
 interface Needs {
   readonly listen: string
   readonly limits: { headers: number; headersTimeout: number; bodyTimeout: number; connections: number }
-  handle(req: IncomingMessage, res: ServerResponse): void
+  readonly handle: Handle
 }
 
 export interface Listener {
+  /** Every request from now on goes there: how a new configuration takes over without losing a connection. */
+  use(handle: Handle): void
   open(): Promise<{ host: string; port: number }>
   /** Stops accepting, lets running requests end within `grace` milliseconds, then cuts what is left. */
   close(grace: number): Promise<void>
@@ -28,6 +31,7 @@ const PARSER_ANSWERS: Readonly<Record<string, string>> = {
 
 export function createListener({ listen, limits, handle }: Needs): Listener {
   let draining = false
+  let current = handle
   const succession = createSuccession()
   const server = createServer(
     {
@@ -46,7 +50,7 @@ export function createListener({ listen, limits, handle }: Needs): Listener {
       if (!succession.admit(req, res)) return
       // What came in one read behind a request with Upgrade is dropped by Node's parser: the next read may begin in the middle.
       if (draining || req.headers.upgrade !== undefined) res.setHeader('Connection', 'close')
-      handle(req, res)
+      current(req, res)
     },
   )
   // Unlimited here, counted in the head gate: Node would drop the surplus silently, and a dropped header is a changed request.
@@ -59,6 +63,9 @@ export function createListener({ listen, limits, handle }: Needs): Listener {
     if (succession.admit(req, res)) res.writeHead(417).end()
   })
   return {
+    use(next) {
+      current = next
+    },
     open: () => open(server, listen),
     async close(grace) {
       draining = true

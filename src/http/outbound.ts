@@ -66,7 +66,8 @@ export function outboundFetch({
 
 function parseUrl(raw: string): URL {
   const url = URL.parse(raw)
-  if (!url || url.username !== '' || url.password !== '') throw new OutboundRefused('url')
+  if (url === null) throw new OutboundRefused('url')
+  if (url.username !== '' || url.password !== '') throw new OutboundRefused('url')
   if (url.protocol !== 'https:' && url.protocol !== 'http:') throw new OutboundRefused('scheme')
   return url
 }

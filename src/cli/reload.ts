@@ -1,0 +1,107 @@
+// Reload: SIGHUP, or a change of the configuration file. Validate, build, swap; what cannot be taken keeps the running one.
+import { watch } from 'node:fs'
+import { basename, dirname } from 'node:path'
+import type { LoadedConfig } from '../config/load.ts'
+import type { Config } from '../config/schema.ts'
+import type { Gateway } from '../gateway.ts'
+import type { Log } from '../observe/log.ts'
+import { OperatorError } from '../protocol/errors.ts'
+
+/** Editors write a file in several steps; a few moments of silence end them. */
+const SILENCE = 200
+
+interface Needs {
+  readonly loaded: LoadedConfig
+  readonly config: Config
+  readonly gateway: Gateway
+  readonly log: Log
+  load(): Promise<LoadedConfig>
+  build(config: Config): Promise<Gateway>
+}
+
+export interface Reloading {
+  /** The gateway that answers now. */
+  current(): Gateway
+  /** Watches no more, and ends what is being replaced. */
+  stop(): Promise<void>
+}
+
+export function reloadOnChange(needs: Needs): Reloading {
+  const { log } = needs
+  let { gateway, config } = needs
+  let running: Promise<void> = Promise.resolve()
+  const retired = new Set<Promise<void>>()
+
+  async function reload(): Promise<void> {
+    try {
+      const loaded = await needs.load()
+      for (const warning of loaded.warnings) log.warn({}, warning)
+      const next = checkReplaceable(config, loaded.config)
+      const successor = await needs.build(next)
+      successor.succeed(gateway)
+      retire(gateway)
+      gateway = successor
+      config = next
+      log.info({ source: loaded.source }, 'the new configuration is in force')
+    } catch (error) {
+      if (error instanceof OperatorError)
+        log.error({ problem: error.message }, 'the new configuration is refused; the old one stays in force')
+      else log.error({ error }, 'the new configuration could not be taken; the old one stays in force')
+    }
+  }
+
+  function retire(old: Gateway): void {
+    const ending = old
+      .close()
+      .catch((error: unknown) => log.error({ error }, 'the old configuration did not end cleanly'))
+    retired.add(ending)
+    void ending.then(() => retired.delete(ending))
+  }
+
+  const again = () => {
+    running = running.then(reload)
+  }
+  process.on('SIGHUP', again)
+  const unwatch = watchFile(needs.loaded, again)
+  return {
+    current: () => gateway,
+    async stop() {
+      process.off('SIGHUP', again)
+      unwatch()
+      await running
+      await Promise.all(retired)
+    },
+  }
+}
+
+/** What belongs to the process, not to the configuration's swap: the listener and the store. */
+function checkReplaceable(old: Config, next: Config): Config {
+  // A free port was chosen at the start, and is kept.
+  const kept = old.server.listen.replace(/:\d+$/, ':0') === next.server.listen
+  const config = kept ? { ...next, server: { ...next.server, listen: old.server.listen, url: old.server.url } } : next
+  const fixed: [string, unknown, unknown][] = [
+    ['server.listen', old.server.listen, config.server.listen],
+    ['store', JSON.stringify(old.store), JSON.stringify(config.store)],
+  ]
+  const changed = fixed.filter(([, before, after]) => before !== after).map(([name]) => name)
+  if (changed.length === 0) return config
+  throw new OperatorError(
+    `${changed.join(' and ')} changed. That needs a restart; nothing else of the file was taken either.`,
+  )
+}
+
+/** The folder is watched: editors replace a file rather than write into it. */
+function watchFile({ source }: LoadedConfig, onChange: () => void): () => void {
+  if (source.kind !== 'file') return () => undefined
+  const name = basename(source.path)
+  let timer: NodeJS.Timeout | undefined
+  const watcher = watch(dirname(source.path), { persistent: false }, (_event, changed) => {
+    if (changed !== name) return
+    clearTimeout(timer)
+    timer = setTimeout(onChange, SILENCE)
+  })
+  return () => {
+    clearTimeout(timer)
+    watcher.close()
+  }
+}

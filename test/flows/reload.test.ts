@@ -1,0 +1,78 @@
+// A new configuration takes over a running gate: validated, built, swapped; a bad one leaves the old in force and says so.
+import { readFileSync, writeFileSync } from 'node:fs'
+import { afterEach, beforeEach, expect, it } from 'vitest'
+import { type Canary, startCanary } from '../support/canary.ts'
+import { type Served, serve } from '../support/cli.ts'
+import { registerClient } from '../support/client.ts'
+import { ANN } from '../support/gateway.ts'
+import { callTool } from '../support/mcp.ts'
+import { createPerson } from '../support/person.ts'
+
+let served: Served
+let canary: Canary
+
+beforeEach(async () => {
+  canary = await startCanary()
+  served = await serve(
+    { servers: [{ id: 'notes', url: canary.url }], policy: { rules: [{ allow: ['*/*'], to: ['*'] }] } },
+    [ANN],
+  )
+})
+afterEach(async () => {
+  await served.close()
+  await canary.close()
+})
+
+const knock = async (server: string) =>
+  (await fetch(`${served.url}/servers/${server}/mcp`, { method: 'POST', body: '{}' })).status
+
+function rewrite(change: (config: Record<string, unknown>) => void): void {
+  const config = JSON.parse(readFileSync(served.configFile, 'utf8')) as Record<string, unknown>
+  change(config)
+  writeFileSync(served.configFile, JSON.stringify(config, null, 2))
+}
+
+const addServer = (config: Record<string, unknown>) => {
+  config['servers'] = [
+    { id: 'notes', url: canary.url },
+    { id: 'more', url: canary.url },
+  ]
+}
+
+it('a changed file adds a server; a token from before still works, and the record goes on', async () => {
+  const client = await registerClient({ url: served.url })
+  const resource = `${served.url}/servers/notes/mcp`
+  const { accessToken } = await client.signIn(createPerson(ANN), { resource, scope: 'mcp:tools' })
+  expect(await knock('more')).toBe(404)
+  rewrite(addServer)
+  await served.says(/the new configuration is in force/)
+  expect(await knock('more')).toBe(401)
+  const answer = await callTool(resource, accessToken, 'read_note')
+  expect(answer.status).toBe(200)
+})
+
+it('SIGHUP reads the file again', async () => {
+  served.child.kill('SIGHUP')
+  await served.says(/the new configuration is in force/)
+  expect(await knock('notes')).toBe(401)
+})
+
+it('a file that cannot be taken keeps the old configuration, names the problem, and nothing of it is taken', async () => {
+  rewrite((config) => {
+    addServer(config)
+    config['oauth'] = { codeTtl: 'soon' }
+  })
+  const [line] = await served.says(/.*the new configuration is refused.*/)
+  expect(line).toContain('codeTtl')
+  expect([await knock('notes'), await knock('more')]).toEqual([401, 404])
+})
+
+it('a new listen address needs a restart, and says so', async () => {
+  rewrite((config) => {
+    addServer(config)
+    config['server'] = { ...(config['server'] as object), listen: '127.0.0.1:1' }
+  })
+  const [line] = await served.says(/.*the new configuration is refused.*/)
+  expect(line).toContain('server.listen changed. That needs a restart')
+  expect([await knock('notes'), await knock('more')]).toEqual([401, 404])
+})
