@@ -26,8 +26,11 @@ export function readBody({ req }: Pick<Exchange, 'req'>, limit: number, timeout:
       req.pause()
       reject(error)
     }
-    const lost = (cause?: Error): void =>
-      settle(new RequestError(400, 'body_interrupted', 'The request body did not arrive.', { close: true, cause }))
+    // `close` comes after every body: an error, with its stack, is made only where there is one.
+    const lost = (cause?: Error): void => {
+      if (!settled)
+        settle(new RequestError(400, 'body_interrupted', 'The request body did not arrive.', { close: true, cause }))
+    }
     const timer = setTimeout(
       () => settle(new RequestError(408, 'body_timeout', 'The request body took too long.', { close: true })),
       timeout,

@@ -106,6 +106,5 @@ export function sendJson(
     'Content-Length': Buffer.byteLength(payload),
     ...headers,
   })
-  // A string joins the head in its write; a buffer would be a second segment.
   res.end(payload)
 }

@@ -3,11 +3,11 @@ import type { ServerResponse } from 'node:http'
 import type { RpcId } from '../protocol/jsonrpc.ts'
 import { isRecord } from './message.ts'
 
-/** Head and body in one write: a string is joined to the head, a buffer would be a second segment. */
+/** Head and body leave in one system call: the response corks its socket while it ends. */
 export function sendBytes(res: ServerResponse, status: number, headers: string[], body: Buffer): void {
   headers.push('content-type', 'application/json', 'content-length', String(body.length))
   res.writeHead(status, headers)
-  res.end(body.toString('latin1'), 'latin1')
+  res.end(body)
 }
 
 export function sendRpc(res: ServerResponse, status: number, message: object, headers: string[] = []): void {

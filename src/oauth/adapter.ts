@@ -1,6 +1,6 @@
 // The library's storage, RFC by RFC: each kind of document has its own small translator into our store.
 import type { Adapter, KoaContextWithOIDC } from 'oidc-provider'
-import Provider from 'oidc-provider'
+import Provider, { errors } from 'oidc-provider'
 import type { OAuthConfig } from '../config/oauth.ts'
 import type { Clock } from '../protocol/clock.ts'
 import type { Durable } from '../store/durable.ts'
@@ -9,6 +9,7 @@ import type { Acts } from './acts.ts'
 import { artifactAdapter, replayAdapter } from './artifacts.ts'
 import { clientAdapter } from './clients.ts'
 import { familyAdapter, familyRevoker } from './families.ts'
+import { sha256 } from './hash.ts'
 import { refreshAdapter } from './refresh.ts'
 import { accessTokenAdapter } from './token-handles.ts'
 
@@ -52,6 +53,17 @@ export function createAdapters(needs: Needs): (kind: string) => Adapter {
     AccessToken: accessTokenAdapter({ revocations, acts, clock, onRevocation }),
     AuthorizationCode: {
       ...codes,
+      async consume(id) {
+        const code = await artifacts.find('AuthorizationCode', sha256(id), clock())
+        try {
+          await codes.consume(id)
+        } catch (error) {
+          // Lost to another replica after the library looked: as much a replay as one that it sees itself (RFC 6749 §4.1.2).
+          if (error instanceof errors.InvalidGrant && code?.family !== undefined)
+            await revokeFamily(code.family, 'code_replayed')
+          throw error
+        }
+      },
       async upsert(id, payload, ttl) {
         const { ctx } = Provider
         if (!ctx) throw new TypeError('a code outside of an authorization request')

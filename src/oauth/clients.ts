@@ -59,6 +59,7 @@ export function clientAdapter({
 export function configuredClients(clients: OAuthConfig['clients']): ClientMetadata[] {
   return clients.map(({ clientId, clientSecret, name, redirectUris }) => {
     for (const uri of redirectUris) checkConfigured(clientId, uri)
+    if (clientSecret !== undefined) checkSecret(clientId, clientSecret)
     return {
       client_id: clientId,
       client_name: name ?? clientId,
@@ -71,6 +72,20 @@ export function configuredClients(clients: OAuthConfig['clients']): ClientMetada
         : { token_endpoint_auth_method: 'client_secret_basic', client_secret: hashClientSecret(clientSecret) }),
     }
   })
+}
+
+const SHORTEST_SECRET = 16
+const FEWEST_CHARACTERS = 8
+/** What stands in documentation in place of a secret. */
+const PLACEHOLDER = /change[-_ ]?me|placeholder|passw|your[-_ ]|example|^<.*>$|1234567/i
+
+/** RFC 6749 §10.10: whoever guesses it is the client. */
+function checkSecret(clientId: string, secret: string): void {
+  const varied = new Set(secret).size >= FEWEST_CHARACTERS
+  if (secret.trim().length >= SHORTEST_SECRET && varied && !PLACEHOLDER.test(secret)) return
+  throw new OperatorError(
+    `oauth.clients: the clientSecret of ${clientId} can be guessed. Write at least 16 random characters, such as \`openssl rand -base64 32\` prints.`,
+  )
 }
 
 function checkConfigured(clientId: string, uri: string): void {
