@@ -266,9 +266,8 @@ export async function createGateway(config: Config, needs: GatewayNeeds): Promis
       return listener
     },
     async close() {
-      // Streams would hold the drain open to its end: their clients reconnect, so they are told first.
-      if (released && !(await inFlight.ended(server.drain))) log.info({}, 'streams of the old configuration are ended')
-      watch.endAll()
+      // No answer ends a lasting stream, so it would hold the drain to its end: its client comes back to whoever serves then.
+      watch.endLasting()
       if (released) await inFlight.ended(server.drain)
       else await listener.close(server.drain)
       clearInterval(sweep)

@@ -26,8 +26,9 @@ export function parseCookies(header: string | undefined): ReadonlyMap<string, st
   for (const pair of (header ?? '').split(';')) {
     const at = pair.indexOf('=')
     if (at < 0) continue
-    const name = pair.slice(0, at).trim()
-    const value = pair.slice(at + 1).trim()
+    // Not trim(): to it a no-break space is white space, to a browser it is part of a name that no prefix protects.
+    const name = pair.slice(0, at).replace(/^[ \t]/, '')
+    const value = pair.slice(at + 1)
     if (!NAME.test(name) || !VALUE.test(value)) continue
     if (found.has(name)) twice.add(name)
     found.set(name, value)

@@ -131,8 +131,9 @@ export async function startGate(upstreams: Record<string, Upstream>) {
     },
     refuse: (exchange, error, _, rpcId) => sendAnswer(exchange, answerOf(error, { rpcId })),
     watch(_, onEnd) {
-      ends.add(onEnd)
-      return () => ends.delete(onEnd)
+      const end = () => onEnd('expired')
+      ends.add(end)
+      return () => ends.delete(end)
     },
     marks: {
       async markSeen(mark) {

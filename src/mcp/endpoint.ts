@@ -24,7 +24,7 @@ import type { Ending } from './relay.ts'
 import { createRemoteRoute } from './remote.ts'
 import { createSessions, type SealKey } from './session.ts'
 import { createStdioRoute } from './stdio.ts'
-import { createStreams } from './streams.ts'
+import { createStreams, type StreamEnd } from './streams.ts'
 import { type Target, targetOf } from './target.ts'
 
 export interface McpNeeds {
@@ -40,8 +40,8 @@ export interface McpNeeds {
   readonly recorder: Pick<Recorder, 'decide' | 'finish'>
   /** Answers a refusal; `rpcId` where the message was read before it was refused. */
   refuse(exchange: Exchange, error: unknown, serverId: string, rpcId?: RpcId): void
-  /** Calls `onEnd` once when the principal's credential ends. */
-  watch(principal: Principal, onEnd: () => void): () => void
+  /** Calls `onEnd` once when the principal's credential ends, or a `lasting` stream must. */
+  watch(principal: Principal, onEnd: (reason: StreamEnd) => void, lasting: boolean): () => void
   readonly marks: Marks
   sealKeys(): readonly SealKey[]
   /** This replica and boot. */

@@ -11,6 +11,7 @@ import { type EventSplitter, splitEvents, writeEvent } from './events.ts'
 import { FAULTS, type Fault, faultMessage, faultOfError, faultOfHead } from './fault.ts'
 import type { Edit } from './filter.ts'
 import { mediaType, returnedHeaders } from './headers.ts'
+import type { StreamEnd } from './streams.ts'
 
 /** How a request ended, for the record and for health. */
 export interface Ending {
@@ -34,7 +35,7 @@ export interface Passage {
   /** The session id that the client is given for the upstream's. */
   sessionFor(upstreamSession: string): string | undefined
   /** Takes a stream's place and watches its credential; answers how to give it back. */
-  openStream(onEnd: () => void): () => void
+  openStream(onEnd: (reason: StreamEnd) => void): () => void
   readonly upstream: Pick<RemoteUpstream, 'requestTimeout' | 'maxAnswer'>
   readonly limits: { readonly streamBuffer: number; readonly streamStall: number }
 }
@@ -131,11 +132,21 @@ export class Relay implements Dispatcher.DispatchHandler {
     if (!this.headers.includes('cache-control')) this.headers.push('cache-control', 'no-cache')
     if (!this.headers.includes('x-accel-buffering')) this.headers.push('x-accel-buffering', 'no')
     res.writeHead(200, this.headers)
-    this.closeStream = openStream(() => this.fail(FAULTS.credential_ended))
+    this.closeStream = openStream((reason) => this.endStream(reason))
     // The head leaves with the first event where both came together, else on its own.
     queueMicrotask(() => {
       if (!this.wrote && this.state === 'events') res.flushHeaders()
     })
+  }
+
+  private endStream(reason: StreamEnd): void {
+    if (reason !== 'draining') {
+      this.fail(FAULTS.credential_ended)
+      return
+    }
+    // Nothing went wrong: the client comes back, and is served by whoever is there then.
+    this.end()
+    this.controller?.abort(new Error('The gate goes away.'))
   }
 
   private passEvent(event: Buffer, whole: boolean): void {

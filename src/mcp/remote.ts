@@ -71,7 +71,7 @@ export function createRemoteRoute({ forward, sessions, streams, limits }: Needs)
         edit: visit.edit,
         reword: visit.reword,
         sessionFor,
-        openStream: (onEnd) => streams.open(principal, onEnd),
+        openStream: (onEnd) => streams.open(principal, onEnd, lasting),
         upstream,
         limits,
       },

@@ -46,7 +46,7 @@ export function openListening({ visit, session, mayHear, streams, streamBuffer }
   }, KEEP_ALIVE)
   timer.unref()
   const end = () => void res.end()
-  const close = streams.open(principal, end)
+  const close = streams.open(principal, end, true)
   session.endStream = end
   return new Promise((resolve) => {
     res.once('close', () => {

@@ -2,18 +2,21 @@
 import { RequestError } from '../protocol/errors.ts'
 import type { Principal } from '../protocol/principal.ts'
 
+/** Why a stream must end: its credential did, or the gate goes away and the client may come back at once. */
+export type StreamEnd = 'expired' | 'revoked' | 'draining'
+
 interface Needs {
   /** Most open streams of one principal. */
   readonly most: number
-  /** Calls `onEnd` once when the principal's credential ends; answers how to stop watching. */
-  watch(principal: Principal, onEnd: () => void): () => void
+  /** Calls `onEnd` once when the principal's credential ends, or a `lasting` stream must; answers how to stop watching. */
+  watch(principal: Principal, onEnd: (reason: StreamEnd) => void, lasting: boolean): () => void
 }
 
 export interface Streams {
   /** Throws RequestError 429 when the principal has no room for a further stream. */
   checkRoom(principal: Principal): void
-  /** Counts and watches a stream; answers how to give its place back. */
-  open(principal: Principal, onEnd: () => void): () => void
+  /** Counts and watches a stream; answers how to give its place back. `lasting`: no answer of its own ends it. */
+  open(principal: Principal, onEnd: (reason: StreamEnd) => void, lasting: boolean): () => void
 }
 
 export function createStreams({ most, watch }: Needs): Streams {
@@ -23,10 +26,10 @@ export function createStreams({ most, watch }: Needs): Streams {
       if ((open.get(subject) ?? 0) < most) return
       throw new RequestError(429, 'too_many_streams', 'Too many open streams.', { retryAfter: 5 })
     },
-    open(principal, onEnd) {
+    open(principal, onEnd, lasting) {
       const { subject } = principal
       open.set(subject, (open.get(subject) ?? 0) + 1)
-      const unwatch = watch(principal, onEnd)
+      const unwatch = watch(principal, onEnd, lasting)
       let closed = false
       return () => {
         if (closed) return

@@ -2,7 +2,8 @@
 import type { ActEvent, Recorder } from '../audit/event.ts'
 import { requestIds } from '../http/request-id.ts'
 import type { Clock } from '../protocol/clock.ts'
-import { currentCall } from './call.ts'
+import type { Refused } from './answers.ts'
+import { currentCall, runCall } from './call.ts'
 
 export interface Log {
   debug(object: object, message: string): void
@@ -51,3 +52,9 @@ export function actRecorder({
     },
   }
 }
+
+/** A refusal in front of the library is an act of the request itself, under its id. */
+export const refusalRecorder =
+  (acts: Acts, act: string): Refused =>
+  (exchange, reason) =>
+    runCall({ exchange }, () => acts.recordRefusal({ act, decision: 'deny', reason }))

@@ -5,19 +5,29 @@ import { sendPage } from '../http/page.ts'
 import { sendJson } from '../http/responses.ts'
 import { RequestError } from '../protocol/errors.ts'
 
+/** Told of every refusal of ours in front of the library; the library's own are heard in provider.ts. */
+export type Refused = (exchange: Exchange, reason: string) => Promise<void>
 export type ErrorPage = (input: { title: string; detail: string; requestId?: string }) => string
 
 const NO_STORE = { 'Cache-Control': 'no-store', Pragma: 'no-cache' }
 
 /** For clients. What is nobody's refusal goes on to the front, which knows failures. */
-export function answeringClients(endpoint: (exchange: Exchange) => Promise<void>): Endpoint {
+export function answeringClients(refused: Refused, endpoint: (exchange: Exchange) => Promise<void>): Endpoint {
   return async (exchange) => {
     try {
       await endpoint(exchange)
     } catch (error) {
+      const reason = reasonOf(error)
+      if (reason !== undefined) await refused(exchange, reason)
       sendClientError(exchange, error)
     }
   }
+}
+
+/** Nothing for what is nobody's refusal. */
+function reasonOf(error: unknown): string | undefined {
+  if (error instanceof errors.OIDCProviderError) return error.error
+  return error instanceof RequestError && error.status < 500 ? error.reason : undefined
 }
 
 function sendClientError({ res }: Exchange, error: unknown): void {
@@ -35,13 +45,18 @@ function sendClientError({ res }: Exchange, error: unknown): void {
 }
 
 /** For browsers. Without a proven client and redirect URI there is nowhere to send an error (RFC 6749 §4.1.2.1). */
-export function answeringBrowsers(errorPage: ErrorPage, endpoint: (exchange: Exchange) => Promise<void>): Endpoint {
+export function answeringBrowsers(
+  { errorPage, refused }: { errorPage: ErrorPage; refused: Refused },
+  endpoint: (exchange: Exchange) => Promise<void>,
+): Endpoint {
   return async (exchange) => {
     try {
       await endpoint(exchange)
     } catch (error) {
-      const isOurs = error instanceof errors.OIDCProviderError || (error instanceof RequestError && error.status < 500)
-      if (!isOurs) throw error
+      const reason = reasonOf(error)
+      const isOurs = error instanceof errors.OIDCProviderError || error instanceof RequestError
+      if (reason === undefined || !isOurs) throw error
+      await refused(exchange, reason)
       const detail = error instanceof RequestError ? error.message : `${error.error}: ${error.error_description ?? ''}`
       const html = errorPage({ title: TITLE, detail, requestId: exchange.id })
       sendPage(exchange, { status: error instanceof RequestError ? error.status : error.statusCode, html })

@@ -12,7 +12,7 @@ import type { Durable, UserRecord } from '../store/durable.ts'
 import type { Ephemeral } from '../store/ephemeral.ts'
 import type { AccessToken } from '../tokens/access-token.ts'
 import { accountFinder } from './accounts.ts'
-import { actRecorder, type Log } from './acts.ts'
+import { actRecorder, type Log, refusalRecorder } from './acts.ts'
 import { createAdapters } from './adapter.ts'
 import type { ErrorPage } from './answers.ts'
 import { AUTHORIZATION_ROUTE, authorizationEndpoint, resumeEndpoint } from './authorize.ts'
@@ -23,7 +23,7 @@ import { publicDocument, publicKeySet } from './documents.ts'
 import { errorRenderer } from './error-page.ts'
 import type { Interactions } from './interaction/flow.ts'
 import { createInteractions } from './interactions.ts'
-import { issuanceRecorder } from './issuance.ts'
+import { issuanceRecorder, libraryRefusals } from './issuance.ts'
 import { createLibrary, type Running } from './library.ts'
 import { createProvider } from './provider.ts'
 import { REGISTRATION_ROUTE, registrationEndpoints } from './registration.ts'
@@ -110,6 +110,7 @@ export function openAuthorizationServer(needs: AuthorizationServerNeeds): Author
       }),
       clients: configuredClients(oauth.clients),
       renderError: errorRenderer(errorPage),
+      recordRefusal: libraryRefusals(acts),
       recordIssuance: issuanceRecorder({ acts, clients: durable.clients, clock, log }),
     })
     return { provider, handle: provider.callback() }
@@ -149,9 +150,14 @@ export function openAuthorizationServer(needs: AuthorizationServerNeeds): Author
     const { clients } = durable
     const { counters, artifacts } = ephemeral
     const { verifyOwnToken } = needs
-    const authorize = authorizationEndpoint({ library, errorPage, bodyTimeout })
-    const token = anyOrigin(tokenEndpoint({ library, artifacts, clock, bodyTimeout }))
-    const handle = (route: string) => handleEndpoint(route, { library, bodyTimeout, verifyOwnToken })
+    const refused = (act: string) => refusalRecorder(acts, act)
+    const answering = { errorPage, refused: refused('authorization_refused') }
+    const authorize = authorizationEndpoint({ library, bodyTimeout, ...answering })
+    const token = anyOrigin(
+      tokenEndpoint({ library, artifacts, clock, bodyTimeout, refused: refused('token_refused') }),
+    )
+    const handle = (route: string) =>
+      handleEndpoint(route, { library, bodyTimeout, verifyOwnToken, refused: refused('token_refused') })
     const metadata = publicDocument(() =>
       authorizationServerMetadata({
         issuer: serverUrl,
@@ -172,7 +178,15 @@ export function openAuthorizationServer(needs: AuthorizationServerNeeds): Author
       [`${base}/token`, token],
     ])
     const registration = oauth.registration.dynamic
-      ? registrationEndpoints({ library, clients, counters, registration: oauth.registration, clock, bodyTimeout })
+      ? registrationEndpoints({
+          library,
+          clients,
+          counters,
+          registration: oauth.registration,
+          clock,
+          bodyTimeout,
+          refused: refused('registration_refused'),
+        })
       : undefined
     if (registration) {
       exact.set(base + REGISTRATION_ROUTE, anyOrigin(registration.register))
@@ -187,7 +201,7 @@ export function openAuthorizationServer(needs: AuthorizationServerNeeds): Author
       const endpoint = exact.get(path)
       if (endpoint) return endpoint
       const uid = below(path, AUTHORIZATION_ROUTE)
-      if (uid !== undefined) return resumeEndpoint({ library, errorPage }, uid)
+      if (uid !== undefined) return resumeEndpoint({ library, ...answering }, uid)
       const client = below(path, REGISTRATION_ROUTE)
       return client === undefined ? undefined : registration?.manage(client)
     }

@@ -1,6 +1,6 @@
 // The authorization endpoint, RFC 6749 §3.1: GET or POST, and where the browser comes back to after our pages.
 import type { Endpoint, Exchange } from '../http/exchange.ts'
-import { allowMethods, answeringBrowsers, type ErrorPage } from './answers.ts'
+import { allowMethods, answeringBrowsers, type ErrorPage, type Refused } from './answers.ts'
 import type { Library } from './library.ts'
 import { readAuthorizationRequest, serialise } from './parameters.ts'
 
@@ -9,11 +9,12 @@ export const AUTHORIZATION_ROUTE = '/oauth/authorize'
 interface Needs {
   readonly library: Library
   readonly errorPage: ErrorPage
+  readonly refused: Refused
   readonly bodyTimeout: number
 }
 
-export function authorizationEndpoint({ library, errorPage, bodyTimeout }: Needs): Endpoint {
-  return answeringBrowsers(errorPage, async (exchange) => {
+export function authorizationEndpoint({ library, bodyTimeout, ...answering }: Needs): Endpoint {
+  return answeringBrowsers(answering, async (exchange) => {
     allowMethods(exchange, 'GET', 'POST')
     const form = new Map(await readAuthorizationRequest(exchange, bodyTimeout))
     // Answers travel in the query only (no fragment, no form_post): a mode the library does not know is refused by it, to the client.
@@ -27,8 +28,8 @@ export function authorizationEndpoint({ library, errorPage, bodyTimeout }: Needs
   })
 }
 
-export function resumeEndpoint({ library, errorPage }: Omit<Needs, 'bodyTimeout'>, uid: string): Endpoint {
-  return answeringBrowsers(errorPage, async (exchange) => {
+export function resumeEndpoint({ library, ...answering }: Omit<Needs, 'bodyTimeout'>, uid: string): Endpoint {
+  return answeringBrowsers(answering, async (exchange) => {
     allowMethods(exchange, 'GET')
     hideReferrer(exchange)
     await library.call(exchange, { method: 'GET', target: `${AUTHORIZATION_ROUTE}/${uid}`, credentials: 'cookies' })

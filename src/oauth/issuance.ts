@@ -1,5 +1,6 @@
 // What the library has answered but not yet sent: the act is committed first, and what cannot be recorded is not handed out.
-import type { KoaContextWithOIDC } from 'oidc-provider'
+import type { EventEmitter } from 'node:events'
+import type { errors, KoaContextWithOIDC } from 'oidc-provider'
 import type { Clock } from '../protocol/clock.ts'
 import type { Durable } from '../store/durable.ts'
 import type { Act, Acts, Log } from './acts.ts'
@@ -51,8 +52,28 @@ export function issuanceRecorder({ acts, clients, clock, log }: Needs) {
   }
 }
 
+/** What the library refuses elsewhere than at the token endpoint, by the event it tells of it. What the person refused is recorded with the answer. */
+const REFUSALS = {
+  'authorization.error': 'authorization_refused',
+  'registration_create.error': 'registration_refused',
+  'registration_read.error': 'registration_refused',
+  'registration_update.error': 'registration_refused',
+  'registration_delete.error': 'registration_refused',
+  'revocation.error': 'token_refused',
+  'introspection.error': 'token_refused',
+} as const
+
+export function libraryRefusals(acts: Acts) {
+  return function listen(provider: EventEmitter): void {
+    for (const [event, act] of Object.entries(REFUSALS))
+      provider.on(event, (ctx: KoaContextWithOIDC, { error }: errors.OIDCProviderError) => {
+        if (error !== 'access_denied') void acts.recordRefusal({ act, decision: 'deny', reason: error, ...about(ctx) })
+      })
+  }
+}
+
 function about({ oidc }: KoaContextWithOIDC): Pick<Act, 'subject' | 'client' | 'resource' | 'family'> {
-  const token = oidc.entities.AccessToken
+  const token = oidc?.entities?.AccessToken
   const resource = typeof token?.aud === 'string' ? token.aud : undefined
   return {
     ...(oidc.client === undefined ? {} : { client: oidc.client.clientId }),

@@ -18,7 +18,7 @@ import type { configuredClients } from './clients.ts'
 import type { consentKeeper } from './consent.ts'
 import { COOKIE_OPTIONS, cookieNames } from './cookies.ts'
 import type { errorRenderer } from './error-page.ts'
-import type { issuanceRecorder } from './issuance.ts'
+import type { issuanceRecorder, libraryRefusals } from './issuance.ts'
 import { deriveSuccessors, rotateRefreshToken } from './refresh.ts'
 import { REGISTRATION_ROUTE } from './registration.ts'
 import type { resourceIndicators } from './resources.ts'
@@ -41,6 +41,7 @@ export interface ProviderNeeds {
   readonly clients: ReturnType<typeof configuredClients>
   readonly renderError: ReturnType<typeof errorRenderer>
   readonly recordIssuance: ReturnType<typeof issuanceRecorder>
+  readonly recordRefusal: ReturnType<typeof libraryRefusals>
 }
 
 /** Signing in with a second factor on another device takes a while. */
@@ -130,6 +131,7 @@ export function createProvider(needs: ProviderNeeds): Provider {
   compareHashedSecrets(provider)
   deriveSuccessors(provider, keys.refreshSecret)
   provider.use(needs.recordIssuance)
+  needs.recordRefusal(provider)
   provider.on('server_error', (ctx: KoaContextWithOIDC, error: Error) => {
     log.error({ error, path: ctx.path }, 'the authorization server failed')
     // Nothing was half done; the client may try again (RFC 9110 §15.6.4).

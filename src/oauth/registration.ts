@@ -7,7 +7,7 @@ import type { Clock } from '../protocol/clock.ts'
 import { RequestError } from '../protocol/errors.ts'
 import type { Durable } from '../store/durable.ts'
 import type { Counters } from '../store/ephemeral.ts'
-import { allowMethods, answeringClients } from './answers.ts'
+import { allowMethods, answeringClients, type Refused } from './answers.ts'
 import { parseClientMetadata } from './client-metadata.ts'
 import { hashClientSecret } from './client-secret.ts'
 import type { Library } from './library.ts'
@@ -31,9 +31,12 @@ interface Needs {
   readonly registration: OAuthConfig['registration']
   readonly clock: Clock
   readonly bodyTimeout: number
+  readonly refused: Refused
 }
 
-export function registrationEndpoints({ library, clients, counters, registration, clock, bodyTimeout }: Needs) {
+export function registrationEndpoints(needs: Needs) {
+  const { library, clients, counters, registration, clock, bodyTimeout, refused } = needs
+
   async function checkQuota({ address }: Exchange): Promise<void> {
     const now = clock()
     const sender = await counters.hit(`register:${networkOf(address)}`, HOUR, now)
@@ -63,7 +66,7 @@ export function registrationEndpoints({ library, clients, counters, registration
     })
 
   return {
-    register: answeringClients(async (exchange) => {
+    register: answeringClients(refused, async (exchange) => {
       allowMethods(exchange, 'POST')
       await checkQuota(exchange)
       const metadata = parseClientMetadata(await readMetadata(exchange), 'registration', registration.trustedHosts)
@@ -71,7 +74,7 @@ export function registrationEndpoints({ library, clients, counters, registration
     }),
 
     manage: (id: string): Endpoint =>
-      answeringClients(async (exchange) => {
+      answeringClients(refused, async (exchange) => {
         allowMethods(exchange, 'GET', 'PUT', 'DELETE')
         const target = `${REGISTRATION_ROUTE}/${id}`
         const { method } = exchange.req

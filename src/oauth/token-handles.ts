@@ -6,7 +6,7 @@ import type { Clock } from '../protocol/clock.ts'
 import type { Durable } from '../store/durable.ts'
 import type { AccessToken } from '../tokens/access-token.ts'
 import type { Acts } from './acts.ts'
-import { allowMethods, answeringClients } from './answers.ts'
+import { allowMethods, answeringClients, type Refused } from './answers.ts'
 import { currentCall } from './call.ts'
 import type { Library } from './library.ts'
 import { HANDLE, readPostedRequest, serialise } from './parameters.ts'
@@ -18,14 +18,18 @@ export const INTROSPECTION_ROUTE = '/oauth/introspect'
 interface EndpointNeeds {
   readonly library: Library
   readonly bodyTimeout: number
+  readonly refused: Refused
   verifyOwnToken(token: string): Promise<AccessToken | undefined>
 }
 
 const looksLikeJwt = (token: string): boolean => token.split('.').length === 3
 const handleOf = (jti: string): string => `jwt~${jti}`
 
-export function handleEndpoint(route: string, { library, bodyTimeout, verifyOwnToken }: EndpointNeeds): Endpoint {
-  return answeringClients(async (exchange) => {
+export function handleEndpoint(
+  route: string,
+  { library, bodyTimeout, refused, verifyOwnToken }: EndpointNeeds,
+): Endpoint {
+  return answeringClients(refused, async (exchange) => {
     allowMethods(exchange, 'POST')
     const form = new Map(await readPostedRequest(exchange, HANDLE, bodyTimeout))
     // RFC 7662 §2.1: without any authentication there is no answer, and 401 says so.

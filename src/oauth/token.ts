@@ -5,7 +5,7 @@ import type { Form } from '../http/form.ts'
 import type { Clock } from '../protocol/clock.ts'
 import { parseScope } from '../protocol/scope.ts'
 import type { Artifacts } from '../store/ephemeral.ts'
-import { allowMethods, answeringClients } from './answers.ts'
+import { allowMethods, answeringClients, type Refused } from './answers.ts'
 import { sha256 } from './hash.ts'
 import type { Library } from './library.ts'
 import { readPostedRequest, serialise, TOKEN } from './parameters.ts'
@@ -17,9 +17,10 @@ interface Needs {
   readonly artifacts: Pick<Artifacts, 'find'>
   readonly clock: Clock
   readonly bodyTimeout: number
+  readonly refused: Refused
 }
 
-export function tokenEndpoint({ library, artifacts, clock, bodyTimeout }: Needs): Endpoint {
+export function tokenEndpoint({ library, artifacts, clock, bodyTimeout, refused }: Needs): Endpoint {
   const redeem = oneAtATime()
 
   /** A code says what it holds. Asking for more is refused and the code stays good (RFC 6749 §6, RFC 8707 §2.2: the same rules as for refreshing). */
@@ -35,7 +36,7 @@ export function tokenEndpoint({ library, artifacts, clock, bodyTimeout }: Needs)
     if (resource !== undefined && code.payload['resource'] !== resource) throw new errors.InvalidTarget()
   }
 
-  return answeringClients(async (exchange) => {
+  return answeringClients(refused, async (exchange) => {
     allowMethods(exchange, 'POST')
     const form = await readPostedRequest(exchange, TOKEN, bodyTimeout)
     const call = () =>

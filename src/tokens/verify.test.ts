@@ -1,5 +1,5 @@
 import { generateKeyPairSync } from 'node:crypto'
-import { type JWK, SignJWT } from 'jose'
+import { CompactSign, type JWK, SignJWT } from 'jose'
 import { beforeEach, describe, expect, it } from 'vitest'
 import { newKey } from './keyring.ts'
 import { type AccessTokenVerifier, accessTokenVerifier } from './verify.ts'
@@ -137,6 +137,20 @@ describe('RFC 8725', () => {
   ])('MUST refuse %s', async (_name, make) => {
     await expect(verifier.verify(await make(), [A])).rejects.toEqual(invalid)
   })
+  it('a member that comes twice, or anything around the claims: there must be one reading', async () => {
+    const signText = (text: string) =>
+      new CompactSign(Buffer.from(text))
+        .setProtectedHeader({ alg: 'ES256', typ: 'at+jwt', kid: jwk.kid ?? '' })
+        .sign({ ...jwk, alg: 'ES256' })
+    const text = JSON.stringify(claims)
+    const twofold = [` ${text}`, `${text}\n`, `${text.slice(0, -1)},"sub":"u2"}`, text.replace('"sub"', '"s\\u0075b"')]
+    for (const other of twofold)
+      await expect(verifier.verify(await signText(other), [A])).rejects.toEqual(
+        expect.objectContaining({ code: 'invalid_token', reason: 'malformed' }),
+      )
+    expect(await verifier.verify(await signText(text), [A])).toMatchObject({ subject: 'u1' })
+  })
+
   it('an embedded jwk, jku or x5u is not looked at', async () => {
     const other = generateKeyPairSync('ec', { namedCurve: 'P-256' }).privateKey.export({ format: 'jwk' }) as JWK
     const { kty, crv, x, y } = other

@@ -1,4 +1,5 @@
-// Streams end with the credential that opened them: at its expiry, and when it is revoked.
+// Streams end with the credential that opened them: at its expiry, and when it is revoked. Lasting ones, which no answer ends,
+// also end when the gate goes away.
 import type { Clock } from '../protocol/clock.ts'
 import type { Principal } from '../protocol/principal.ts'
 import type { RevocationList } from './revocations.ts'
@@ -8,13 +9,20 @@ const TICK = 1000
 export type Ending = 'expired' | 'revoked' | 'draining'
 
 export interface CredentialWatch {
-  /** Calls `onEnd` once when the principal's credential ends; answers how to stop watching. */
-  watch(principal: Principal, onEnd: (reason: Ending) => void): () => void
-  /** Ends every stream, because the gate is going away. */
-  endAll(): void
+  /** Calls `onEnd` once when the principal's credential ends, or a `lasting` stream must; answers how to stop watching. */
+  watch(principal: Principal, onEnd: (reason: Ending) => void, lasting: boolean): () => void
+  /** Ends the lasting streams, because the gate is going away. Answers that are under way run to their end. */
+  endLasting(): void
   /** How many are watched: the open streams. */
   size(): number
   close(): void
+}
+
+interface Watched {
+  readonly principal: Principal
+  readonly since: number
+  readonly lasting: boolean
+  readonly onEnd: (reason: Ending) => void
 }
 
 export function openCredentialWatch({
@@ -24,8 +32,8 @@ export function openCredentialWatch({
   revocations: Pick<RevocationList, 'isRevoked' | 'onChange'>
   clock: Clock
 }): CredentialWatch {
-  const watched = new Set<{ principal: Principal; since: number; onEnd: (reason: Ending) => void }>()
-  const end = (reasonOf: (entry: { principal: Principal; since: number }) => Ending | undefined): void => {
+  const watched = new Set<Watched>()
+  const end = (reasonOf: (entry: Watched) => Ending | undefined): void => {
     for (const entry of watched) {
       const reason = reasonOf(entry)
       if (reason === undefined) continue
@@ -47,12 +55,12 @@ export function openCredentialWatch({
   }, TICK)
   timer.unref()
   return {
-    watch(principal, onEnd) {
-      const entry = { principal, since: principal.issuedAt ?? clock(), onEnd }
+    watch(principal, onEnd, lasting) {
+      const entry = { principal, since: principal.issuedAt ?? clock(), onEnd, lasting }
       watched.add(entry)
       return () => void watched.delete(entry)
     },
-    endAll: () => end(() => 'draining'),
+    endLasting: () => end(({ lasting }) => (lasting ? 'draining' : undefined)),
     size: () => watched.size,
     close: () => clearInterval(timer),
   }

@@ -7,7 +7,7 @@ import { assetEndpoints } from './assets.ts'
 import { browserBinding } from './binding.ts'
 import { postGuard } from './csrf.ts'
 import { FEDERATION_TTL, federationEndpoints } from './federation.ts'
-import type { InteractionNeeds, PageLog } from './needs.ts'
+import { actOf, type InteractionNeeds } from './needs.ts'
 import { errorPage } from './pages/error.ts'
 import { promptEndpoints } from './prompt.ts'
 import { setupEndpoint } from './setup.ts'
@@ -20,7 +20,7 @@ export interface InteractionEndpoints {
 const UID = /^[A-Za-z0-9_-]{1,128}$/
 
 export function interactionEndpoints(needs: InteractionNeeds): InteractionEndpoints {
-  const { csrfKey, serverUrl, limits, idps, log } = needs
+  const { csrfKey, serverUrl, limits, idps } = needs
   const guard = postGuard({ csrfKey: () => csrfKey(), serverUrl, bodyTimeout: limits.bodyTimeout })
   const binding = browserBinding({ serverUrl, maxAge: FEDERATION_TTL / 1000 })
   const showSignIn = signInView({ ...needs, guard })
@@ -54,7 +54,7 @@ export function interactionEndpoints(needs: InteractionNeeds): InteractionEndpoi
   return {
     match(path) {
       const endpoint = find(path)
-      return endpoint && withErrorPage(endpoint, log)
+      return endpoint && withErrorPage(endpoint, needs)
     },
   }
 }
@@ -68,7 +68,7 @@ const TITLES: Readonly<Record<number, string>> = {
   503: 'Not available at the moment',
 }
 
-function withErrorPage(endpoint: Endpoint, log: PageLog): Endpoint {
+function withErrorPage(endpoint: Endpoint, { recorder, log }: Pick<InteractionNeeds, 'recorder' | 'log'>): Endpoint {
   return async (exchange) => {
     try {
       await endpoint(exchange)
@@ -77,6 +77,11 @@ function withErrorPage(endpoint: Endpoint, log: PageLog): Endpoint {
       if (unexpected) log.error({ id: exchange.id, reason, err: error }, 'a page failed')
       for (const [name, value] of Object.entries(headers))
         if (!exchange.res.headersSent) exchange.res.setHeader(name, value)
+      if (!unexpected)
+        // A refusal stays one whether or not it can be recorded.
+        await recorder
+          .act(actOf(exchange, { act: 'page_refused', decision: 'deny', reason }))
+          .catch((err: unknown) => log.error({ id: exchange.id, reason, err }, 'a refusal could not be recorded'))
       const detail = unexpected || !(error instanceof Error) ? UNEXPECTED : error.message
       sendPage(exchange, {
         status,

@@ -1,6 +1,7 @@
 // What the pages and their endpoints work with; the wiring hands it in whole, each endpoint takes its part.
 import type { ActEvent, Recorder } from '../../audit/event.ts'
 import type { Exchange } from '../../http/exchange.ts'
+import { requestIds } from '../../http/request-id.ts'
 import type { IdentityProviders } from '../../identity/provider.ts'
 import type { People } from '../../identity/users.ts'
 import type { Clock } from '../../protocol/clock.ts'
@@ -36,6 +37,16 @@ interface About {
   readonly resource?: string | undefined
 }
 
+const nextId = requestIds()
+const acted = new WeakSet<Exchange>()
+
+/** A record's id is its key: the first act of a request bears the request's own, so that explain finds it; a later one must not replace it. */
+function actId(exchange: Exchange): string {
+  if (acted.has(exchange)) return nextId(exchange.at)
+  acted.add(exchange)
+  return exchange.id
+}
+
 export function actOf(
   exchange: Exchange,
   act: { act: string; decision: 'allow' | 'deny'; reason: string },
@@ -43,7 +54,7 @@ export function actOf(
 ): ActEvent {
   return {
     kind: 'act',
-    id: exchange.id,
+    id: actId(exchange),
     time: new Date(exchange.at).toISOString(),
     ...act,
     ...(subject !== undefined && { subject }),
