@@ -1,8 +1,8 @@
-// THE wiring file and route table: (config, store, clock, log) → { listen, close }. Nothing else in it.
-import { createHmac, randomBytes } from 'node:crypto'
+// THE wiring file and route table: (config, store, clock, log) → a gateway that listens, is replaced, closes. Nothing else in it.
+import { randomBytes } from 'node:crypto'
 import { join } from 'node:path'
 import { openRecorder } from './audit/recorder.ts'
-import { claimSpoolFolder } from './audit/spool-folder.ts'
+import { claimSpoolFolder, dropSpoolFolder } from './audit/spool-folder.ts'
 import { isLoopback, parseListen } from './config/listen.ts'
 import type { Config } from './config/schema.ts'
 import { addressMatcher } from './http/client-address.ts'
@@ -10,10 +10,11 @@ import { doorCors } from './http/cors.ts'
 import type { Endpoint } from './http/exchange.ts'
 import { createFront } from './http/front.ts'
 import { hostGate } from './http/head.ts'
-import { checkOf, healthEndpoints, metricsAllow } from './http/health.ts'
+import { healthEndpoints, metricsAllow } from './http/health.ts'
 import { countInFlight } from './http/in-flight.ts'
 import { createListener, type Listener } from './http/listener.ts'
-import { counted, logRefusal, measured } from './http/observed.ts'
+import { counted, countedRecorder, countedUpstreams, logRefusal, measured } from './http/observed.ts'
+import { readinessOf } from './http/readiness.ts'
 import { answerOf, sendAnswer } from './http/responses.ts'
 import { protectedResourceDocuments } from './http/well-known.ts'
 import { createAdmission } from './identity/admission.ts'
@@ -25,11 +26,10 @@ import { usersOf } from './identity/users.ts'
 import { mcpEndpoint } from './mcp/endpoint.ts'
 import { openAuthorizationServer } from './oauth/authorization-server.ts'
 import { interactionEndpoints } from './oauth/interaction/endpoints.ts'
-import { errorPage } from './oauth/interaction/pages/error.ts'
-import { mintSetupLink } from './oauth/interaction/setup.ts'
+import { findSetupLink } from './oauth/interaction/setup-link.ts'
 import { type LineSink, openLineSink } from './observe/lines.ts'
 import type { Log } from './observe/log.ts'
-import { createMetrics } from './observe/metrics.ts'
+import { createMetrics, type Metrics } from './observe/metrics.ts'
 import { createPolicy } from './policy/create.ts'
 import { resolveRoles } from './policy/roles.ts'
 import { createScopeGate } from './policy/scopes.ts'
@@ -52,6 +52,10 @@ export interface GatewayNeeds {
   readonly log: Log
   /** Where the decision record's lines go instead of stdout. */
   readonly stdout?: LineSink
+  /** Start of the process, for a gateway that takes the place of another; default: now. */
+  readonly startedAt?: number
+  /** Counters that outlive a change of the configuration. */
+  readonly metrics?: Metrics
 }
 
 export interface Gateway {
@@ -62,20 +66,38 @@ export interface Gateway {
   succeed(previous: Gateway): void
   /** Hands out the open listener; the gateway answers no new request after it. */
   release(): Listener
-  /** One-time link to create the first administrator, while there is none. */
-  readonly setupUrl: string | undefined
+  /** Mints a one-time link to create the first administrator, while there is none. */
+  setupUrl(): Promise<string | undefined>
 }
 
+type Closer = () => void | Promise<void>
+
+/** What was opened before something failed is closed again: a configuration that is refused leaves nothing behind. */
 export async function createGateway(config: Config, needs: GatewayNeeds): Promise<Gateway> {
+  const opened: Closer[] = []
+  try {
+    return await wire(config, needs, opened)
+  } catch (error) {
+    await closeAll(opened)
+    throw error
+  }
+}
+
+async function closeAll(opened: Closer[]): Promise<void> {
+  for (const close of opened.splice(0).reverse()) await close()
+}
+
+async function wire(config: Config, needs: GatewayNeeds, opened: Closer[]): Promise<Gateway> {
   const { clock, log, store } = needs
   const { server, oauth, identity } = config
   const serverUrl = server.url
   const onError = (error: unknown) => log.error({ error }, 'the store did not answer')
 
   // Ground: what is counted and recorded, which keys we hold, which tokens are dead.
-  const metrics = createMetrics(config.metrics)
+  const metrics = needs.metrics ?? createMetrics(config.metrics)
   const stdout =
     needs.stdout ?? openLineSink({ fd: 1, onDrop: () => log.warn({}, 'stdout takes no more decision lines') })
+  opened.push(() => stdout.close())
   const spool = await claimSpoolFolder(join(config.store.directory, 'spool'))
   const recorder = await openRecorder({
     log: store.records,
@@ -87,6 +109,10 @@ export async function createGateway(config: Config, needs: GatewayNeeds): Promis
     clock,
     report: (detail, message) => log.error(detail, message),
   })
+  opened.push(async () => {
+    await recorder.close()
+    await dropSpoolFolder(spool.own)
+  })
   const keyring = await openKeyring({
     keys: store.durable.keys,
     clock,
@@ -94,15 +120,18 @@ export async function createGateway(config: Config, needs: GatewayNeeds): Promis
     longestToken: oauth.accessTokenTtl,
     onError,
   })
+  opened.push(keyring.close)
   const revocations = await openRevocationList({
     revocations: store.durable.revocations,
     clock,
     staleAfter: REVOCATIONS_STALE_AFTER,
     onError,
   })
+  opened.push(revocations.close)
   const { durable, ephemeral } = store
   const tokens = accessTokenVerifier({ keyring, revocations, issuer: serverUrl, clock })
   const watch = openCredentialWatch({ revocations, clock })
+  opened.push(watch.close)
 
   // Domain: who may sign in and what they may call, and what stands behind.
   const isAdmitted = createAdmission(identity)
@@ -116,7 +145,6 @@ export async function createGateway(config: Config, needs: GatewayNeeds): Promis
   const idps = await createIdentityProviders({
     identity,
     clockTolerance: config.auth.clockTolerance,
-    development: server.development,
     clock,
   })
   const attributes = attributesOf({
@@ -129,10 +157,11 @@ export async function createGateway(config: Config, needs: GatewayNeeds): Promis
   const policy = createPolicy(config)
   const scopes = createScopeGate({ scopes: config.scopes, requiredScopes: oauth.requiredScopes })
   const upstreams = createUpstreams(config.servers, { log, clock })
+  opened.push(() => upstreams.close())
   const resources = createResources(
     config.servers.map(({ id, title }) => ({
       url: serverUrl + serverPath(id),
-      title: oauth.resourceName ?? title ?? id,
+      title: title ?? id,
       server: id,
       scopes: [...new Set([...scopes.scopesFor(id), ...oauth.scopesSupported])],
     })),
@@ -146,22 +175,20 @@ export async function createGateway(config: Config, needs: GatewayNeeds): Promis
     keyring,
     verifyOwnToken: tokens.find,
     onRevocation: revocations.poll,
+    startedAt: needs.startedAt ?? clock(),
     resources,
     recorder,
     clock,
     log,
     isAdmitted,
-    errorPage,
   })
+  opened.push(authorization.close)
   const pages = interactionEndpoints({
     interactions: authorization.interactions,
     users,
     idps,
     serverUrl,
-    csrfKey: () =>
-      createHmac('sha256', keyring.cookieKeys()[0] ?? '')
-        .update('csrf')
-        .digest('base64url'),
+    csrfKey: keyring.formSecret,
     tickets: ephemeral.tickets,
     counters: ephemeral.counters,
     recorder,
@@ -179,24 +206,14 @@ export async function createGateway(config: Config, needs: GatewayNeeds): Promis
     clock,
     cors: doorCors({ serverUrl, allowed: server.allowedOrigins }),
     authenticate: measured(metrics, ({ req, query }, id) =>
-      authenticate({ headers: req.headers, query }, [serverUrl + serverPath(id)]),
+      authenticate({ authorization: req.headers.authorization, apiKey: req.headers['x-api-key'], query }, [
+        serverUrl + serverPath(id),
+      ]),
     ),
     policy,
     checkScopes: scopes.checkScopes,
-    upstreams: {
-      get: upstreams.get,
-      report(id, outcome) {
-        metrics.upstream(id, outcome.ok ? 'ok' : outcome.reason)
-        upstreams.report(id, outcome)
-      },
-    },
-    recorder: {
-      decide: recorder.decide,
-      finish(event) {
-        metrics.decision(event.decision, event.reason, event.server)
-        recorder.finish(event)
-      },
-    },
+    upstreams: countedUpstreams(metrics, upstreams),
+    recorder: countedRecorder(metrics, recorder),
     refuse(exchange, error, id, rpcId) {
       const answer = answerOf(error, { resource: resources.ofServer(id), rpcId })
       logRefusal(log, exchange, answer, error)
@@ -210,16 +227,14 @@ export async function createGateway(config: Config, needs: GatewayNeeds): Promis
   })
 
   // Routes: exact, first match; what is not here is 404.
-  const documents = protectedResourceDocuments({ resources, issuer: serverUrl })
+  const documents = protectedResourceDocuments({ resources, issuer: serverUrl, name: oauth.resourceName })
   const health = healthEndpoints({
-    checks: async () => [
-      await checkOf('store', () => store.check()),
-      { name: 'audit', ok: recorder.state().healthy, reason: recorder.state().reason ?? '' },
-      { name: 'revocations', ok: !revocations.isStale(), reason: revocations.isStale() ? 'stale' : '' },
-      ...upstreams
-        .health()
-        .map(({ id, state, reason = '' }) => ({ name: `server:${id}`, ok: state !== 'down', reason, detail: true })),
-    ],
+    checks: readinessOf({
+      checkStore: () => store.check(),
+      auditState: recorder.state,
+      revocationsStale: revocations.isStale,
+      upstreamHealth: upstreams.health,
+    }),
     metrics,
     allow: metricsAllow(config.metrics.allow, server.trustedProxies),
     draining: () => listener.draining(),
@@ -251,11 +266,17 @@ export async function createGateway(config: Config, needs: GatewayNeeds): Promis
     durable.revocations.removeExpired(now).catch(onError)
   }, SWEEP)
   sweep.unref()
+  opened.push(() => clearInterval(sweep))
 
   return {
-    setupUrl: (await needsAdministrator(config, store))
-      ? await mintSetupLink({ tickets: ephemeral.tickets, serverUrl, now: clock() })
-      : undefined,
+    setupUrl: () =>
+      findSetupLink({
+        users: durable.users,
+        providers: identity.providers,
+        tickets: ephemeral.tickets,
+        serverUrl,
+        clock,
+      }),
     listen: async () => ({ url: serverUrl, port: (await listener.open()).port }),
     succeed(previous) {
       listener = previous.release()
@@ -270,17 +291,7 @@ export async function createGateway(config: Config, needs: GatewayNeeds): Promis
       watch.endLasting()
       if (released) await inFlight.ended(server.drain)
       else await listener.close(server.drain)
-      clearInterval(sweep)
-      for (const part of [authorization, watch, revocations, keyring]) part.close()
-      await upstreams.close()
-      await recorder.close()
-      await stdout.close()
+      await closeAll(opened)
     },
   }
-}
-
-/** Only local accounts are made here; without them there is nobody to create. */
-async function needsAdministrator(config: Config, store: Store): Promise<boolean> {
-  if (!config.identity.providers.some(({ type }) => type === 'local')) return false
-  return !(await store.durable.users.hasAdministrator())
 }

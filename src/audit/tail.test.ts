@@ -43,10 +43,11 @@ describe('eventText', () => {
 
 describe('followRecords', () => {
   const START = 1_790_000_000_000
+  const done = (name: string) => call({ name, outcome: 'answered' })
   /** Each step changes the record, then the follower looks once. */
   async function follow(
     steps: ((records: Map<string, string>, pass: (ms: number) => void) => void)[],
-    from = id(START),
+    known: RecordLine[] = [{ id: id(START), line: done('known') }],
   ) {
     const records = new Map<string, string>()
     const seen: string[] = []
@@ -63,7 +64,7 @@ describe('followRecords', () => {
           return lines.sort((a, b) => (a.id < b.id ? -1 : 1)).slice(0, limit)
         },
       },
-      from,
+      known,
       onLine: (line) => seen.push(line),
       signal: abort.signal,
       poll: 0,
@@ -71,8 +72,6 @@ describe('followRecords', () => {
     })
     return seen
   }
-  const done = (name: string) => call({ name, outcome: 'answered' })
-
   it('shows each event once, in order, above the given id', async () => {
     const seen = await follow([
       (records) =>
@@ -94,6 +93,14 @@ describe('followRecords', () => {
     expect(seen).toEqual([done('new'), done('late')])
   })
 
+  it('shows nothing that is known again, and begins where there is nothing', async () => {
+    const known = [2, 4].map((at) => ({ id: id(START + at), line: done(`known ${at}`) }))
+    const seen = async (given: typeof known) =>
+      follow([1, 2, 3, 4, 5].map((at) => (records) => records.set(id(START + at), done(`${at}`))), given)
+    expect(await seen(known)).toEqual([done('3'), done('5')])
+    expect(await seen([])).toEqual(['1', '2', '3', '4', '5'].map(done))
+  })
+
   it('waits for the outcome, but not for ever', async () => {
     const open = call({ name: 'open' })
     const seen = await follow([
@@ -109,7 +116,7 @@ describe('followRecords', () => {
   it('rejects when the record cannot be read', async () => {
     const following = followRecords({
       log: { read: () => Promise.reject(new Error('away')) },
-      from: id(START),
+      known: [],
       onLine: () => undefined,
       signal: new AbortController().signal,
       poll: 0,

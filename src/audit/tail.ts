@@ -5,8 +5,10 @@ import type { RecordLine, RecordLog } from '../store/record-log.ts'
 import { escapeUnprintable } from './event-line.ts'
 
 const PAGE = 500
-/** Ids are ordered by arrival, commits are not: this far back a line may still appear or gain its outcome. */
-const LATE = 5_000
+/** Ids are ordered by arrival, commits are not: this far back a line may still appear. */
+const LATE = 15_000
+/** A decision is shown with its outcome, if that comes within this time. */
+const PATIENCE = 5_000
 const FIRST_ID = '00000000-0000-7000-8000-000000000000'
 
 type Fields = Readonly<Record<string, unknown>>
@@ -41,8 +43,8 @@ export function eventText(line: string): string {
 
 interface Follow {
   readonly log: Pick<RecordLog, 'read'>
-  /** Lines above this id. */
-  readonly from: string
+  /** The newest lines so far, oldest first: what is above them, or appears among them later, is new. */
+  readonly known: readonly RecordLine[]
   /** Takes each event once, with its outcome; without it where that stays away for some seconds. */
   readonly onLine: (line: string) => void
   readonly signal: AbortSignal
@@ -52,10 +54,10 @@ interface Follow {
 }
 
 /** Resolves when the signal aborts; rejects when the log cannot be read. */
-export async function followRecords({ log, from, onLine, signal, poll, clock }: Follow): Promise<void> {
-  const shown = new Set<string>()
+export async function followRecords({ log, known, onLine, signal, poll, clock }: Follow): Promise<void> {
+  const shown = new Set(known.map(({ id }) => id))
   const held = new Map<string, { line: string; since: number }>()
-  let floor = from
+  let floor = laterId(known[0]?.id ?? FIRST_ID, earlierId(known.at(-1)?.id ?? FIRST_ID))
 
   function take({ id, line }: RecordLine): void {
     if (shown.has(id)) return
@@ -72,7 +74,7 @@ export async function followRecords({ log, from, onLine, signal, poll, clock }: 
 
   function showOverdue(): void {
     for (const [id, { line, since }] of held) {
-      if (clock() - since < LATE) continue
+      if (clock() - since < PATIENCE) continue
       held.delete(id)
       show(id, line)
     }
@@ -81,8 +83,7 @@ export async function followRecords({ log, from, onLine, signal, poll, clock }: 
   while (!signal.aborted) {
     const newest = await readOn(log, floor, take, signal)
     showOverdue()
-    const next = earlierId(newest)
-    if (next > floor) floor = next
+    floor = laterId(floor, earlierId(newest))
     for (const id of shown) if (id <= floor) shown.delete(id)
     await sleep(poll, undefined, { signal }).catch(ignoreAbort(signal))
   }
@@ -103,6 +104,8 @@ async function readOn(
   }
   return after
 }
+
+const laterId = (one: string, other: string): string => (one > other ? one : other)
 
 /** The least UUIDv7 (RFC 9562 §5.7) of a moment `LATE` before this one. */
 function earlierId(id: string): string {

@@ -37,15 +37,18 @@ export function startText(started: Started): string {
 }
 
 function overview({ config, source }: Started): string[] {
-  const providers = config.identity.providers.map(
-    ({ id, type, title }) => title ?? (id === type ? id : `${id} (${type})`),
-  )
+  const providers = config.identity.providers.map(providerText)
   return [
     `  listening on  ${config.server.listen}`,
     `  configuration ${source}`,
     `  store         ${maskUrl(config.store.url)}`,
     `  sign-in       ${providers.join(', ') || 'none: nobody can sign in'}`,
   ]
+}
+
+function providerText(provider: Config['identity']['providers'][number]): string {
+  if (provider.title !== undefined || provider.type === 'local') return provider.title ?? provider.type
+  return provider.id === provider.type ? provider.id : `${provider.id} (${provider.type})`
 }
 
 function serverLine(server: Server, url: string): string {

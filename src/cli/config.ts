@@ -1,12 +1,10 @@
 // `portcullis config print | check | schema`.
 import { jsonSchema } from '../config/docs.ts'
-import { loadConfig } from '../config/load.ts'
 import { printConfig } from '../config/print.ts'
-import { type Common, flagsOf } from './options.ts'
+import { type Common, loadFor } from './options.ts'
 
-// Not through configuration.ts: looking at a configuration needs no store, and must not load one.
 async function load(options: Common) {
-  const loaded = await loadConfig({ flags: flagsOf(options), env: process.env, cwd: process.cwd() })
+  const loaded = await loadFor(options)
   for (const warning of loaded.warnings) process.stderr.write(`Warning: ${warning}\n`)
   return loaded
 }

@@ -1,12 +1,8 @@
-// The configuration a command works with, and its store: what its options, the environment and the current folder say.
-import { type LoadedConfig, loadConfig } from '../config/load.ts'
+// A command that works with the configured store.
+import type { LoadedConfig } from '../config/load.ts'
 import { openStore } from '../store/open.ts'
 import type { Store } from '../store/store.ts'
-import type { Common } from './options.ts'
-import { flagsOf } from './options.ts'
-
-export const loadFor = (options: Common): Promise<LoadedConfig> =>
-  loadConfig({ flags: flagsOf(options), env: process.env, cwd: process.cwd() })
+import { type Common, loadFor } from './options.ts'
 
 /** Runs with the configured store open, and closes it however that ends. */
 export async function withStore<Result>(

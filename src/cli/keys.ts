@@ -42,10 +42,15 @@ export function rotate(options: Common & { readonly now: boolean }): Promise<voi
     const now = Date.now()
     const longestToken = config.oauth.accessTokenTtl
     const key = await rotateSigningKey(store.durable.keys, { now, longestToken, atOnce: options.now })
-    await recordAct(store, { act: 'key_rotated', reason: options.now ? 'at_once' : 'published_ahead', subject: key.id })
+    const reason = options.now ? 'at_once' : 'published_ahead'
+    await recordAct(
+      { records: store.records, sink: config.audit.sink },
+      { act: 'key_rotated', reason, subject: key.id },
+    )
     const effect = options.now
       ? 'It signs from now on; tokens signed with older keys are no longer accepted.'
       : `It signs from ${time(key.activeAt)} on. Running gates read it within a minute.`
-    process.stdout.write(`New signing key ${key.id}. ${effect}\n`)
+    // Standard output carries lines of the record alone, as it does in a running gate.
+    process.stderr.write(`New signing key ${key.id}. ${effect}\n`)
   })
 }

@@ -1,5 +1,6 @@
-// What commander read, as the loader of the configuration takes it.
-import type { Flags } from '../config/load.ts'
+// The options every command shares, and the configuration they lead to. Loads no store: looking at a configuration needs none.
+import { type Flags, type LoadedConfig, loadConfig } from '../config/load.ts'
+import type { Environment } from '../config/substitute.ts'
 
 /** Options of every command that reads the configuration. */
 export interface Common {
@@ -12,7 +13,10 @@ export interface Common {
   readonly seeds: Readonly<Record<string, string>>
 }
 
-export function flagsOf({ config, listen, url, logLevel, set, seeds }: Common): Flags {
+export const loadFor = (options: Common, env: Environment = process.env): Promise<LoadedConfig> =>
+  loadConfig({ flags: flagsOf(options), env, cwd: process.cwd() })
+
+function flagsOf({ config, listen, url, logLevel, set, seeds }: Common): Flags {
   const settings = {
     ...(listen !== undefined && { 'server.listen': listen }),
     ...(url !== undefined && { 'server.url': url }),

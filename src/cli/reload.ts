@@ -74,16 +74,23 @@ export function reloadOnChange(needs: Needs): Reloading {
   }
 }
 
-/** What belongs to the process, not to the configuration's swap: the listener and the store. */
+const FIXED: readonly (readonly [string, (config: Config) => unknown])[] = [
+  ['server.listen', ({ server }) => server.listen],
+  ['server.limits.headers', ({ server }) => server.limits.headers],
+  ['server.limits.headersTimeout', ({ server }) => server.limits.headersTimeout],
+  ['server.limits.bodyTimeout', ({ server }) => server.limits.bodyTimeout],
+  ['server.limits.connections', ({ server }) => server.limits.connections],
+  ['store', ({ store }) => store],
+  ['log.level', ({ log }) => log.level],
+  ['metrics.users', ({ metrics }) => metrics.users],
+]
+
+/** What belongs to the process, not to the configuration's swap: the listener with its limits, the store, the log. */
 function checkReplaceable(old: Config, next: Config): Config {
   // A free port was chosen at the start, and is kept.
   const kept = old.server.listen.replace(/:\d+$/, ':0') === next.server.listen
   const config = kept ? { ...next, server: { ...next.server, listen: old.server.listen, url: old.server.url } } : next
-  const fixed: [string, unknown, unknown][] = [
-    ['server.listen', old.server.listen, config.server.listen],
-    ['store', JSON.stringify(old.store), JSON.stringify(config.store)],
-  ]
-  const changed = fixed.filter(([, before, after]) => before !== after).map(([name]) => name)
+  const changed = FIXED.filter(([, read]) => JSON.stringify(read(config)) !== JSON.stringify(read(old)))
   if (changed.length === 0) return config
   throw new OperatorError(
     `${changed.join(' and ')} changed. That needs a restart; nothing else of the file was taken either.`,

@@ -1,12 +1,11 @@
 // `portcullis serve`: configuration, store, gate, start text; then until a signal asks it to end.
 import { randomBytes } from 'node:crypto'
 import { formatListen, parseListen } from '../config/listen.ts'
-import { type LoadedConfig, loadConfig } from '../config/load.ts'
+import type { LoadedConfig } from '../config/load.ts'
 import type { Config } from '../config/schema.ts'
 import { startText } from './banner.ts'
 import { findFreePort } from './free-port.ts'
-import type { Common } from './options.ts'
-import { flagsOf } from './options.ts'
+import { type Common, loadFor } from './options.ts'
 import { pathWithOwnPrograms, startQuickstartServer, type Toolbox } from './quickstart.ts'
 import { reloadOnChange } from './reload.ts'
 
@@ -17,12 +16,14 @@ export async function serve(options: Common): Promise<void> {
     const modules = loadModules()
     const { loaded, toolbox } = await prepare(options)
     if (toolbox !== undefined) closers.unshift(() => toolbox.close())
-    const { createGateway, openStore, createLog } = await modules
+    const { createGateway, openStore, createLog, createMetrics } = await modules
     const config = await withPort(loaded)
     const store = await openStore(config.store)
     closers.unshift(() => store.close())
     const log = createLog({ level: config.log.level })
-    const build = (wanted: Config) => createGateway(wanted, { store, clock: Date.now, log })
+    const startedAt = Date.now()
+    const metrics = createMetrics(config.metrics)
+    const build = (wanted: Config) => createGateway(wanted, { store, clock: Date.now, log, startedAt, metrics })
     const gateway = await build(config)
     const load = () => loadAgain(options, toolbox)
     const reloading = reloadOnChange({ loaded, config, gateway, log, load, build })
@@ -30,7 +31,7 @@ export async function serve(options: Common): Promise<void> {
     closers.unshift(() => reloading.stop())
     const ended = untilSignal()
     await gateway.listen()
-    process.stderr.write(textOf(loaded, config, gateway.setupUrl))
+    process.stderr.write(textOf(loaded, config, await gateway.setupUrl()))
     await ended
   } finally {
     for (const close of closers) await close()
@@ -39,22 +40,20 @@ export async function serve(options: Common): Promise<void> {
 }
 
 async function loadModules() {
-  const [{ createGateway }, { openStore }, { createLog }] = await Promise.all([
+  const [{ createGateway }, { openStore }, { createLog }, { createMetrics }] = await Promise.all([
     import('../gateway.ts'),
     import('../store/open.ts'),
     import('../observe/log.ts'),
+    import('../observe/metrics.ts'),
   ])
-  return { createGateway, openStore, createLog }
+  return { createGateway, openStore, createLog, createMetrics }
 }
 
-const loadWith = (options: Common, env: NodeJS.ProcessEnv) =>
-  loadConfig({ flags: flagsOf(options), env, cwd: process.cwd() })
-
 const loadAgain = (options: Common, toolbox: Toolbox | undefined) =>
-  loadWith(options, toolbox === undefined ? process.env : { ...process.env, TOOLBOX_URL: toolbox.url })
+  loadFor(options, toolbox === undefined ? process.env : { ...process.env, TOOLBOX_URL: toolbox.url })
 
 async function prepare(options: Common): Promise<{ loaded: LoadedConfig; toolbox: Toolbox | undefined }> {
-  const loaded = await loadWith(options, process.env)
+  const loaded = await loadFor(options, process.env)
   if (!loaded.quickstart || process.env['TOOLBOX_URL'] !== undefined) return { loaded, toolbox: undefined }
   process.env['PATH'] = pathWithOwnPrograms(process.env['PATH'])
   const toolbox = await startQuickstartServer()

@@ -1,8 +1,8 @@
 // `portcullis users add`: a local account, its password from the terminal (without echo), a file or stdin; never from the words.
 import { readFileSync } from 'node:fs'
 import { createAdmission } from '../identity/admission.ts'
-import { PASSWORD_LEAST_CHARACTERS, passwordHasher } from '../identity/password.ts'
-import { type AccountFlaw, usersOf } from '../identity/users.ts'
+import { passwordHasher } from '../identity/password.ts'
+import { ACCOUNT_FLAWS, usersOf } from '../identity/users.ts'
 import { OperatorError } from '../protocol/errors.ts'
 import { recordAct } from './act.ts'
 import { withStore } from './configuration.ts'
@@ -14,16 +14,6 @@ export interface AddOptions extends Common {
   readonly group?: readonly string[]
   readonly admin: boolean
   readonly passwordFile?: string
-}
-
-const FLAWS: Readonly<Record<AccountFlaw, string>> = {
-  bad_username: 'A user name has small letters, digits and . _ @ + - and begins with a letter or digit.',
-  bad_email: 'This e-mail address cannot be used.',
-  username_taken: 'This user name is taken.',
-  not_admitted: 'identity.allowedEmails or identity.providers does not admit this account: it could never sign in.',
-  too_short: `The password needs at least ${PASSWORD_LEAST_CHARACTERS} characters.`,
-  too_long: 'The password is too long.',
-  too_obvious: 'This password is among the first that an attacker tries. A few unrelated words do better.',
 }
 
 export function add(username: string, options: AddOptions): Promise<void> {
@@ -38,16 +28,20 @@ export function add(username: string, options: AddOptions): Promise<void> {
     const { email, group: groups = [], admin: administrator } = options
     const password = await readPassword(options)
     const outcome = await people.addLocal({ username, password, email, groups, administrator })
-    if (outcome.status === 'refused') throw new OperatorError(`${username}: ${FLAWS[outcome.reason]}`)
+    if (outcome.status === 'refused') throw new OperatorError(`${username}: ${ACCOUNT_FLAWS[outcome.reason]}`)
     const { id, email: address } = outcome.user
     const reason = administrator ? 'administrator' : 'local_account'
-    await recordAct(store, {
-      act: 'user_created',
-      reason,
-      subject: id,
-      ...(address !== undefined && { email: address }),
-    })
-    process.stdout.write(`Added ${administrator ? 'administrator' : 'user'} ${outcome.user.identity}.\n`)
+    await recordAct(
+      { records: store.records, sink: config.audit.sink },
+      {
+        act: 'user_created',
+        reason,
+        subject: id,
+        ...(address !== undefined && { email: address }),
+      },
+    )
+    // Standard output carries lines of the record alone, as it does in a running gate.
+    process.stderr.write(`Added ${administrator ? 'administrator' : 'user'} ${outcome.user.identity}.\n`)
   })
 }
 

@@ -3,7 +3,9 @@ import { z } from 'zod'
 import { OTHER_VARIABLES, variableOf } from './environment.ts'
 import { laterKeys } from './later.ts'
 import { Config } from './schema.ts'
-import { SEED_KEYS, SEED_ROWS, SEEDS, type VariableRow } from './seeds.ts'
+import { SEED_KEYS } from './seed-keys.ts'
+import { SEEDS, type VariableRow } from './seed-rows.ts'
+import { SEED_ROWS } from './seeds.ts'
 import { listEntrySettings, listSettings, type Setting, schemasAt } from './settings.ts'
 
 /** File name under docs/reference → content. */

@@ -4,7 +4,7 @@ import { type Input, isTree } from './input.ts'
 import { findLater, isLaterType } from './later.ts'
 import { pathText } from './origins.ts'
 import { type Problem, placeOf } from './problems.ts'
-import { findSeedKey } from './seeds.ts'
+import { findSeedKey } from './seed-keys.ts'
 import { bare, choicesOf, isUnion, knownKeys, type Path, schemasAt } from './settings.ts'
 import { findNearest } from './suggest.ts'
 

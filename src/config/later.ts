@@ -7,6 +7,8 @@ const LATER: Readonly<Record<string, string>> = {
   'server.admin': 'a second listener for the administration',
   'server.workers': 'more than one process',
   'store.redis': 'Redis as bus and shared limiter',
+  'identity.mapping.organisation': 'organisations as part of who somebody is',
+  'identity.providers[].mapping.organisation': 'organisations as part of who somebody is',
   'auth.issuers': 'tokens of other authorization servers',
   'auth.proxy': 'identity from a trusted proxy',
   'auth.mtls': 'client certificates',

@@ -131,7 +131,7 @@ function readText(path: string): string {
 function prepareEnvironmentStart(input: Input, given: readonly GivenRow[]): void {
   const from = 'environment-only start'
   input.set(['policy', 'rules'], [{ id: 'implicit', allow: ['*/*'], to: ['*'] }], { kind: 'settled', from })
-  // Seed 1 listens on 11000 when only its own variables configure it.
+  // mcpauth listens on 11000 when only its own variables configure it.
   if (given.some(({ row }) => row.systems.length === 1 && row.systems[0] === 'mcpauth'))
     input.set(['server', 'listen'], '127.0.0.1:11000', { kind: 'settled', from })
 }

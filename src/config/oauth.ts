@@ -1,6 +1,22 @@
 // The authorization server: clients, scopes, lifetimes.
 import { z } from 'zod'
+import { checkRedirectUri, RedirectUriError } from '../protocol/redirect-uri.ts'
 import { duration, unique } from './units.ts'
+
+function redirectUriFlaw(uri: string): string | undefined {
+  try {
+    checkRedirectUri(uri)
+    return undefined
+  } catch (error) {
+    if (!(error instanceof RedirectUriError)) throw error
+    return error.message
+  }
+}
+
+const redirectUri = z.string().check(({ value, issues }) => {
+  const message = redirectUriFlaw(value)
+  if (message !== undefined) issues.push({ code: 'custom', message, input: value })
+})
 
 const client = z.strictObject({
   clientId: z.string().min(1).describe('Its client_id.'),
@@ -9,7 +25,7 @@ const client = z.strictObject({
     .optional()
     .meta({ secret: true, description: 'Secret of a confidential client; without one the client is public.' }),
   name: z.string().optional().describe('Name shown at consent. Default: the clientId.'),
-  redirectUris: z.array(z.string()).min(1).describe('Exact redirect URIs; on loopback the port is free.'),
+  redirectUris: z.array(redirectUri).min(1).describe('Exact redirect URIs; on loopback the port is free.'),
 })
 
 export const oauth = z.strictObject({

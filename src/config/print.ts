@@ -15,6 +15,8 @@ export function printConfig(loaded: Pick<LoadedConfig, 'config' | 'input' | 'ori
   // Settled ones are shown as they hold: the URL that follows from `listen`, paths made absolute.
   const settled = new Map<string, unknown>([
     ['server.url', config.server.url],
+    // As it is written in a file: a list.
+    ['server.allowedOrigins', [config.server.allowedOrigins].flat()],
     ['store.url', config.store.url],
     ['store.directory', config.store.directory],
     ...config.servers.flatMap((server, index) =>
@@ -35,6 +37,8 @@ export function printConfig(loaded: Pick<LoadedConfig, 'config' | 'input' | 'ori
 function complete(schema: Schema, value: unknown, path: Path, settled: ReadonlyMap<string, unknown>): unknown {
   const at = bare(schema)
   const given = settled.get(path.join('.')) ?? value ?? at.preset
+  // What may be left out and was is not there: an empty object would say that somebody wrote it.
+  if (given === undefined && schema instanceof z.core.$ZodOptional) return undefined
   if (at.secret !== false) return maskSecret(given, at.secret)
   const core = isUnion(at.schema) ? (memberOf(at.schema, given) ?? at.schema) : at.schema
   if (core instanceof z.core.$ZodObject) {

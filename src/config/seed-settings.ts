@@ -4,8 +4,9 @@ import { type Input, isTree } from './input.ts'
 import { formatListen, parseListen } from './listen.ts'
 import type { Origin } from './origins.ts'
 import type { Problem } from './problems.ts'
+import type { LaterRow, VariableRow, WorkingRow } from './seed-rows.ts'
 import { BadValue } from './seed-values.ts'
-import { type LaterRow, SEED_FLAGS, VARIABLES, type VariableRow, type WorkingRow } from './seeds.ts'
+import { SEED_FLAGS, VARIABLES } from './seeds.ts'
 import type { Environment } from './substitute.ts'
 
 export interface GivenRow {
@@ -129,7 +130,7 @@ function placeListen(slots: Slots, kind: 'seed' | 'flag', input: Input): void {
   input.set(['server', 'listen'], formatListen(listen), originOf(kind, [host, port]))
 }
 
-/** design: the base URL if it is given, else the domain, else the origin of the resource. */
+/** The base URL if it is given, else the domain, else the origin of the resource. */
 function placeUrl(slots: Slots, kind: 'seed' | 'flag', input: Input): void {
   const [base, domain, resource] = ['base', 'domain', 'resource'].map((part) => slots.get(`url.${part}`))
   const chosen = base ?? domain ?? resource
@@ -141,19 +142,22 @@ function placeUrl(slots: Slots, kind: 'seed' | 'flag', input: Input): void {
   input.set(['server', 'url'], url, originOf(kind, [chosen]))
 }
 
-/** Seed 1: `google` when a client id is given. Takes the place of a provider of that name, and of the one built from `below`. */
+/** mcpauth: `google` when a client id is given. Takes the place of a provider of that name, and of the one built from `below`. */
 function placeProvider(slots: Slots, kind: 'seed' | 'flag', input: Input, below: Slots): void {
   const own = providerSlots(slots)
   const parts = new Map([...providerSlots(below), ...own])
   if (own.size === 0) return
   const provider = providerOf(parts)
-  const replaced = [provider['id'], ...(parts.size > own.size ? [providerOf(providerSlots(below))['id']] : [])]
+  const replaced = [nameOf(provider), ...(parts.size > own.size ? [nameOf(providerOf(providerSlots(below)))] : [])]
   const before = input.get(['identity', 'providers'])
   const others = Array.isArray(before)
-    ? before.filter((entry) => !isTree(entry) || !replaced.includes(entry['id']))
+    ? before.filter((entry) => !isTree(entry) || !replaced.includes(nameOf(entry)))
     : []
   input.set(['identity', 'providers'], [...others, provider], originOf(kind, [...parts.values()]))
 }
+
+/** Local accounts have no id: there is one list of them. */
+const nameOf = ({ id, type }: { readonly [key: string]: unknown; id?: unknown; type?: unknown }): unknown => id ?? type
 
 const providerSlots = (slots: Slots): Slots =>
   new Map([...slots].filter(([slot]) => /^(provider|keycloak)\./.test(slot)))
@@ -165,7 +169,7 @@ function providerOf(slots: Slots): Record<string, unknown> {
   }
   const keycloak = [...slots.keys()].some((slot) => slot.startsWith('keycloak.'))
   const type = part('provider.type') ?? (keycloak ? 'keycloak' : 'google')
-  if (type === 'internal') return { id: 'local', type: 'local' }
+  if (type === 'internal') return { type: 'local' }
   const credentials = { clientId: part('provider.clientId'), clientSecret: part('provider.clientSecret') }
   if (type === 'github') return { id: type, type, ...credentials }
   const issuer = type === 'google' ? 'https://accounts.google.com' : keycloakIssuer(part)

@@ -40,7 +40,7 @@ const LEVELS: Readonly<Record<string, string>> = {
   critical: 'error',
 }
 
-/** Seed 1 counts 0 debug, 1 info, 2 minimal; seed 0 writes names. */
+/** mcpauth counts 0 debug, 1 info, 2 minimal; ContextForge writes names. */
 export function parseLogLevel(text: string): string {
   const level = LEVELS[text.trim().toLowerCase()]
   if (level === undefined) throw new BadValue('Write 0, 1, 2, debug, info, warn or error.')

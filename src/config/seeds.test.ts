@@ -5,7 +5,9 @@ import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { isTree } from './input.ts'
 import { type Flags, type LoadedConfig, loadConfig } from './load.ts'
-import { SEED_FLAGS, SEED_KEYS, SEED_ROWS, VARIABLES, type WorkingRow } from './seeds.ts'
+import { SEED_KEYS } from './seed-keys.ts'
+import type { WorkingRow } from './seed-rows.ts'
+import { SEED_FLAGS, SEED_ROWS, VARIABLES } from './seeds.ts'
 
 const cwd = mkdtempSync(join(tmpdir(), 'portcullis-seeds-'))
 const load = (env: Record<string, string>, flags: Flags = {}): Promise<LoadedConfig> => loadConfig({ env, cwd, flags })
@@ -29,7 +31,7 @@ function expectGiven(loaded: LoadedConfig, row: WorkingRow): void {
 describe.each(VARIABLES.map((row) => [row.name, row] as const))('%s', (name, row) => {
   if (row.status === 'works') {
     it(`sets ${row.setting}`, async () => {
-      // Port and host are told by the same setting; only seed 1 has another default port.
+      // Port and host are told by the same setting; only mcpauth has another default port.
       expectGiven(await load({ SESSION_TTL: '60', ...companions(row), [name]: row.example, ...defaultPort(row) }), row)
     })
     return

@@ -1,9 +1,17 @@
 // Where the gate listens and what it is called from outside.
 import { z } from 'zod'
+import { addressRange } from './address-range.ts'
 import { parseListen } from './listen.ts'
 import { duration, size } from './units.ts'
 
 const isOrigin = (text: string): boolean => URL.canParse(text) && new URL(text).origin === text.replace(/\/$/, '')
+
+/** Compared letter by letter with the `Origin` header (RFC 6454 §6.2): another spelling would match nothing. */
+function isAllowedOrigin(text: string): boolean {
+  if (text === '*' || text === 'loopback') return true
+  // Apps in a web view have a scheme of their own, whose origin URL parsers call `null`.
+  return /^https?:/i.test(text) ? URL.parse(text)?.origin === text : /^[a-z][a-z0-9+.-]*:\/\/[^\s/?#]+$/.test(text)
+}
 
 export const server = z.strictObject({
   url: z
@@ -19,15 +27,23 @@ export const server = z.strictObject({
     .refine((text) => parseListen(text) !== undefined, 'Write HOST:PORT, such as 127.0.0.1:4444 or 0.0.0.0:4444.')
     .default('127.0.0.1:4444')
     .describe('`host:port` to listen on; port 0 takes a free one.'),
-  trustedProxies: z
-    .array(z.string())
-    .default([])
-    .describe('CIDR ranges whose X-Forwarded-For and identity headers count.'),
+  trustedProxies: z.array(addressRange).default([]).describe('CIDR ranges whose X-Forwarded-For counts.'),
   allowedOrigins: z
-    .array(z.string())
+    .array(
+      z
+        .string()
+        .refine(
+          isAllowedOrigin,
+          'Write an origin as browsers send it, such as https://app.example.com, `*` or loopback.',
+        ),
+    )
+    .refine(
+      (list) => list.length < 2 || !list.includes('loopback'),
+      'loopback stands alone; beside others write each origin.',
+    )
     .optional()
     .describe(
-      'Browser origins the MCP doors answer, `*` for any. Default: loopback origins when listening on loopback, else none.',
+      'Browser origins the MCP doors answer, `*` for any, `loopback` alone for those of this machine. Default: `[loopback]` when listening on loopback, else none.',
     ),
   development: z
     .boolean()

@@ -2,6 +2,29 @@
 import { z } from 'zod'
 import { duration, size, unique } from './units.ts'
 
+/** RFC 9110 §7.6.1 and RFC 9112 §6: where a message ends and whom it is for is the connection's business. */
+const FRAMING = [
+  'connection',
+  'content-length',
+  'expect',
+  'host',
+  'keep-alive',
+  'proxy-connection',
+  'te',
+  'trailer',
+  'transfer-encoding',
+  'upgrade',
+]
+
+const headerName = z
+  .string()
+  .regex(/^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/, 'Not a header name (RFC 9110 §5.1).')
+  .refine((name) => !FRAMING.includes(name.toLowerCase()), 'This header frames the message and cannot be set.')
+/** RFC 9110 §5.5: the connection to the server would refuse anything else, at the first call. */
+const headerValue = z
+  .string()
+  .regex(/^[\t\x20-\x7e\x80-\xff]*$/, 'A header value has no line break and no control character.')
+
 const common = {
   id: z
     .string()
@@ -22,7 +45,7 @@ const remote = z.strictObject({
       z.strictObject({ type: z.literal('none') }),
       z.strictObject({
         type: z.literal('headers'),
-        headers: z.record(z.string(), z.string()).meta({ secret: true, description: 'Headers sent to it, by name.' }),
+        headers: z.record(headerName, headerValue).meta({ secret: true, description: 'Headers sent to it, by name.' }),
       }),
     ])
     .default({ type: 'none' })

@@ -23,7 +23,8 @@ export async function settle(parsed: Parsed, around: Surroundings): Promise<{ co
   const listen = parseListen(parsed.server.listen)
   if (listen === undefined) throw new TypeError('server.listen passed the schema and cannot be read')
   const url = parsed.server.url === undefined ? defaultUrl(listen) : parsed.server.url.replace(/\/+$/, '')
-  const allowedOrigins = parsed.server.allowedOrigins ?? (isLoopback(listen.host) ? 'loopback' : [])
+  const origins = parsed.server.allowedOrigins ?? (isLoopback(listen.host) ? ['loopback'] : [])
+  const allowedOrigins = origins.includes('loopback') ? 'loopback' : origins
   const settled = withServer(parsed, { listen: formatListen(listen), url, allowedOrigins })
   return { config: withPaths(settled, around), problems: await checkPlainHttp(parsed, url, around) }
 }
@@ -41,17 +42,28 @@ function problem(path: Path, { input }: Surroundings, message: string, remedy: s
 /** RFC 8414 §2, OAuth 2.1 §1.5: https, except where the traffic stays on this machine. */
 async function checkPlainHttp(parsed: Parsed, url: string, around: Surroundings): Promise<Problem[]> {
   if (parsed.server.development) return []
-  const issuers = parsed.identity.providers.flatMap((provider, index) =>
-    'issuer' in provider
-      ? [{ path: ['identity', 'providers', index, 'issuer'] satisfies Path, url: provider.issuer }]
-      : [],
-  )
-  const checked = [{ path: ['server', 'url'] satisfies Path, url }, ...issuers].map(async (entry) => {
+  const addresses: Address[] = [{ path: ['server', 'url'], url }, ...providerAddresses(parsed)]
+  const checked = addresses.map(async (entry) => {
     if (await staysHere(entry.url, around)) return []
     const remedy = 'Write an https URL; only for development, set server.development: true.'
     return [problem(entry.path, around, `${entry.url} is http, and its host is not this machine.`, remedy)]
   })
   return (await Promise.all(checked)).flat()
+}
+
+interface Address {
+  readonly path: Path
+  readonly url: string
+}
+
+/** Where codes and tokens of identity providers travel. */
+function providerAddresses({ identity }: Parsed): Address[] {
+  return identity.providers.flatMap((provider, index): Address[] => {
+    if (provider.type === 'local') return []
+    const issuer = { path: ['identity', 'providers', index, 'issuer'], url: provider.issuer }
+    if (provider.type !== 'github') return [issuer]
+    return [issuer, { path: ['identity', 'providers', index, 'api'], url: provider.api }]
+  })
 }
 
 async function staysHere(url: string, { resolveHost }: Surroundings): Promise<boolean> {

@@ -1,4 +1,4 @@
-// Units people write in a configuration: `10m`, `1mb`, `120/min`. Parsed once; below this line durations are milliseconds, sizes bytes.
+// Units people write in a configuration: `10m`, `1mb`. Parsed once; below this line durations are milliseconds, sizes bytes.
 import { z } from 'zod'
 
 const MILLISECONDS = { ms: 1, s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 } as const

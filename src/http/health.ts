@@ -2,6 +2,7 @@
 import { OperatorError, RequestError } from '../protocol/errors.ts'
 import { addressMatcher } from './client-address.ts'
 import type { Endpoint, Exchange } from './exchange.ts'
+import { checkMethod } from './method.ts'
 
 /** Readiness is asked by anybody: the checks run at most this often, and answer by then or count as failed. */
 const CHECKS_EVERY = 1000
@@ -134,9 +135,8 @@ function hidden(allow: Needs['allow'], endpoint: Endpoint): Endpoint {
 
 function readOnly(endpoint: Endpoint): Endpoint {
   return (exchange) => {
-    const { method } = exchange.req
-    if (method === 'GET' || method === 'HEAD') return endpoint(exchange)
-    exchange.res.writeHead(405, { Allow: 'GET, HEAD', 'Content-Length': 0 }).end()
+    checkMethod(exchange, 'GET', 'HEAD')
+    return endpoint(exchange)
   }
 }
 

@@ -40,3 +40,34 @@ export function counted(metrics: Metrics, door: string, clock: Clock, endpoint: 
     return endpoint(exchange)
   }
 }
+
+interface ReportsUpstreams {
+  report(id: string, outcome: { ok: true } | { ok: false; reason: string }): void
+}
+
+export function countedUpstreams<T extends ReportsUpstreams>(metrics: Metrics, upstreams: T): T {
+  return {
+    ...upstreams,
+    report(id, outcome) {
+      metrics.upstream(id, outcome.ok ? 'ok' : outcome.reason)
+      upstreams.report(id, outcome)
+    },
+  }
+}
+
+interface FinishesDecisions<E> {
+  finish(event: E): void
+}
+
+export function countedRecorder<
+  E extends { readonly decision: 'allow' | 'deny'; readonly reason: string; readonly server: string },
+  T extends FinishesDecisions<E>,
+>(metrics: Metrics, recorder: T & FinishesDecisions<E>): T {
+  return {
+    ...recorder,
+    finish(event: E) {
+      metrics.decision(event.decision, event.reason, event.server)
+      recorder.finish(event)
+    },
+  }
+}

@@ -52,7 +52,7 @@ describe('admission', () => {
     provider('corp', 'oidc', 'https://idp.example', ['*@corp.example']),
     provider('second', 'oidc', 'https://second.example/'),
     provider('ms', 'entra', 'https://login.microsoftonline.com/organizations/v2.0', ['*@tenant.example']),
-    { id: 'local', type: 'local' },
+    { type: 'local' },
   ]
   const isAdmitted = createAdmission({ providers, allowedEmails: ['*@example.com'] })
   const person = (issuer: string, email: string, emailVerified = true) => ({ issuer, email, emailVerified })

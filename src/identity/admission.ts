@@ -1,8 +1,8 @@
 // Who may sign in, by verified e-mail address. Pure; asked at sign-in and again at every use.
 import type { IdentityConfig } from '../config/identity.ts'
+import { parseEmail, parseEmailPattern } from '../protocol/email.ts'
 import { OperatorError } from '../protocol/errors.ts'
 import type { UserRecord } from '../store/durable.ts'
-import { parseEmail } from './claims.ts'
 
 type Applicant = Pick<UserRecord, 'issuer' | 'email' | 'emailVerified'>
 type Provider = IdentityConfig['providers'][number]
@@ -42,14 +42,10 @@ export function emailMatcher(patterns: readonly string[]): (email: string | unde
   }
 }
 
-/** An address, or `*@domain`: the domain itself, not those below it. */
 function parsePattern(pattern: string): string {
-  const trimmed = pattern.trim()
-  const domain = /^\*@(.+)$/.exec(trimmed)?.[1]
-  const checked = parseEmail(domain === undefined ? trimmed : `x@${domain}`)
-  if (checked === undefined)
-    throw new OperatorError(`allowedEmails: "${pattern}" is neither an address nor *@domain, such as *@example.com.`)
-  return domain === undefined ? checked : `*${checked.slice(1)}`
+  const checked = parseEmailPattern(pattern)
+  if (checked !== undefined) return checked
+  throw new OperatorError(`allowedEmails: "${pattern}" is neither an address nor *@domain, such as *@example.com.`)
 }
 
 function isIssuer(provider: Provider, issuer: string): boolean {

@@ -31,7 +31,7 @@ interface Needs {
 }
 
 export function attributesOf({ findUser, isAdmitted, resolveRoles, clock }: Needs): AttributesOf {
-  const held = new Map<string, { attributes: Attributes; until: number }>()
+  const held = new Map<string, { attributes: Attributes; at: number }>()
 
   async function read(subject: string): Promise<Attributes | undefined> {
     const user = await findUser(subject)
@@ -49,14 +49,16 @@ export function attributesOf({ findUser, isAdmitted, resolveRoles, clock }: Need
       admitted: isAdmitted(user),
     }
     if (held.size >= MOST_HELD) held.delete(held.keys().next().value ?? '')
-    held.set(subject, { attributes, until: clock() + FRESH })
+    held.set(subject, { attributes, at: clock() })
     return attributes
   }
 
   return {
     find(subject) {
       const known = held.get(subject)
-      return known !== undefined && known.until > clock() ? known.attributes : read(subject)
+      const age = known === undefined ? FRESH : clock() - known.at
+      // Read later than now: the clock was set back, and its age cannot be told.
+      return known !== undefined && age >= 0 && age < FRESH ? known.attributes : read(subject)
     },
     forget: () => held.clear(),
   }

@@ -1,7 +1,7 @@
 import { beforeEach, describe, expect, it } from 'vitest'
 import { BearerError } from '../protocol/errors.ts'
 import { attributesOf } from './attributes.ts'
-import { authenticator } from './authenticate.ts'
+import { authenticator, type Credentials } from './authenticate.ts'
 
 const A = 'http://localhost/servers/a/mcp'
 const TOKEN = { jti: 'j', subject: 'u1', client: 'c', scopes: ['s'], family: 'f', issuedAt: 1, expiresAt: 2 }
@@ -21,6 +21,13 @@ const USER = {
   createdAt: 0,
   updatedAt: 0,
 }
+
+const knock = (over: Partial<Credentials> = {}): Credentials => ({
+  authorization: undefined,
+  apiKey: undefined,
+  query: '',
+  ...over,
+})
 
 let user: typeof USER | undefined
 let admitted: boolean
@@ -52,7 +59,7 @@ beforeEach(() => {
 
 describe('RFC 6750 §2.1', () => {
   it.each(['Bearer good', 'bearer good', 'BEARER good'])('takes %s', async (authorization) => {
-    const principal = await build()({ headers: { authorization }, query: '' }, [A])
+    const principal = await build()(knock({ authorization }), [A])
     expect(principal).toMatchObject({
       kind: 'person',
       subject: 'u1',
@@ -65,7 +72,7 @@ describe('RFC 6750 §2.1', () => {
     })
   })
   it('answers a request without a credential with a challenge that carries no error', async () => {
-    await expect(build()({ headers: {}, query: '' }, [A])).rejects.toEqual(
+    await expect(build()(knock(), [A])).rejects.toEqual(
       expect.objectContaining({ code: undefined, reason: 'no_credential' }),
     )
   })
@@ -80,7 +87,7 @@ describe('RFC 6750 §2.1', () => {
     'Bearer gööd',
     'Bearerx good',
   ])('refuses %j and asks nobody', async (authorization) => {
-    await expect(build(true)({ headers: { authorization }, query: '' }, [A])).rejects.toEqual(
+    await expect(build(true)(knock({ authorization }), [A])).rejects.toEqual(
       expect.objectContaining({ code: 'invalid_token' }),
     )
     expect(asked).toEqual([])
@@ -88,40 +95,39 @@ describe('RFC 6750 §2.1', () => {
   it.each(['access_token=good', 'x=1&access_token=good'])(
     '§2.3 a token in the query (%s) is refused, also beside a good header',
     async (query) => {
-      for (const headers of [{}, { authorization: 'Bearer good' }])
-        await expect(build(true)({ headers, query }, [A])).rejects.toEqual(
+      for (const authorization of [undefined, 'Bearer good'])
+        await expect(build(true)(knock({ authorization, query }), [A])).rejects.toEqual(
           expect.objectContaining({ code: 'invalid_request', reason: 'token_in_query' }),
         )
     },
   )
   it('refuses two credentials', async () => {
-    await expect(
-      build()({ headers: { authorization: 'Bearer good', 'x-api-key': 'k' }, query: '' }, [A]),
-    ).rejects.toEqual(expect.objectContaining({ reason: 'two_credentials' }))
+    await expect(build()(knock({ authorization: 'Bearer good', apiKey: 'k' }), [A])).rejects.toEqual(
+      expect.objectContaining({ reason: 'two_credentials' }),
+    )
   })
 })
 
 describe('a refused credential never falls through', () => {
   it('not even where anonymous callers are admitted', async () => {
     const authenticate = build(true)
-    expect((await authenticate({ headers: {}, query: '' }, [A])).kind).toBe('anonymous')
-    await expect(authenticate({ headers: { authorization: 'Bearer bad' }, query: '' }, [A])).rejects.toEqual(
+    expect((await authenticate(knock(), [A])).kind).toBe('anonymous')
+    await expect(authenticate(knock({ authorization: 'Bearer bad' }), [A])).rejects.toEqual(
       expect.objectContaining({ code: 'invalid_token' }),
     )
-    await expect(authenticate({ headers: { 'x-api-key': 'k' }, query: '' }, [A])).rejects.toEqual(
+    await expect(authenticate(knock({ apiKey: 'k' }), [A])).rejects.toEqual(
       expect.objectContaining({ code: 'invalid_token' }),
     )
   })
   it('nor when tokens are switched off', async () => {
-    await expect(build(true, false)({ headers: { authorization: 'Bearer good' }, query: '' }, [A])).rejects.toEqual(
+    await expect(build(true, false)(knock({ authorization: 'Bearer good' }), [A])).rejects.toEqual(
       expect.objectContaining({ reason: 'tokens_closed' }),
     )
   })
 })
 
 describe('the account behind the token', () => {
-  const call = (authenticate: ReturnType<typeof build>) =>
-    authenticate({ headers: { authorization: 'Bearer good' }, query: '' }, [A])
+  const call = (authenticate: ReturnType<typeof build>) => authenticate(knock({ authorization: 'Bearer good' }), [A])
   it('counts as it is now, within five seconds', async () => {
     const authenticate = build()
     expect((await call(authenticate)).groups).toEqual(['eng'])

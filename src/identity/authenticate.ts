@@ -1,5 +1,4 @@
 // Who is calling the MCP door: the chain of ways to knock. A refused credential never falls through to a weaker one.
-import type { IncomingMessage } from 'node:http'
 import { BearerError, RequestError } from '../protocol/errors.ts'
 import { ANONYMOUS, type Principal } from '../protocol/principal.ts'
 import type { AttributesOf } from './attributes.ts'
@@ -24,7 +23,10 @@ interface Needs {
 
 /** What of a request may carry a credential; handed in so that this room needs no HTTP of its own. */
 export interface Credentials {
-  readonly headers: IncomingMessage['headers']
+  /** The `Authorization` field. */
+  readonly authorization: string | undefined
+  /** The `X-API-Key` field; that it is there is all that counts. */
+  readonly apiKey: unknown
   /** Query string, without `?`. */
   readonly query: string
 }
@@ -32,12 +34,12 @@ export interface Credentials {
 export type Authenticate = (credentials: Credentials, resources: readonly string[]) => Promise<Principal>
 
 export function authenticator({ verify, attributes, anonymous, tokens }: Needs): Authenticate {
-  return async function authenticate({ headers, query }, resources) {
-    const bearer = findBearer(headers.authorization)
+  return async function authenticate({ authorization, apiKey, query }, resources) {
+    const bearer = findBearer(authorization)
     // RFC 6750 §2.2 and §2.3 are not offered: a token in a URL ends up in histories and logs (OAuth 2.1 §5.1).
     if (/(?:^|&)access_token=/.test(query))
       throw new BearerError('invalid_request', 'token_in_query', 'Send the access token in the Authorization header.')
-    if (headers['x-api-key'] !== undefined) {
+    if (apiKey !== undefined) {
       if (bearer !== undefined)
         throw new BearerError('invalid_request', 'two_credentials', 'Send one credential, not two.')
       throw new BearerError('invalid_token', 'api_keys_closed', 'API keys are not accepted here.')

@@ -1,5 +1,5 @@
 // From an identity provider's claims to what we know of a person (OpenID Connect Core §5.1). Pure; every value is hostile text.
-import type { ClaimMapping } from '../config/identity.ts'
+import { parseEmail } from '../protocol/email.ts'
 
 export type Claims = Readonly<Record<string, unknown>>
 
@@ -59,17 +59,6 @@ function checkText(value: unknown, path: string): string {
   return value
 }
 
-const ADDRESS = /^[!#$%&'+\-./=?^_`{|}~0-9A-Za-z]{1,64}@[0-9A-Za-z](?:[0-9A-Za-z.-]*[0-9A-Za-z])?$/
-
-/**
- * An e-mail address in the one form we compare: ASCII, exactly one `@`, folded to lower case letter by letter. Unicode folding would
- * make U+212A a `k`; quoted local parts and comments would let two readers see two addresses.
- */
-export function parseEmail(value: unknown): string | undefined {
-  if (typeof value !== 'string' || value.length > 254 || !ADDRESS.test(value)) return undefined
-  return value.replace(/[A-Z]/g, (letter) => letter.toLowerCase())
-}
-
 export interface EmailProof {
   /** Claims of which one must vouch for the address. */
   readonly verifiedBy: readonly string[]
@@ -92,11 +81,18 @@ export function displayName(value: unknown): string | undefined {
   return clean === '' ? undefined : [...clean].slice(0, 100).join('')
 }
 
+/** Where the claims are. */
+export interface ClaimPaths {
+  readonly groups: string
+  readonly roles: string
+  readonly teams: string
+}
+
 export interface ProfileSource {
   readonly provider: string
   readonly issuer: string
   readonly subject: string
-  readonly mapping: Pick<ClaimMapping, 'groups' | 'roles' | 'teams'>
+  readonly mapping: ClaimPaths
   readonly proof: EmailProof
 }
 

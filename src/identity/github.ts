@@ -2,7 +2,8 @@
 // the e-mail the verified primary one, groups are organisations (`org`) and their teams (`org/team`).
 import { createHash, randomBytes, timingSafeEqual } from 'node:crypto'
 import type { GithubProviderConfig } from '../config/identity.ts'
-import { ClaimError, type Claims, claimAt, displayName, type Profile, parseEmail } from './claims.ts'
+import { parseEmail } from '../protocol/email.ts'
+import { ClaimError, type Claims, claimAt, displayName, type Profile } from './claims.ts'
 import { FederationError, type FederationSecrets, type IdentityProvider, PROVIDER_TIMEOUT_MS } from './provider.ts'
 
 const PAGE = 100

@@ -1,12 +1,10 @@
 // What differs between the kinds of OpenID providers: where their claims are, and what they take as proof of an e-mail address.
-import type { ClaimMapping, IdentityConfig, OpenidProviderConfig } from '../config/identity.ts'
-import { type Claims, claimAt, type EmailProof } from './claims.ts'
+import type { IdentityConfig, OpenidProviderConfig } from '../config/identity.ts'
+import { type ClaimPaths, type Claims, claimAt, type EmailProof } from './claims.ts'
 import { FederationError } from './provider.ts'
 
-type Paths = Pick<ClaimMapping, 'groups' | 'roles' | 'teams'>
-
 interface Kind {
-  readonly mapping: Partial<Paths>
+  readonly mapping: Partial<ClaimPaths>
   readonly proof: EmailProof
 }
 
@@ -23,15 +21,13 @@ export const KINDS: Readonly<Record<OpenidProviderConfig['type'], Kind>> = {
   keycloak: { mapping: { roles: 'realm_access.roles' }, proof: AS_TEXT },
 }
 
-const PLAIN: Paths = { groups: 'groups', roles: 'roles', teams: 'teams' }
+const PLAIN: ClaimPaths = { groups: 'groups', roles: 'roles', teams: 'teams' }
 
-/** The provider's own path, else the general one, else what its kind is known to use; a path left at its default says nothing. */
-export function mappingOf(provider: OpenidProviderConfig, general: IdentityConfig['mapping']): Paths {
-  const choose = (name: keyof Paths, short?: string) =>
-    [short, provider.mapping?.[name], general[name]].find((path) => path !== undefined && path !== PLAIN[name]) ??
-    KINDS[provider.type].mapping[name] ??
-    PLAIN[name]
-  return { groups: choose('groups', provider.groupsClaim), roles: choose('roles'), teams: choose('teams') }
+/** The provider's own path, else the general one, else what its kind is known to use. */
+export function mappingOf(provider: OpenidProviderConfig, general: IdentityConfig['mapping']): ClaimPaths {
+  const choose = (name: keyof ClaimPaths) =>
+    provider.mapping?.[name] ?? general[name] ?? KINDS[provider.type].mapping[name] ?? PLAIN[name]
+  return { groups: provider.groupsClaim ?? choose('groups'), roles: choose('roles'), teams: choose('teams') }
 }
 
 /** Entra with many tenants: the issuer must be that of the tenant the token names, or any tenant could vouch for another's people. */

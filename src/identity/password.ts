@@ -15,34 +15,36 @@ export const PASSWORD_MOST_BYTES = 1024
 export interface Passwords {
   /** PHC string. Throws RequestError 429 when too many wait. */
   hash(password: string): Promise<string>
-  /** Does the same work for `undefined` (no such account) as for a wrong password. Throws RequestError 429 when too many wait. */
-  verify(password: string, phc: string | undefined): Promise<boolean>
+  /** Does the same work for `undefined` (no such account) as for a wrong password. `from`: the network that asks. Throws RequestError 429 when too many wait, in all or from there. */
+  verify(password: string, phc: string | undefined, from: string): Promise<boolean>
 }
 
-/** Each hash takes 46 MiB and a core: two at a time, fifty waiting, the rest told to come back. */
-export function passwordHasher({ concurrency = 2, queue = 50 } = {}): Passwords {
-  const inTurn = turnstile(concurrency, queue)
+/** Each hash takes 46 MiB and a core: two at a time, fifty waiting, of one network four, the rest told to come back. */
+export function passwordHasher({ concurrency = 2, queue = 50, share = 4 } = {}): Passwords {
+  const inTurn = turnstile({ concurrency, queue, share })
   const nobody = phcOf(randomBytes(16), randomBytes(TAG_BYTES))
   return {
     hash: (password) =>
-      inTurn(async () => {
+      inTurn(undefined, async () => {
         const salt = randomBytes(16)
         return phcOf(salt, await derive(password, { salt, memory: MEMORY_KIB, passes: PASSES, lanes: LANES }))
       }),
-    verify: (password, phc) =>
-      inTurn(async () => {
+    verify: (password, phc, from) =>
+      inTurn(from, async () => {
         const { tag, ...work } = parsePhc(phc ?? nobody)
         return timingSafeEqual(await derive(password, work), tag)
       }),
   }
 }
 
-function turnstile(concurrency: number, queue: number) {
-  const waiting: (() => void)[] = []
+function turnstile({ concurrency, queue, share }: { concurrency: number; queue: number; share: number }) {
+  const waiting: { readonly from: string | undefined; enter(): void }[] = []
   let running = 0
-  return async function inTurn<T>(work: () => Promise<T>): Promise<T> {
+  return async function inTurn<T>(from: string | undefined, work: () => Promise<T>): Promise<T> {
     if (running >= concurrency) {
-      if (waiting.length >= queue)
+      // Of no network: an account made by the operator or through a setup link.
+      const mine = from === undefined ? 0 : waiting.filter((one) => one.from === from).length
+      if (waiting.length >= queue || mine >= share)
         throw new RequestError(
           429,
           'password_queue_full',
@@ -52,13 +54,13 @@ function turnstile(concurrency: number, queue: number) {
           },
         )
       // The one who leaves hands the place over, so that nobody slips in between.
-      await new Promise<void>((enter) => waiting.push(enter))
+      await new Promise<void>((enter) => waiting.push({ from, enter }))
     } else running++
     try {
       return await work()
     } finally {
       const next = waiting.shift()
-      if (next) next()
+      if (next) next.enter()
       else running--
     }
   }

@@ -56,10 +56,4 @@ export class FederationError extends Error {
 /** Time for each request to a provider: someone is looking at a blank page. */
 export const PROVIDER_TIMEOUT_MS = 2000
 
-const LOOPBACK = /^(?:localhost|(?:[a-z0-9-]+\.)+localhost|127(?:\.\d{1,3}){3}|\[::1\])$/
-
 export const isPlainHttp = (url: string) => new URL(url).protocol === 'http:'
-
-/** http:// only where nobody is in between. */
-export const mayBePlain = (url: string, development: boolean) =>
-  !isPlainHttp(url) || development || LOOPBACK.test(new URL(url).hostname)

@@ -2,12 +2,20 @@
 // two accounts with one address stay two, so that nobody can claim another's by an address (OWASP ASVS 5.0, 6.8.1).
 import { createHash, randomBytes } from 'node:crypto'
 import type { Clock } from '../protocol/clock.ts'
+import { parseEmail } from '../protocol/email.ts'
 import { RequestError } from '../protocol/errors.ts'
+import { networkOf } from '../protocol/network.ts'
 import type { UserRecord, Users } from '../store/durable.ts'
 import type { Counters } from '../store/ephemeral.ts'
 import { LOCAL_ISSUER } from './admission.ts'
-import { displayName, type Profile, parseEmail } from './claims.ts'
-import { findPasswordFlaw, PASSWORD_MOST_BYTES, type PasswordFlaw, type Passwords } from './password.ts'
+import { displayName, type Profile } from './claims.ts'
+import {
+  findPasswordFlaw,
+  PASSWORD_LEAST_CHARACTERS,
+  PASSWORD_MOST_BYTES,
+  type PasswordFlaw,
+  type Passwords,
+} from './password.ts'
 
 interface Needs {
   readonly users: Pick<Users, 'find' | 'findByIdentity' | 'upsertByIdentity' | 'createFirstAdministrator'>
@@ -36,6 +44,16 @@ export interface NewAccount {
 }
 
 export type AccountFlaw = 'bad_username' | 'bad_email' | 'username_taken' | 'not_admitted' | PasswordFlaw
+/** For whoever wanted the account. */
+export const ACCOUNT_FLAWS: Readonly<Record<AccountFlaw, string>> = {
+  bad_username: 'A user name has small letters, digits and . _ @ + - and begins with a letter or digit.',
+  bad_email: 'This e-mail address cannot be used.',
+  username_taken: 'This user name is taken.',
+  not_admitted: 'identity.allowedEmails or identity.providers does not admit this account: it could never sign in.',
+  too_short: `The password needs at least ${PASSWORD_LEAST_CHARACTERS} characters.`,
+  too_long: 'The password is too long.',
+  too_obvious: 'This password is among the first that an attacker tries. A few unrelated words do better.',
+}
 export type AccountOutcome =
   | { readonly status: 'created'; readonly user: UserRecord }
   | { readonly status: 'refused'; readonly reason: AccountFlaw }
@@ -45,12 +63,10 @@ export interface People {
   verifyLocal(username: string, password: string, address: string): Promise<SignInOutcome>
   /** Creates the account at the first sign-in, renews its attributes at every later one. */
   signInFederated(profile: Profile): Promise<SignInOutcome>
-  /** What is wrong with an account that someone wants to create, short of being taken; pure. */
-  findFlaw(account: NewAccount): AccountFlaw | undefined
-  /** Pass `beforeCommit` what has to be spent exactly once; it runs when nothing else can be refused. */
+  /** Pass `beforeCommit` what has to be spent exactly once, and the record; it runs when nothing else can be refused. */
   createFirstAdministrator(
     account: NewAccount,
-    beforeCommit: () => Promise<boolean>,
+    beforeCommit: (user: UserRecord) => Promise<boolean>,
   ): Promise<AccountOutcome | { readonly status: 'exists' } | { readonly status: 'spent' }>
   addLocal(account: NewAccount): Promise<AccountOutcome>
   find(id: string): Promise<UserRecord | undefined>
@@ -81,6 +97,7 @@ export function usersOf({ users, passwords, counters, isAdmitted, clock }: Needs
     }
   }
 
+  /** Short of being taken; pure. */
   function findFlaw({ username, password, email }: NewAccount): AccountFlaw | undefined {
     if (!USERNAME.test(foldName(username))) return 'bad_username'
     const checked = email ? parseEmail(email) : undefined
@@ -100,7 +117,8 @@ export function usersOf({ users, passwords, counters, isAdmitted, clock }: Needs
       if (wait > 0) return { status: 'wait', seconds: wait }
       const user = await users.findByIdentity(LOCAL_ISSUER, name)
       // An unknown name costs the same hash and gets the same answer as a wrong password.
-      if (!(await passwords.verify(password, user?.passwordHash)) || !user) return refused('wrong_password', user?.id)
+      if (!(await passwords.verify(password, user?.passwordHash, networkOf(address))) || !user)
+        return refused('wrong_password', user?.id)
       await attempts.forget(name, address)
       return admitted(user)
     },
@@ -120,13 +138,11 @@ export function usersOf({ users, passwords, counters, isAdmitted, clock }: Needs
       return admitted(await users.upsertByIdentity(renewed))
     },
 
-    findFlaw,
-
     async createFirstAdministrator(account, beforeCommit) {
       const flaw = findFlaw(account)
       if (flaw) return { status: 'refused', reason: flaw }
       const user = await localRecord({ ...account, administrator: true })
-      if (!(await beforeCommit())) return { status: 'spent' }
+      if (!(await beforeCommit(user))) return { status: 'spent' }
       return (await users.createFirstAdministrator(user)) ? { status: 'created', user } : { status: 'exists' }
     },
 
@@ -187,6 +203,9 @@ const ATTEMPTS = [
   { most: 20, window: 21_600_000 },
 ] as const
 
+/** Whatever the names: fresh ones must not fill the queue that everyone waits in. Not given back by a success, which anyone may have. */
+const OF_NETWORK = { most: 30, window: 60_000 } as const
+
 /** Per account and network: guessing is slowed where it happens, and the person elsewhere still gets in. */
 function attemptsOf(counters: Counters, clock: Clock) {
   const keyOf = (name: string, address: string, window: number) =>
@@ -196,6 +215,8 @@ function attemptsOf(counters: Counters, clock: Clock) {
   return {
     /** Seconds to wait; 0 lets the attempt through. What the short window refuses does not lengthen the long ones. */
     async count(name: string, address: string): Promise<number> {
+      const network = `sign-in:${networkOf(address)}`
+      if ((await counters.hit(network, OF_NETWORK.window, clock())) > OF_NETWORK.most) return OF_NETWORK.window / 1000
       for (const { most, window } of ATTEMPTS)
         if ((await counters.hit(keyOf(name, address, window), window, clock())) > most) return window / 1000
       return 0
@@ -204,21 +225,4 @@ function attemptsOf(counters: Counters, clock: Clock) {
       for (const { window } of ATTEMPTS) await counters.reset(keyOf(name, address, window))
     },
   }
-}
-
-/** One subscriber holds a whole IPv6 /64. */
-export function networkOf(address: string): string {
-  const plain = address.replace(/%.*$/, '').toLowerCase()
-  if (!plain.includes(':')) return plain
-  const mapped = /^::ffff:(\d+\.\d+\.\d+\.\d+)$/.exec(plain)?.[1]
-  if (mapped !== undefined) return mapped
-  const [head = '', tail] = plain.split('::')
-  const left = head === '' ? [] : head.split(':')
-  const right = tail === undefined || tail === '' ? [] : tail.split(':')
-  const groups =
-    tail === undefined ? left : [...left, ...Array(Math.max(0, 8 - left.length - right.length)).fill('0'), ...right]
-  return `${groups
-    .slice(0, 4)
-    .map((group) => Number.parseInt(group, 16).toString(16))
-    .join(':')}::/64`
 }

@@ -4,6 +4,7 @@ import { answering, readJson } from './answer.ts'
 import { readEvent, replaceData } from './events.ts'
 import { FAULTS, type Fault } from './fault.ts'
 import type { Edit } from './filter.ts'
+import type { Hears } from './hearing.ts'
 
 export interface AnswerStream {
   /** The bytes to hand on in place of a whole event, or why the stream must end. */
@@ -16,14 +17,17 @@ export interface AnswerStream {
   resumable(): boolean
 }
 
+const NOTHING = Buffer.alloc(0)
+
 export function answerStream(needs: {
   id: RpcId
   edit: Edit | undefined
   reword: Edit | undefined
+  hears: Hears | undefined
   /** The handshake era lets a server ask its client on this stream. */
   requestsAllowed: boolean
 }): AnswerStream {
-  const { id, edit, reword, requestsAllowed } = needs
+  const { id, edit, reword, hears, requestsAllowed } = needs
   let pending = true
   let resumable = false
   return {
@@ -31,9 +35,11 @@ export function answerStream(needs: {
     resumable: () => resumable,
     pass(event) {
       const { data, hasId } = readEvent(event)
-      resumable ||= hasId
+      // Who may not resume is not sent to try: a stream that ends without an answer is then an error.
+      resumable ||= hasId && hears === undefined
       if (data === undefined) return event
       const kind = answering(data, id)
+      if (kind === 'notification' && hears?.(data) === false) return NOTHING
       if (kind === 'notification' || (kind === 'request' && requestsAllowed)) return event
       if (kind !== 'answer' || !pending) return FAULTS.protocol
       const edited = edit === undefined ? reword?.(readJson(data)) : edit(readJson(data))

@@ -23,6 +23,8 @@ export function answering(text: Buffer, id: RpcId): Answering {
   if (isPlainAnswer(text, spelled)) return 'answer'
   const message = readJson(text)
   if (!isRecord(message)) return 'stranger'
+  // Half call, half answer: which of them a client reads, nobody knows.
+  if ('method' in message && ('result' in message || 'error' in message)) return 'stranger'
   if (typeof message['method'] === 'string') return 'id' in message ? 'request' : 'notification'
   if ('result' in message === 'error' in message) return 'stranger'
   // An error without an id is what a server sends that could not read ours.

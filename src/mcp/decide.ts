@@ -2,13 +2,15 @@
 import type { Policy } from '../policy/policy.ts'
 import type { Call, Decision } from '../protocol/decision.ts'
 import type { Principal } from '../protocol/principal.ts'
-import { isOpen, listenedResources, type Target } from './target.ts'
+import { checkNoTask, isOpen, isTaskMethod, listenedResources, type Target } from './target.ts'
 
 export interface Inquiry {
   readonly principal: Principal
   readonly server: string
   /** JSON-RPC method; the HTTP one for a request without a message, `response` for an answer to the server. */
   readonly method: string
+  /** No request and no notification: what `method` says then is our own word for it. */
+  readonly wordless: boolean
   readonly params: Readonly<Record<string, unknown>> | undefined
   readonly target: Target
 }
@@ -25,16 +27,23 @@ interface Needs {
 // Whoever sees the server may shake hands with it, answer it and end what they began; the session says whose it is.
 const VISIBLE: Decision = { effect: 'allow', reason: 'server_visible', rule: undefined }
 
+const TASKS_CLOSED: Decision = { effect: 'deny', reason: 'tasks_closed', rule: undefined }
+
+/** Throws RpcError for params that no rule could judge, BearerError `insufficient_scope`. */
 export function decideInquiry({ policy, checkScopes }: Needs, inquiry: Inquiry): Verdict {
-  const { principal, server, method, params, target } = inquiry
+  const { principal, server, method, wordless, params, target } = inquiry
   const call = { principal, server, method, ...target }
-  const decision = isOpen(method) ? VISIBLE : policy.decide(call)
+  if (!wordless && isTaskMethod(method)) return { ...TASKS_CLOSED, target }
+  checkNoTask(method, params)
+  const decision = isOpen(inquiry) ? VISIBLE : policy.decide(call)
   if (decision.effect === 'deny') return { ...decision, target }
-  for (const name of listenedResources(method, params)) {
-    const heard = policy.decide({ ...call, kind: 'resource', name })
-    if (heard.effect === 'deny') return { ...heard, target: { kind: 'resource', name } }
+  const heard = listenedResources(method, params).map((name): Call => ({ ...call, kind: 'resource', name }))
+  for (const each of heard) {
+    const verdict = policy.decide(each)
+    if (verdict.effect === 'deny') return { ...verdict, target: { kind: 'resource', name: each.name } }
   }
-  // After policy: a challenge for a hidden thing would say that it is there.
-  checkScopes(principal, call)
+  // After policy: a challenge for a hidden thing would say that it is there. A stream asks for no more than a ping does.
+  checkScopes(principal, wordless ? { ...call, name: 'ping' } : call)
+  for (const each of heard) checkScopes(principal, each)
   return { ...decision, target }
 }

@@ -61,7 +61,6 @@ function fakeStdio(): StdioUpstream & {
   return {
     kind: 'stdio',
     id: 'child',
-    title: 'Child',
     requestTimeout: 1000,
     asked,
     gate,
@@ -76,9 +75,7 @@ function fakeStdio(): StdioUpstream & {
       if (message.params?.['name'] === 'slow') {
         onNotification({ jsonrpc: '2.0', method: 'notifications/progress', params: { progress: 1 } })
         const abort = new Promise<never>((_, reject) =>
-          signal.addEventListener('abort', () =>
-            reject(new UpstreamError('child', 'cancelled', 'The caller gave up.')),
-          ),
+          signal.addEventListener('abort', () => reject(new UpstreamError('cancelled', 'The caller gave up.'))),
         )
         await Promise.race([gate.promise, abort])
       }
@@ -142,7 +139,7 @@ export async function startGate(upstreams: Record<string, Upstream>) {
       },
       isSeen: async (mark) => marks.has(mark),
     },
-    sealKeys: () => [{ id: 'k', key }],
+    sealKeys: () => [{ key }],
     self: 'replica/boot',
     limits: {
       body: 4096,

@@ -17,6 +17,7 @@ import { checkEra, claimedEra, type Era, eraOfHead } from './era.ts'
 import { isList, listFilter } from './filter.ts'
 import { createForward } from './forward.ts'
 import { type McpHead, readHead } from './headers.ts'
+import { hearing } from './hearing.ts'
 import { hiddenError, unknownInOurWords } from './hidden.ts'
 import { checkMediaType, type Incoming, isRecord, parseMessage } from './message.ts'
 import { type Recorded, reasonOf, recordDecision } from './record.ts'
@@ -26,6 +27,7 @@ import { createSessions, type SealKey } from './session.ts'
 import { createStdioRoute } from './stdio.ts'
 import { createStreams, type StreamEnd } from './streams.ts'
 import { type Target, targetOf } from './target.ts'
+import { withoutTasks } from './tasks.ts'
 
 export interface McpNeeds {
   readonly clock: Clock
@@ -70,6 +72,7 @@ interface Visit {
   readonly incoming: Incoming | undefined
   readonly era: Era
   readonly method: string
+  readonly wordless: boolean
   readonly params: Readonly<Record<string, unknown>> | undefined
   readonly target: Target
 }
@@ -163,9 +166,11 @@ function checkVisit(read: {
     )
   const era = incoming === undefined ? claimed : checkEra(incoming, head)
   const method = incoming === undefined ? httpMethod : (incoming.method ?? 'response')
-  const params = incoming === undefined || incoming.kind === 'response' ? undefined : incoming.message.params
+  const wordless = incoming === undefined || incoming.kind === 'response'
+  const params = wordless ? undefined : incoming.message.params
   const target = targetOf(method, params)
-  return { exchange, principal, upstream, server: upstream.id, httpMethod, head, incoming, era, method, params, target }
+  const said = { incoming, era, method, wordless, params, target }
+  return { exchange, principal, upstream, server: upstream.id, httpMethod, head, ...said }
 }
 
 const refusal = (error: unknown): Decision => ({ effect: 'deny', reason: reasonOf(error), rule: undefined })
@@ -209,9 +214,11 @@ function forwarder(needs: McpNeeds): (visit: Visit) => Promise<Ending> {
     const restricted = policy.view(principal, upstream.id) !== 'all'
     const edit = restricted && isList(method) ? listFilter({ method, era, decide }) : undefined
     const names = target.kind !== 'method' && incoming?.kind === 'request'
-    const reword = restricted && names ? unknownInOurWords({ target, era, id: incoming.id }) : undefined
+    const reword = restricted && names ? unknownInOurWords({ target, era, id: incoming.id }) : withoutTasks(method)
+    const mayHear = (uri: string) => decide('resource', uri).effect === 'allow'
+    const hears = restricted ? hearing(mayHear) : undefined
     if (upstream.kind === 'remote')
-      return remote({ exchange, upstream, principal, head, method: httpMethod, incoming, era, edit, reword })
+      return remote({ exchange, upstream, principal, head, method: httpMethod, incoming, era, edit, reword, hears })
     const child = { exchange, upstream, principal, head }
     if (incoming !== undefined)
       return stdio.post(
@@ -220,7 +227,6 @@ function forwarder(needs: McpNeeds): (visit: Visit) => Promise<Ending> {
         edit ?? (reword && ((message) => reword(message) ?? (isRecord(message) ? message : undefined))),
       )
     if (httpMethod === 'DELETE') return stdio.end(child)
-    streams.checkRoom(principal)
-    return stdio.listen(child, (uri) => decide('resource', uri).effect === 'allow')
+    return stdio.listen(child, mayHear)
   }
 }

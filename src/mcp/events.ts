@@ -71,6 +71,11 @@ export function splitEvents(limit: number, emit: (bytes: Buffer, whole: boolean)
   }
 }
 
+/** HTML standard §9.2.5: one byte order mark before the first field is skipped. A client that skips it must not see other fields than we do. */
+export function withoutMark(first: Buffer): Buffer {
+  return first[0] === 0xef && first[1] === 0xbb && first[2] === 0xbf ? first.subarray(3) : first
+}
+
 export interface EventFields {
   /** `data` lines joined by LF; `undefined` for comments and events without data. */
   readonly data: Buffer | undefined

@@ -1,7 +1,7 @@
 // What a caller is told when the server behind the gate did not do its part: one JSON-RPC error, whatever went wrong.
 import type { IncomingHttpHeaders } from 'node:http'
 import { type RpcId, type RpcResponse, rpcError } from '../protocol/jsonrpc.ts'
-import { RPC } from '../protocol/mcp.ts'
+import { HEADER_SESSION, RPC } from '../protocol/mcp.ts'
 
 /** `reason` is a stable slug for record and health. */
 export interface Fault {
@@ -43,12 +43,21 @@ export function faultOfError(error: Error & { code?: unknown }): Fault {
   return PROTOCOLS.test(code) ? FAULTS.protocol : FAULTS.reset
 }
 
+/** Of the successes, what MCP's transports answer with. */
+const SUCCESSES = new Set([200, 202, 204])
+const LONGEST_SESSION = 1024
+
 /** From the head of an answer that must not pass whatever its body says. */
 export function faultOfHead(status: number, headers: IncomingHttpHeaders): Fault | undefined {
   // Followed, a redirect would carry our credential to where the upstream points.
   if (status >= 300 && status < 400) return FAULTS.redirect
   // Its challenge is about our credential and names its own authorization server: none of the caller's business.
   if (status === 401 || status === 403 || status === 407) return FAULTS.upstream_unauthorized
+  // RFC 9110 §15: a status of no known class would be ours as soon as we passed it on.
+  if (status >= 600 || (status < 400 && !SUCCESSES.has(status))) return FAULTS.protocol
+  const session = headers[HEADER_SESSION]
+  // Sealed, it is longer still, and comes back in the head of every request.
+  if (typeof session === 'string' && session.length > LONGEST_SESSION) return FAULTS.protocol
   const coding = headers['content-encoding']
   // No coding was asked for.
   return coding === undefined || coding === 'identity' ? undefined : FAULTS.protocol

@@ -29,7 +29,7 @@ export function listFilter(needs: {
   const shape = LISTS.get(needs.method)
   if (shape === undefined) return undefined
   return (message) => {
-    if (!isRecord(message)) return undefined
+    if (!isRecord(message) || 'method' in message) return undefined
     const { result } = message
     if (result === undefined) return isRecord(message['error']) ? message : undefined
     if (!isRecord(result)) return undefined

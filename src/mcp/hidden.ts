@@ -1,10 +1,10 @@
 // What a caller is told of a thing that policy hides: the words an MCP server has for a thing it does not know, whatever the upstream's
 // own words are, so that hidden and unknown answer alike. MCP 2025-11-25 and 2026-07-28, Server features: error handling.
 import { RpcError } from '../protocol/errors.ts'
+import { isRecord } from '../protocol/json.ts'
 import { type RpcId, type RpcResponse, rpcError } from '../protocol/jsonrpc.ts'
 import { RPC } from '../protocol/mcp.ts'
 import type { Era } from './era.ts'
-import { isRecord } from './message.ts'
 import type { Target } from './target.ts'
 
 const LEGACY_RESOURCE_NOT_FOUND = -32002

@@ -2,9 +2,12 @@
 import { isUtf8 } from 'node:buffer'
 import type { IncomingMessage } from 'node:http'
 import { RequestError, RpcError } from '../protocol/errors.ts'
+import { isRecord } from '../protocol/json.ts'
 import type { RpcId, RpcNotification, RpcRequest, RpcResponse } from '../protocol/jsonrpc.ts'
 import { RPC } from '../protocol/mcp.ts'
 import { type ScanLimits, scanMessage } from './scan.ts'
+
+export { isRecord }
 
 export type Incoming =
   | {
@@ -102,9 +105,6 @@ function checkId(id: unknown, body: Buffer, at: number): RpcId {
   }
   throw invalid('bad_id', 'The id is neither a string nor a plain integer.')
 }
-
-export const isRecord = (value: unknown): value is Record<string, unknown> =>
-  typeof value === 'object' && value !== null && !Array.isArray(value)
 
 const unreadable = (reason: string, cause?: unknown) =>
   new RpcError(RPC.parseError, reason, 'The body is not JSON in UTF-8.', { cause })

@@ -7,10 +7,11 @@ import { HEADER_SESSION, RPC } from '../protocol/mcp.ts'
 import type { RemoteUpstream } from '../upstreams/upstream.ts'
 import { answering, readJson, sendBytes, sendRpc } from './answer.ts'
 import { type AnswerStream, answerStream } from './answer-stream.ts'
-import { type EventSplitter, splitEvents, writeEvent } from './events.ts'
+import { type EventSplitter, readEvent, splitEvents, withoutMark, writeEvent } from './events.ts'
 import { FAULTS, type Fault, faultMessage, faultOfError, faultOfHead } from './fault.ts'
 import type { Edit } from './filter.ts'
 import { mediaType, returnedHeaders } from './headers.ts'
+import type { Hears } from './hearing.ts'
 import type { StreamEnd } from './streams.ts'
 
 /** How a request ended, for the record and for health. */
@@ -32,6 +33,8 @@ export interface Passage {
   readonly edit: Edit | undefined
   /** What a short answer may be exchanged for; `undefined` leaves it as it is. */
   readonly reword: Edit | undefined
+  /** Which messages of a stream may pass; `undefined` is all. */
+  readonly hears: Hears | undefined
   /** The session id that the client is given for the upstream's. */
   sessionFor(upstreamSession: string): string | undefined
   /** Takes a stream's place and watches its credential; answers how to give it back. */
@@ -122,12 +125,15 @@ export class Relay implements Dispatcher.DispatchHandler {
   }
 
   private openEvents(): void {
-    const { res, id, era, edit, reword, limits, upstream, openStream } = this.passage
+    const { res, id, era, edit, reword, hears, limits, upstream, openStream } = this.passage
     this.state = 'events'
-    if (id !== undefined) this.answer = answerStream({ id, edit, reword, requestsAllowed: era === 'legacy' })
-    this.splitter = splitEvents(edit === undefined ? limits.streamBuffer : upstream.maxAnswer, (event, whole) =>
-      this.passEvent(event, whole),
-    )
+    if (id !== undefined) this.answer = answerStream({ id, edit, reword, hears, requestsAllowed: era === 'legacy' })
+    const judged = edit !== undefined || (id === undefined && hears !== undefined)
+    let begun = false
+    this.splitter = splitEvents(judged ? upstream.maxAnswer : limits.streamBuffer, (event, whole) => {
+      this.passEvent(begun ? event : withoutMark(event), whole)
+      begun = true
+    })
     this.headers.push('content-type', 'text/event-stream')
     if (!this.headers.includes('cache-control')) this.headers.push('cache-control', 'no-cache')
     if (!this.headers.includes('x-accel-buffering')) this.headers.push('x-accel-buffering', 'no')
@@ -153,15 +159,23 @@ export class Relay implements Dispatcher.DispatchHandler {
     // One chunk can hold several events, and the first may have ended the stream.
     if (this.state !== 'events') return
     const { answer } = this
-    // A GET stream has no request of its own, and may replay the answers of others.
     const passed =
       answer === undefined
-        ? event
+        ? this.listened(event, whole)
         : whole
           ? answer.pass(event)
           : answer.passPart(event, this.splitter?.inside() !== true)
-    if (Buffer.isBuffer(passed)) this.write(passed)
-    else this.fail(passed)
+    if (!Buffer.isBuffer(passed)) this.fail(passed)
+    else if (passed.length > 0) this.write(passed)
+  }
+
+  /** A GET stream has no request of its own, and may replay the answers of others. */
+  private listened(event: Buffer, whole: boolean): Buffer | Fault {
+    const { hears } = this.passage
+    if (hears === undefined) return event
+    if (!whole) return FAULTS.too_large
+    const { data } = readEvent(event)
+    return data === undefined || hears(data) ? event : Buffer.alloc(0)
   }
 
   private endEvents(): void {

@@ -6,6 +6,7 @@ import type { Era } from './era.ts'
 import type { Edit } from './filter.ts'
 import type { Forward } from './forward.ts'
 import { type McpHead, upstreamHeaders } from './headers.ts'
+import type { Hears } from './hearing.ts'
 import type { Incoming } from './message.ts'
 import type { Ending, Passage } from './relay.ts'
 import type { Session, Sessions } from './session.ts'
@@ -21,6 +22,8 @@ export interface RemoteVisit {
   readonly era: Era
   readonly edit: Edit | undefined
   readonly reword: Edit | undefined
+  /** Which messages of a stream a caller may see who sees a part of the server; `undefined` is all. */
+  readonly hears: Hears | undefined
 }
 
 interface Needs {
@@ -33,20 +36,20 @@ interface Needs {
 /** The caller's session id goes no further, and the upstream's comes no nearer, than this file. */
 export function createRemoteRoute({ forward, sessions, streams, limits }: Needs) {
   return async function pass(visit: RemoteVisit): Promise<Ending> {
-    const { exchange, upstream, principal, head, method, incoming, era } = visit
+    const { exchange, upstream, principal, head, method, incoming, era, hears } = visit
     const place = { subject: principal.subject, server: upstream.id }
     const opening = incoming?.method === 'initialize'
     // MCP 2026-07-28: a session id means nothing there and is neither used nor echoed.
     const sealed = era === 'legacy' && !opening ? head.session : undefined
     const session = sealed === undefined ? undefined : await sessions.open(place, sealed)
     const lasting = method === 'GET' || incoming?.method === 'subscriptions/listen'
-    if (lasting) streams.checkRoom(principal)
     if (method === 'DELETE' && sealed !== undefined && session !== undefined) await sessions.end(sealed, session)
     const sessionFor = (id: string): string | undefined => {
       if (era === 'legacy' && opening)
         return sessions.seal(place, { upstream: id, revision: asked(incoming), owner: undefined })
       return id === session?.upstream ? sealed : undefined
     }
+    const held = lasting ? streams.reserve(principal) : undefined
     return forward(
       upstream,
       {
@@ -55,7 +58,8 @@ export function createRemoteRoute({ forward, sessions, streams, limits }: Needs)
           head,
           body: incoming !== undefined,
           session: session?.upstream,
-          lastEvent: era === 'legacy' && method === 'GET' ? head.lastEvent : undefined,
+          // What a stream replays was the answer to some other request, and its filter is not here any more.
+          lastEvent: era === 'legacy' && method === 'GET' && hears === undefined ? head.lastEvent : undefined,
           requestId: exchange.id,
           credentialHeaders: upstream.credentialHeaders,
         }),
@@ -70,12 +74,13 @@ export function createRemoteRoute({ forward, sessions, streams, limits }: Needs)
         era,
         edit: visit.edit,
         reword: visit.reword,
+        hears,
         sessionFor,
-        openStream: (onEnd) => streams.open(principal, onEnd, lasting),
+        openStream: (onEnd) => held?.watch(onEnd) ?? streams.open(principal, onEnd),
         upstream,
         limits,
       },
-    )
+    ).finally(() => held?.release())
   }
 }
 

@@ -30,6 +30,7 @@ const KNOWN: readonly (readonly string[])[] = [
   [
     ...['name', 'uri', 'arguments', 'argument', 'ref', '_meta', 'taskId', 'notifications', 'cursor', 'requestState'],
     ...['inputResponses', 'protocolVersion', 'capabilities', 'clientInfo', 'requestId', 'progressToken', 'level'],
+    'task',
   ],
   [
     'progressToken',
@@ -38,7 +39,7 @@ const KNOWN: readonly (readonly string[])[] = [
     ),
   ],
   ['type', 'name', 'uri'],
-  ['toolsListChanged', 'promptsListChanged', 'resourcesListChanged', 'resourceSubscriptions'],
+  ['toolsListChanged', 'promptsListChanged', 'resourcesListChanged', 'resourceSubscriptions', 'taskIds'],
 ]
 /** The same by folded hash, so that the usual message is checked without making a string of any key. */
 const BY_HASH = KNOWN.map(

@@ -7,7 +7,7 @@ import { createSessions, type SealKey } from './session.ts'
 const DAY = 24 * 3600 * 1000
 const setup = () => {
   const marks = new Set<string>()
-  const state = { now: 1_000_000, keys: [{ id: 'k1', key: randomBytes(32) }] as SealKey[], looked: 0 }
+  const state = { now: 1_000_000, keys: [{ key: randomBytes(32) }] as SealKey[], looked: 0 }
   const open = () =>
     createSessions({
       sealKeys: () => state.keys,
@@ -97,7 +97,7 @@ describe('a sealed session id', () => {
   it('survives a new key and dies with its own', async () => {
     const { sessions, otherReplica, thirdReplica, state } = setup()
     const id = sessions.seal(alice, inner)
-    state.keys = [{ id: 'k2', key: randomBytes(32) }, ...state.keys]
+    state.keys = [{ key: randomBytes(32) }, ...state.keys]
     expect(await otherReplica.open(alice, id)).toMatchObject(inner)
     const [newest] = state.keys
     state.keys = newest ? [newest] : []

@@ -62,7 +62,7 @@ export async function answerCall(call: Call): Promise<Ending> {
 function openCallStream({ visit, streams }: Call, controller: AbortController): () => void {
   visit.exchange.res.writeHead(200, [...EVENT_STREAM])
   // The call ends with the credential that made it.
-  return streams.open(visit.principal, () => controller.abort(), false)
+  return streams.open(visit.principal, () => controller.abort())
 }
 
 function noteSubscription({ method, params }: RpcRequest, { subscribed }: StdioSession): void {

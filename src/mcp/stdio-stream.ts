@@ -5,7 +5,7 @@ import { writeEvent } from './events.ts'
 import type { Ending } from './relay.ts'
 import type { StdioVisit } from './stdio.ts'
 import type { StdioSession } from './stdio-sessions.ts'
-import type { Streams } from './streams.ts'
+import type { Place } from './streams.ts'
 
 export const EVENT_STREAM: readonly string[] = [
   ...['content-type', 'text/event-stream'],
@@ -25,13 +25,13 @@ interface Listening {
   readonly visit: StdioVisit
   readonly session: StdioSession
   readonly mayHear: (uri: string) => boolean
-  readonly streams: Streams
+  readonly place: Place
   readonly streamBuffer: number
 }
 
 /** Resolves when the stream has ended, whoever ended it. */
-export function openListening({ visit, session, mayHear, streams, streamBuffer }: Listening): Promise<Ending> {
-  const { exchange, upstream, principal } = visit
+export function openListening({ visit, session, mayHear, place, streamBuffer }: Listening): Promise<Ending> {
+  const { exchange, upstream } = visit
   const { res } = exchange
   // MCP: a message goes to one stream only; a client that comes back takes over from the one it lost.
   session.endStream?.()
@@ -46,13 +46,13 @@ export function openListening({ visit, session, mayHear, streams, streamBuffer }
   }, KEEP_ALIVE)
   timer.unref()
   const end = () => void res.end()
-  const close = streams.open(principal, end, true)
+  const unwatch = place.watch(end)
   session.endStream = end
   return new Promise((resolve) => {
     res.once('close', () => {
       clearInterval(timer)
       unsubscribe()
-      close()
+      unwatch()
       if (session.endStream === end) session.endStream = undefined
       resolve({ status: 200, outcome: 'answered', fault: undefined })
     })

@@ -44,17 +44,13 @@ export function createStdioRoute(needs: StdioNeeds): StdioRoute {
   const { sessions, self, streams, limits } = needs
   const known = createStdioSessions()
 
-  async function openSession({
-    head,
-    principal,
-    upstream,
-  }: StdioVisit): Promise<{ key: string; session: StdioSession }> {
+  async function openSession({ head, principal, upstream }: StdioVisit) {
     if (head.session === undefined) throw badRequest('session_missing', 'Bad Request: Mcp-Session-Id is missing')
     if (head.version !== undefined && !revisions.includes(head.version))
       throw badRequest('bad_revision', `Bad Request: Unsupported protocol version (supported: ${revisions.join(', ')})`)
-    const { upstream: key, owner } = await sessions.open(placeOf(principal, upstream), head.session)
-    if (owner !== self) throw sessionNotFound()
-    return { key, session: known.find(upstream.id, key) }
+    const opened = await sessions.open(placeOf(principal, upstream), head.session)
+    if (opened.owner !== self) throw sessionNotFound()
+    return { id: head.session, opened, session: known.find(upstream.id, opened.upstream) }
   }
 
   return {
@@ -76,14 +72,18 @@ export function createStdioRoute(needs: StdioNeeds): StdioRoute {
       return answerCall({ visit, message, session, edit, streams, streamBuffer: limits.streamBuffer })
     },
     async listen(visit, mayHear) {
-      const { session } = await openSession(visit)
-      return openListening({ visit, session, mayHear, streams, streamBuffer: limits.streamBuffer })
+      const place = streams.reserve(visit.principal)
+      try {
+        const { session } = await openSession(visit)
+        return await openListening({ visit, session, mayHear, place, streamBuffer: limits.streamBuffer })
+      } finally {
+        place.release()
+      }
     },
     async end(visit) {
-      const { key } = await openSession(visit)
-      const id = visit.head.session ?? ''
-      await sessions.end(id, await sessions.open(placeOf(visit.principal, visit.upstream), id))
-      known.end(visit.upstream.id, key)
+      const { id, opened } = await openSession(visit)
+      await sessions.end(id, opened)
+      known.end(visit.upstream.id, opened.upstream)
       visit.exchange.res.writeHead(200, ['content-length', '0']).end()
       return ANSWERED
     },
@@ -114,7 +114,7 @@ async function answerInitialize(
   const { protocolVersion, capabilities, serverInfo, instructions } = initialization
   const asked = message.params?.['protocolVersion']
   const revision = typeof asked === 'string' && revisions.includes(asked) ? asked : settled(protocolVersion)
-  const { logging: _, ...offered } = capabilities
+  const { logging: _, tasks: __, ...offered } = capabilities
   const result = { protocolVersion: revision, capabilities: offered, serverInfo }
   const sealed = sessions.seal(placeOf(principal, upstream), { upstream: randomUUID(), revision, owner: self })
   sendRpc(

@@ -13,31 +13,44 @@ interface Needs {
 }
 
 export interface Streams {
-  /** Throws RequestError 429 when the principal has no room for a further stream. */
-  checkRoom(principal: Principal): void
-  /** Counts and watches a stream; answers how to give its place back. `lasting`: no answer of its own ends it. */
-  open(principal: Principal, onEnd: (reason: StreamEnd) => void, lasting: boolean): () => void
+  /** Takes the place of a lasting stream, one that no answer of its own ends. Throws RequestError 429 when the principal has none left. */
+  reserve(principal: Principal): Place
+  /** Counts and watches the stream of an answer; answers how to give its place back. */
+  open(principal: Principal, onEnd: (reason: StreamEnd) => void): () => void
+}
+
+/** Held from before the upstream is asked, so that many requests at once cannot all find the last place free. */
+export interface Place {
+  /** Watches the credential; answers how to stop. */
+  watch(onEnd: (reason: StreamEnd) => void): () => void
+  release(): void
 }
 
 export function createStreams({ most, watch }: Needs): Streams {
   const open = new Map<string, number>()
+  const take = ({ subject }: Principal): (() => void) => {
+    open.set(subject, (open.get(subject) ?? 0) + 1)
+    let given = false
+    return () => {
+      if (given) return
+      given = true
+      const left = (open.get(subject) ?? 1) - 1
+      if (left > 0) open.set(subject, left)
+      else open.delete(subject)
+    }
+  }
   return {
-    checkRoom({ subject }) {
-      if ((open.get(subject) ?? 0) < most) return
-      throw new RequestError(429, 'too_many_streams', 'Too many open streams.', { retryAfter: 5 })
+    reserve(principal) {
+      if ((open.get(principal.subject) ?? 0) >= most)
+        throw new RequestError(429, 'too_many_streams', 'Too many open streams.', { retryAfter: 5 })
+      return { watch: (onEnd) => watch(principal, onEnd, true), release: take(principal) }
     },
-    open(principal, onEnd, lasting) {
-      const { subject } = principal
-      open.set(subject, (open.get(subject) ?? 0) + 1)
-      const unwatch = watch(principal, onEnd, lasting)
-      let closed = false
+    open(principal, onEnd) {
+      const release = take(principal)
+      const unwatch = watch(principal, onEnd, false)
       return () => {
-        if (closed) return
-        closed = true
+        release()
         unwatch()
-        const left = (open.get(subject) ?? 1) - 1
-        if (left > 0) open.set(subject, left)
-        else open.delete(subject)
       }
     },
   }

@@ -1,8 +1,9 @@
 // What a message touches, in policy's words: a tool, a prompt, a resource, or the bare method.
+import { isOpenMethod } from '../policy/methods.ts'
 import type { TargetKind } from '../protocol/decision.ts'
 import { RpcError } from '../protocol/errors.ts'
+import { isRecord } from '../protocol/json.ts'
 import { RPC } from '../protocol/mcp.ts'
-import { isRecord } from './message.ts'
 
 export interface Target {
   readonly kind: TargetKind
@@ -20,8 +21,6 @@ const NAMED: ReadonlyMap<string, { kind: TargetKind; key: string }> = new Map([
 
 const SUBSCRIPTIONS = new Set(['resources/subscribe', 'resources/unsubscribe'])
 
-/** The handshake and housekeeping: open to whoever sees the server. Lists are asked for like any bare method, and filtered besides. */
-const OPEN = new Set(['initialize', 'ping', 'server/discover', 'response', 'GET', 'DELETE'])
 const LONGEST_NAME = 8192
 
 type Params = Readonly<Record<string, unknown>> | undefined
@@ -46,9 +45,21 @@ function referenced(ref: unknown): Target {
   throw invalidParams('ref')
 }
 
-/** `false`: policy is asked by name. */
-export function isOpen(method: string): boolean {
-  return OPEN.has(method) || method.startsWith('notifications/')
+/** `false`: policy is asked by name. Lists are asked for like any bare method, and filtered besides. */
+export function isOpen({ wordless, method }: { readonly wordless: boolean; readonly method: string }): boolean {
+  return wordless || isOpenMethod(method)
+}
+
+/**
+ * Tasks are closed: an upstream tells its callers apart by our one credential, so that a task of one would be a task of all.
+ * Methods answer as unknown ones do; what would make or watch a task is refused.
+ */
+export const isTaskMethod = (method: string): boolean => method.startsWith('tasks/')
+
+export function checkNoTask(method: string, params: Params): void {
+  if (params !== undefined && 'task' in params) throw invalidParams('task')
+  const filter = method === 'subscriptions/listen' ? params?.['notifications'] : undefined
+  if (isRecord(filter) && 'taskIds' in filter) throw invalidParams('notifications.taskIds')
 }
 
 /** URIs that a `subscriptions/listen` wants to hear of (MCP 2026-07-28): each is decided like a `resources/subscribe`. */

@@ -1,16 +1,10 @@
 // Issuance, consent, registration, revocation: recorded, committed, and only then answered.
 import type { ActEvent, Recorder } from '../audit/event.ts'
 import { requestIds } from '../http/request-id.ts'
+import type { Log } from '../observe/log.ts'
 import type { Clock } from '../protocol/clock.ts'
 import type { Refused } from './answers.ts'
 import { currentCall, runCall } from './call.ts'
-
-export interface Log {
-  debug(object: object, message: string): void
-  info(object: object, message: string): void
-  warn(object: object, message: string): void
-  error(object: object, message: string): void
-}
 
 export type Act = Omit<ActEvent, 'kind' | 'id' | 'time' | 'address'>
 
@@ -28,7 +22,7 @@ export function actRecorder({
 }: {
   recorder: Pick<Recorder, 'act'>
   clock: Clock
-  log: Log
+  log: Pick<Log, 'warn'>
 }): Acts {
   const nextId = requestIds()
 

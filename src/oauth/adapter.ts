@@ -5,11 +5,12 @@ import type { OAuthConfig } from '../config/oauth.ts'
 import type { Clock } from '../protocol/clock.ts'
 import type { Durable } from '../store/durable.ts'
 import type { Ephemeral } from '../store/ephemeral.ts'
-import type { Acts } from './acts.ts'
+import type { Acts, Log } from './acts.ts'
 import { artifactAdapter, replayAdapter } from './artifacts.ts'
 import { clientAdapter } from './clients.ts'
 import { familyAdapter, familyRevoker } from './families.ts'
 import { sha256 } from './hash.ts'
+import { openedCounter } from './opened.ts'
 import { refreshAdapter } from './refresh.ts'
 import { accessTokenAdapter } from './token-handles.ts'
 
@@ -18,6 +19,7 @@ interface Needs {
   readonly ephemeral: Ephemeral
   readonly acts: Acts
   readonly clock: Clock
+  readonly log: Log
   readonly oauth: OAuthConfig
   readonly startedAt: number
   onRevocation(): Promise<void>
@@ -26,12 +28,14 @@ interface Needs {
 }
 
 export function createAdapters(needs: Needs): (kind: string) => Adapter {
-  const { durable, ephemeral, acts, clock, oauth, startedAt, onRevocation, settleConsent } = needs
+  const { durable, ephemeral, acts, clock, log, oauth, startedAt, onRevocation, settleConsent } = needs
   const { artifacts, marks } = ephemeral
   const { accessTokenTtl } = oauth
   const { families, revocations } = durable
   const revokeFamily = familyRevoker({ families, artifacts, acts, clock, accessTokenTtl, onRevocation })
   const codes = artifactAdapter('AuthorizationCode', { artifacts, clock })
+  const interactions = artifactAdapter('Interaction', { artifacts, clock })
+  const countOpened = openedCounter({ counters: ephemeral.counters, clock })
 
   const adapters: Readonly<Record<string, Adapter>> = {
     Client: clientAdapter({
@@ -41,6 +45,8 @@ export function createAdapters(needs: Needs): (kind: string) => Adapter {
       accessTokenTtl,
       onRevocation,
       neverUsedTtl: oauth.registration.neverUsedTtl,
+      acts,
+      log,
     }),
     Grant: familyAdapter({ families, clock, revokeFamily, reasonNow }),
     RefreshToken: refreshAdapter({
@@ -71,7 +77,13 @@ export function createAdapters(needs: Needs): (kind: string) => Adapter {
         await codes.upsert(id, payload, ttl)
       },
     },
-    Interaction: artifactAdapter('Interaction', { artifacts, clock }),
+    Interaction: {
+      ...interactions,
+      async upsert(id, payload, ttl) {
+        if (Provider.ctx?.oidc?.route === 'authorization') await countOpened()
+        await interactions.upsert(id, payload, ttl)
+      },
+    },
     Session: artifactAdapter('Session', { artifacts, clock }),
     RegistrationAccessToken: artifactAdapter('RegistrationAccessToken', { artifacts, clock }),
     ReplayDetection: replayAdapter({ marks, clock }),

@@ -4,10 +4,10 @@ import type { Endpoint, Exchange } from '../http/exchange.ts'
 import { sendPage } from '../http/page.ts'
 import { sendJson } from '../http/responses.ts'
 import { RequestError } from '../protocol/errors.ts'
+import { errorPage } from './interaction/pages/error.ts'
 
 /** Told of every refusal of ours in front of the library; the library's own are heard in provider.ts. */
 export type Refused = (exchange: Exchange, reason: string) => Promise<void>
-export type ErrorPage = (input: { title: string; detail: string; requestId?: string }) => string
 
 const NO_STORE = { 'Cache-Control': 'no-store', Pragma: 'no-cache' }
 
@@ -44,11 +44,17 @@ function sendClientError({ res }: Exchange, error: unknown): void {
   sendJson(res, error.status, { error: code, error_description: error.message }, NO_STORE)
 }
 
+/** RFC 6749 §4.1.2.1 and RFC 9110 §15.6.4: nobody is at fault, and nothing was done. */
+export const temporarilyUnavailable = (status = 503) =>
+  Object.assign(new errors.TemporarilyUnavailable('try again later'), {
+    error_description: 'try again later',
+    status,
+    statusCode: status,
+    allow_redirect: false,
+  })
+
 /** For browsers. Without a proven client and redirect URI there is nowhere to send an error (RFC 6749 §4.1.2.1). */
-export function answeringBrowsers(
-  { errorPage, refused }: { errorPage: ErrorPage; refused: Refused },
-  endpoint: (exchange: Exchange) => Promise<void>,
-): Endpoint {
+export function answeringBrowsers(refused: Refused, endpoint: (exchange: Exchange) => Promise<void>): Endpoint {
   return async (exchange) => {
     try {
       await endpoint(exchange)
@@ -65,9 +71,3 @@ export function answeringBrowsers(
 }
 
 export const TITLE = 'This request cannot be completed'
-
-export function allowMethods({ req, res }: Exchange, ...methods: readonly string[]): void {
-  if (methods.includes(req.method ?? '')) return
-  res.setHeader('Allow', methods.join(', '))
-  throw new RequestError(405, 'method', `Use ${methods.join(' or ')} here.`)
-}

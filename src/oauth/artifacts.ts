@@ -16,7 +16,8 @@ export function artifactAdapter(kind: ArtifactKind, { artifacts, clock }: Needs)
       artifacts.save({
         kind,
         idHash: sha256(id),
-        uid: payload.uid,
+        // A registration token is found by its client, with which it goes.
+        uid: kind === 'RegistrationAccessToken' ? payload.clientId : payload.uid,
         family: payload.grantId,
         payload: storedPayload(payload),
         expiresAt: ttl === undefined ? undefined : clock() + ttl * 1000,

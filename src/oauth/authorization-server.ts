@@ -5,22 +5,22 @@ import type { Config } from '../config/schema.ts'
 import { allowAnyOrigin, answerPublicPreflight } from '../http/cors.ts'
 import type { Endpoint } from '../http/exchange.ts'
 import { type OutboundFetch, outboundFetch } from '../http/outbound.ts'
-import { authorizationServerMetadata, metadataPaths } from '../protocol/authorization-server.ts'
+import { publicDocument } from '../http/public-document.ts'
+import type { Log } from '../observe/log.ts'
+import { authorizationServerMetadata, METADATA_PATHS } from '../protocol/authorization-server.ts'
 import type { Clock } from '../protocol/clock.ts'
 import type { Resource } from '../protocol/resource.ts'
 import type { Durable, UserRecord } from '../store/durable.ts'
 import type { Ephemeral } from '../store/ephemeral.ts'
 import type { AccessToken } from '../tokens/access-token.ts'
 import { accountFinder } from './accounts.ts'
-import { actRecorder, type Log, refusalRecorder } from './acts.ts'
+import { actRecorder, refusalRecorder } from './acts.ts'
 import { createAdapters } from './adapter.ts'
-import type { ErrorPage } from './answers.ts'
 import { AUTHORIZATION_ROUTE, authorizationEndpoint, resumeEndpoint } from './authorize.ts'
 import { clientDocuments } from './client-document.ts'
 import { configuredClients } from './clients.ts'
 import { consentKeeper } from './consent.ts'
-import { publicDocument, publicKeySet } from './documents.ts'
-import { errorRenderer } from './error-page.ts'
+import { publicKeySet } from './documents.ts'
 import type { Interactions } from './interaction/flow.ts'
 import { createInteractions } from './interactions.ts'
 import { issuanceRecorder, libraryRefusals } from './issuance.ts'
@@ -51,8 +51,9 @@ export interface AuthorizationServerNeeds {
   isAdmitted(user: UserRecord): boolean
   readonly resources: { list(): readonly Resource[]; find(url: string): Resource | undefined }
   readonly recorder: Pick<Recorder, 'act'>
-  readonly errorPage: ErrorPage
   readonly clock: Clock
+  /** Start of the process: a client that asked just before it may ask again for a while. */
+  readonly startedAt: number
   readonly log: Log
   /** In place of the vetted fetch, for tests of client documents. */
   readonly fetchPublic?: OutboundFetch
@@ -68,7 +69,7 @@ export interface AuthorizationServer {
 const SWEEP = 10 * 60_000
 
 export function openAuthorizationServer(needs: AuthorizationServerNeeds): AuthorizationServer {
-  const { config, durable, ephemeral, keyring, clock, log, errorPage, onRevocation } = needs
+  const { config, durable, ephemeral, keyring, clock, log, onRevocation } = needs
   const { oauth, server } = config
   const serverUrl = server.url
   const acts = actRecorder({ recorder: needs.recorder, clock, log })
@@ -85,9 +86,10 @@ export function openAuthorizationServer(needs: AuthorizationServerNeeds): Author
     ephemeral,
     acts,
     clock,
+    log,
     oauth,
     onRevocation,
-    startedAt: clock(),
+    startedAt: needs.startedAt,
     settleConsent: consent.settle,
   })
   const build = (): Running => {
@@ -109,9 +111,14 @@ export function openAuthorizationServer(needs: AuthorizationServerNeeds): Author
         signingKey: () => keyring.signingKeys()[0]?.kid,
       }),
       clients: configuredClients(oauth.clients),
-      renderError: errorRenderer(errorPage),
       recordRefusal: libraryRefusals(acts),
-      recordIssuance: issuanceRecorder({ acts, clients: durable.clients, clock, log }),
+      recordIssuance: issuanceRecorder({
+        acts,
+        clients: durable.clients,
+        markUsed: documents.markUsed,
+        clock,
+        log,
+      }),
     })
     return { provider, handle: provider.callback() }
   }
@@ -145,14 +152,13 @@ export function openAuthorizationServer(needs: AuthorizationServerNeeds): Author
   }
 
   function routes(): (path: string) => Endpoint | undefined {
-    const base = new URL(serverUrl).pathname.replace(/\/$/, '')
     const bodyTimeout = server.limits.bodyTimeout
     const { clients } = durable
     const { counters, artifacts } = ephemeral
     const { verifyOwnToken } = needs
     const refused = (act: string) => refusalRecorder(acts, act)
-    const answering = { errorPage, refused: refused('authorization_refused') }
-    const authorize = authorizationEndpoint({ library, bodyTimeout, ...answering })
+    const toBrowser = { library, refused: refused('authorization_refused') }
+    const authorize = authorizationEndpoint({ ...toBrowser, bodyTimeout })
     const token = anyOrigin(
       tokenEndpoint({ library, artifacts, clock, bodyTimeout, refused: refused('token_refused') }),
     )
@@ -167,15 +173,15 @@ export function openAuthorizationServer(needs: AuthorizationServerNeeds): Author
       }),
     )
     const exact = new Map<string, Endpoint>([
-      ...metadataPaths(serverUrl).map((path) => [path, metadata] as const),
-      [`${base}/.well-known/jwks.json`, publicDocument(() => publicKeySet(keyring.signingKeys()))],
-      [base + AUTHORIZATION_ROUTE, authorize],
-      [base + TOKEN_ROUTE, token],
-      [base + REVOCATION_ROUTE, anyOrigin(handle(REVOCATION_ROUTE))],
-      [base + INTROSPECTION_ROUTE, handle(INTROSPECTION_ROUTE)],
+      ...METADATA_PATHS.map((path) => [path, metadata] as const),
+      ['/.well-known/jwks.json', publicDocument(() => publicKeySet(keyring.signingKeys()))],
+      [AUTHORIZATION_ROUTE, authorize],
+      [TOKEN_ROUTE, token],
+      [REVOCATION_ROUTE, anyOrigin(handle(REVOCATION_ROUTE))],
+      [INTROSPECTION_ROUTE, handle(INTROSPECTION_ROUTE)],
       // MCP 2025-03-26, Authorization: the places where clients look that find no metadata.
-      [`${base}/authorize`, authorize],
-      [`${base}/token`, token],
+      ['/authorize', authorize],
+      ['/token', token],
     ])
     const registration = oauth.registration.dynamic
       ? registrationEndpoints({
@@ -189,19 +195,17 @@ export function openAuthorizationServer(needs: AuthorizationServerNeeds): Author
         })
       : undefined
     if (registration) {
-      exact.set(base + REGISTRATION_ROUTE, anyOrigin(registration.register))
-      exact.set(`${base}/register`, anyOrigin(registration.register))
+      exact.set(REGISTRATION_ROUTE, anyOrigin(registration.register))
+      exact.set('/register', anyOrigin(registration.register))
     }
     const below = (path: string, route: string): string | undefined =>
-      path.startsWith(`${base}${route}/`)
-        ? /^[A-Za-z0-9_-]{10,128}$/.exec(path.slice(base.length + route.length + 1))?.[0]
-        : undefined
+      path.startsWith(`${route}/`) ? /^[A-Za-z0-9_-]{10,128}$/.exec(path.slice(route.length + 1))?.[0] : undefined
 
     return (path) => {
       const endpoint = exact.get(path)
       if (endpoint) return endpoint
       const uid = below(path, AUTHORIZATION_ROUTE)
-      if (uid !== undefined) return resumeEndpoint({ library, ...answering }, uid)
+      if (uid !== undefined) return resumeEndpoint(toBrowser, uid)
       const client = below(path, REGISTRATION_ROUTE)
       return client === undefined ? undefined : registration?.manage(client)
     }

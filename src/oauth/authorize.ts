@@ -1,6 +1,7 @@
 // The authorization endpoint, RFC 6749 §3.1: GET or POST, and where the browser comes back to after our pages.
 import type { Endpoint, Exchange } from '../http/exchange.ts'
-import { allowMethods, answeringBrowsers, type ErrorPage, type Refused } from './answers.ts'
+import { checkMethod } from '../http/method.ts'
+import { answeringBrowsers, type Refused } from './answers.ts'
 import type { Library } from './library.ts'
 import { readAuthorizationRequest, serialise } from './parameters.ts'
 
@@ -8,14 +9,13 @@ export const AUTHORIZATION_ROUTE = '/oauth/authorize'
 
 interface Needs {
   readonly library: Library
-  readonly errorPage: ErrorPage
   readonly refused: Refused
   readonly bodyTimeout: number
 }
 
-export function authorizationEndpoint({ library, bodyTimeout, ...answering }: Needs): Endpoint {
-  return answeringBrowsers(answering, async (exchange) => {
-    allowMethods(exchange, 'GET', 'POST')
+export function authorizationEndpoint({ library, bodyTimeout, refused }: Needs): Endpoint {
+  return answeringBrowsers(refused, async (exchange) => {
+    checkMethod(exchange, 'GET', 'POST')
     const form = new Map(await readAuthorizationRequest(exchange, bodyTimeout))
     // Answers travel in the query only (no fragment, no form_post): a mode the library does not know is refused by it, to the client.
     if (form.has('response_mode') && form.get('response_mode') !== 'query') form.set('response_mode', 'not_offered')
@@ -28,9 +28,9 @@ export function authorizationEndpoint({ library, bodyTimeout, ...answering }: Ne
   })
 }
 
-export function resumeEndpoint({ library, ...answering }: Omit<Needs, 'bodyTimeout'>, uid: string): Endpoint {
-  return answeringBrowsers(answering, async (exchange) => {
-    allowMethods(exchange, 'GET')
+export function resumeEndpoint({ library, refused }: Omit<Needs, 'bodyTimeout'>, uid: string): Endpoint {
+  return answeringBrowsers(refused, async (exchange) => {
+    checkMethod(exchange, 'GET')
     hideReferrer(exchange)
     await library.call(exchange, { method: 'GET', target: `${AUTHORIZATION_ROUTE}/${uid}`, credentials: 'cookies' })
   })

@@ -5,6 +5,8 @@ import type { Clock } from '../protocol/clock.ts'
 import { OperatorError } from '../protocol/errors.ts'
 import { checkRedirectUri, RedirectUriError } from '../protocol/redirect-uri.ts'
 import type { Durable } from '../store/durable.ts'
+import type { Acts, Log } from './acts.ts'
+import { temporarilyUnavailable } from './answers.ts'
 import { currentCall } from './call.ts'
 import { hashClientSecret, storedClientSecret } from './client-secret.ts'
 import { parsePayload } from './payload.ts'
@@ -16,6 +18,8 @@ interface Needs {
   readonly neverUsedTtl: number
   readonly accessTokenTtl: number
   onRevocation(): Promise<void>
+  readonly acts: Acts
+  readonly log: Log
 }
 
 export function clientAdapter({
@@ -25,12 +29,25 @@ export function clientAdapter({
   neverUsedTtl,
   accessTokenTtl,
   onRevocation,
+  acts,
+  log,
 }: Needs): Adapter {
+  /** Before the act: what cannot be recorded is not done. */
+  async function record(act: 'client_updated' | 'client_deleted', client: string): Promise<void> {
+    try {
+      await acts.record({ act, decision: 'allow', reason: 'managed_by_client', client })
+    } catch (error) {
+      log.error({ error }, 'a change of a client could not be recorded and is not made')
+      throw temporarilyUnavailable()
+    }
+  }
+
   return {
     async upsert(id, metadata) {
       const { client_secret: secret, ...rest } = metadata
       const stored = secret === undefined ? rest : { ...rest, client_secret: storedClientSecret(secret) }
       const known = await clients.find(id)
+      if (known) await record('client_updated', id)
       await clients.save({ id, metadata: stored, createdAt: known?.createdAt ?? clock() })
     },
     async find(id) {
@@ -42,6 +59,7 @@ export function clientAdapter({
       return parsePayload(record.metadata)
     },
     async destroy(id) {
+      await record('client_deleted', id)
       const now = clock()
       await clients.remove(id)
       // RFC 7592 §2.3: its tokens should die with it. Refresh tokens do, since the client is not found any more.

@@ -12,6 +12,7 @@ async function start(metadata: Record<string, unknown> = {}) {
     (await door.register({ redirect_uris: [REDIRECT, LOOPBACK, 'cursor://app/cb'], ...metadata })).body['client_id'],
   )
 }
+const given = (client: string) => ({ subject: ACCOUNT, client, resource: door.resource, redirectUri: REDIRECT })
 const url = (client: string, parameters: Parameters = {}) => door.authorizeUrl(client, pkce().challenge, parameters)
 
 describe('the first time', () => {
@@ -20,9 +21,7 @@ describe('the first time', () => {
     const browser = door.browser()
     await browser.follow(url(client))
     expect(browser.pages).toEqual(['consent', 'login'])
-    expect(await door.store.durable.consents.list(ACCOUNT)).toMatchObject([
-      { client, resource: door.resource, redirectUri: REDIRECT, scopes: ['mcp:tools'] },
-    ])
+    expect(await door.store.durable.consents.find(given(client))).toMatchObject({ scopes: ['mcp:tools'] })
     expect(door.acts).toContainEqual(
       expect.objectContaining({ act: 'consent', reason: 'allowed_by_person', subject: ACCOUNT, client }),
     )
@@ -32,7 +31,7 @@ describe('the first time', () => {
     const client = await start()
     const location = await door.browser().follow(url(client), { deny: true })
     expect(location.searchParams.get('error')).toBe('access_denied')
-    expect(await door.store.durable.consents.list(ACCOUNT)).toEqual([])
+    expect(await door.store.durable.consents.find(given(client))).toBeUndefined()
   })
 })
 

@@ -3,11 +3,12 @@
 
 import { randomBytes } from 'node:crypto'
 import { errors, type Grant, interactionPolicy, type KoaContextWithOIDC } from 'oidc-provider'
+import type { Log } from '../observe/log.ts'
 import type { Clock } from '../protocol/clock.ts'
 import { redirectKind, withoutLoopbackPort } from '../protocol/redirect-uri.ts'
 import { parseScope } from '../protocol/scope.ts'
 import type { Consents } from '../store/durable.ts'
-import type { Acts, Log } from './acts.ts'
+import type { Acts } from './acts.ts'
 import { sha256 } from './hash.ts'
 import { IDENTITY_SCOPES } from './scopes.ts'
 
@@ -63,7 +64,7 @@ interface Needs {
   readonly consents: Consents
   readonly acts: Acts
   readonly clock: Clock
-  readonly log: Log
+  readonly log: Pick<Log, 'error'>
 }
 
 export function consentKeeper({ consents, acts, clock, log }: Needs) {

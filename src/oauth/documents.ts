@@ -1,24 +1,4 @@
-// Public documents of the authorization server: metadata (RFC 8414, OpenID Discovery) and keys (RFC 7517). Written here, from the
-// configuration, so that no request header can reach a URL in them.
-import { allowAnyOrigin, answerPublicPreflight } from '../http/cors.ts'
-import type { Endpoint } from '../http/exchange.ts'
-import { sendJson } from '../http/responses.ts'
-
-export function publicDocument(content: () => unknown): Endpoint {
-  return (exchange) => {
-    allowAnyOrigin(exchange)
-    const { req, res } = exchange
-    if (req.method === 'OPTIONS') return answerPublicPreflight(exchange, 'GET, HEAD')
-    if (req.method !== 'GET' && req.method !== 'HEAD')
-      return sendJson(
-        res,
-        405,
-        { error: 'invalid_request' },
-        { Allow: 'GET, HEAD, OPTIONS', 'Cache-Control': 'no-store' },
-      )
-    sendJson(res, 200, content(), { 'Cache-Control': 'public, max-age=300' })
-  }
-}
+// The public halves of our signing keys, RFC 7517.
 
 interface PublicPart {
   kty?: string | undefined

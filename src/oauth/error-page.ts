@@ -1,17 +1,15 @@
 // The one page that the library shows by itself: an authorization request that cannot be answered to the client (RFC 6749 §4.1.2.1).
 import type { ErrorOut, KoaContextWithOIDC } from 'oidc-provider'
 import { pageHeaders } from '../http/page.ts'
-import { type ErrorPage, TITLE } from './answers.ts'
+import { TITLE } from './answers.ts'
 import { currentCall } from './call.ts'
+import { errorPage } from './interaction/pages/error.ts'
 
-export function errorRenderer(errorPage: ErrorPage) {
-  return function renderError(ctx: KoaContextWithOIDC, out: ErrorOut): void {
-    const call = currentCall()
-    ctx.set(pageHeaders())
-    ctx.body = errorPage({
-      title: TITLE,
-      detail: `${out.error}: ${out.error_description ?? ''}`,
-      ...(call === undefined ? {} : { requestId: call.exchange.id }),
-    })
-  }
+export function renderError(ctx: KoaContextWithOIDC, out: ErrorOut): void {
+  ctx.set(pageHeaders())
+  ctx.body = errorPage({
+    title: TITLE,
+    detail: `${out.error}: ${out.error_description ?? ''}`,
+    requestId: currentCall()?.exchange.id,
+  })
 }

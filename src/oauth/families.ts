@@ -27,7 +27,7 @@ export function familyRevoker({ families, artifacts, acts, clock, accessTokenTtl
     await artifacts.removeFamily(id)
     await onRevocation()
     const known = family === undefined ? {} : { subject: family.subject, client: family.client }
-    await acts.record({ act: 'family_revoked', decision: 'deny', reason, family: id, ...known })
+    await acts.record({ act: 'family_revoked', decision: 'allow', reason, family: id, ...known })
   }
 }
 

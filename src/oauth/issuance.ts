@@ -1,21 +1,22 @@
 // What the library has answered but not yet sent: the act is committed first, and what cannot be recorded is not handed out.
 import type { EventEmitter } from 'node:events'
 import type { errors, KoaContextWithOIDC } from 'oidc-provider'
+import type { Log } from '../observe/log.ts'
 import type { Clock } from '../protocol/clock.ts'
 import type { Durable } from '../store/durable.ts'
-import type { Act, Acts, Log } from './acts.ts'
+import type { Act, Acts } from './acts.ts'
 import { currentCall } from './call.ts'
 
 interface Needs {
   readonly acts: Acts
   readonly clients: Pick<Durable['clients'], 'markUsed' | 'remove'>
   readonly clock: Clock
-  readonly log: Log
+  readonly log: Pick<Log, 'error'>
 }
 
 type Body = Readonly<Record<string, unknown>>
 
-export function issuanceRecorder({ acts, clients, clock, log }: Needs) {
+export function issuanceRecorder({ acts, clients, markUsed, clock, log }: Needs) {
   async function recordToken(ctx: KoaContextWithOIDC): Promise<void> {
     const { oidc } = ctx
     const who = about(ctx)
@@ -23,6 +24,7 @@ export function issuanceRecorder({ acts, clients, clock, log }: Needs) {
     if (ctx.status !== 200)
       return acts.recordRefusal({ act: 'token_refused', decision: 'deny', reason: errorOf(ctx), ...who })
     await acts.record({ act: 'token_issued', decision: 'allow', reason: grant, ...who })
+    if (who.client !== undefined) markUsed(who.client)
     const registered = currentCall()?.client
     if (registered && registered.usedAt === undefined) await clients.markUsed(registered.id, clock())
   }

@@ -29,8 +29,7 @@ export interface Library {
 }
 
 export function createLibrary({ current, serverUrl }: { current(): Running; serverUrl: string }): Library {
-  const { host, protocol, pathname } = new URL(serverUrl)
-  const base = pathname.replace(/\/$/, '')
+  const { host, protocol } = new URL(serverUrl)
 
   function write({ req }: Exchange, { method, target, credentials, body }: LibraryRequest): IncomingMessage {
     const bytes = Buffer.from(body?.text ?? '')
@@ -38,7 +37,6 @@ export function createLibrary({ current, serverUrl }: { current(): Running; serv
     const written = Object.assign(new IncomingMessage(req.socket), {
       method,
       url: target,
-      baseUrl: base,
       httpVersion: '1.1',
       complete: true,
       headers: {

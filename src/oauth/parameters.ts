@@ -30,7 +30,19 @@ export async function readAuthorizationRequest(exchange: Exchange, timeout: numb
   for (const name of form.keys()) if (query.has(name)) throw new errors.InvalidRequest(`${name} must not come twice`)
   const all = keep(new Map([...query, ...form]), [...AUTHORIZATION, ...OPENID])
   const isOpenid = /(?:^| )openid(?: |$)/.test(all.get('scope') ?? '')
-  return new Map([...all].filter(([name]) => isOpenid || !OPENID.includes(name)))
+  const kept = new Map([...all].filter(([name]) => isOpenid || !OPENID.includes(name)))
+  checkSize(kept)
+  return kept
+}
+
+/** Bytes that a stranger may leave with us: the request is stored until somebody answers it. */
+const LONGEST_STATE = 2048
+const LARGEST_REQUEST = 4096
+
+function checkSize(form: Form): void {
+  if (Buffer.byteLength(form.get('state') ?? '') > LONGEST_STATE) throw new errors.InvalidRequest('state is too long')
+  const size = [...form].reduce((sum, [name, value]) => sum + name.length + Buffer.byteLength(value), 0)
+  if (size > LARGEST_REQUEST) throw new errors.InvalidRequest('the request is too long')
 }
 
 /** RFC 6749 §2.3.1 and §3.2: these endpoints are posted to, and no parameter of theirs belongs in a URL, where logs would keep it. */

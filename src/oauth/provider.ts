@@ -5,11 +5,11 @@ import type { EventEmitter } from 'node:events'
 import type { JWK } from 'jose'
 import Provider, { type Configuration, errors, type KoaContextWithOIDC } from 'oidc-provider'
 import type { OAuthConfig } from '../config/oauth.ts'
+import type { Log } from '../observe/log.ts'
 import { ASSERTION_ALGORITHMS, CLIENT_AUTH_METHODS } from '../protocol/authorization-server.ts'
 import type { Clock } from '../protocol/clock.ts'
 import { StoreUnavailable } from '../protocol/errors.ts'
 import { type accountFinder, CLAIMS } from './accounts.ts'
-import type { Log } from './acts.ts'
 import type { createAdapters } from './adapter.ts'
 import { AUTHORIZATION_ROUTE } from './authorize.ts'
 import type { clientDocuments } from './client-document.ts'
@@ -17,7 +17,7 @@ import { compareHashedSecrets } from './client-secret.ts'
 import type { configuredClients } from './clients.ts'
 import type { consentKeeper } from './consent.ts'
 import { COOKIE_OPTIONS, cookieNames } from './cookies.ts'
-import type { errorRenderer } from './error-page.ts'
+import { renderError } from './error-page.ts'
 import type { issuanceRecorder, libraryRefusals } from './issuance.ts'
 import { deriveSuccessors, rotateRefreshToken } from './refresh.ts'
 import { REGISTRATION_ROUTE } from './registration.ts'
@@ -31,7 +31,7 @@ export interface ProviderNeeds {
   readonly oauth: OAuthConfig
   readonly sessionTtl: number
   readonly clock: Clock
-  readonly log: Log
+  readonly log: Pick<Log, 'error'>
   readonly keys: { signing: JWK[]; cookie: string[]; refreshSecret(): string }
   readonly adapters: ReturnType<typeof createAdapters>
   readonly consent: ReturnType<typeof consentKeeper>
@@ -39,7 +39,6 @@ export interface ProviderNeeds {
   readonly resources: ReturnType<typeof resourceIndicators>
   readonly documents: ReturnType<typeof clientDocuments>
   readonly clients: ReturnType<typeof configuredClients>
-  readonly renderError: ReturnType<typeof errorRenderer>
   readonly recordIssuance: ReturnType<typeof issuanceRecorder>
   readonly recordRefusal: ReturnType<typeof libraryRefusals>
 }
@@ -78,10 +77,10 @@ export function createProvider(needs: ProviderNeeds): Provider {
     cookies: { names: cookieNames(serverUrl), long: COOKIE_OPTIONS, short: COOKIE_OPTIONS, keys: keys.cookie },
     interactions: {
       policy: needs.consent.prompts(),
-      url: (_ctx, interaction) => `${serverUrl.replace(/\/$/, '')}/interaction/${interaction.uid}`,
+      url: (_ctx, interaction) => `${serverUrl}/interaction/${interaction.uid}`,
     },
     loadExistingGrant: needs.consent.loadExistingGrant,
-    renderError: needs.renderError,
+    renderError,
     rotateRefreshToken,
     // Registered for it is enough: MCP clients expect to stay connected and rarely ask for offline_access.
     issueRefreshToken: (_ctx, client) => client.grantTypeAllowed('refresh_token'),

@@ -3,11 +3,13 @@ import { errors } from 'oidc-provider'
 import type { OAuthConfig } from '../config/oauth.ts'
 import { readBody } from '../http/body.ts'
 import type { Endpoint, Exchange } from '../http/exchange.ts'
+import { checkMethod } from '../http/method.ts'
 import type { Clock } from '../protocol/clock.ts'
 import { RequestError } from '../protocol/errors.ts'
+import { networkOf } from '../protocol/network.ts'
 import type { Durable } from '../store/durable.ts'
 import type { Counters } from '../store/ephemeral.ts'
-import { allowMethods, answeringClients, type Refused } from './answers.ts'
+import { answeringClients, type Refused } from './answers.ts'
 import { parseClientMetadata } from './client-metadata.ts'
 import { hashClientSecret } from './client-secret.ts'
 import type { Library } from './library.ts'
@@ -67,7 +69,7 @@ export function registrationEndpoints(needs: Needs) {
 
   return {
     register: answeringClients(refused, async (exchange) => {
-      allowMethods(exchange, 'POST')
+      checkMethod(exchange, 'POST')
       await checkQuota(exchange)
       const metadata = parseClientMetadata(await readMetadata(exchange), 'registration', registration.trustedHosts)
       await send(exchange, 'POST', REGISTRATION_ROUTE, metadata)
@@ -75,7 +77,7 @@ export function registrationEndpoints(needs: Needs) {
 
     manage: (id: string): Endpoint =>
       answeringClients(refused, async (exchange) => {
-        allowMethods(exchange, 'GET', 'PUT', 'DELETE')
+        checkMethod(exchange, 'GET', 'PUT', 'DELETE')
         const target = `${REGISTRATION_ROUTE}/${id}`
         const { method } = exchange.req
         if (method === 'GET' || method === 'DELETE')
@@ -100,15 +102,6 @@ function parseJson(body: Buffer): unknown {
   } catch {
     throw new errors.InvalidRequest('client metadata must be a JSON object')
   }
-}
-
-/** One household or machine usually has a whole /64 of IPv6. */
-function networkOf(address: string): string {
-  if (!address.includes(':')) return address
-  const [head = '', tail] = address.split('::')
-  const left = head.split(':')
-  const filled = tail === undefined ? left : [...left, ...Array<string>(8).fill('0')]
-  return `${filled.slice(0, 4).join(':')}::/64`
 }
 
 const tooMany = (reason: string, now: number) =>

@@ -19,7 +19,7 @@ export function grantableScopes(
   allowed: readonly string[],
 ): string[] {
   const open = allowed.map(canonicalScope)
-  // A list that names none of the resource's own scopes speaks of identity alone (seed 001's `openid,email,profile`): kept to
+  // A list that names none of the resource's own scopes speaks of identity alone (mcpauth's `openid,email,profile`): kept to
   // the letter it would hand out tokens that open nothing.
   const aboutIdentity = !resource.some((scope) => open.includes(scope))
   const isAllowed = (scope: string) =>

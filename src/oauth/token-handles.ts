@@ -2,11 +2,12 @@
 // opaque handle in place of a token that we have proved; client authentication and every answer stay the library's.
 import { type Adapter, type Client, errors, type KoaContextWithOIDC } from 'oidc-provider'
 import type { Endpoint } from '../http/exchange.ts'
+import { checkMethod } from '../http/method.ts'
 import type { Clock } from '../protocol/clock.ts'
 import type { Durable } from '../store/durable.ts'
 import type { AccessToken } from '../tokens/access-token.ts'
 import type { Acts } from './acts.ts'
-import { allowMethods, answeringClients, type Refused } from './answers.ts'
+import { answeringClients, type Refused } from './answers.ts'
 import { currentCall } from './call.ts'
 import type { Library } from './library.ts'
 import { HANDLE, readPostedRequest, serialise } from './parameters.ts'
@@ -30,7 +31,7 @@ export function handleEndpoint(
   { library, bodyTimeout, refused, verifyOwnToken }: EndpointNeeds,
 ): Endpoint {
   return answeringClients(refused, async (exchange) => {
-    allowMethods(exchange, 'POST')
+    checkMethod(exchange, 'POST')
     const form = new Map(await readPostedRequest(exchange, HANDLE, bodyTimeout))
     // RFC 7662 §2.1: without any authentication there is no answer, and 401 says so.
     const isNamed =
@@ -95,7 +96,7 @@ export function accessTokenAdapter({ revocations, acts, clock, onRevocation }: A
       await onRevocation()
       await acts.record({
         act: 'token_revoked',
-        decision: 'deny',
+        decision: 'allow',
         reason: 'revoked_by_client',
         subject: handle.subject,
         client: handle.client,

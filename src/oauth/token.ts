@@ -2,10 +2,11 @@
 import { errors } from 'oidc-provider'
 import type { Endpoint } from '../http/exchange.ts'
 import type { Form } from '../http/form.ts'
+import { checkMethod } from '../http/method.ts'
 import type { Clock } from '../protocol/clock.ts'
 import { parseScope } from '../protocol/scope.ts'
 import type { Artifacts } from '../store/ephemeral.ts'
-import { allowMethods, answeringClients, type Refused } from './answers.ts'
+import { answeringClients, type Refused } from './answers.ts'
 import { sha256 } from './hash.ts'
 import type { Library } from './library.ts'
 import { readPostedRequest, serialise, TOKEN } from './parameters.ts'
@@ -37,7 +38,7 @@ export function tokenEndpoint({ library, artifacts, clock, bodyTimeout, refused 
   }
 
   return answeringClients(refused, async (exchange) => {
-    allowMethods(exchange, 'POST')
+    checkMethod(exchange, 'POST')
     const form = await readPostedRequest(exchange, TOKEN, bodyTimeout)
     const call = () =>
       library.call(exchange, {

@@ -17,7 +17,7 @@ export interface Metrics {
   /** `door` is one of ours, or `other`. */
   request(door: string, status: number, seconds: number): void
   upstream(server: string, outcome: string): void
-  /** Read at every scrape. */
+  /** Read at every scrape; the last ones given count. */
   watch(gauges: { streamsOpen(): number; auditWaiting(): number }): void
   expose(): Promise<{ contentType: string; text: string }>
 }
@@ -43,6 +43,9 @@ export function createMetrics({ users }: Pick<MetricsConfig, 'users'>): Metrics 
     'outcome',
   ])
   registerProcess(registry)
+  let gauges = { streamsOpen: () => 0, auditWaiting: () => 0 }
+  watched(registry, 'portcullis_streams_open', 'Streams that are open.', () => gauges.streamsOpen())
+  watched(registry, 'portcullis_audit_waiting', 'Calls the audit store has not taken yet.', () => gauges.auditWaiting())
 
   const userLabel = cappedLabels(MOST_USERS, users === 'hashed' ? pseudonym : (user) => user)
   const reasonLabel = cappedLabels(MOST_VALUES, (reason) => reason)
@@ -67,9 +70,8 @@ export function createMetrics({ users }: Pick<MetricsConfig, 'users'>): Metrics 
       durations.observe({ door }, seconds)
     },
     upstream: (server, outcome) => upstreams.inc({ server: serverLabel(server), outcome }),
-    watch({ streamsOpen, auditWaiting }) {
-      watched(registry, 'portcullis_streams_open', 'Streams that are open.', streamsOpen)
-      watched(registry, 'portcullis_audit_waiting', 'Calls the audit store has not taken yet.', auditWaiting)
+    watch(next) {
+      gauges = next
     },
     expose: async () => ({ contentType: registry.contentType, text: await registry.metrics() }),
   }

@@ -3,20 +3,16 @@ import type { Config } from '../config/schema.ts'
 import { decide } from './decide.ts'
 import type { Policy } from './policy.ts'
 import { bucketsFor, indexRules } from './rule-index.ts'
-import { compileRules, type Rule } from './rules.ts'
+import { compileRules } from './rules.ts'
 import { viewOf } from './view.ts'
 
 /** Throws OperatorError for rules that cannot be kept as written. */
-export function createPolicy(
-  config: Pick<Config, 'policy' | 'roles' | 'servers'>,
-): Policy & { readonly rules: readonly Rule[] } {
-  const rules = compileRules(config.policy, config.roles)
+export function createPolicy(config: Pick<Config, 'policy' | 'roles' | 'servers'>): Policy {
   const index = indexRules(
-    rules,
+    compileRules(config.policy, config.roles),
     config.servers.map(({ id }) => id),
   )
   return {
-    rules,
     decide: (call) => decide(index, call),
     view(principal, server) {
       const layers = index.layersOf(server)

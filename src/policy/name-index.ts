@@ -1,5 +1,5 @@
 // Names and patterns of one kind: the first rule that matches a name, found by the text before the pattern's first `*`.
-import type { Glob } from './glob.ts'
+import type { Glob } from '../protocol/glob.ts'
 import type { Rule } from './rules.ts'
 
 /** A rule and its place: of several that match, the first one written is the one that decided. */

@@ -1,7 +1,7 @@
 // Rules by server, subject and name, so that a decision costs the same with ten rules and with a thousand.
 import type { TargetKind } from '../protocol/decision.ts'
+import type { Glob } from '../protocol/glob.ts'
 import type { Principal } from '../protocol/principal.ts'
-import type { Glob } from './glob.ts'
 import { type NameIndex, nameIndex, type Ranked } from './name-index.ts'
 import type { Rule } from './rules.ts'
 import type { NamedSubject, Subject } from './subject.ts'

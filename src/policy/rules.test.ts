@@ -1,7 +1,6 @@
 // Which rules are taken, and which are refused before anything listens.
 import { describe, expect, it } from 'vitest'
 import { policy } from '../config/policy.ts'
-import { OperatorError } from '../protocol/errors.ts'
 import { compileRules } from './rules.ts'
 
 const compile = (rules: unknown[], roles: Record<string, string[]> = {}) => compileRules(policy.parse({ rules }), roles)
@@ -18,15 +17,6 @@ describe('compileRules', () => {
       ['no-writes', 'deny'],
       ['rule-3', 'allow'],
     ])
-  })
-
-  it('refuses an id that stands for two rules, also one that collides with a place', () => {
-    expect(() =>
-      compile([
-        { id: 'rule-2', allow: ['a/*'], to: ['*'] },
-        { allow: ['b/*'], to: ['*'] },
-      ]),
-    ).toThrow(OperatorError)
   })
 
   it('reads the kinds of targets', () => {

@@ -2,8 +2,11 @@
 import type { PolicyConfig, RuleConfig } from '../config/policy.ts'
 import type { RolesConfig } from '../config/scopes.ts'
 import { OperatorError } from '../protocol/errors.ts'
+import { methodFlaw } from '../protocol/rule-words.ts'
+import { idleMethodRule } from './methods.ts'
+import { isNormalUri } from './normal-uri.ts'
 import { parseSubject, type Subject } from './subject.ts'
-import { parseTarget, type Target } from './target.ts'
+import { foldedTarget, parseTarget, type Target } from './target.ts'
 
 export interface Rule {
   /** As given, else `rule-N`, counted from 1. */
@@ -13,21 +16,12 @@ export interface Rule {
   readonly subjects: readonly Subject[]
 }
 
-/** These always name a tool, prompt or resource, and are decided by that name. */
-const NAMING_METHODS = ['tools/call', 'prompts/get', 'resources/read'] as const
-
 /** Throws OperatorError for a rule that cannot mean what it says. */
 export function compileRules(policy: PolicyConfig, roles: RolesConfig): readonly Rule[] {
   const members = roleMembers(roles)
-  const seen = new Set<string>()
-  return policy.rules.map((config, at) => {
-    const where = `policy.rules.${at}`
-    const id = config.id ?? `rule-${at + 1}`
-    if (seen.has(id))
-      throw new OperatorError(`${where}: a second rule with the id "${id}". Ids name one rule in log and audit.`)
-    seen.add(id)
-    return compileRule(config, { id, where, members })
-  })
+  return policy.rules.map((config, at) =>
+    compileRule(config, { id: config.id ?? `rule-${at + 1}`, where: `policy.rules.${at}`, members }),
+  )
 }
 
 function compileRule(
@@ -36,7 +30,9 @@ function compileRule(
 ): Rule {
   const effect = 'allow' in config ? 'allow' : 'deny'
   const texts = 'allow' in config ? config.allow : config.deny
-  const targets = texts.map((text) => checkMethodTarget(parseTarget(text, where), effect, where))
+  const targets = texts.flatMap((text) =>
+    spelledOut(checkMethodTarget(parseTarget(text, where), effect, where), effect),
+  )
   const subjects = config.to.flatMap((text) => {
     const subject = parseSubject(text, where)
     return subject.type === 'role' ? [subject, ...(members.get(subject.value) ?? [])] : [subject]
@@ -51,16 +47,16 @@ function roleMembers(roles: RolesConfig): ReadonlyMap<string, readonly Subject[]
   )
 }
 
-/** A deny that seems to stop every call and stops none is worse than none: it is refused, with what to write instead. */
 function checkMethodTarget(target: Target, effect: Rule['effect'], where: string): Target {
-  if (target.kind !== 'method') return target
-  const naming = NAMING_METHODS.find((method) => target.name.matches(method))
-  if (naming !== undefined && (target.name.literal || effect === 'deny')) {
-    const server = target.server.pattern
-    throw new OperatorError(
-      `${where}: "${target.text}" does not reach ${naming}, which goes by what it names. ` +
-        `Write ${server}/NAME, prompt:${server}/NAME, resource:${server}/URI, or ${server}/* for the whole server.`,
-    )
-  }
+  const { kind, name, server } = target
+  const idle = kind === 'method' ? idleMethodRule(effect, name, server.pattern) : undefined
+  const flaw = methodFlaw(target.text, effect) ?? idle
+  if (flaw !== undefined) throw new OperatorError(`${where}: "${target.text}". ${flaw}`)
   return target
+}
+
+/** A rule for a URI is one for its folded form too. An allow that leaves its place (`/public/../*`) is not folded: it would grow. */
+function spelledOut(target: Target, effect: Rule['effect']): readonly Target[] {
+  const folded = effect === 'deny' || isNormalUri(target.name.pattern) ? foldedTarget(target) : undefined
+  return folded === undefined ? [target] : [target, folded]
 }

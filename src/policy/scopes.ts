@@ -4,7 +4,9 @@ import type { Call } from '../protocol/decision.ts'
 import { BearerError } from '../protocol/errors.ts'
 import type { Principal } from '../protocol/principal.ts'
 import { canonicalScope } from '../protocol/scope.ts'
-import { parseTarget, type Target } from './target.ts'
+import { isStandardMethod } from './methods.ts'
+import { isNormalUri, spellingsOf } from './normal-uri.ts'
+import { foldedTarget, parseTarget, type Target } from './target.ts'
 
 interface Scope {
   readonly name: string
@@ -24,7 +26,7 @@ export function createScopeGate(needs: { scopes: ScopesConfig; requiredScopes: r
   const requiredScopes = needs.requiredScopes.map(canonicalScope)
   const scopes = Object.entries(needs.scopes).map(([name, { covers }]) => compileScope(name, covers))
   const byName = new Map(scopes.map((scope) => [scope.name, scope]))
-  const opens = (name: string, call: Call) => byName.get(name)?.covers.some((target) => covers(target, call)) ?? false
+  const opens = (name: string, call: Call) => coversCall(byName.get(name)?.covers ?? [], call)
 
   return {
     checkScopes(principal, call) {
@@ -44,15 +46,30 @@ export function createScopeGate(needs: { scopes: ScopesConfig; requiredScopes: r
 }
 
 function compileScope(name: string, texts: readonly string[]): Scope {
-  const targets = texts.map((text) => parseTarget(text, `scopes.${name}.covers`))
+  const written = texts.map((text) => parseTarget(text, `scopes.${name}.covers`))
+  const folded = written.filter(({ name: uri }) => isNormalUri(uri.pattern)).flatMap((one) => foldedTarget(one) ?? [])
+  const targets = [...written, ...folded]
   const letters = targets.map(({ text }) => text.replaceAll('*', '').length)
   return { name, covers: targets, narrowness: Math.min(...letters) }
 }
 
+/** As in policy: one spelling of a resource only, and what a URL parser makes of it must be covered as well. */
+function coversCall(targets: readonly Target[], call: Call): boolean {
+  if (call.kind !== 'resource') return targets.some((target) => covers(target, call))
+  // Where every resource is covered, no spelling slips past.
+  if (targets.some((target) => covers(target, { ...call, name: '' }))) return true
+  const spellings = isNormalUri(call.name) ? spellingsOf(call.name) : []
+  return (
+    spellings.length > 0 &&
+    spellings.every((name) => isNormalUri(name) && targets.some((target) => covers(target, { ...call, name })))
+  )
+}
+
 function covers({ server, kind, name }: Target, call: Call): boolean {
   if (!server.matches(call.server)) return false
-  // A bare method is open to whoever may use some part of the server, as it is in policy.
-  return kind === 'everything' || call.kind === 'method' || (kind === call.kind && name.matches(call.name))
+  // A bare method of the standard is open to whoever may use some part of the server, as it is in policy.
+  if (kind === 'everything' || (call.kind === 'method' && isStandardMethod(call.name))) return true
+  return kind === call.kind && name.matches(call.name)
 }
 
 function touches(targets: readonly Target[], server: string): boolean {
@@ -61,7 +78,7 @@ function touches(targets: readonly Target[], server: string): boolean {
 
 /** Of the scopes that would open the call, the one that opens least: a challenge should not ask for the world. */
 function narrowest(scopes: readonly Scope[], call: Call): string | undefined {
-  const opening = scopes.filter((scope) => scope.covers.some((target) => covers(target, call)))
+  const opening = scopes.filter((scope) => coversCall(scope.covers, call))
   return opening.sort((one, other) => other.narrowness - one.narrowness)[0]?.name
 }
 

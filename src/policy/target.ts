@@ -1,7 +1,9 @@
 // What a rule or a scope is about: `server/tool`, `prompt:server/name`, `resource:server/uri`, `method:server/method`.
 import type { TargetKind } from '../protocol/decision.ts'
 import { OperatorError } from '../protocol/errors.ts'
-import { compileGlob, type Glob } from './glob.ts'
+import { compileGlob, type Glob } from '../protocol/glob.ts'
+import { TARGET, TARGET_FORM } from '../protocol/rule-words.ts'
+import { foldUri } from './normal-uri.ts'
 
 export interface Target {
   readonly text: string
@@ -11,20 +13,20 @@ export interface Target {
   readonly name: Glob
 }
 
-const FORM = /^(?:(prompt|resource|method):)?([^/\s]+)\/(\S+)$/
-
 /** `where` names the setting for the operator. */
 export function parseTarget(text: string, where: string): Target {
-  const match = FORM.exec(text)
-  if (!match) {
-    throw new OperatorError(
-      `${where}: "${text}" is not a target. Write server/tool, prompt:server/name, resource:server/uri or method:server/method.`,
-    )
-  }
+  const match = TARGET.exec(text)
+  if (!match) throw new OperatorError(`${where}: "${text}" is not a target. ${TARGET_FORM}`)
   const server = compileGlob(match[2] ?? '')
   const name = compileGlob(match[3] ?? '')
   // Without a prefix a pattern is about tools, save the bare `*`: who writes `github/*` means the server, not a part of it.
   return { text, kind: kindOf(match[1]) ?? (name.pattern === '*' ? 'everything' : 'tool'), server, name }
+}
+
+/** The target for the other text that a URL parser makes of its pattern. */
+export function foldedTarget(target: Target): Target | undefined {
+  const folded = target.kind === 'resource' ? foldUri(target.name.pattern) : undefined
+  return folded === undefined ? undefined : { ...target, name: compileGlob(folded) }
 }
 
 function kindOf(prefix: string | undefined): 'prompt' | 'resource' | 'method' | undefined {

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { authorizationServerMetadata, metadataPaths } from './authorization-server.ts'
+import { authorizationServerMetadata } from './authorization-server.ts'
 
 const facts = {
   issuer: 'https://gate.example',
@@ -30,20 +30,5 @@ describe('RFC 8414 §2', () => {
     const closed = authorizationServerMetadata({ ...facts, registration: false, metadataDocuments: false })
     expect(closed).not.toHaveProperty('registration_endpoint')
     expect(closed.client_id_metadata_document_supported).toBe(false)
-  })
-})
-
-describe('RFC 8414 §3.1: where it is found', () => {
-  it('inserts and appends the path of the issuer', () => {
-    expect(metadataPaths('https://gate.example')).toEqual([
-      '/.well-known/oauth-authorization-server',
-      '/.well-known/openid-configuration',
-    ])
-    expect(metadataPaths('https://gate.example/t')).toEqual([
-      '/.well-known/oauth-authorization-server/t',
-      '/t/.well-known/oauth-authorization-server',
-      '/.well-known/openid-configuration/t',
-      '/t/.well-known/openid-configuration',
-    ])
   })
 })

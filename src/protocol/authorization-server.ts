@@ -17,7 +17,7 @@ export function authorizationServerMetadata({
   registration,
   metadataDocuments,
 }: AuthorizationServerFacts) {
-  const at = (path: string): string => issuer.replace(/\/$/, '') + path
+  const at = (path: string): string => issuer + path
   const auth = {
     methods: [...CLIENT_AUTH_METHODS],
     algorithms: [...ASSERTION_ALGORITHMS],
@@ -55,9 +55,5 @@ export function authorizationServerMetadata({
   }
 }
 
-/** Where clients look: RFC 8414 §3.1 inserts the issuer's path, OpenID Discovery §4 appends to it. */
-export function metadataPaths(issuer: string): string[] {
-  const path = new URL(issuer).pathname.replace(/\/$/, '')
-  const names = ['/.well-known/oauth-authorization-server', '/.well-known/openid-configuration']
-  return [...new Set(names.flatMap((name) => [name + path, path + name]))]
-}
+/** Where clients look: RFC 8414 §3.1, OpenID Discovery §4. Our issuer is an origin, so neither has a path to put anywhere. */
+export const METADATA_PATHS = ['/.well-known/oauth-authorization-server', '/.well-known/openid-configuration'] as const

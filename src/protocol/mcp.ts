@@ -3,8 +3,6 @@
 export const MODERN_REVISION = '2026-07-28'
 /** Revisions of the handshake era that we speak over Streamable HTTP. */
 export const LEGACY_REVISIONS = ['2025-11-25', '2025-06-18', '2025-03-26'] as const
-/** MCP 2025-11-25, Transports: an absent version header after initialization means this one. */
-export const LEGACY_DEFAULT_REVISION = '2025-03-26'
 
 export const META_PROTOCOL_VERSION = 'io.modelcontextprotocol/protocolVersion'
 export const META_CLIENT_CAPABILITIES = 'io.modelcontextprotocol/clientCapabilities'

@@ -95,7 +95,7 @@ export function redirectKind(uri: string): RedirectKind {
 /** RFC 8252 §7.3: on loopback the port is chosen anew each time, so it is no part of what was allowed. */
 export function withoutLoopbackPort(uri: string): string {
   const url = URL.parse(uri)
-  if (!url || url.protocol !== 'http:' || !LOOPBACK.has(url.hostname)) return uri
+  if (url?.protocol !== 'http:' || !LOOPBACK.has(url.hostname)) return uri
   url.port = ''
   return url.href
 }

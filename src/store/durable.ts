@@ -85,8 +85,6 @@ export interface Consents {
     resource: string
     redirectUri: string
   }): Promise<ConsentRecord | undefined>
-  list(subject: string): Promise<ConsentRecord[]>
-  remove(key: { subject: string; client: string; resource: string }): Promise<void>
 }
 
 export interface UserRecord {
@@ -116,7 +114,6 @@ export interface Users {
   /** Inserts only if no administrator exists; answers whether it did. Races have one winner. */
   createFirstAdministrator(user: UserRecord): Promise<boolean>
   hasAdministrator(): Promise<boolean>
-  list(limit: number, after?: string): Promise<UserRecord[]>
   setDisabled(id: string, disabled: boolean, at: number): Promise<void>
 }
 
@@ -161,6 +158,7 @@ export interface Revocations {
   add(revocation: Revocation): Promise<number>
   /** Entries numbered above `epoch`, and the newest number. */
   since(epoch: number): Promise<{ epoch: number; entries: Revocation[] }>
+  /** What expired longer than CLOCK_GRACE ago. */
   removeExpired(now: number): Promise<number>
 }
 

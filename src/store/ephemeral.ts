@@ -1,13 +1,7 @@
 // What expires by itself: codes, interactions, browser sessions, one-time tickets, replay marks, counters.
 // Every write has an expiry; an expired row is as good as absent. Times are milliseconds since the epoch.
 
-export type ArtifactKind =
-  | 'AuthorizationCode'
-  | 'Interaction'
-  | 'Session'
-  | 'RegistrationAccessToken'
-  | 'ReplayDetection'
-  | 'AccessToken'
+export type ArtifactKind = 'AuthorizationCode' | 'Interaction' | 'Session' | 'RegistrationAccessToken'
 
 export interface Artifact {
   readonly kind: ArtifactKind
@@ -49,9 +43,8 @@ export interface Marks {
 }
 
 export interface Counters {
-  /** Adds `by` (default 1) to a fixed window, which opens with its first hit; answers the count in it, the own hit included. */
-  hit(key: string, windowMs: number, now: number, by?: number): Promise<number>
-  read(key: string, windowMs: number, now: number): Promise<number>
+  /** Counts in a fixed window, which opens with its first hit; answers the count in it, the own hit included. */
+  hit(key: string, windowMs: number, now: number): Promise<number>
   reset(key: string): Promise<void>
 }
 
@@ -60,6 +53,6 @@ export interface Ephemeral {
   readonly tickets: Tickets
   readonly marks: Marks
   readonly counters: Counters
-  /** Deletes what has expired, families and refresh tokens too; answers how many rows. Called on a timer, in small bites. */
+  /** Deletes what has expired (marks a CLOCK_GRACE later), families and refresh tokens too; answers how many rows. Called on a timer, in small bites. */
   sweep(now: number): Promise<number>
 }

@@ -1,5 +1,5 @@
 // The keys we sign and seal with: made once, published before they sign, kept until nothing signed with them lives.
-import { generateKeyPairSync, randomBytes } from 'node:crypto'
+import { createHmac, generateKeyPairSync, randomBytes } from 'node:crypto'
 import type { JWK } from 'jose'
 import type { Clock } from '../protocol/clock.ts'
 import type { KeyRecord, Keys, KeyUse } from '../store/durable.ts'
@@ -19,6 +19,8 @@ export interface Keyring {
   /** Newest first: the first signs cookies, all are accepted. */
   cookieKeys(): string[]
   sealKeys(): SealKey[]
+  /** Signs the tokens of our forms; changes with the cookie key. */
+  formSecret(): string
   /** Derives successors of refresh tokens; never rotates while a family made with it lives. */
   refreshSecret(): string
   onRotation(listener: () => void): void
@@ -44,7 +46,7 @@ export async function listKeys(keys: Keys): Promise<KeyRecord[]> {
   return (await Promise.all(uses.map((use) => keys.list(use)))).flat()
 }
 
-/** Adds a signing key that takes over after the publish-ahead time (`at once` when a key leaked); the older ones retire once their tokens are dead. */
+/** Adds a signing key that takes over after the publish-ahead time (`atOnce`: at once, when a key leaked); the older ones retire once their tokens are dead. */
 export async function rotateSigningKey(
   keys: Keys,
   options: { now: number; longestToken: number; atOnce?: boolean },
@@ -109,17 +111,17 @@ export async function openKeyring({ keys, clock, rotation, longestToken, onError
   await refresh()
   const timer = setInterval(() => void refresh().catch(onError), REFRESH)
   timer.unref()
-  const first = (use: 'refresh'): string => {
-    // The oldest one: a second replica that started at the same time must derive the same successors.
-    const oldest = held[use].at(-1)
-    if (!oldest) throw new TypeError(`no ${use} key`)
-    return oldest.material
+  const known = (key: KeyRecord | undefined): string => {
+    if (!key) throw new TypeError('The keyring is empty.')
+    return key.material
   }
   return {
     signingKeys: () => ordered().map((key) => JSON.parse(key.material) as JWK),
     cookieKeys: () => held.cookie.map((key) => key.material),
     sealKeys: () => held.seal.map((key) => ({ id: key.id, key: Buffer.from(key.material, 'base64url') })),
-    refreshSecret: () => first('refresh'),
+    formSecret: () => createHmac('sha256', known(held.cookie[0])).update('form').digest('base64url'),
+    // The oldest one: a second replica that started at the same time must derive the same successors.
+    refreshSecret: () => known(held.refresh.at(-1)),
     onRotation: (listener) => void listeners.push(listener),
     refresh,
     close: () => clearInterval(timer),

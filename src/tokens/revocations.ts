@@ -1,5 +1,5 @@
 // Which tokens are dead before their time. Held in memory, numbered by the store, polled: no token is checked with a query.
-import type { Clock } from '../protocol/clock.ts'
+import { CLOCK_GRACE, type Clock } from '../protocol/clock.ts'
 import type { Revocation, RevocationKind, Revocations } from '../store/durable.ts'
 import type { AccessToken } from './access-token.ts'
 
@@ -62,7 +62,7 @@ export async function openRevocationList({ revocations, clock, staleAfter, onErr
   function forgetExpired(): void {
     const now = clock()
     for (const map of Object.values(held))
-      for (const [value, entry] of map) if (entry.expiresAt <= now) map.delete(value)
+      for (const [value, entry] of map) if (entry.expiresAt + CLOCK_GRACE <= now) map.delete(value)
   }
 
   const hits = (kind: RevocationKind, value: string | undefined, issuedAt: number): boolean => {

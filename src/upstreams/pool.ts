@@ -25,7 +25,6 @@ export function openRemoteUpstream(config: RemoteServerConfig): OpenUpstream {
   return {
     kind: 'remote',
     id: config.id,
-    title: config.title ?? config.id,
     url,
     pool,
     streams,

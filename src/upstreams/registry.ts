@@ -36,7 +36,6 @@ export function createUpstreams(servers: readonly McpServerConfig[], { log, cloc
   const upstreams = new Map(servers.map((config) => [config.id, open(config)]))
   return {
     get: (id) => upstreams.get(id),
-    list: () => [...upstreams.values()],
     health: () => [...health.values()],
     report,
     async close() {

@@ -1,5 +1,6 @@
 // Many callers over one pair of pipes: JSON-RPC ids and progress tokens of our own, one answer a call.
 import { randomInt } from 'node:crypto'
+import { isRecord } from '../protocol/json.ts'
 import type { RpcId, RpcMessage, RpcNotification, RpcRequest, RpcResponse } from '../protocol/jsonrpc.ts'
 import { rpcError } from '../protocol/jsonrpc.ts'
 import { RPC } from '../protocol/mcp.ts'
@@ -31,7 +32,6 @@ interface PendingCall {
 type Incoming = Readonly<Record<string, unknown>>
 
 export function openChannel(needs: {
-  upstream: string
   /** Longest wait for the first sign of an answer, and the longest silence after it. */
   requestTimeout: number
   idleTimeout: number
@@ -45,7 +45,7 @@ export function openChannel(needs: {
   const pending = new Map<number, PendingCall>()
   // Not from 1: a server that lets a caller's newline into its output must not let him answer another caller's call.
   let last = randomInt(2 ** 47)
-  const refusal = (reason: string, message: string) => new UpstreamError(needs.upstream, reason, message)
+  const refusal = (reason: string, message: string) => new UpstreamError(reason, message)
 
   function call(message: RpcRequest, options: Parameters<Channel['call']>[1]): Promise<RpcResponse> {
     const { signal } = options
@@ -116,7 +116,7 @@ export function openChannel(needs: {
   }
 
   function acceptNotification(message: Incoming, method: string): void {
-    const params = isObject(message['params']) ? message['params'] : undefined
+    const params = isRecord(message['params']) ? message['params'] : undefined
     if (method === 'notifications/progress') {
       const token = params?.['progressToken']
       const waiting = typeof token === 'number' ? pending.get(token) : undefined
@@ -147,7 +147,7 @@ export function openChannel(needs: {
       }
       // MCP 2025-03-26: several messages may come as one batch.
       for (const message of Array.isArray(value) ? value : [value]) {
-        if (isObject(message)) accept(message, line)
+        if (isRecord(message)) accept(message, line)
         else needs.onJunk(line)
       }
     },
@@ -167,13 +167,13 @@ function withOwnIds(message: RpcRequest, id: number): RpcRequest {
   return {
     ...message,
     id,
-    params: { ...message.params, _meta: { ...(isObject(meta) ? meta : {}), progressToken: id } },
+    params: { ...message.params, _meta: { ...(isRecord(meta) ? meta : {}), progressToken: id } },
   }
 }
 
 function progressTokenOf(message: RpcRequest): unknown {
   const meta = message.params?.['_meta']
-  return isObject(meta) ? meta['progressToken'] : undefined
+  return isRecord(meta) ? meta['progressToken'] : undefined
 }
 
 /** We declare no client capability: all a server may ask of us is `ping`. */
@@ -190,13 +190,10 @@ function parseLine(line: string): unknown {
   }
 }
 
-export const isObject = (value: unknown): value is Record<string, unknown> =>
-  typeof value === 'object' && value !== null && !Array.isArray(value)
-
 const isId = (value: unknown): value is RpcId => typeof value === 'string' || typeof value === 'number'
 
 const isErrorObject = (value: unknown): value is { code: number; message: string; data?: unknown } =>
-  isObject(value) && Number.isInteger(value['code']) && typeof value['message'] === 'string'
+  isRecord(value) && Number.isInteger(value['code']) && typeof value['message'] === 'string'
 
 function idleTimer(onEnd: () => void): { restart(after: number): void; stop(): void } {
   let timer: NodeJS.Timeout | undefined

@@ -1,7 +1,8 @@
 // The one initialization of a child (MCP 2025-11-25, Lifecycle): we are its client, and offer it nothing.
+import { isRecord } from '../protocol/json.ts'
 import type { RpcMessage } from '../protocol/jsonrpc.ts'
 import { LEGACY_REVISIONS } from '../protocol/mcp.ts'
-import { type Channel, isObject } from './stdio-channel.ts'
+import type { Channel } from './stdio-channel.ts'
 import { type StdioInitialization, UpstreamError } from './upstream.ts'
 
 const PATIENCE = 60_000
@@ -9,7 +10,6 @@ const PATIENCE = 60_000
 const SPOKEN: readonly string[] = [...LEGACY_REVISIONS, '2024-11-05']
 
 export async function handshake(needs: {
-  upstream: string
   call: Channel['call']
   notify(message: RpcMessage): void
 }): Promise<StdioInitialization> {
@@ -29,24 +29,24 @@ export async function handshake(needs: {
       },
       { signal: patience.signal, onNotification() {} },
     )
-    const initialization = parseInitialization(needs.upstream, answer.result)
+    const initialization = parseInitialization(answer.result)
     needs.notify({ jsonrpc: '2.0', method: 'notifications/initialized' })
     return initialization
   } catch (error) {
     if (!patience.signal.aborted) throw error
-    throw new UpstreamError(needs.upstream, 'timeout', 'The server did not initialize in time.', { cause: error })
+    throw new UpstreamError('timeout', 'The server did not initialize in time.', { cause: error })
   } finally {
     clearTimeout(timer)
   }
 }
 
-export function parseInitialization(upstream: string, result: unknown): StdioInitialization {
-  const refuse = (message: string) => new UpstreamError(upstream, 'protocol', message)
-  if (!isObject(result)) throw refuse('The server refused to initialize.')
+export function parseInitialization(result: unknown): StdioInitialization {
+  const refuse = (message: string) => new UpstreamError('protocol', message)
+  if (!isRecord(result)) throw refuse('The server refused to initialize.')
   const { protocolVersion, capabilities, serverInfo, instructions } = result
   if (typeof protocolVersion !== 'string' || !SPOKEN.includes(protocolVersion))
     throw refuse(`The server speaks a revision that this gateway does not. It may speak ${SPOKEN.join(', ')}.`)
-  if (!isObject(capabilities) || !isObject(serverInfo))
+  if (!isRecord(capabilities) || !isRecord(serverInfo))
     throw refuse('The server initialized without saying what it is.')
   return {
     protocolVersion,

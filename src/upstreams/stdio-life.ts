@@ -33,9 +33,8 @@ export function launch(
   if (own instanceof UpstreamError) return stillborn(own)
 
   const writeLine = childLog({ ...needs, server: config.id, secrets: Object.values(config.env) })
-  const write = (message: RpcMessage) => writeMessage(config.id, own, message)
+  const write = (message: RpcMessage) => writeMessage(own, message)
   const channel = openChannel({
-    upstream: config.id,
     requestTimeout: config.requestTimeout,
     idleTimeout: config.idleTimeout,
     write,
@@ -50,7 +49,7 @@ export function launch(
     channel.fail(failure.reason, failure.message)
     return failure
   })
-  const initialization = handshake({ upstream: config.id, call: channel.call, notify: write }).catch(async (error) => {
+  const initialization = handshake({ call: channel.call, notify: write }).catch(async (error) => {
     // It runs, but is no use as it is: a fresh one is started after the back-off.
     if (error instanceof UpstreamError && error.reason !== 'exited') trouble ??= error
     void own.stop()
@@ -64,7 +63,7 @@ function startOrRefuse(config: StdioServerConfig, cwd: string): OwnProcess | Ups
     return startProcess({ command: config.command, cwd, env: config.env })
   } catch (error) {
     // Arguments that no process can have, such as a NUL byte.
-    return new UpstreamError(config.id, 'spawn', `Cannot start ${config.command[0]}.`, { cause: error })
+    return new UpstreamError('spawn', `Cannot start ${config.command[0]}.`, { cause: error })
   }
 }
 
@@ -84,10 +83,10 @@ function readPipes({ child }: OwnProcess, channel: Channel, onLog: (line: string
   for (const pipe of [child.stdin, child.stdout, child.stderr]) pipe.on('error', () => child.stdin.destroy())
 }
 
-function writeMessage(upstream: string, { child }: OwnProcess, message: RpcMessage): void {
-  if (!child.stdin.writable) throw new UpstreamError(upstream, 'exited', 'The server has ended.')
+function writeMessage({ child }: OwnProcess, message: RpcMessage): void {
+  if (!child.stdin.writable) throw new UpstreamError('exited', 'The server has ended.')
   if (child.stdin.writableLength > MOST_UNREAD)
-    throw new UpstreamError(upstream, 'timeout', 'The server does not read its input.')
+    throw new UpstreamError('timeout', 'The server does not read its input.')
   child.stdin.write(`${JSON.stringify(message)}\n`)
 }
 
@@ -95,7 +94,6 @@ function endedBecause(config: StdioServerConfig, cwd: string, end: ProcessEnd): 
   const program = config.command[0]
   if (end.error?.code === 'ENOENT')
     return new UpstreamError(
-      config.id,
       'spawn',
       `Cannot start ${program} for the server ${config.id}: there is no such program in ${cwd}/node_modules/.bin or on the PATH, ` +
         `or no folder ${cwd}. Install it, or write its full path in servers[].command.`,
@@ -103,11 +101,10 @@ function endedBecause(config: StdioServerConfig, cwd: string, end: ProcessEnd): 
     )
   if (end.error)
     return new UpstreamError(
-      config.id,
       'spawn',
       `Cannot start ${program} for the server ${config.id}: ${end.error.code}. Check that the file may be executed.`,
       { cause: end.error },
     )
   const how = end.signal ? `by ${end.signal}` : `with exit code ${end.code}`
-  return new UpstreamError(config.id, 'exited', `${program} of the server ${config.id} ended ${how}.`)
+  return new UpstreamError('exited', `${program} of the server ${config.id} ended ${how}.`)
 }

@@ -1,11 +1,8 @@
 // What a child writes beside its messages, into our log: cut, counted, and without the secrets it was given.
+import type { Log } from '../observe/log.ts'
 import type { Clock } from '../protocol/clock.ts'
 
-export interface StdioLog {
-  debug(fields: Record<string, unknown>, message: string): void
-  info(fields: Record<string, unknown>, message: string): void
-  warn(fields: Record<string, unknown>, message: string): void
-}
+export type StdioLog = Pick<Log, 'debug' | 'info' | 'warn'>
 
 const LINE = 500
 const READ = 8_192

@@ -26,7 +26,7 @@ export function createStdioUpstream(
   let lastFailure: UpstreamError | undefined
   let closing = false
 
-  const refusal = (reason: string, message: string) => new UpstreamError(config.id, reason, message)
+  const refusal = (reason: string, message: string) => new UpstreamError(reason, message)
 
   function running(): RunningServer {
     if (closing) throw refusal('exited', 'The server is being stopped.')
@@ -49,7 +49,7 @@ export function createStdioUpstream(
       if (closing) return
       lastFailure = failure
       backoff.failed(startedAt, clock())
-      log.warn({ server: config.id, reason: failure.reason, err: failure }, 'server ended')
+      log.warn({ server: config.id, reason: failure.reason, error: failure }, 'server ended')
       needs.report({ ok: false, reason: failure.reason })
     })
     server.initialization.then(
@@ -66,7 +66,6 @@ export function createStdioUpstream(
   return {
     kind: 'stdio',
     id: config.id,
-    title: config.title ?? config.id,
     requestTimeout: config.requestTimeout,
     async initialize() {
       return running().initialization

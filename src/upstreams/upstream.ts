@@ -6,7 +6,6 @@ import type { RpcNotification, RpcRequest, RpcResponse } from '../protocol/jsonr
 export interface RemoteUpstream {
   readonly kind: 'remote'
   readonly id: string
-  readonly title: string
   /** Absolute URL of its endpoint: origin for the pool, path for the request line, host for the Host header. */
   readonly url: URL
   readonly pool: Dispatcher
@@ -30,7 +29,6 @@ export interface StdioInitialization {
 export interface StdioUpstream {
   readonly kind: 'stdio'
   readonly id: string
-  readonly title: string
   readonly requestTimeout: number
   /** Starts the child when it is not running and answers its (one) initialization. Throws UpstreamError. */
   initialize(): Promise<StdioInitialization>
@@ -55,18 +53,15 @@ export type Upstream = RemoteUpstream | StdioUpstream
 export class UpstreamError extends Error {
   override readonly name = 'UpstreamError'
   readonly reason: string
-  readonly upstream: string
 
-  constructor(upstream: string, reason: string, message: string, options: { cause?: unknown } = {}) {
+  constructor(reason: string, message: string, options: { cause?: unknown } = {}) {
     super(message, options)
-    this.upstream = upstream
     this.reason = reason
   }
 }
 
 export interface Upstreams {
   get(id: string): Upstream | undefined
-  list(): readonly Upstream[]
   /** What /ready says of each: reachable at the last attempt, and when. Unknown before the first. */
   health(): readonly { id: string; state: 'unknown' | 'up' | 'down'; reason?: string; at?: number }[]
   /** The door reports how an attempt ended. */

@@ -73,8 +73,8 @@ describe('a bad value refuses to start', () => {
       { PORTCULLIS_SERVER_LISTN: 'x' },
       /PORTCULLIS_SERVER_LISTN[\s\S]*PORTCULLIS_SERVER_LISTEN/,
     ],
-    ['a variable of a seed', { PORT: 'many' }, /PORT[\s\S]*0 to 65535/],
-    ['another of a seed', { LOG_LEVEL: 'loud' }, /LOG_LEVEL/],
+    ['a variable of another system', { PORT: 'many' }, /PORT[\s\S]*0 to 65535/],
+    ['another of another system', { LOG_LEVEL: 'loud' }, /LOG_LEVEL/],
     ['two of one setting that differ', { PORT: '1', OAUTH2_PORT: '2' }, /PORT and OAUTH2_PORT[\s\S]*differ/],
     [
       'a file that is not there',
@@ -162,7 +162,7 @@ describe('secrets', () => {
     expect(served.said).not.toContain(SECRET)
   })
 
-  it('of a seed come from its variable or its _FILE, and never into a message', async () => {
+  it('of another system come from its variable or its _FILE, and never into a message', async () => {
     const file = join(folder, 'client-secret')
     writeFileSync(file, `${SECRET}\n`)
     for (const env of [{ CLIENT_SECRET: SECRET }, { CLIENT_SECRET_FILE: file }]) {

@@ -1,4 +1,4 @@
-// Acceptance case 14: the protected-resource document, as seed 002 configures it: fields, CORS, OPTIONS, suffixes, lists with
+// Acceptance case 14: the protected-resource document, as Kuadrant configures it: fields, CORS, OPTIONS, suffixes, lists with
 // spaces from the environment, defaults.
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
 import { type Canary, startCanary } from '../support/canary.ts'
@@ -36,7 +36,7 @@ const documentAt = async (url: string): Promise<Record<string, unknown>> => {
 }
 
 describe('the document', () => {
-  it('has the fields of seed 002', async () => {
+  it('has the fields of Kuadrant', async () => {
     expect(await documentAt(`${gateway.url}${PATH}/servers/notes/mcp`)).toEqual({
       resource: `${gateway.url}/servers/notes/mcp`,
       resource_name: 'Notes of the team',

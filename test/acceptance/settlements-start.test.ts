@@ -6,7 +6,8 @@ import { join } from 'node:path'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
 import { laterKeys } from '../../src/config/later.ts'
 import { type LoadedConfig, loadConfig } from '../../src/config/load.ts'
-import { SEED_KEYS, VARIABLES } from '../../src/config/seeds.ts'
+import { SEED_KEYS } from '../../src/config/seed-keys.ts'
+import { VARIABLES } from '../../src/config/seeds.ts'
 import { openStore } from '../../src/store/open.ts'
 import { type Command, runCommand, startCommand } from '../support/cli.ts'
 import { type FreshDatabase, freshDatabase } from '../support/postgres.ts'
@@ -34,7 +35,7 @@ afterEach(async () => {
   for (const stop of stops.splice(0)) await stop()
 })
 
-/** The real program on seed variables alone. */
+/** The real program on variables of other systems alone. */
 async function startWith(env: Env): Promise<Command> {
   const cwd = mkdtempSync(join(folder, 'start-'))
   const command = startCommand(['serve'], { cwd, env })
@@ -77,7 +78,7 @@ describe('OAUTH_RESOURCE', () => {
 describe('ports', () => {
   it.each<[string, Env, string]>([
     ['4444 is ours', { OAUTH_RESOURCE_NAME: 'x' }, '127.0.0.1:4444'],
-    ['11000 is seed 001’s, when its variables configure us', { CLIENT_ID: 'x' }, '127.0.0.1:11000'],
+    ['11000 is mcpauth’s, when its variables configure us', { CLIENT_ID: 'x' }, '127.0.0.1:11000'],
     ['PORT wins over 4444', { OAUTH_RESOURCE_NAME: 'x', PORT: '9000' }, '127.0.0.1:9000'],
     ['PORT wins over 11000', { CLIENT_ID: 'x', PORT: '9000' }, '127.0.0.1:9000'],
     ['what Kubernetes injects is no PORT', { LOG_LEVEL: '1', PORTCULLIS_PORT: 'tcp://10.0.0.1:80' }, '127.0.0.1:4444'],
@@ -101,7 +102,7 @@ describe('lives', () => {
     expect(config.identity.sessionTtl).toBe(8 * 3_600_000)
   })
 
-  it('SESSION_TTL is that of the browser’s sign-in, in seconds as the seed writes it', async () => {
+  it('SESSION_TTL is that of the browser’s sign-in, in seconds as ContextForge writes it', async () => {
     expect((await load({ SESSION_TTL: '3600' })).config.identity.sessionTtl).toBe(3_600_000)
   })
 })

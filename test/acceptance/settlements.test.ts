@@ -96,7 +96,7 @@ describe('scopes', () => {
     expect(page.html).not.toContain('Write notes')
   })
 
-  it('ALLOWED_SCOPES as seed 001 writes it, of identity alone, still opens the server', async () => {
+  it('ALLOWED_SCOPES as mcpauth writes it, of identity alone, still opens the server', async () => {
     const gateway = await gate({ oauth: { allowedScopes: ['openid', 'email', 'profile'] } })
     const token = await gateway.tokenFor('canary', { scope: 'openid email' })
     expect((await callTool(gateway.resource('canary'), token, 'read_note')).status).toBe(200)
@@ -117,7 +117,7 @@ describe('scopes', () => {
 
   it.each([
     ['of the server', ['notes:write']],
-    ['of identity, as seed 001 writes them', ['openid', 'email']],
+    ['of identity, as mcpauth writes them', ['openid', 'email']],
     ['in Google’s spelling', ['https://www.googleapis.com/auth/userinfo.email']],
   ])(
     'REQUIRED_SCOPES %s are advertised, so that who asks for what it was told gets in',

@@ -1,5 +1,6 @@
 // A new configuration takes over a running gate: validated, built, swapped; a bad one leaves the old in force and says so.
-import { readFileSync, writeFileSync } from 'node:fs'
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { afterEach, beforeEach, expect, it } from 'vitest'
 import { type Canary, startCanary } from '../support/canary.ts'
 import { type Served, serve } from '../support/cli.ts'
@@ -75,4 +76,28 @@ it('a new listen address needs a restart, and says so', async () => {
   const [line] = await served.says(/.*the new configuration is refused.*/)
   expect(line).toContain('server.listen changed. That needs a restart')
   expect([await knock('notes'), await knock('more')]).toEqual([401, 404])
+})
+
+it('a refused file leaves nothing half built behind, and a taken one mints no further administrator link', async () => {
+  const spools = () => readdirSync(join(served.folder, 'data', 'spool')).length
+  const before = spools()
+  for (const roles of [{ a: ['user:'] }, { a: ['nobody'] }]) {
+    rewrite((config) => {
+      config['roles'] = roles
+    })
+    served.child.kill('SIGHUP')
+  }
+  await served.says(/the new configuration is refused[\s\S]*the new configuration is refused/)
+  expect(spools()).toBe(before)
+})
+
+it('lets a call that is under way end with the old configuration', async () => {
+  const client = await registerClient({ url: served.url })
+  const resource = `${served.url}/servers/notes/mcp`
+  const { accessToken } = await client.signIn(createPerson(ANN), { resource, scope: 'mcp:tools' })
+  const calls = Array.from({ length: 20 }, () => callTool(resource, accessToken, 'read_note'))
+  served.child.kill('SIGHUP')
+  const answers = await Promise.all(calls)
+  await served.says(/the new configuration is in force/)
+  expect(answers.map(({ status }) => status)).toEqual(Array(20).fill(200))
 })

@@ -20,22 +20,16 @@ describe('RFC 8414 §3: obtaining metadata', () => {
     expect((await door.send('/.well-known/openid-configuration', { method: 'POST' })).status).toBe(405)
   })
 
-  it('§3.1: is found for an issuer with a path, and everything it names is there', async () => {
-    door = await startDoor({ path: '/gate' })
-    const places = [
-      '/.well-known/oauth-authorization-server/gate',
-      '/.well-known/openid-configuration/gate',
-      '/gate/.well-known/openid-configuration',
-    ]
-    for (const place of places) expect((await door.send(place)).body['issuer']).toBe(door.url)
-    const { body } = await door.send(places[0] ?? '')
-    for (const [name, url] of Object.entries(body))
-      if (/_endpoint$|_uri$/.test(name))
-        expect([name, (await door.send(String(url), { method: 'OPTIONS' })).status]).not.toEqual([name, 404])
+  it('everything it names is there', async () => {
+    door = await startDoor()
+    const { body } = await door.send('/.well-known/oauth-authorization-server')
+    const named = Object.entries(body).filter(([name]) => /_endpoint$|_uri$/.test(name))
+    expect(named.length).toBeGreaterThan(4)
+    for (const [name, url] of named)
+      expect([name, (await door.send(String(url), { method: 'OPTIONS' })).status]).not.toEqual([name, 404])
     const tokens = await door.signIn()
     expect(tokens.answer.status).toBe(200)
     expect(tokens.location.searchParams.get('iss')).toBe(door.url)
-    expect((await door.send('/oauth/authorize')).status).toBe(404)
   })
 
   it('the keys are public ones only, and sign what we issue', async () => {

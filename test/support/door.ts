@@ -22,8 +22,6 @@ export type Parameters = Readonly<Record<string, string | undefined>>
 
 export interface DoorOptions {
   readonly oauth?: ConfigInput['oauth']
-  /** Path of server.url. */
-  readonly path?: string
   readonly https?: boolean
   readonly resources?: readonly string[]
   readonly fetchPublic?: OutboundFetch
@@ -76,7 +74,7 @@ export async function startDoor(options: DoorOptions = {}) {
   const server = createServer()
   await new Promise<void>((done) => server.listen(0, '127.0.0.1', done))
   const origin = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
-  const serverUrl = (options.https ? 'https://gate.example' : origin) + (options.path ?? '')
+  const serverUrl = options.https ? 'https://gate.example' : origin
   const parsed = Config.parse({ server: { url: new URL(serverUrl).origin }, oauth: options.oauth })
   const config = { ...parsed, server: { ...parsed.server, url: serverUrl, allowedOrigins: 'loopback' as const } }
   const resources: Resource[] = (options.resources ?? ['files']).map((id) => ({
@@ -119,14 +117,12 @@ export async function startDoor(options: DoorOptions = {}) {
         acts.push(event)
       },
     },
-    errorPage: ({ title, detail, requestId }) =>
-      `<h1>${title}</h1><p>${detail.replaceAll('<', '&lt;')}</p><p>${requestId}</p>`,
     clock,
+    startedAt: clock(),
     log: { debug: logger('debug'), info: logger('info'), warn: logger('warn'), error: logger('error') },
     ...(options.fetchPublic ? { fetchPublic: options.fetchPublic } : {}),
   })
 
-  const base = new URL(serverUrl).pathname.replace(/\/$/, '')
   server.on(
     'request',
     createFront({
@@ -136,10 +132,10 @@ export async function startDoor(options: DoorOptions = {}) {
       onRefusal: (_exchange, answer, error) =>
         void log.push({ level: 'refusal', fields: { error }, message: answer.reason }),
       match(path) {
-        const uid = path.startsWith(`${base}/interaction/`) ? path.slice(base.length + 13) : undefined
-        if (path === `${base}/whoami`)
+        const uid = path.startsWith('/interaction/') ? path.slice(13) : undefined
+        if (path === '/whoami')
           return async (exchange) => void exchange.res.end(await oauth.interactions.findAccount(exchange))
-        if (path === `${base}/sign-out`)
+        if (path === '/sign-out')
           return async (exchange) => {
             await oauth.interactions.endSession(exchange)
             exchange.res.end()
@@ -196,10 +192,10 @@ export async function startDoor(options: DoorOptions = {}) {
     },
     send,
     post: (path: string, parameters: Parameters, headers: Record<string, string> = {}) =>
-      send(base + path, { method: 'POST', body: form(parameters), headers }),
+      send(path, { method: 'POST', body: form(parameters), headers }),
     register: async (metadata: Record<string, unknown> = {}) => {
       const body = { redirect_uris: [REDIRECT], token_endpoint_auth_method: 'none', client_name: 'Test', ...metadata }
-      return send(`${base}/oauth/register`, {
+      return send('/oauth/register', {
         method: 'POST',
         body: JSON.stringify(body),
         headers: { 'content-type': 'application/json' },

@@ -29,12 +29,11 @@ export function memoryCounters(): Counters {
   const counts = new Map<string, number>()
   const row = (key: string, windowMs: number, now: number) => `${key}|${Math.floor(now / windowMs)}`
   return {
-    async hit(key, windowMs, now, by = 1) {
-      const count = (counts.get(row(key, windowMs, now)) ?? 0) + by
+    async hit(key, windowMs, now) {
+      const count = (counts.get(row(key, windowMs, now)) ?? 0) + 1
       counts.set(row(key, windowMs, now), count)
       return count
     },
-    read: async (key, windowMs, now) => counts.get(row(key, windowMs, now)) ?? 0,
     async reset(key) {
       for (const name of counts.keys()) if (name.startsWith(`${key}|`)) counts.delete(name)
     },

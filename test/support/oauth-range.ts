@@ -135,8 +135,12 @@ const PATIENCE = 1_500
 async function newDenials(gateway: TestGateway, known: ReadonlySet<string>, reason: string): Promise<string[]> {
   const end = Date.now() + PATIENCE
   for (;;) {
-    const fresh = (await gateway.audit()).filter(({ id, decision }) => !known.has(id) && decision === 'deny')
-    const reasons = fresh.map((event) => event.reason)
+    const fresh = (await gateway.audit()).filter(({ id }) => !known.has(id))
+    // A replay that is refused ends its family, which is an act that succeeded.
+    const told = fresh.filter(
+      (event) => event.decision === 'deny' || ('act' in event && event.act === 'family_revoked'),
+    )
+    const reasons = told.map((event) => event.reason)
     if (reasons.includes(reason) || Date.now() > end) return reasons
     await pause(20)
   }

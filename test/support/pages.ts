@@ -96,7 +96,7 @@ export async function startPages({ identity: input = {}, interactions = [{}], bo
   const endpoints = interactionEndpoints({
     interactions: fake,
     users,
-    idps: await createIdentityProviders({ identity, clockTolerance: 60, development: false, clock }),
+    idps: await createIdentityProviders({ identity, clockTolerance: 60, clock }),
     serverUrl: url,
     csrfKey: () => 'key of the forms',
     tickets,

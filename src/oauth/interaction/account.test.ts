@@ -13,8 +13,8 @@ afterEach(() => pages.close())
 const formOf = async (answer: Response) => parseForms(await answer.text())[0]
 
 describe('the start page', () => {
-  it('says where clients connect, and who is signed in', async () => {
-    expect(await (await pages.request('/')).text()).toContain(`${pages.url}/mcp`)
+  it('says who is signed in', async () => {
+    expect(await (await pages.request('/')).text()).toContain('The gate is up')
     const added = await pages.users.addLocal({ username: 'ann', password: PASSWORD, name: '<b>Ann' })
     if (added.status === 'created') pages.signInAs(added.user.id)
     expect(await (await pages.request('/')).text()).toContain('&lt;b&gt;Ann')

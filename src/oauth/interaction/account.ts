@@ -2,10 +2,10 @@
 import { randomBytes } from 'node:crypto'
 import { hostCookieName, parseCookies, serialiseCookie } from '../../http/cookies.ts'
 import type { Endpoint, Exchange } from '../../http/exchange.ts'
+import { checkMethod } from '../../http/method.ts'
 import { sendPage, sendSeeOther } from '../../http/page.ts'
 import type { PostGuard } from './csrf.ts'
-import { checkMethod } from './method.ts'
-import { actOf, baseOf, hostOf, type InteractionNeeds, personName } from './needs.ts'
+import { actOf, hostOf, type InteractionNeeds, personName } from './needs.ts'
 import { signedOutPage, signOutPage, startPage } from './pages/account.ts'
 
 type Needs = Pick<InteractionNeeds, 'interactions' | 'users' | 'serverUrl' | 'recorder'> & { readonly guard: PostGuard }
@@ -40,13 +40,13 @@ export function accountEndpoints({ interactions, users, serverUrl, recorder, gua
   }
 
   const start: Endpoint = async (exchange) => {
-    checkMethod(exchange, ['GET', 'HEAD'])
-    const html = startPage({ host, serverUrl: baseOf(serverUrl), person: await personOf(exchange) })
+    checkMethod(exchange, 'GET', 'HEAD')
+    const html = startPage({ host, person: await personOf(exchange) })
     sendPage(exchange, { status: 200, html })
   }
 
   const logout: Endpoint = async (exchange) => {
-    checkMethod(exchange, ['GET', 'HEAD', 'POST'])
+    checkMethod(exchange, 'GET', 'HEAD', 'POST')
     if (exchange.req.method === 'POST') return signOut(exchange)
     const person = await personOf(exchange)
     if (person === undefined) return sendPage(exchange, { status: 200, html: signedOutPage({ host }) })

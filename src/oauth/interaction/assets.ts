@@ -1,7 +1,7 @@
 // The stylesheet and the mark: addresses carry a digest of the content, so that browsers may keep them for good (RFC 8246).
 import { createHash } from 'node:crypto'
 import type { Endpoint } from '../../http/exchange.ts'
-import { checkMethod } from './method.ts'
+import { checkMethod } from '../../http/method.ts'
 import { LOGO, STYLESHEET } from './stylesheet.ts'
 
 interface Asset {
@@ -21,7 +21,7 @@ export const LOGO_URL = `${SVG.path}?v=${digestOf(SVG)}`
 const endpointOf =
   (asset: Asset): Endpoint =>
   (exchange) => {
-    checkMethod(exchange, ['GET', 'HEAD'])
+    checkMethod(exchange, 'GET', 'HEAD')
     const current = exchange.query === `v=${digestOf(asset)}`
     exchange.res.writeHead(200, {
       'Content-Type': asset.type,

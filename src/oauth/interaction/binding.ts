@@ -1,14 +1,13 @@
 // The cookie that ties a sign-in at an identity provider to the browser that started it: without it, a stranger's answer opened in
 // this browser would sign the person in as the stranger (login CSRF, RFC 9700 §4.7).
-import { createHash, randomBytes, timingSafeEqual } from 'node:crypto'
+import { randomBytes, timingSafeEqual } from 'node:crypto'
 import { hostCookieName, parseCookies, serialiseCookie } from '../../http/cookies.ts'
 import type { Exchange } from '../../http/exchange.ts'
+import { sha256 } from '../hash.ts'
 
 /** Sign-ins that may be under way in as many tabs; the oldest gives way, so that the cookie stays small. */
 const MOST_TABS = 4
 const VALUE = /^[A-Za-z0-9_-]{43}$/
-
-export const hashOf = (secret: string): string => createHash('sha256').update(secret).digest('base64url')
 
 export interface BrowserBinding {
   /** Gives this browser a fresh value; answers its hash, which is what we keep. */
@@ -29,7 +28,7 @@ export function browserBinding({ serverUrl, maxAge }: { serverUrl: string; maxAg
     res.appendHeader('Set-Cookie', serialiseCookie(cookie))
   }
   const isBehind = (value: string, hash: string) => {
-    const [one, other] = [Buffer.from(hashOf(value)), Buffer.from(hash)]
+    const [one, other] = [Buffer.from(sha256(value)), Buffer.from(hash)]
     return one.length === other.length && timingSafeEqual(one, other)
   }
 
@@ -37,7 +36,7 @@ export function browserBinding({ serverUrl, maxAge }: { serverUrl: string; maxAg
     issue(exchange) {
       const fresh = randomBytes(32).toString('base64url')
       write(exchange, [fresh, ...valuesOf(exchange)].slice(0, MOST_TABS))
-      return hashOf(fresh)
+      return sha256(fresh)
     },
     holds: (exchange, hash) => valuesOf(exchange).some((value) => isBehind(value, hash)),
     drop(exchange, hash) {

@@ -74,14 +74,16 @@ function withErrorPage(endpoint: Endpoint, { recorder, log }: Pick<InteractionNe
       await endpoint(exchange)
     } catch (error) {
       const { status, headers, reason, unexpected } = answerOf(error)
-      if (unexpected) log.error({ id: exchange.id, reason, err: error }, 'a page failed')
+      if (unexpected) log.error({ id: exchange.id, reason, error }, 'a page failed')
       for (const [name, value] of Object.entries(headers))
         if (!exchange.res.headersSent) exchange.res.setHeader(name, value)
       if (!unexpected)
         // A refusal stays one whether or not it can be recorded.
         await recorder
           .act(actOf(exchange, { act: 'page_refused', decision: 'deny', reason }))
-          .catch((err: unknown) => log.error({ id: exchange.id, reason, err }, 'a refusal could not be recorded'))
+          .catch((failure: unknown) =>
+            log.error({ id: exchange.id, reason, error: failure }, 'a refusal could not be recorded'),
+          )
       const detail = unexpected || !(error instanceof Error) ? UNEXPECTED : error.message
       sendPage(exchange, {
         status,

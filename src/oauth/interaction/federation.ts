@@ -1,13 +1,14 @@
 // Sign-in at the company's identity provider: leaving for it, and its answer at `/callback/{idp}` (OpenID Connect Core §3.1.2,
 // RFC 9700 §4.4 and §4.7). `state` exists only from here on: after consent, bound to this browser, for one use.
 import type { Endpoint, Exchange } from '../../http/exchange.ts'
+import { checkMethod } from '../../http/method.ts'
 import { sendPage, sendSeeOther } from '../../http/page.ts'
 import { FederationError, type FederationSecrets, type IdentityProvider } from '../../identity/provider.ts'
 import { RequestError } from '../../protocol/errors.ts'
-import { type BrowserBinding, hashOf } from './binding.ts'
+import { sha256 } from '../hash.ts'
+import type { BrowserBinding } from './binding.ts'
 import type { PostGuard } from './csrf.ts'
-import { checkMethod } from './method.ts'
-import { actOf, baseOf, type InteractionNeeds, personName } from './needs.ts'
+import { actOf, type InteractionNeeds, personName } from './needs.ts'
 import { errorPage } from './pages/error.ts'
 import { checkLoginPrompt, loginBinding } from './sign-in.ts'
 
@@ -31,17 +32,17 @@ type Needs = Pick<
 
 export function federationEndpoints(needs: Needs) {
   const { interactions, users, idps, serverUrl, tickets, counters, recorder, clock, log, guard, binding } = needs
-  const callbackUrl = (provider: IdentityProvider) => `${baseOf(serverUrl)}/callback/${provider.id}`
+  const callbackUrl = (provider: IdentityProvider) => `${serverUrl}/callback/${provider.id}`
 
   /** Proves browser and provider before it takes the ticket, so that a refusal spends nothing. */
   async function consumeTicket(exchange: Exchange, provider: IdentityProvider): Promise<Ticket & FederationSecrets> {
     const states = new URLSearchParams(exchange.query).getAll('state')
     const state = states.length === 1 ? (states[0] ?? '') : ''
-    const found = parseTicket(await tickets.find(KIND, hashOf(state), clock()))
+    const found = parseTicket(await tickets.find(KIND, sha256(state), clock()))
     if (!found || found.provider !== provider.id) throw expired()
     if (!binding.holds(exchange, found.bindingHash))
       throw new RequestError(403, 'another_browser', 'This sign-in was started in another browser.')
-    const taken = await tickets.take(KIND, hashOf(state), clock())
+    const taken = await tickets.take(KIND, sha256(state), clock())
     if (!taken) throw expired()
     binding.drop(exchange, found.bindingHash)
     return { ...found, state }
@@ -73,7 +74,7 @@ export function federationEndpoints(needs: Needs) {
 
   async function failed(exchange: Exchange, provider: IdentityProvider, uid: string, error: FederationError) {
     const { failure, reason } = error
-    log.warn({ id: exchange.id, provider: provider.id, reason, err: error }, 'federated sign-in failed')
+    log.warn({ id: exchange.id, provider: provider.id, reason, error }, 'federated sign-in failed')
     if (failure === 'unreachable') return showUnreachable(exchange, provider, uid)
     await recorder.act(actOf(exchange, { act: 'sign_in_refused', decision: 'deny', reason }))
     if (failure === 'refused')
@@ -95,7 +96,7 @@ export function federationEndpoints(needs: Needs) {
   return {
     start: (uid: string, provider: IdentityProvider): Endpoint =>
       async function start(exchange) {
-        checkMethod(exchange, ['POST'])
+        checkMethod(exchange, 'POST')
         const interaction = await interactions.find(exchange, uid)
         await guard.read(exchange, loginBinding(uid))
         checkLoginPrompt(interaction)
@@ -107,7 +108,7 @@ export function federationEndpoints(needs: Needs) {
           const { url, secrets } = await provider.start(callbackUrl(provider))
           const { state, nonce, verifier } = secrets
           const payload = { uid, provider: provider.id, bindingHash: binding.issue(exchange), nonce, verifier }
-          await tickets.put({ kind: KIND, idHash: hashOf(state), payload, expiresAt: clock() + FEDERATION_TTL })
+          await tickets.put({ kind: KIND, idHash: sha256(state), payload, expiresAt: clock() + FEDERATION_TTL })
           sendSeeOther(exchange, url)
         } catch (error) {
           if (!(error instanceof FederationError)) throw error
@@ -117,7 +118,7 @@ export function federationEndpoints(needs: Needs) {
 
     callback: (provider: IdentityProvider): Endpoint =>
       async function callback(exchange) {
-        checkMethod(exchange, ['GET'])
+        checkMethod(exchange, 'GET')
         const ticket = await consumeTicket(exchange, provider)
         try {
           await finish(exchange, provider, ticket)

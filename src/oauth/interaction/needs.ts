@@ -4,6 +4,7 @@ import type { Exchange } from '../../http/exchange.ts'
 import { requestIds } from '../../http/request-id.ts'
 import type { IdentityProviders } from '../../identity/provider.ts'
 import type { People } from '../../identity/users.ts'
+import type { Log } from '../../observe/log.ts'
 import type { Clock } from '../../protocol/clock.ts'
 import type { UserRecord } from '../../store/durable.ts'
 import type { Ephemeral } from '../../store/ephemeral.ts'
@@ -21,13 +22,8 @@ export interface InteractionNeeds {
   readonly counters: Ephemeral['counters']
   readonly recorder: Recorder
   readonly clock: Clock
-  readonly log: PageLog
+  readonly log: Pick<Log, 'warn' | 'error'>
   readonly limits: { readonly bodyTimeout: number }
-}
-
-export interface PageLog {
-  warn(fields: Record<string, unknown>, message: string): void
-  error(fields: Record<string, unknown>, message: string): void
 }
 
 interface About {
@@ -69,5 +65,4 @@ export function actOf(
 export const personName = (user: Pick<UserRecord, 'email' | 'name' | 'identity'> | undefined): string | undefined =>
   user && shown(user.email ?? user.name ?? user.identity, 120)
 
-export const baseOf = (serverUrl: string): string => serverUrl.replace(/\/+$/, '')
 export const hostOf = (serverUrl: string): string => new URL(serverUrl).host

@@ -1,12 +1,12 @@
 // The authorization request's two questions to the person: may this client, and who are you. Consent always comes first
 // (MCP 2026-07-28, Security Best Practices: confused deputy), so nothing of a sign-in exists before it.
 import type { Endpoint, Exchange } from '../../http/exchange.ts'
+import { checkMethod } from '../../http/method.ts'
 import { sendPage } from '../../http/page.ts'
 import { RequestError } from '../../protocol/errors.ts'
 import type { PostGuard } from './csrf.ts'
 import type { Interaction } from './flow.ts'
 import { formTargets } from './form-action.ts'
-import { checkMethod } from './method.ts'
 import { actOf, hostOf, type InteractionNeeds, personName } from './needs.ts'
 import { consentPage, continueAsPage } from './pages/consent.ts'
 import { type ShowSignIn, signInNotice } from './sign-in.ts'
@@ -35,7 +35,7 @@ export function promptEndpoints({ interactions, users, idps, serverUrl, recorder
   return {
     show: (uid: string): Endpoint =>
       async function show(exchange) {
-        checkMethod(exchange, ['GET', 'HEAD'])
+        checkMethod(exchange, 'GET', 'HEAD')
         const interaction = await interactions.find(exchange, uid)
         if (interaction.prompt === 'consent') return showConsent(exchange, interaction)
         showSignIn(exchange, interaction, { problem: signInNotice(exchange.query, idps) })
@@ -43,7 +43,7 @@ export function promptEndpoints({ interactions, users, idps, serverUrl, recorder
 
     allow: (uid: string): Endpoint =>
       async function allow(exchange) {
-        checkMethod(exchange, ['POST'])
+        checkMethod(exchange, 'POST')
         const interaction = await interactions.find(exchange, uid)
         await guard.read(exchange, bindingOf(interaction))
         if (interaction.prompt !== 'consent')
@@ -53,7 +53,7 @@ export function promptEndpoints({ interactions, users, idps, serverUrl, recorder
 
     deny: (uid: string): Endpoint =>
       async function deny(exchange) {
-        checkMethod(exchange, ['POST'])
+        checkMethod(exchange, 'POST')
         const interaction = await interactions.find(exchange, uid)
         await guard.read(exchange, bindingOf(interaction))
         const { account: subject, client, resource } = interaction

@@ -1,5 +1,6 @@
 // Sign-in with a local account, and the page that offers every way to sign in.
 import type { Endpoint, Exchange } from '../../http/exchange.ts'
+import { checkMethod } from '../../http/method.ts'
 import { sendPage } from '../../http/page.ts'
 import type { IdentityProviders } from '../../identity/provider.ts'
 import type { SignInOutcome } from '../../identity/users.ts'
@@ -7,7 +8,6 @@ import { RequestError } from '../../protocol/errors.ts'
 import type { PostGuard } from './csrf.ts'
 import type { Interaction } from './flow.ts'
 import { formTargets } from './form-action.ts'
-import { checkMethod } from './method.ts'
 import { actOf, hostOf, type InteractionNeeds } from './needs.ts'
 import { signInPage } from './pages/sign-in.ts'
 
@@ -54,19 +54,23 @@ export function checkLoginPrompt({ prompt }: Interaction): void {
   if (prompt !== 'login') throw new RequestError(400, 'consent_first', 'Answer the question before this one first.')
 }
 
-type Needs = Pick<InteractionNeeds, 'interactions' | 'users' | 'idps' | 'recorder'> & {
+type Needs = Pick<InteractionNeeds, 'interactions' | 'users' | 'idps' | 'recorder' | 'counters' | 'clock'> & {
   readonly guard: PostGuard
   readonly showSignIn: ShowSignIn
 }
 
-export function localSignIn({ interactions, users, idps, recorder, guard, showSignIn }: Needs) {
+/** Attempts of one authorization request, which lives no longer. */
+const TRIES = { most: 20, window: 30 * 60_000 }
+
+export function localSignIn({ interactions, users, idps, recorder, counters, clock, guard, showSignIn }: Needs) {
   return (uid: string): Endpoint =>
     async function signIn(exchange) {
-      checkMethod(exchange, ['POST'])
+      checkMethod(exchange, 'POST')
       const interaction = await interactions.find(exchange, uid)
       const form = await guard.read(exchange, loginBinding(uid))
       checkLoginPrompt(interaction)
       if (!idps.local) throw new RequestError(404, 'local_closed', 'Local accounts are not offered here.')
+      if ((await counters.hit(`sign-in-of:${uid}`, TRIES.window, clock())) > TRIES.most) throw tooMany()
       const username = form.get('username') ?? ''
       const outcome = await users.verifyLocal(username, form.get('password') ?? '', exchange.address)
       const client = interaction.client.id
@@ -81,6 +85,11 @@ export function localSignIn({ interactions, users, idps, recorder, guard, showSi
       showSignIn(exchange, interaction, { ...view, username })
     }
 }
+
+const tooMany = () =>
+  new RequestError(429, 'sign_in_tries', 'Too many attempts. Start again from your application.', {
+    retryAfter: TRIES.window / 1000,
+  })
 
 type Refusal = Exclude<SignInOutcome, { status: 'signed_in' }>
 

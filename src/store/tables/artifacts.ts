@@ -17,7 +17,7 @@ const REMOVE = 'DELETE FROM artifacts WHERE kind = $1 AND id_hash = $2'
 const REMOVE_FAMILY = 'DELETE FROM artifacts WHERE family = $1'
 
 /** What a power cut may take: a person signs in again, and no code or credential comes back to life. */
-const RELAXED: ReadonlySet<ArtifactKind> = new Set(['Interaction', 'Session', 'ReplayDetection'])
+const RELAXED: ReadonlySet<ArtifactKind> = new Set(['Interaction', 'Session'])
 
 export function artifacts({ durable, relaxed }: { durable: Sql; relaxed: Sql }): Artifacts {
   const of = (kind: ArtifactKind): Sql => (RELAXED.has(kind) ? relaxed : durable)

@@ -10,6 +10,9 @@ const FIND = 'SELECT id, metadata, created_at, used_at FROM clients WHERE id = $
 const REMOVE = 'DELETE FROM clients WHERE id = $1'
 const MARK_USED = 'UPDATE clients SET used_at = $2 WHERE id = $1 AND used_at IS NULL'
 const REMOVE_NEVER_USED = 'DELETE FROM clients WHERE used_at IS NULL AND created_at < $1'
+// Registration tokens have no end of their own; their `uid` is the client.
+const REMOVE_TOKENS = `DELETE FROM artifacts WHERE kind = 'RegistrationAccessToken'
+  AND uid IN (SELECT id FROM clients WHERE used_at IS NULL AND created_at < $1)`
 const COUNT = 'SELECT count(*) AS n FROM clients'
 
 export function clients(sql: Sql): Clients {
@@ -28,6 +31,7 @@ export function clients(sql: Sql): Clients {
       await sql.run(MARK_USED, [id, at])
     },
     async removeNeverUsed(before) {
+      await sql.run(REMOVE_TOKENS, [before])
       return (await sql.run(REMOVE_NEVER_USED, [before])).changes
     },
     async count() {

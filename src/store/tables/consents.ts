@@ -9,8 +9,6 @@ const RECORD = `INSERT INTO consents (${COLUMNS}) VALUES ($1, $2, $3, $4, $5, $6
     scopes = excluded.scopes, consented_at = excluded.consented_at`
 const FIND = `SELECT ${COLUMNS} FROM consents
   WHERE subject = $1 AND client = $2 AND resource = $3 AND redirect_uri = $4`
-const LIST = `SELECT ${COLUMNS} FROM consents WHERE subject = $1 ORDER BY consented_at, client, resource, redirect_uri`
-const REMOVE = 'DELETE FROM consents WHERE subject = $1 AND client = $2 AND resource = $3'
 
 export function consents(sql: Sql): Consents {
   return {
@@ -20,12 +18,6 @@ export function consents(sql: Sql): Consents {
     async find({ subject, client, resource, redirectUri }) {
       const [row] = (await sql.run(FIND, [subject, client, resource, redirectUri])).rows
       return row && consent(row)
-    },
-    async list(subject) {
-      return (await sql.run(LIST, [subject])).rows.map(consent)
-    },
-    async remove({ subject, client, resource }) {
-      await sql.run(REMOVE, [subject, client, resource])
     },
   }
 }

@@ -1,4 +1,5 @@
 // The table of revocations, numbered by a counter row.
+import { CLOCK_GRACE } from '../../protocol/clock.ts'
 import type { Revocation, RevocationKind, Revocations } from '../durable.ts'
 import { number, type Row, text } from '../row.ts'
 import type { Act, Sql } from '../sql.ts'
@@ -39,7 +40,7 @@ export function revocations(sql: Sql): Revocations {
       return { epoch: number(first, 'epoch'), entries: rows.filter((row) => row['kind'] !== null).map(entry) }
     },
     async removeExpired(now) {
-      return (await sql.run(REMOVE_EXPIRED, [now])).changes
+      return (await sql.run(REMOVE_EXPIRED, [now - CLOCK_GRACE])).changes
     },
   }
 }

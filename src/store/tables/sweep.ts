@@ -1,15 +1,18 @@
 // Deletes what has expired, in bites small enough that no other write waits for long.
+import { CLOCK_GRACE } from '../../protocol/clock.ts'
 import type { Sql } from '../sql.ts'
 
 const BITE = 500
 
-const sweeping = (table: string, key: string, expiry: string): string =>
-  `DELETE FROM ${table} WHERE (${key}) IN (SELECT ${key} FROM ${table} WHERE ${expiry} <= $1 ORDER BY ${expiry} LIMIT $2)`
+const sweeping = (table: string, key: string, expiry: string, grace = 0) => ({
+  grace,
+  text: `DELETE FROM ${table} WHERE (${key}) IN (SELECT ${key} FROM ${table} WHERE ${expiry} <= $1 ORDER BY ${expiry} LIMIT $2)`,
+})
 
 const SWEEPS = [
   sweeping('artifacts', 'kind, id_hash', 'expires_at'),
   sweeping('tickets', 'kind, id_hash', 'expires_at'),
-  sweeping('marks', 'mark', 'expires_at'),
+  sweeping('marks', 'mark', 'expires_at', CLOCK_GRACE),
   sweeping('counters', 'name, window_ms', 'ends_at'),
   sweeping('refresh_tokens', 'id_hash', 'expires_at'),
   sweeping('families', 'id', 'expires_at'),
@@ -17,6 +20,6 @@ const SWEEPS = [
 
 export async function sweep(sql: Sql, now: number): Promise<number> {
   let removed = 0
-  for (const statement of SWEEPS) removed += (await sql.run(statement, [now, BITE])).changes
+  for (const { text, grace } of SWEEPS) removed += (await sql.run(text, [now - grace, BITE])).changes
   return removed
 }

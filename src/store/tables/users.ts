@@ -20,7 +20,6 @@ const INSERT_FIRST = `INSERT INTO users (${COLUMNS}) SELECT ${VALUES}
   WHERE NOT EXISTS (SELECT 1 FROM users WHERE administrator = 1)
   ON CONFLICT (issuer, identity) DO NOTHING`
 const HAS_ADMINISTRATOR = 'SELECT 1 AS found FROM users WHERE administrator = 1 LIMIT 1'
-const LIST = `SELECT ${COLUMNS} FROM users WHERE id > $1 ORDER BY id LIMIT $2`
 const SET_DISABLED = 'UPDATE users SET disabled = $2, updated_at = $3 WHERE id = $1'
 
 export function users(sql: Sql): Users {
@@ -44,7 +43,6 @@ export function users(sql: Sql): Users {
       return (await sql.together(acts)).at(-1)?.changes === 1
     },
     hasAdministrator: async () => (await sql.run(HAS_ADMINISTRATOR, [])).rows.length > 0,
-    list: async (limit, after = '') => (await sql.run(LIST, [after, limit])).rows.map(user),
     async setDisabled(id, disabled, at) {
       await sql.run(SET_DISABLED, [id, disabled ? 1 : 0, at])
     },

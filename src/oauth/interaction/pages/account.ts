@@ -4,11 +4,10 @@ import { buttonForm, frame } from './frame.ts'
 
 interface StartPage {
   readonly host: string
-  readonly serverUrl: string
   readonly person: string | undefined
 }
 
-export function startPage({ host, serverUrl, person }: StartPage): string {
+export function startPage({ host, person }: StartPage): string {
   return frame({
     title: person === undefined ? 'Start' : 'Signed in',
     host,
@@ -18,7 +17,6 @@ ${
     ? html`<p>This is the sign-in for MCP servers. There is nothing to do here in a browser: connect an MCP client, and it will bring you back to sign in.</p>`
     : html`<p>as <strong><bdi>${person}</bdi></strong>. MCP clients you connect will ask you here before they act in your name.</p>`
 }
-<dl><div><dt>Address for MCP clients</dt><dd class="mono">${serverUrl}/mcp</dd></div></dl>
 ${person !== undefined && html`<p class="leave"><a class="button second" href="/logout">Sign out</a></p>`}`,
   })
 }

@@ -1,4 +1,5 @@
 // The first administrator: one form behind a one-time link, since there is no default account.
+import { PASSWORD_LEAST_CHARACTERS } from '../../../identity/password.ts'
 import { html } from '../html.ts'
 import { alertNote, frame } from './frame.ts'
 
@@ -22,8 +23,8 @@ ${problem !== undefined && alertNote(problem)}
 <input type="hidden" name="csrf" value="${csrf}"><input type="hidden" name="ticket" value="${ticket}">
 <div class="field"><label for="username">User name</label><input id="username" name="username" type="text" required maxlength="128" autocomplete="username" autocapitalize="none" spellcheck="false" value="${username ?? ''}"></div>
 <div class="field"><label for="email">E-mail address <span class="soft">(optional)</span></label><input id="email" name="email" type="email" maxlength="254" autocomplete="email" value="${email ?? ''}"></div>
-<div class="field"><label for="password">Password</label><input id="password" name="password" type="password" required minlength="15" maxlength="1024" autocomplete="new-password" aria-describedby="password-rule"><span class="small" id="password-rule">At least 15 characters; a few unrelated words do well.</span></div>
-<div class="field"><label for="again">The same password again</label><input id="again" name="again" type="password" required minlength="15" maxlength="1024" autocomplete="new-password"></div>
+<div class="field"><label for="password">Password</label><input id="password" name="password" type="password" required minlength="${PASSWORD_LEAST_CHARACTERS}" maxlength="1024" autocomplete="new-password" aria-describedby="password-rule"><span class="small" id="password-rule">At least ${PASSWORD_LEAST_CHARACTERS} characters; a few unrelated words do well.</span></div>
+<div class="field"><label for="again">The same password again</label><input id="again" name="again" type="password" required minlength="${PASSWORD_LEAST_CHARACTERS}" maxlength="1024" autocomplete="new-password"></div>
 <button type="submit">Create administrator</button>
 </form>`,
   })

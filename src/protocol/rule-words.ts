@@ -1,0 +1,32 @@
+// Rules, roles and scopes as people write them: which words are a target, and which a subject. The configuration refuses what is
+// none with its line; policy compiles the same words.
+import { compileGlob } from './glob.ts'
+
+/** Kind, server, name. */
+export const TARGET = /^(?:(prompt|resource|method):)?([^/\s]+)\/(\S+)$/
+export const TARGET_FORM =
+  'Write server/tool, prompt:server/name, resource:server/uri or method:server/method; * is a wildcard.'
+
+// A name with a star would match nobody: an allow would be useless, a deny an open gate.
+export const SUBJECT = /^(?:\*|anonymous|(?:user|group|role|team|client):[^*\r\n]+)$/
+export const SUBJECT_FORM =
+  'Write *, anonymous, user:…, group:…, role:…, team:… or client:…, without a wildcard in the name.'
+
+export const MEMBER = /^(?:group|team|user):[^*\r\n]+$/
+export const MEMBER_FORM = 'Write group:NAME, team:NAME or user:EMAIL, without a wildcard in the name.'
+
+/** These always name a tool, prompt or resource, and are decided by that name. */
+const NAMING_METHODS = ['tools/call', 'prompts/get', 'resources/read'] as const
+
+/** A deny that seems to stop every call and stops none is worse than none: what is wrong with it, and what to write instead. */
+export function methodFlaw(text: string, effect: 'allow' | 'deny'): string | undefined {
+  const [, kind, server = '', pattern = ''] = TARGET.exec(text) ?? []
+  if (kind !== 'method') return undefined
+  const name = compileGlob(pattern)
+  const naming = NAMING_METHODS.find((method) => name.matches(method))
+  if (naming === undefined || (effect === 'allow' && !name.literal)) return undefined
+  return (
+    `This does not reach ${naming}, which goes by what it names. ` +
+    `Write ${server}/NAME, prompt:${server}/NAME, resource:${server}/URI, or ${server}/* for the whole server.`
+  )
+}
