@@ -96,7 +96,10 @@ describe('followRecords', () => {
   it('shows nothing that is known again, and begins where there is nothing', async () => {
     const known = [2, 4].map((at) => ({ id: id(START + at), line: done(`known ${at}`) }))
     const seen = async (given: typeof known) =>
-      follow([1, 2, 3, 4, 5].map((at) => (records) => records.set(id(START + at), done(`${at}`))), given)
+      follow(
+        [1, 2, 3, 4, 5].map((at) => (records) => records.set(id(START + at), done(`${at}`))),
+        given,
+      )
     expect(await seen(known)).toEqual([done('3'), done('5')])
     expect(await seen([])).toEqual(['1', '2', '3', '4', '5'].map(done))
   })

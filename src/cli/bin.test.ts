@@ -55,11 +55,32 @@ describe('portcullis', () => {
     const weak = run(['users', 'add', 'bob'], { env, input: 'short\n' })
     expect(weak).toMatchObject({ status: 1, stdout: '', stderr: expect.stringContaining('at least 15 characters') })
     const added = run(['users', 'add', 'ann', '--admin'], { env, input: 'seven green bottles on a wall\n' })
-    expect(added).toMatchObject({ status: 0, stdout: 'Added administrator ann.\n' })
+    expect(added).toMatchObject({ status: 0, stderr: 'Added administrator ann.\n' })
+    expect(JSON.parse(added.stdout)).toMatchObject({ act: 'user_created' })
     expect(run(['keys', 'list'], { env })).toMatchObject({ status: 1, stderr: expect.stringContaining('no keys yet') })
     const tail = run(['audit', 'tail', '--no-follow', '--json'], { env })
     expect(tail.stdout.trim().split('\n')).toHaveLength(1)
     expect(JSON.parse(tail.stdout)).toMatchObject({ act: 'user_created', decision: 'allow', reason: 'administrator' })
+  })
+
+  it('keeps the record where audit.sink says, and reads settings before the command, too', () => {
+    const env = { PORTCULLIS_STORE_DIRECTORY: join(cwd, 'own'), PORTCULLIS_STORE_URL: 'sqlite:own/x.db' }
+    const add = ['users', 'add', 'cleo', '--password-file', 'password']
+    writeFileSync(join(cwd, 'password'), 'seven green bottles on a wall')
+    const added = run(['--set', 'audit.sink=stdout', ...add], { env })
+    expect(added).toMatchObject({ status: 0, stderr: 'Added user cleo.\n' })
+    expect(JSON.parse(added.stdout)).toMatchObject({ act: 'user_created' })
+    expect(run(['audit', 'tail', '--no-follow', '--json'], { env }).stdout).toBe('')
+  })
+
+  it('explains its flags in the words of the reference', () => {
+    const { stdout } = run(['serve', '--help'])
+    const words = stdout.replace(/\s+/g, ' ')
+    expect(words).toContain('--listen <host:port> `host:port` to listen on; port 0 takes a free one.')
+    expect(words).toContain('--log-level <level> Least severe operational line')
+    expect(words).toContain('--set <setting=value>')
+    expect(run(['audit', 'tail', '--help']).stdout).not.toContain('-f, --follow')
+    expect(run(['--set', 'log.level=warn', 'config', 'check', 'good.yaml'])).toMatchObject({ status: 0 })
   })
 
   it('passes signals on and takes the exit code over', async () => {

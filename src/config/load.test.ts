@@ -42,7 +42,7 @@ describe('which configuration', () => {
     expect([quickstart, config.server.url]).toEqual([true, 'http://localhost:5000'])
   })
 
-  it('is the environment alone with a seed variable: no servers, one rule, said aloud', async () => {
+  it('is the environment alone with a variable of another system: no servers, one rule, said aloud', async () => {
     const { config, quickstart, warnings } = await load({ ALLOWED_EMAILS: 'ann@example.com' })
     expect(quickstart).toBe(false)
     expect(config.servers).toEqual([])
@@ -77,7 +77,7 @@ describe('which configuration', () => {
 })
 
 describe('precedence', () => {
-  it('is flag > PORTCULLIS_ > seed variable > file > default, each told as origin', async () => {
+  it('is flag > PORTCULLIS_ > variable of another system > file > default, each told as origin', async () => {
     write('log: { level: error }\n')
     const originAfter = async (env: Record<string, string>, flags: Flags = {}) => {
       const { config, origins } = await load(env, flags)
@@ -152,7 +152,11 @@ describe('a bad configuration', () => {
       'servers: [{ id: a, url: "http://x" }, { id: a, url: "http://y" }]',
       'Two servers are called a',
     ],
-    ['two providers of one id', 'identity: { providers: [{ type: local }, { type: local }] }', 'called local'],
+    [
+      'two providers of one id',
+      'identity: { providers: [{ id: a, type: github, clientId: b, clientSecret: c }, { id: a, type: github, clientId: b, clientSecret: c }] }',
+      'called a',
+    ],
     ['a rule that is no rule', 'policy: { rules: [{ allow: ["nope"], to: ["*"] }] }', 'policy.rules[0].allow[0]'],
     ['an unknown flag setting', '', 'Did you mean server.drain?'],
   ])('refuses %s', async (what, text, part) => {
@@ -253,6 +257,27 @@ describe('config print', () => {
     expect(text).toContain('clientId: me # portcullis.yaml:1:')
     expect(text).toContain('accessTokenTtl: 10m # default')
     expect(text).toContain('allowedEmails: [] # default')
+  })
+
+  it('invents nothing that may be left out', async () => {
+    write('identity: { providers: [{ id: corp, type: oidc, issuer: "https://id.example.com", clientId: me }] }')
+    expect(printConfig(await load())).not.toMatch(/mapping:\s*\{\}|title:/)
+    write(
+      'identity: { providers: [{ id: corp, type: oidc, issuer: "https://id.example.com", clientId: me, mapping: { roles: r } }] }',
+    )
+    const text = printConfig(await load())
+    expect(text).toContain('roles: r # portcullis.yaml:1:')
+    expect(text).not.toContain('groups:')
+  })
+
+  it('shows the origins that count', async () => {
+    write('')
+    const printed = async (env: Record<string, string>) => printConfig(await load(env))
+    expect(await printed({})).toMatch(/allowedOrigins:\n\s+- loopback # default\n/)
+    expect(await printed({ PORTCULLIS_SERVER_LISTEN: '0.0.0.0:1' })).toContain('allowedOrigins: [] # default')
+    expect(await printed({ PORTCULLIS_SERVER_ALLOWED_ORIGINS: 'https://a.example' })).toContain(
+      '- https://a.example # PORTCULLIS_SERVER_ALLOWED_ORIGINS',
+    )
   })
 
   it('prints what can be read again', async () => {

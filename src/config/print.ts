@@ -46,7 +46,8 @@ function complete(schema: Schema, value: unknown, path: Path, settled: ReadonlyM
     const entries = Object.entries(core._zod.def.shape).map(
       ([key, next]) => [key, complete(next, tree[key], [...path, key], settled)] as const,
     )
-    return Object.fromEntries(entries.filter(([, inner]) => inner !== undefined))
+    const told = entries.filter(([, inner]) => inner !== undefined)
+    return told.length === 0 && given === undefined ? undefined : Object.fromEntries(told)
   }
   if (core instanceof z.core.$ZodArray && Array.isArray(given))
     return given.map((item, index) => complete(core._zod.def.element, item, [...path, index], settled))

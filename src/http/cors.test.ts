@@ -43,6 +43,12 @@ describe('MCP, Transports: Origin', () => {
       'http://localhost.evil.example',
       'http://127.0.0.1.evil.example',
       'http://localhost@evil.example',
+      'http://user@localhost:1',
+      'http://localhost:1/',
+      'http://2130706433:1',
+      'http://localhost.',
+      'http://app.localhost:1',
+      'ftp://localhost',
       'file://',
     ]) {
       for (const method of ['POST', 'OPTIONS']) {

@@ -1,8 +1,9 @@
 // Cross-origin answers (Fetch standard, CORS protocol): public documents to anyone, the MCP doors to the origins configured.
-import { isLoopback } from '../config/listen.ts'
 import { RequestError } from '../protocol/errors.ts'
 import type { Exchange } from './exchange.ts'
 
+// Narrower than `isLoopback` of the configuration: in the spellings that browsers send, without dots behind or names below.
+const LOOPBACK_ORIGIN = /^https?:\/\/(?:localhost|127\.0\.0\.1|\[::1\])(?::\d{1,5})?$/
 const DOOR_HEADERS =
   'Authorization, Content-Type, Accept, Last-Event-ID, MCP-Protocol-Version, Mcp-Session-Id, Mcp-Method, Mcp-Name'
 
@@ -31,7 +32,7 @@ export function doorCors(options: {
   const own = new URL(options.serverUrl).origin
   const isAllowed = (origin: string): boolean => {
     if (origin === own) return true
-    if (options.allowed === 'loopback') return isLoopbackOrigin(origin)
+    if (options.allowed === 'loopback') return LOOPBACK_ORIGIN.test(origin)
     return options.allowed.includes(origin) || options.allowed.includes('*')
   }
   return ({ req, res }) => {
@@ -45,12 +46,6 @@ export function doorCors(options: {
       'WWW-Authenticate, Mcp-Session-Id, MCP-Protocol-Version, X-Request-Id, Retry-After',
     )
   }
-}
-
-/** In the one spelling that browsers send: whatever the parser would tidy up is none (RFC 6454 §6.2). */
-function isLoopbackOrigin(origin: string): boolean {
-  const url = URL.parse(origin)
-  return url?.origin === origin && /^https?:$/.test(url.protocol) && isLoopback(url.hostname)
 }
 
 /** Preflight of the MCP doors; the origin was checked before. `Mcp-Param-*` names are open-ended, so asked ones of that family are granted. */

@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest'
 import { findPasswordFlaw, passwordHasher } from './password.ts'
 
 const GOOD = 'violet kettle orbit 94'
+const HERE = '192.0.2.1'
 
 describe('passwordHasher', () => {
   it('writes the PHC string of argon2id with 46 MiB, another one each time', async () => {
@@ -15,25 +16,37 @@ describe('passwordHasher', () => {
   it('proves the right password, in either Unicode form, and no other', async () => {
     const { hash, verify } = passwordHasher()
     const phc = await hash('zürich zürich 2031 lake')
-    expect(await verify('zürich zürich 2031 lake'.normalize('NFD'), phc)).toBe(true)
-    expect(await verify('Zürich zürich 2031 lake', phc)).toBe(false)
-    expect(await verify('', phc)).toBe(false)
+    expect(await verify('zürich zürich 2031 lake'.normalize('NFD'), phc, HERE)).toBe(true)
+    expect(await verify('Zürich zürich 2031 lake', phc, HERE)).toBe(false)
+    expect(await verify('', phc, HERE)).toBe(false)
   })
 
   it('says no for an account that does not exist', async () => {
-    expect(await passwordHasher().verify(GOOD, undefined)).toBe(false)
+    expect(await passwordHasher().verify(GOOD, undefined, HERE)).toBe(false)
   })
 
   it('does not take a damaged hash for a wrong password', async () => {
-    await expect(passwordHasher().verify(GOOD, 'plain')).rejects.toThrow(TypeError)
+    await expect(passwordHasher().verify(GOOD, 'plain', HERE)).rejects.toThrow(TypeError)
   })
 
   it('refuses with 429 what does not fit the queue, and finishes all that did', async () => {
     const { verify } = passwordHasher({ concurrency: 1, queue: 2 })
-    const all = await Promise.allSettled(Array.from({ length: 5 }, () => verify(GOOD, undefined)))
+    const all = await Promise.allSettled(Array.from({ length: 5 }, () => verify(GOOD, undefined, HERE)))
     expect(all.map((one) => one.status)).toEqual(['fulfilled', 'fulfilled', 'fulfilled', 'rejected', 'rejected'])
     expect(all[4]).toMatchObject({ reason: { status: 429, reason: 'password_queue_full', retryAfter: 5 } })
-    expect(await verify(GOOD, undefined)).toBe(false)
+    expect(await verify(GOOD, undefined, HERE)).toBe(false)
+  })
+})
+
+describe('the queue', () => {
+  it('gives one network four places, and keeps the others for everyone else', async () => {
+    const { verify } = passwordHasher({ concurrency: 1 })
+    const flood = Array.from({ length: 40 }, () => verify(GOOD, undefined, HERE))
+    const elsewhere = verify(GOOD, undefined, '198.51.100.7')
+    const all = await Promise.allSettled(flood)
+    expect(all.filter((one) => one.status === 'fulfilled')).toHaveLength(5)
+    expect(all.at(-1)).toMatchObject({ reason: { status: 429, reason: 'password_queue_full' } })
+    expect(await elsewhere).toBe(false)
   })
 })
 

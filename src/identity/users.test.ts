@@ -163,6 +163,17 @@ describe('guessing', () => {
     expect(verified).toHaveLength(5)
   })
 
+  it('with a fresh name each time ends after thirty a minute, for that network only, before any work', async () => {
+    const { users, verified, advance } = people()
+    await users.addLocal({ username: 'ann', password: PASSWORD })
+    for (let at = 0; at < 30; at++) expect((await users.verifyLocal(`u${at}`, 'x', '192.0.2.1')).status).toBe('refused')
+    expect(await users.verifyLocal('u30', 'x', '192.0.2.1')).toEqual({ status: 'wait', seconds: 60 })
+    expect(verified).toHaveLength(30)
+    expect(await users.verifyLocal('ann', PASSWORD, '198.51.100.7')).toMatchObject({ status: 'signed_in' })
+    advance(60_000)
+    expect(await users.verifyLocal('ann', PASSWORD, '192.0.2.1')).toMatchObject({ status: 'signed_in' })
+  })
+
   it('starts anew after a success', async () => {
     const { users } = people()
     await users.addLocal({ username: 'ann', password: PASSWORD })

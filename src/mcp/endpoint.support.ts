@@ -68,7 +68,11 @@ function fakeStdio(): StdioUpstream & {
       for (const listener of listeners) listener(message)
     },
     async initialize() {
-      return { protocolVersion: '2025-11-25', capabilities: { tools: {}, logging: {} }, serverInfo: { name: 'child' } }
+      return {
+        protocolVersion: '2025-11-25',
+        capabilities: { tools: {}, logging: {}, tasks: {} },
+        serverInfo: { name: 'child' },
+      }
     },
     async request(message: RpcRequest, { signal, onNotification }): Promise<RpcResponse> {
       asked.push(message.method)

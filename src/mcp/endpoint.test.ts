@@ -188,6 +188,20 @@ describe('phase 3: may it', () => {
     expect((await door.post(call('read'))).status).toBe(200)
   })
 
+  const listOf = (more: object) =>
+    JSON.stringify({ jsonrpc: '2.0', ...more, id: 1, result: { tools: [{ name: 'secret' }, { name: 'read' }] } })
+  it.each([
+    ['a byte order mark', `\ufeffdata: ${listOf({})}\n\n`, true],
+    ['a method beside the result', `data: ${listOf({ method: 'x' })}\n\n`, false],
+    ['a batch', `data: [${listOf({})}]\n\n`, false],
+  ])('filters or refuses a list behind %s', async (_, stream, passes) => {
+    door.gate.state.view = 'some'
+    door.canary.state.answer = (_req, res) => void sse(res).end(stream)
+    const text = await (await door.post({ jsonrpc: '2.0', id: 1, method: 'tools/list' })).text()
+    expect(text).not.toContain('secret')
+    expect([text.includes('"read"'), text.includes('"error"')]).toEqual([passes, !passes])
+  })
+
   it('filters lists for those who see a part', async () => {
     const tools = [{ name: 'read', description: 'é' }, { name: 'secret' }]
     const list = { jsonrpc: '2.0', id: 1, method: 'tools/list' }

@@ -1,7 +1,7 @@
 // Server-sent events as bytes: E26.
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { readEvent, replaceData, splitEvents, writeEvent } from './events.ts'
+import { readEvent, replaceData, splitEvents, withoutMark, writeEvent } from './events.ts'
 
 const split = (chunks: readonly Buffer[], limit = 1024) => {
   const events: { text: string; whole: boolean }[] = []
@@ -88,5 +88,12 @@ describe('one event', () => {
     const { events } = split([writeEvent(message)])
     expect(events).toHaveLength(1)
     expect(JSON.parse(readEvent(writeEvent(message)).data?.toString() ?? '')).toEqual(message)
+  })
+
+  it('begin behind one byte order mark', () => {
+    const bytes = Buffer.from('\ufeffdata: 1\n\n')
+    expect(readEvent(bytes).data).toBeUndefined()
+    expect(readEvent(withoutMark(bytes)).data?.toString()).toBe('1')
+    expect(withoutMark(Buffer.from('data: 1\n\n')).toString()).toBe('data: 1\n\n')
   })
 })

@@ -191,4 +191,27 @@ describe('phase 4: the bytes', () => {
     }
     await Promise.all(Array.from({ length: 200 }, (_, at) => one(at)))
   })
+
+  it.each([
+    [200, 200],
+    [400, 400],
+    [503, 503],
+    [201, 502],
+    [206, 502],
+    [600, 502],
+    [999, 502],
+  ])('has a status of ours or a known one: %i → %i', async (said, heard) => {
+    door.canary.state.answer = (_, res) => void json(res, { jsonrpc: '2.0', id: 1, result: {} }, {}, said)
+    expect((await door.post(call('read'))).status).toBe(heard)
+  })
+
+  it.each([
+    [1024, 200],
+    [1025, 502],
+  ])('a session id of %i characters: %i', async (length, status) => {
+    door.canary.state.answer = (_, res) =>
+      void json(res, { jsonrpc: '2.0', id: 1, result: {} }, { 'mcp-session-id': 'a'.repeat(length) })
+    const answer = await door.post({ jsonrpc: '2.0', id: 1, method: 'initialize', params: {} })
+    expect([answer.status, answer.headers.has('mcp-session-id')]).toEqual([status, status === 200])
+  })
 })

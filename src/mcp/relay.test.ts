@@ -119,6 +119,24 @@ describe('streams', () => {
     await Promise.all([...opened.slice(1), bob, again].map((answer) => answer.body?.cancel()))
   })
 
+  it('are counted before the upstream is asked: many at once do not all find the last place', async () => {
+    const waiting: (() => void)[] = []
+    door.canary.state.answer = (_, res) => void waiting.push(() => sse(res).flushHeaders())
+    const open = () => fetch(door.url(), { headers: { authorization: 'Bearer alice', accept: 'text/event-stream' } })
+    const asked = Array.from({ length: 10 }, open)
+    const refused: number[] = []
+    for (const each of asked) void each.then(({ status }) => status === 429 && refused.push(status))
+    await until(() => waiting.length === 3 && refused.length === 7)
+    for (const answer of waiting) answer()
+    const opened = (await Promise.all(asked)).filter(({ status }) => status === 200)
+    expect(opened).toHaveLength(3)
+    await Promise.all(opened.map((answer) => answer.body?.cancel()))
+    await until(() => door.gate.ends.size === 0)
+    // A stream that the upstream refuses gives its place back as well.
+    door.canary.state.answer = (_, res) => void res.writeHead(405).end()
+    for (let at = 0; at < 5; at++) expect((await open()).status).toBe(405)
+  })
+
   it('modern: leaving is cancelling', async () => {
     door.canary.state.answer = () => {}
     const controller = new AbortController()

@@ -100,4 +100,41 @@ describe('sessions of a remote upstream', () => {
       'mcp-session-id': 'raw-upstream-id',
     })
   })
+
+  it('do not resume for those who see a part, who hear no answers of other requests and no hidden resources', async () => {
+    const id = await open()
+    const event = (at: number, message: object) =>
+      `id: ${at}\ndata: ${JSON.stringify({ jsonrpc: '2.0', ...message })}\n\n`
+    const updated = (at: number, uri: string) =>
+      event(at, { method: 'notifications/resources/updated', params: { uri } })
+    const kept = `${updated(1, 'file:///docs')}${event(2, { id: 1, method: 'ping' })}: still here\n\n`
+    const dropped =
+      updated(3, 'file:///secret') +
+      event(4, { id: 4, result: { tools: [{ name: 'secret' }] } }) +
+      event(5, { id: 4, method: 'x', result: { tools: [{ name: 'secret' }] } }) +
+      event(6, { id: 4, error: { code: 1, message: 'secret' } }) +
+      'data: [{"result":"secret"}]\n\n'
+    door.canary.state.answer = (_, res) => void sse(res).end(`\ufeff${dropped}${kept}`)
+    const headers = {
+      authorization: 'Bearer alice',
+      accept: 'text/event-stream',
+      'mcp-session-id': id,
+      'last-event-id': '5',
+    }
+    const listen = async () => (await fetch(door.url(), { headers })).text()
+    expect(await listen()).toBe(dropped + kept)
+    expect(door.canary.seen.at(-1)?.headers['last-event-id']).toBe('5')
+    door.gate.state.view = 'some'
+    expect(await listen()).toBe(kept)
+    expect(door.canary.seen.at(-1)?.headers['last-event-id']).toBeUndefined()
+  })
+
+  it('tell those who may not resume that no answer came', async () => {
+    const id = await open()
+    door.canary.state.answer = (_, res) => void sse(res).end('id: 1\ndata: \n\n')
+    const ask = async () => (await door.post(call('read'), { 'mcp-session-id': id })).text()
+    expect(await ask()).not.toContain('error')
+    door.gate.state.view = 'some'
+    expect(await ask()).toContain('"error"')
+  })
 })

@@ -30,6 +30,20 @@ const alice = { subject: 'alice', server: 'github' }
 const inner = { upstream: 'raw-id', revision: '2025-11-25', owner: undefined }
 const notFound = expect.objectContaining({ status: 404, code: -32001, reason: 'session_not_found' })
 
+describe('an opened session id', () => {
+  it('is believed for a moment, and looked up again after that or after the clock was set back', async () => {
+    const { sessions, otherReplica, state } = setup()
+    const id = sessions.seal(alice, inner)
+    await sessions.open(alice, id)
+    state.now += 3999
+    const session = await sessions.open(alice, id)
+    expect(state.looked).toBe(1)
+    await otherReplica.end(id, session)
+    state.now -= DAY
+    await expect(sessions.open(alice, id)).rejects.toEqual(notFound)
+  })
+})
+
 describe('a sealed session id', () => {
   it('is visible ASCII, says nothing, and opens on any replica', async () => {
     const { sessions, otherReplica, state } = setup()

@@ -2,7 +2,7 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import type { RpcNotification } from '../protocol/jsonrpc.ts'
-import { call, type Door, modern, modernHeaders, openDoor, rpc } from './endpoint.support.ts'
+import { call, type Door, modern, modernHeaders, openDoor, rpc, until } from './endpoint.support.ts'
 
 let door: Door
 beforeEach(async () => {
@@ -24,7 +24,7 @@ describe('a child process', () => {
   const ask = (session: string, body: unknown, token = 'alice') =>
     door.post(body, { 'mcp-session-id': session }, 'child', token)
 
-  it('shakes hands in the client’s revision, and offers no logging', async () => {
+  it('shakes hands in the client’s revision, and offers neither logging nor tasks', async () => {
     const { session, body } = await open()
     expect(session).toMatch(/^[\w-]{80,}$/)
     expect(body).toEqual({
@@ -129,5 +129,21 @@ describe('a child process', () => {
     ])
     expect(text).not.toContain('etc')
     await taken.body?.cancel()
+  })
+
+  it('counts listeners by principal, and gives their places back', async () => {
+    const sessions = await Promise.all(Array.from({ length: 5 }, async () => (await open()).session))
+    const listen = (session: string) =>
+      fetch(door.url('child'), {
+        headers: { authorization: 'Bearer alice', accept: 'text/event-stream', 'mcp-session-id': session },
+      })
+    const answers = await Promise.all(sessions.map(listen))
+    expect(answers.map(({ status }) => status).sort()).toEqual([200, 200, 200, 429, 429])
+    await Promise.all(answers.map((answer) => answer.body?.cancel()))
+    await until(() => door.gate.ends.size === 0)
+    for (let at = 0; at < 5; at++) expect((await listen('forged')).status).toBe(404)
+    const again = await listen(sessions[0] ?? '')
+    expect(again.status).toBe(200)
+    await again.body?.cancel()
   })
 })

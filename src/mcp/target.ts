@@ -1,9 +1,10 @@
 // What a message touches, in policy's words: a tool, a prompt, a resource, or the bare method.
-import { isOpenMethod } from '../policy/methods.ts'
+
 import type { TargetKind } from '../protocol/decision.ts'
 import { RpcError } from '../protocol/errors.ts'
 import { isRecord } from '../protocol/json.ts'
 import { RPC } from '../protocol/mcp.ts'
+import { isOpenMethod } from '../protocol/methods.ts'
 
 export interface Target {
   readonly kind: TargetKind

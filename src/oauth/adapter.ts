@@ -2,10 +2,11 @@
 import type { Adapter, KoaContextWithOIDC } from 'oidc-provider'
 import Provider, { errors } from 'oidc-provider'
 import type { OAuthConfig } from '../config/oauth.ts'
+import type { Log } from '../observe/log.ts'
 import type { Clock } from '../protocol/clock.ts'
 import type { Durable } from '../store/durable.ts'
 import type { Ephemeral } from '../store/ephemeral.ts'
-import type { Acts, Log } from './acts.ts'
+import type { Acts } from './acts.ts'
 import { artifactAdapter, replayAdapter } from './artifacts.ts'
 import { clientAdapter } from './clients.ts'
 import { familyAdapter, familyRevoker } from './families.ts'
@@ -19,7 +20,7 @@ interface Needs {
   readonly ephemeral: Ephemeral
   readonly acts: Acts
   readonly clock: Clock
-  readonly log: Log
+  readonly log: Pick<Log, 'error'>
   readonly oauth: OAuthConfig
   readonly startedAt: number
   onRevocation(): Promise<void>

@@ -171,3 +171,75 @@ describe('RFC 9111: how long a document is believed', () => {
     expect(fetched).toHaveLength(11)
   })
 })
+
+describe('when a document cannot be fetched', () => {
+  const SPENT = { status: 503, error: 'temporarily_unavailable' }
+  const told = ({ status, body }: { status: number; body: Record<string, unknown> }) => ({
+    status,
+    error: body['error'],
+  })
+
+  it('the last good one is used for a day, whoever spends the quota or takes its host away', async () => {
+    await start()
+    const { refreshToken } = await door.signIn({ clientId: ID })
+    door.advance(301_000)
+    const before = fetched.length
+    for (let host = 0; host < 30; host++) await ask(`https://h${host}.evil.example/c.json`)
+    // One network has its share.
+    expect(fetched.length - before).toBe(20)
+    const first = await door.refresh(ID, refreshToken)
+    expect(first.status).toBe(200)
+    door.advance(400_000)
+    answer = { ...answer, status: 503 }
+    const second = await door.refresh(ID, String(first.body['refresh_token']))
+    expect(second.status).toBe(200)
+    door.advance(25 * 3_600_000)
+    const late = await door.refresh(ID, String(second.body['refresh_token']))
+    expect(told(late)).toEqual({ status: 400, error: 'invalid_client' })
+    answer = { ...answer, status: 200 }
+    expect((await door.refresh(ID, String(second.body['refresh_token']))).status).toBe(200)
+  })
+
+  it.each([404, 410])('%i of its host counts at once', async (status) => {
+    await start()
+    const { refreshToken } = await door.signIn({ clientId: ID })
+    door.advance(301_000)
+    answer = { ...answer, status }
+    expect(told(await door.refresh(ID, refreshToken))).toEqual({ status: 400, error: 'invalid_client' })
+  })
+
+  it('one that was never read is asked to come back, and is read then', async () => {
+    await start()
+    for (let host = 0; host < 20; host++) await ask(`https://h${host}.evil.example/c.json`)
+    const late = await ask()
+    expect([late.status, late.text.includes('temporarily_unavailable')]).toEqual([503, true])
+    const refresh = await door.refresh(ID, 'any')
+    expect(told(refresh)).toEqual(SPENT)
+    door.advance(60_000)
+    expect((await ask()).status).toBe(303)
+  })
+
+  it('one that tokens were issued to outlives any number of made-up ones', async () => {
+    let down = false
+    fetched = []
+    door = await startDoor({
+      fetchPublic: async (url) => {
+        fetched.push(url)
+        if (down) throw new Error('down')
+        const body = Buffer.from(JSON.stringify({ ...DOCUMENT, client_id: url }))
+        return { status: 200, headers: new Headers({ 'cache-control': 'max-age=86400' }), body }
+      },
+    })
+    const { refreshToken } = await door.signIn({ clientId: ID })
+    for (let at = 0; at < 520; at++) {
+      if (at % 10 === 0) door.advance(61_000)
+      await ask(`https://h${at}.evil.example/c.json`)
+    }
+    expect(fetched).toHaveLength(521)
+    down = true
+    door.advance(61_000)
+    expect((await door.refresh(ID, refreshToken)).status).toBe(200)
+    expect((await ask('https://h519.evil.example/c.json')).status).toBe(303)
+    expect((await ask('https://h1.evil.example/c.json')).status).toBe(400)
+  })
+})

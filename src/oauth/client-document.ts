@@ -7,6 +7,7 @@ import { isRecord } from '../protocol/json.ts'
 import { networkOf } from '../protocol/network.ts'
 import { isTrustedHost } from '../protocol/redirect-uri.ts'
 import type { Counters } from '../store/ephemeral.ts'
+import { temporarilyUnavailable } from './answers.ts'
 import { currentCall } from './call.ts'
 import { parseClientMetadata } from './client-metadata.ts'
 

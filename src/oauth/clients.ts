@@ -1,11 +1,12 @@
 // Registered clients (RFC 7591) as the library reads and writes them, and the configured ones that win over them.
 import type { Adapter, ClientMetadata } from 'oidc-provider'
 import type { OAuthConfig } from '../config/oauth.ts'
+import type { Log } from '../observe/log.ts'
 import type { Clock } from '../protocol/clock.ts'
 import { OperatorError } from '../protocol/errors.ts'
 import { checkRedirectUri, RedirectUriError } from '../protocol/redirect-uri.ts'
 import type { Durable } from '../store/durable.ts'
-import type { Acts, Log } from './acts.ts'
+import type { Acts } from './acts.ts'
 import { temporarilyUnavailable } from './answers.ts'
 import { currentCall } from './call.ts'
 import { hashClientSecret, storedClientSecret } from './client-secret.ts'
@@ -19,7 +20,7 @@ interface Needs {
   readonly accessTokenTtl: number
   onRevocation(): Promise<void>
   readonly acts: Acts
-  readonly log: Log
+  readonly log: Pick<Log, 'error'>
 }
 
 export function clientAdapter({

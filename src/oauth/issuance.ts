@@ -10,6 +10,8 @@ import { currentCall } from './call.ts'
 interface Needs {
   readonly acts: Acts
   readonly clients: Pick<Durable['clients'], 'markUsed' | 'remove'>
+  /** A token was issued to the client of this id. */
+  markUsed(client: string): void
   readonly clock: Clock
   readonly log: Pick<Log, 'error'>
 }

@@ -119,6 +119,84 @@ describe('decide', () => {
     expect(read([{ allow: ['files/*'], to: ['*'] }], 'file:///public/../private').effect).toBe('allow')
   })
 
+  const fenced = create([
+    { allow: ['files/*'], to: ['*'] },
+    {
+      deny: ['resource:files/file:///secret/*', 'resource:files/https://intra.example/*', 'resource:files/file:///é!'],
+      to: ['*'],
+    },
+  ])
+  const readFenced = (uri: string) => fenced.decide(call(person(), 'files', 'resource', uri)).effect
+  it.each([
+    'file:/secret/a',
+    'file:secret/a',
+    'file://localhost/secret/a',
+    'file:////secret/a',
+    'file:///secret%2fa',
+    ' file:///secret/a',
+    '\u00a0file:///secret/a',
+    'file:///secret/a\0',
+    'fi\tle:///secret/a',
+    'file:///x\t/../secret/a',
+    'file:///.\n./secret/a',
+    'https:intra.example/a',
+    'https:///intra.example/a',
+    'https://INTRA.example/a',
+    'https://intra.example:443/a',
+    'https://intra.example./a',
+    'https://intra。example/a',
+    'https://ｉntra.example/a',
+    'https://u@intra.example/a',
+    'file:///%c3%a9%21',
+    'file:///é!?x#y',
+  ])('denies another spelling of what is denied: %j', (uri) => {
+    expect(readFenced(uri)).toBe('deny')
+  })
+
+  it.each([
+    'file:///public/a',
+    'file:/public/a',
+    'file:///docs/{path}',
+    'https://x',
+    'https://X.example:443/a?b=https%3A%2F%2Fy#c',
+    'https://x/{user}@y',
+    'postgres://user@host/db',
+    'note://Mine/a%2fb',
+    'greeting',
+  ])('allows any spelling of what is not: %j', (uri) => {
+    expect(readFenced(uri)).toBe('allow')
+  })
+
+  it('allows what a rule names in either form, and nothing that a parser takes out of it', () => {
+    const rules = create([
+      {
+        allow: [
+          'resource:files/https://x',
+          'resource:files/file:///docs/{id}',
+          'resource:files/https://a.example*',
+          'resource:files/file:///pub/../*',
+        ],
+        to: ['*'],
+      },
+    ])
+    const read = (uri: string) => rules.decide(call(person(), 'files', 'resource', uri)).effect
+    for (const uri of ['https://x', 'https://x/', 'file:///docs/{id}', 'file:///docs/%7Bid%7D', 'https://a.example'])
+      expect([uri, read(uri)]).toEqual([uri, 'allow'])
+    for (const uri of ['https://x/y', 'file:///docs/a', 'file:///etc', 'https://a.example:80@b/', 'https://y'])
+      expect([uri, read(uri)]).toEqual([uri, 'deny'])
+  })
+
+  it('opens a method that the standard does not know by a rule for it, or for the whole server', () => {
+    const wipe = (...allow: string[]) =>
+      create([{ allow, to: ['*'] }]).decide(call(person(), 'u', 'method', 'vendor/wipe'))
+    expect(wipe('u/one', 'prompt:u/*', 'method:u/vendor/read')).toMatchObject({
+      effect: 'deny',
+      reason: 'no_rule_allows',
+    })
+    expect(wipe('u/one', 'method:u/vendor/*').effect).toBe('allow')
+    expect(wipe('u/*').effect).toBe('allow')
+  })
+
   it('gives a role of the configuration to its members', () => {
     const { decide } = create([{ allow: ['github/*'], to: ['role:analyst'] }], { analyst: ['group:data'] })
     expect(decide(call(person({ groups: ['data'] }), 'github', 'tool', 'x')).effect).toBe('allow')

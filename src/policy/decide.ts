@@ -1,7 +1,7 @@
 // May this principal make this call? Pure: no clock, no store, no throw. Lists are filtered by the same function.
 import type { Call, Decision } from '../protocol/decision.ts'
+import { isStandardMethod } from '../protocol/methods.ts'
 import { firstRule } from './match.ts'
-import { isStandardMethod } from './methods.ts'
 import type { Ranked } from './name-index.ts'
 import { foldUri, isNormalUri } from './normal-uri.ts'
 import { bucketsFor, type RuleIndex } from './rule-index.ts'

@@ -56,4 +56,24 @@ describe('compileRules', () => {
     expect(compile([{ deny: ['method:a/logging/setLevel'], to: ['*'] }])).toHaveLength(1)
     expect(compile([{ allow: ['method:a/*'], to: ['*'] }])).toHaveLength(1)
   })
+
+  it.each([
+    'completion/complete',
+    'completion/*',
+    'resources/subscribe',
+    'resources/unsub*',
+    'initialize',
+    'ping',
+    'server/*',
+    'notifications/initialized',
+  ])('refuses a deny that would stop nothing: %s', (name) => {
+    expect(() => compile([{ deny: [`method:a/${name}`], to: ['*'] }])).toThrow(/is open to|goes by what it names/)
+  })
+
+  it.each(['notifications/*', 'notifications/vendor/wipe', 'tools/list', 'vendor/*', 'subscriptions/listen'])(
+    'takes a deny that stops something: %s',
+    (name) => {
+      expect(compile([{ deny: [`method:a/${name}`], to: ['*'] }])).toHaveLength(1)
+    },
+  )
 })

@@ -3,7 +3,6 @@ import type { PolicyConfig, RuleConfig } from '../config/policy.ts'
 import type { RolesConfig } from '../config/scopes.ts'
 import { OperatorError } from '../protocol/errors.ts'
 import { methodFlaw } from '../protocol/rule-words.ts'
-import { idleMethodRule } from './methods.ts'
 import { isNormalUri } from './normal-uri.ts'
 import { parseSubject, type Subject } from './subject.ts'
 import { foldedTarget, parseTarget, type Target } from './target.ts'
@@ -48,9 +47,7 @@ function roleMembers(roles: RolesConfig): ReadonlyMap<string, readonly Subject[]
 }
 
 function checkMethodTarget(target: Target, effect: Rule['effect'], where: string): Target {
-  const { kind, name, server } = target
-  const idle = kind === 'method' ? idleMethodRule(effect, name, server.pattern) : undefined
-  const flaw = methodFlaw(target.text, effect) ?? idle
+  const flaw = methodFlaw(target.text, effect)
   if (flaw !== undefined) throw new OperatorError(`${where}: "${target.text}". ${flaw}`)
   return target
 }

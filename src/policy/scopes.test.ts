@@ -38,6 +38,23 @@ const needs = (gate: ReturnType<typeof createScopeGate>, of: Call): readonly str
 
 describe('checkScopes', () => {
   const gate = createScopeGate({ scopes: SCOPES, requiredScopes: [] })
+
+  it.each([
+    ['file:///pub/a', true],
+    ['file:/pub/a', false],
+    ['file:///pub/\t../etc', false],
+    ['file:///pub/../etc', false],
+  ])('opens resources by one spelling: %j: %s', (uri, open) => {
+    const asked = call(holder('files:read'), 'files', uri, 'resource')
+    expect(needs(gate, asked) === 'passes').toBe(open)
+  })
+
+  it('opens by a part of a server the methods that the standard knows, and no others', () => {
+    const asked = (name: string) => needs(gate, call(holder('github:read'), 'github', name, 'method'))
+    expect(asked('tools/list')).toBe('passes')
+    expect(asked('vendor/wipe')).toEqual(['mcp:tools'])
+    expect(needs(gate, call(holder('mcp:tools'), 'github', 'vendor/wipe', 'method'))).toBe('passes')
+  })
   const strict = createScopeGate({ scopes: SCOPES, requiredScopes: ['openid', 'email'] })
 
   it('passes what a held scope covers, and asks for the narrowest that would', () => {

@@ -2,9 +2,9 @@
 import type { ScopesConfig } from '../config/scopes.ts'
 import type { Call } from '../protocol/decision.ts'
 import { BearerError } from '../protocol/errors.ts'
+import { isStandardMethod } from '../protocol/methods.ts'
 import type { Principal } from '../protocol/principal.ts'
 import { canonicalScope } from '../protocol/scope.ts'
-import { isStandardMethod } from './methods.ts'
 import { isNormalUri, spellingsOf } from './normal-uri.ts'
 import { foldedTarget, parseTarget, type Target } from './target.ts'
 

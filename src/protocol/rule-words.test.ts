@@ -30,6 +30,10 @@ describe('methodFlaw', () => {
     expect(methodFlaw('method:a/*', 'deny')).toContain('a/* for the whole server')
     expect(methodFlaw('method:a/prompts/*', 'deny')).toContain('prompts/get')
   })
+  it('is told where a method is open, or goes by what it names', () => {
+    expect(methodFlaw('method:a/ping', 'deny')).toContain('a/*')
+    expect(methodFlaw('method:a/completion/complete', 'allow')).toContain('prompt:a/NAME')
+  })
   it('is none where it means what it says', () => {
     expect(methodFlaw('method:a/*', 'allow')).toBeUndefined()
     expect(methodFlaw('method:a/logging/setLevel', 'deny')).toBeUndefined()

@@ -1,6 +1,7 @@
 // Rules, roles and scopes as people write them: which words are a target, and which a subject. The configuration refuses what is
 // none with its line; policy compiles the same words.
 import { compileGlob } from './glob.ts'
+import { idleMethodRule } from './methods.ts'
 
 /** Kind, server, name. */
 export const TARGET = /^(?:(prompt|resource|method):)?([^/\s]+)\/(\S+)$/
@@ -15,18 +16,18 @@ export const SUBJECT_FORM =
 export const MEMBER = /^(?:group|team|user):[^*\r\n]+$/
 export const MEMBER_FORM = 'Write group:NAME, team:NAME or user:EMAIL, without a wildcard in the name.'
 
-/** These always name a tool, prompt or resource, and are decided by that name. */
-const NAMING_METHODS = ['tools/call', 'prompts/get', 'resources/read'] as const
+/** These call something, and are decided by its name. */
+const CALLING_METHODS = ['tools/call', 'prompts/get', 'resources/read'] as const
 
 /** A deny that seems to stop every call and stops none is worse than none: what is wrong with it, and what to write instead. */
 export function methodFlaw(text: string, effect: 'allow' | 'deny'): string | undefined {
   const [, kind, server = '', pattern = ''] = TARGET.exec(text) ?? []
   if (kind !== 'method') return undefined
   const name = compileGlob(pattern)
-  const naming = NAMING_METHODS.find((method) => name.matches(method))
-  if (naming === undefined || (effect === 'allow' && !name.literal)) return undefined
+  const calling = CALLING_METHODS.find((method) => name.matches(method))
+  if (calling === undefined || (effect === 'allow' && !name.literal)) return idleMethodRule(effect, name, server)
   return (
-    `This does not reach ${naming}, which goes by what it names. ` +
+    `This does not reach ${calling}, which goes by what it names. ` +
     `Write ${server}/NAME, prompt:${server}/NAME, resource:${server}/URI, or ${server}/* for the whole server.`
   )
 }

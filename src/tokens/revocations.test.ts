@@ -1,8 +1,10 @@
-import { afterEach, describe, expect, it } from 'vitest'
+import { afterEach, describe, expect, it, vi } from 'vitest'
+import { CLOCK_GRACE } from '../protocol/clock.ts'
 import type { Revocation } from '../store/durable.ts'
 import { openRevocationList, type RevocationList } from './revocations.ts'
 
 const entries: Revocation[] = []
+let now = 1000
 let list: RevocationList
 const open = async (
   staleAfter = 60_000,
@@ -11,13 +13,17 @@ const open = async (
   entries.length = 0
   list = await openRevocationList({
     revocations: { since, add: async (entry) => entries.push(entry), removeExpired: async () => 0 },
-    clock: () => 1000,
+    clock: () => now,
     staleAfter,
     onError: () => undefined,
   })
   return list
 }
-afterEach(() => list.close())
+afterEach(() => {
+  list.close()
+  vi.useRealTimers()
+  now = 1000
+})
 const token = { jti: 'j', family: 'f', client: 'c', subject: 's', issuedAt: 500 }
 
 describe('the revocation list', () => {
@@ -61,6 +67,19 @@ describe('the revocation list', () => {
     release()
     await Promise.all([early, late])
     expect(list.isRevoked(token)).toBe(true)
+  })
+  it('keeps what expired by a clock that jumped ahead, and forgets it a day later', async () => {
+    vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval'] })
+    const list = await open()
+    entries.push({ kind: 'family', value: 'f', at: 600, expiresAt: 2000 })
+    await list.poll()
+    now = 2000 + CLOCK_GRACE - 1
+    await vi.advanceTimersByTimeAsync(60_000)
+    now = 1500
+    expect(list.isRevoked(token)).toBe(true)
+    now = 2000 + CLOCK_GRACE
+    await vi.advanceTimersByTimeAsync(60_000)
+    expect(list.isRevoked(token)).toBe(false)
   })
   it('says so when the store has not answered for too long', async () => {
     const list = await open(-1)

@@ -57,6 +57,8 @@ describe('a bad value refuses to start', () => {
     ['a scope with a space', { scopes: { 'a b': { title: 'x' } } }, /scope token/],
     ['a provider without an issuer', { identity: { providers: [{ id: 'a', type: 'oidc', clientId: 'x' }] } }, /issuer/],
     ['a number out of range', { server: { limits: { depth: 0 } } }, /depth/],
+    ['a record that goes nowhere', { audit: { sink: [] } }, /sink[\s\S]*store, stdout or both/],
+    ['a proxy that is no address', { server: { trustedProxies: ['proxy.internal'] } }, /trustedProxies/],
     ['a list that is a text', { oauth: { allowedScopes: 'mcp:tools' } }, /allowedScopes/],
   ])('%s', async (_what, bad, message) => {
     const said = await refusalOf({ ...GOOD, ...bad })

@@ -34,6 +34,12 @@ describe('committed text', () => {
     expect(findText(new RegExp(`(^|[\\s"'\`=(:])/(${folders.join('|')})`))).toEqual([])
   })
 
+  it('calls other systems and its own decisions by their names, not by a number or a paper that no reader has', () => {
+    const numbered = ['se', 'ed 0?0?[0-9]\\b'].join('')
+    const paper = ['des', 'ign(\\.md|:)'].join('')
+    expect(findText(new RegExp(`\\b(${numbered}|${paper})`, 'i'))).toEqual([])
+  })
+
   it('has no merge marks and no forgotten focus', () => {
     const tests = files.filter((path) => path.endsWith('.test.ts'))
     expect(findText(/^(<{7}|>{7}) /)).toEqual([])

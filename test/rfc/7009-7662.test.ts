@@ -21,7 +21,7 @@ describe('RFC 7009 §2.1: revocation', () => {
     expect(next.status).toBe(200)
     expect(await door.isAlive(String(next.body['access_token']))).toBe(true)
     expect(door.acts).toContainEqual(
-      expect.objectContaining({ act: 'token_revoked', subject: ACCOUNT, client: clientId }),
+      expect.objectContaining({ act: 'token_revoked', decision: 'allow', subject: ACCOUNT, client: clientId }),
     )
   })
 
@@ -31,7 +31,8 @@ describe('RFC 7009 §2.1: revocation', () => {
     expect((await door.post('/oauth/revoke', hint)).status).toBe(200)
     expect(await door.isAlive(accessToken)).toBe(false)
     expect((await door.refresh(clientId, refreshToken)).body['error']).toBe('invalid_grant')
-    expect(door.acts).toContainEqual(expect.objectContaining({ act: 'family_revoked', reason: 'revoked_by_client' }))
+    const revoked = { act: 'family_revoked', decision: 'allow', reason: 'revoked_by_client' }
+    expect(door.acts).toContainEqual(expect.objectContaining(revoked))
   })
 
   it('MUST be by the client the token was issued to', async () => {

@@ -201,6 +201,35 @@ describe('RFC 7592 §2: management', () => {
     expect((await manage(id, next)).status).toBe(401)
   })
 
+  it('is recorded before it is done, and not done when it cannot be', async () => {
+    door = await startDoor()
+    const registered = await door.register()
+    const id = idOf(registered)
+    let token = String(registered.body['registration_access_token'])
+    const body = JSON.stringify({
+      client_id: id,
+      redirect_uris: ['https://elsewhere.example/cb'],
+      token_endpoint_auth_method: 'none',
+    })
+    const before = await door.store.durable.clients.find(id)
+    door.recorder.failing = true
+    for (const init of [{ method: 'PUT', body }, { method: 'DELETE' }]) {
+      const refused = await manage(id, token, init)
+      expect([refused.status, refused.body['error']]).toEqual([503, 'temporarily_unavailable'])
+      expect(await door.store.durable.clients.find(id)).toEqual(before)
+    }
+    door.recorder.failing = false
+    const updated = await manage(id, token, { method: 'PUT', body })
+    expect([updated.status, updated.body['redirect_uris']]).toEqual([200, ['https://elsewhere.example/cb']])
+    token = String(updated.body['registration_access_token'])
+    expect((await manage(id, token, { method: 'DELETE' })).status).toBe(204)
+    expect(door.acts.filter(({ client }) => client === id)).toMatchObject([
+      { act: 'client_registered' },
+      { act: 'client_updated', decision: 'allow', reason: 'managed_by_client', address: '127.0.0.1' },
+      { act: 'client_deleted', decision: 'allow', reason: 'managed_by_client', address: '127.0.0.1' },
+    ])
+  })
+
   it("MUST NOT open another client's record, nor without a token", async () => {
     door = await startDoor()
     const [mine, other] = [await door.register(), await door.register()]

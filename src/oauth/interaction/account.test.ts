@@ -107,5 +107,17 @@ describe('the first administrator', () => {
   it('cannot be guessed at without end', async () => {
     for (let at = 0; at < 30; at++) await pages.request('/setup?ticket=guess')
     expect((await pages.request('/setup?ticket=guess')).status).toBe(429)
+    // Nor does guessing shut out whoever has the link, however often it is opened.
+    const url = await link()
+    for (let at = 0; at < 35; at++) expect((await open(url)).status).toBe(200)
+    const fields = (await formOf(await open(url)))?.fields
+    expect((await pages.request('/setup', { form: { ...fields, ...ACCOUNT } })).status).toBe(200)
+  })
+
+  it('never exists unrecorded', async () => {
+    const fields = (await formOf(await open(await link())))?.fields
+    pages.breakRecorder()
+    expect((await pages.request('/setup', { form: { ...fields, ...ACCOUNT } })).status).toBe(500)
+    expect(pages.stored.rows.size).toBe(0)
   })
 })

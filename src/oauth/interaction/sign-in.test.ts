@@ -64,6 +64,23 @@ describe('a local account', () => {
     expect((await signIn(pages, 'ann', PASSWORD)).status).toBe(303)
   })
 
+  it('has twenty attempts in one authorization request, and as many in another', async () => {
+    const pages = await start({
+      interactions: [
+        { uid: 'u1', prompt: 'login' },
+        { uid: 'u2', prompt: 'login' },
+      ],
+    })
+    for (let at = 0; at < 20; at++) expect((await signIn(pages, `nobody-${at}`, 'wrong')).status).toBe(403)
+    const refused = await signIn(pages, 'ann', PASSWORD)
+    expect([refused.status, refused.headers.get('retry-after')]).toEqual([429, '1800'])
+    expect(pages.acts.at(-1)).toMatchObject({ act: 'page_refused', decision: 'deny', reason: 'sign_in_tries' })
+    const html = await (await pages.request('/interaction/u2', { cookie: 'fake=u2' })).text()
+    const form = parseForms(html).find(({ inputs }) => inputs.includes('password'))
+    const fields = { ...form?.fields, username: 'ann', password: PASSWORD }
+    expect((await pages.request(form?.action ?? '', { form: fields, cookie: 'fake=u2' })).status).toBe(303)
+  })
+
   it('is refused when the allowed addresses leave it out, though the password is right', async () => {
     const pages = await start({ identity: { allowedEmails: ['*@other.example'] } })
     const { rows } = pages.stored

@@ -1,6 +1,6 @@
 // Methods that the standard knows, MCP 2025-03-26 to 2026-07-28, and how rules reach them. Any other is a server's own: nobody can say
 // what it touches.
-import type { Glob } from '../protocol/glob.ts'
+import type { Glob } from './glob.ts'
 
 /** The handshake and housekeeping: open to whoever sees the server, so that no rule closes them one by one. */
 const OPEN_METHODS = ['initialize', 'ping', 'server/discover'] as const
