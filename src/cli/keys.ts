@@ -48,7 +48,7 @@ export function rotate(options: Common & { readonly now: boolean }): Promise<voi
       { act: 'key_rotated', reason, subject: key.id },
     )
     const effect = options.now
-      ? 'It signs from now on; tokens signed with older keys are no longer accepted.'
+      ? 'Running gates sign with it within a minute, and accept no token of older keys from then on.'
       : `It signs from ${time(key.activeAt)} on. Running gates read it within a minute.`
     // Standard output carries lines of the record alone, as it does in a running gate.
     process.stderr.write(`New signing key ${key.id}. ${effect}\n`)

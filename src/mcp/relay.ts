@@ -172,10 +172,9 @@ export class Relay implements Dispatcher.DispatchHandler {
   /** A GET stream has no request of its own, and may replay the answers of others. */
   private listened(event: Buffer, whole: boolean): Buffer | Fault {
     const { hears } = this.passage
-    if (hears === undefined) return event
-    if (!whole) return FAULTS.too_large
-    const { data } = readEvent(event)
-    return data === undefined || hears(data) ? event : Buffer.alloc(0)
+    if (hears !== undefined && !whole) return FAULTS.too_large
+    const data = hears && readEvent(event).data
+    return data === undefined || hears?.(data) ? event : Buffer.alloc(0)
   }
 
   private endEvents(): void {
