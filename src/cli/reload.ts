@@ -93,7 +93,7 @@ function checkReplaceable(old: Config, next: Config): Config {
   const changed = FIXED.filter(([, read]) => JSON.stringify(read(config)) !== JSON.stringify(read(old)))
   if (changed.length === 0) return config
   throw new OperatorError(
-    `${changed.join(' and ')} changed. That needs a restart; nothing else of the file was taken either.`,
+    `${changed.map(([name]) => name).join(' and ')} changed. That needs a restart; nothing else of the file was taken either.`,
   )
 }
 

@@ -9,7 +9,8 @@ function redirectUriFlaw(uri: string): string | undefined {
     return undefined
   } catch (error) {
     if (!(error instanceof RedirectUriError)) throw error
-    return error.message
+    // Said in the words of RFC 7591 elsewhere; here there is one URI, under its own line.
+    return error.message.replace(/^redirect_uris: each /, 'A redirect URI ')
   }
 }
 

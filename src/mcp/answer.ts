@@ -1,7 +1,7 @@
 // Small JSON-RPC answers of our own, and how an upstream's answer is told from its other messages.
 import type { ServerResponse } from 'node:http'
+import { isRecord } from '../protocol/json.ts'
 import type { RpcId } from '../protocol/jsonrpc.ts'
-import { isRecord } from './message.ts'
 
 /** Head and body leave in one system call: the response corks its socket while it ends. */
 export function sendBytes(res: ServerResponse, status: number, headers: string[], body: Buffer): void {

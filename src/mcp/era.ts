@@ -2,9 +2,10 @@
 // Refused here is what a reader of the head and a reader of the body would judge differently; unsupported versions are the upstream's to answer.
 import { RpcError } from '../protocol/errors.ts'
 import { decodeHeaderValue } from '../protocol/header-value.ts'
+import { isRecord } from '../protocol/json.ts'
 import { META_CLIENT_CAPABILITIES, META_PROTOCOL_VERSION, MODERN_REVISION, RPC } from '../protocol/mcp.ts'
 import { type McpHead, mismatch } from './headers.ts'
-import { type Incoming, isRecord } from './message.ts'
+import type { Incoming } from './message.ts'
 
 export type Era = 'modern' | 'legacy'
 

@@ -1,7 +1,7 @@
 // Lists as this principal may see them: the same decision that a call would meet, entry by entry.
 // MCP 2026-07-28, Caching: a list that depends on who asks is `private`.
 import type { Decision, TargetKind } from '../protocol/decision.ts'
-import { isRecord } from './message.ts'
+import { isRecord } from '../protocol/json.ts'
 
 interface ListShape {
   readonly items: string

@@ -1,7 +1,8 @@
 // Which messages of a stream reach a caller who sees a part of the server: its notifications and questions, never an answer to a
 // request that this stream does not belong to. MCP 2025-11-25, Transports: resumability; Resources: subscriptions.
+
+import { isRecord } from '../protocol/json.ts'
 import { readJson } from './answer.ts'
-import { isRecord } from './message.ts'
 
 /** `false`: the message is left out. */
 export type Hears = (message: Buffer) => boolean

@@ -1,6 +1,7 @@
 // Answers that say what a server offers, without tasks, which are closed at the gate: MCP 2025-11-25, Tasks; SEP-2663, the extension.
+
+import { isRecord } from '../protocol/json.ts'
 import type { Edit } from './filter.ts'
-import { isRecord } from './message.ts'
 
 const EXTENSION = 'io.modelcontextprotocol/tasks'
 const OFFERS = new Set(['initialize', 'server/discover'])
