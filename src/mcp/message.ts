@@ -7,8 +7,6 @@ import type { RpcId, RpcNotification, RpcRequest, RpcResponse } from '../protoco
 import { RPC } from '../protocol/mcp.ts'
 import { type ScanLimits, scanMessage } from './scan.ts'
 
-export { isRecord }
-
 export type Incoming =
   | {
       readonly kind: 'request'
