@@ -185,10 +185,11 @@ describe('one token, one string', () => {
     await verifier.verify(await sign(), [A])
     const other = await sign({ ...claims, sub: 'u2', jti: 'j2' })
     expect((await verifier.verify(other, [A])).subject).toBe('u2')
-    for (let length = 16; length < other.length; length += 7)
-      await expect(verifier.verify(other.slice(0, length) + 'A'.repeat(other.length - length), [A])).rejects.toEqual(
-        invalid,
-      )
+    for (let length = 16; length < other.length; length += 7) {
+      const forged = other.slice(0, length) + 'A'.repeat(other.length - length)
+      // A signature may itself end in an A.
+      if (forged !== other) await expect(verifier.verify(forged, [A])).rejects.toEqual(invalid)
+    }
   })
 })
 

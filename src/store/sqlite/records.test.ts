@@ -46,12 +46,16 @@ describe('the record thread', () => {
 
   it('fails what it had not answered when it is killed, and the next write starts another', async () => {
     await records.append([{ id: 'a', line: 'a' }])
+    // Somebody else's lock keeps it from answering until it is killed.
+    const other = new DatabaseSync(path)
+    other.exec('BEGIN IMMEDIATE')
     const failing = records.append([{ id: 'b', line: 'b' }])
     const refused = expect(failing).rejects.toThrow(StoreUnavailable)
-    // Killed in the same turn: the order is on its way, the answer is not.
     const killed = threads[0]?.terminate()
     await refused
     await killed
+    other.exec('ROLLBACK')
+    other.close()
     await records.append([{ id: 'b', line: 'again' }])
     expect(threads).toHaveLength(2)
     expect(await records.read('', 9)).toEqual([
