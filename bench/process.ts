@@ -16,7 +16,7 @@ export interface Measured {
   stop(): Promise<void>
 }
 
-const METER = join(import.meta.dirname, 'servers/meter.ts')
+const METER = join(import.meta.dirname, 'servers/meter.js')
 
 /** A Node program with the meter in it; resolves once it has said `ready`. */
 export async function startNode(
