@@ -1,4 +1,5 @@
 // The writing thread as its orderer sees it. When it dies, what it has not answered has failed, and the next order starts another.
+import { getCompileCacheDir } from 'node:module'
 import { extname } from 'node:path'
 import { Worker } from 'node:worker_threads'
 import { StoreUnavailable } from '../../protocol/errors.ts'
@@ -8,7 +9,19 @@ import type { Answer, Order } from './record-order.ts'
 /** The source in development, its compiled neighbour in the published package. */
 const SCRIPT = new URL(`./record-worker${extname(import.meta.url)}`, import.meta.url)
 
-export const startThread = (path: string): Worker => new Worker(SCRIPT, { workerData: path })
+/** A thread has a module loader of its own: without the process's compile cache it would load the type stripper again (12 MB). */
+const BOOT = `
+const { enableCompileCache } = require('node:module')
+const { workerData } = require('node:worker_threads')
+if (workerData.cache !== undefined) enableCompileCache(workerData.cache)
+import(workerData.script)`
+
+export const startThread = (path: string): Worker =>
+  new Worker(BOOT, {
+    eval: true,
+    workerData: { path, script: SCRIPT.href, cache: getCompileCacheDir() },
+    resourceLimits: { maxYoungGenerationSizeMb: 4 },
+  })
 
 export interface RecordThread {
   write(act: 'append' | 'restore', lines: readonly RecordLine[]): Promise<void>
