@@ -1,25 +1,16 @@
 // The writing thread as its orderer sees it. When it dies, what it has not answered has failed, and the next order starts another.
 import { getCompileCacheDir } from 'node:module'
-import { extname } from 'node:path'
 import { Worker } from 'node:worker_threads'
 import { StoreUnavailable } from '../../protocol/errors.ts'
 import type { RecordLine } from '../record-log.ts'
 import type { Answer, Order } from './record-order.ts'
 
-/** The source in development, its compiled neighbour in the published package. */
-const SCRIPT = new URL(`./record-worker${extname(import.meta.url)}`, import.meta.url)
-
-/** A thread has a module loader of its own: without the process's compile cache it would load the type stripper again (12 MB). */
-const BOOT = `
-const { enableCompileCache } = require('node:module')
-const { workerData } = require('node:worker_threads')
-if (workerData.cache !== undefined) enableCompileCache(workerData.cache)
-import(workerData.script)`
+const BOOT = new URL('./record-boot.mjs', import.meta.url)
 
 export const startThread = (path: string): Worker =>
   new Worker(BOOT, {
-    eval: true,
-    workerData: { path, script: SCRIPT.href, cache: getCompileCacheDir() },
+    workerData: { path, cache: getCompileCacheDir() },
+    // One batch at a time is young; a small nursery keeps the thread small.
     resourceLimits: { maxYoungGenerationSizeMb: 4 },
   })
 
