@@ -153,15 +153,21 @@ describe('F8 a stranger gets no lever', () => {
         }
       return sent
     }
+    const held = (): number => {
+      collect()
+      return process.memoryUsage().heapUsed + process.memoryUsage().arrayBuffers
+    }
     await pour()
-    collect()
-    const before = process.memoryUsage().heapUsed + process.memoryUsage().arrayBuffers
-    const sent = await pour()
-    collect()
-    const kept = process.memoryUsage().heapUsed + process.memoryUsage().arrayBuffers - before
-    expect(sent).toBeGreaterThan(5 * 1024 ** 2)
-    // What is kept is the test's own copy of the log.
-    expect(kept).toBeLessThan(sent / 2)
+    // What is kept is kept of every flood; what the machine has merely not collected yet is not there of each of them.
+    const kept: number[] = []
+    for (let flood = 0; flood < 4; flood++) {
+      const before = held()
+      const sent = await pour()
+      expect(sent).toBeGreaterThan(5 * 1024 ** 2)
+      // What is kept is the test's own copy of the log.
+      kept.push((held() - before) / sent)
+    }
+    expect(Math.min(...kept)).toBeLessThan(1 / 2)
     await expectAlive(range)
   })
 })
