@@ -11,3 +11,11 @@ export function isAddressRange(text: string): boolean {
 }
 
 export const addressRange = z.string().refine(isAddressRange, 'Write a range such as 10.0.0.0/8, or one address.')
+
+/** Beside addresses: our unix socket, whose file permissions say who may connect, and a name in a client certificate. */
+export const trustedProxy = z
+  .string()
+  .refine(
+    (text) => text === 'unix' || /^certificate:./.test(text) || isAddressRange(text),
+    'Write a range such as 10.0.0.0/8, one address, unix, or certificate:NAME.',
+  )

@@ -114,7 +114,7 @@ describe('a bad configuration', () => {
       [
         'server:',
         '  lisen: 127.0.0.1:1',
-        '  tls: { cert: x }',
+        '  workers: 2',
         'servers:',
         '  - { id: a, ulr: "http://x/mcp" }',
         '  - { id: b, url: "http://x/mcp", command: [x] }',
@@ -127,7 +127,7 @@ describe('a bad configuration', () => {
     const message = await refusal(load({ PORTCULLIS_OAUTH_CODE_TTL: 'long' }))
     for (const part of [
       'portcullis.yaml:2:3  server.lisen\n    There is no setting "lisen" here. Did you mean "listen"?',
-      'portcullis.yaml:3:3  server.tls\n    server.tls is not available in this version',
+      'portcullis.yaml:3:3  server.workers\n    server.workers is not available in this version',
       'portcullis.yaml:5:5  servers[0]\n    One of url, command is required.',
       'portcullis.yaml:5:14  servers[0].ulr\n    There is no setting "ulr" here. Did you mean "url"?',
       'servers[1]\n    Only one of url, command can be given.',

@@ -1,6 +1,7 @@
 // The authorization server: clients, scopes, lifetimes.
 import { z } from 'zod'
 import { checkRedirectUri, RedirectUriError } from '../protocol/redirect-uri.ts'
+import { gatewayCallbacks } from './gateway-callbacks.ts'
 import { duration, unique } from './units.ts'
 
 function redirectUriFlaw(uri: string): string | undefined {
@@ -78,6 +79,13 @@ export const oauth = z.strictObject({
       ),
     })
     .prefault({}),
+  authorizationServers: z
+    .array(z.url({ protocol: /^https?$/ }))
+    .default([])
+    .describe(
+      'Authorization servers that the protected-resource documents name. Default: ours. Their tokens count when auth.issuers lists them.',
+    ),
+  gatewayCallbacks,
   signingKeyRotation: duration('30d').describe('A new signing key is published this often, one day before it signs.'),
 })
 export type OAuthConfig = z.output<typeof oauth>

@@ -1,7 +1,9 @@
 // The configuration, joined: the only list of sections. Types, defaults, variable names, docs and masking come from here.
 import { z } from 'zod'
+import { admin } from './admin.ts'
 import { audit, log, metrics } from './audit.ts'
 import { auth } from './auth.ts'
+import { doors, forwardAuth } from './decision.ts'
 import { identity } from './identity.ts'
 import { oauth } from './oauth.ts'
 import { policy } from './policy.ts'
@@ -9,17 +11,22 @@ import { roles, scopes } from './scopes.ts'
 import { server } from './server.ts'
 import { servers } from './servers.ts'
 import { store } from './store.ts'
+import { tokens } from './tokens.ts'
 
 export const Config = z.strictObject({
   server: server.prefault({}),
   store: store.prefault({}),
   auth: auth.prefault({}),
   identity: identity.prefault({}),
+  tokens: tokens.prefault({}),
   roles,
   scopes,
   oauth: oauth.prefault({}),
   servers,
   policy: policy.prefault({}),
+  forwardAuth: forwardAuth.prefault({}),
+  doors: doors.prefault({}),
+  admin: admin.prefault({}),
   audit: audit.prefault({}),
   log: log.prefault({}),
   metrics: metrics.prefault({}),

@@ -1,6 +1,6 @@
 // Where the gate listens and what it is called from outside.
 import { z } from 'zod'
-import { addressRange } from './address-range.ts'
+import { trustedProxy } from './address-range.ts'
 import { parseListen } from './listen.ts'
 import { duration, size } from './units.ts'
 
@@ -27,7 +27,26 @@ export const server = z.strictObject({
     .refine((text) => parseListen(text) !== undefined, 'Write HOST:PORT, such as 127.0.0.1:4444 or 0.0.0.0:4444.')
     .default('127.0.0.1:4444')
     .describe('`host:port` to listen on; port 0 takes a free one.'),
-  trustedProxies: z.array(addressRange).default([]).describe('CIDR ranges whose X-Forwarded-For counts.'),
+  trustedProxies: z
+    .array(trustedProxy)
+    .default([])
+    .describe(
+      'Whose X-Forwarded-* and identity headers count: CIDR ranges, `unix` for the unix socket, `certificate:NAME` for a proxy with that name in its client certificate.',
+    ),
+  tls: z
+    .strictObject({
+      cert: z.string().describe('PEM file of our certificate and its chain; read again when it changes.'),
+      key: z.string().describe('PEM file of its private key.'),
+      clientCa: z.string().optional().describe('PEM file of the authorities that sign client certificates.'),
+      clientCert: z
+        .enum(['none', 'optional', 'required'])
+        .default('none')
+        .describe('Ask clients for a certificate; `required` ends the handshake without one.'),
+      crl: z.string().optional().describe('PEM file of revoked client certificates; read again when it changes.'),
+      minVersion: z.enum(['TLSv1.2', 'TLSv1.3']).default('TLSv1.2').describe('Oldest protocol version.'),
+    })
+    .optional()
+    .describe('HTTPS in the gate itself. Default: plain HTTP, behind something that ends TLS.'),
   allowedOrigins: z
     .array(
       z

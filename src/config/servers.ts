@@ -1,6 +1,7 @@
 // The MCP servers behind the gate.
 import { z } from 'zod'
-import { duration, size, unique } from './units.ts'
+import { serverAuth } from './auth.ts'
+import { duration, fieldName, size, unique } from './units.ts'
 
 /** RFC 9110 §7.6.1 and RFC 9112 §6: where a message ends and whom it is for is the connection's business. */
 const FRAMING = [
@@ -16,10 +17,10 @@ const FRAMING = [
   'upgrade',
 ]
 
-const headerName = z
-  .string()
-  .regex(/^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/, 'Not a header name (RFC 9110 §5.1).')
-  .refine((name) => !FRAMING.includes(name.toLowerCase()), 'This header frames the message and cannot be set.')
+const headerName = fieldName.refine(
+  (name) => !FRAMING.includes(name.toLowerCase()),
+  'This header frames the message and cannot be set.',
+)
 /** RFC 9110 §5.5: the connection to the server would refuse anything else, at the first call. */
 const headerValue = z
   .string()
@@ -31,6 +32,11 @@ const common = {
     .regex(/^[a-z0-9][a-z0-9_-]{0,63}$/, 'Small letters, digits, dashes and underscores, at most 64.')
     .describe('Its address is /servers/{id}/mcp.'),
   title: z.string().optional().describe('Name shown to people. Default: the id.'),
+  auth: serverAuth.optional().describe('Ways to knock at this server, where they differ from `auth`.'),
+  publicUrl: z
+    .url({ protocol: /^https?$/ })
+    .optional()
+    .describe('Its resource identity, where people reach it at another address than ours (forward-auth).'),
   requestTimeout: duration('5m').describe('Longest wait for the first byte of an answer.'),
   idleTimeout: duration('1h').describe('Longest silence inside an answer or stream.'),
 }

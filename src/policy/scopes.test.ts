@@ -13,6 +13,7 @@ const SCOPES = {
 }
 const holder = (...scopes: string[]): Principal => ({
   ...ANONYMOUS,
+  scopeRule: 'covers',
   kind: 'person',
   subject: 'u1',
   method: 'access_token',

@@ -30,13 +30,14 @@ export function createScopeGate(needs: { scopes: ScopesConfig; requiredScopes: r
 
   return {
     checkScopes(principal, call) {
-      // Scopes bound what a token may do. Who came without one is judged by the rules for `anonymous` alone.
-      if (principal.kind === 'anonymous') return
+      // Scopes bound what a token may do. Who came without one is judged by the rules alone.
+      if (principal.scopeRule === 'none') return
       const held = principal.scopes
-      const opening = held.find((name) => opens(name, call))
+      // Tokens of other issuers speak of our scopes only where the configuration says so.
+      const opening = principal.scopeRule === 'required' ? '' : held.find((name) => opens(name, call))
       if (opening !== undefined && requiredScopes.every((name) => held.includes(name))) return
       const wanted = opening ?? narrowest(scopes, call)
-      throw scopeMissing([...new Set([...requiredScopes, ...(wanted === undefined ? [] : [wanted])])])
+      throw scopeMissing([...new Set([...requiredScopes, ...(wanted ? [wanted] : [])])])
     },
     scopesFor(server) {
       const touching = scopes.filter(({ covers: targets }) => server === undefined || touches(targets, server))

@@ -2,8 +2,20 @@
 
 export type PrincipalKind = 'person' | 'service' | 'agent' | 'anonymous'
 
-/** How the caller proved who they are; more ways come with more doors. */
-export type AuthMethod = 'access_token' | 'none'
+/** How the caller proved who they are. `edge` is a proxy whose signature was checked, `proxy` one that is only trusted. */
+export type AuthMethod =
+  | 'access_token'
+  | 'external_token'
+  | 'api_token'
+  | 'proxy'
+  | 'edge'
+  | 'certificate'
+  | 'session'
+  | 'password'
+  | 'none'
+
+/** What scopes have to do with a caller: bound by what they cover, only asked for the required ones, or none of it. */
+export type ScopeRule = 'covers' | 'required' | 'none'
 
 export interface Principal {
   readonly kind: PrincipalKind
@@ -17,6 +29,15 @@ export interface Principal {
   readonly teams: readonly string[]
   /** The OAuth client that acts for the person. */
   readonly client: string | undefined
+  /** Who vouches for the caller: `undefined` ourselves, else the issuer of the token or assertion, `proxy`, `certificate`. */
+  readonly issuer: string | undefined
+  /** What they are called there: `sub`, the value of the proxy's header, the name in the certificate; else the subject. */
+  readonly identity: string
+  readonly scopeRule: ScopeRule
+  /** `server/tool` globs an API token is confined to. */
+  readonly reach: readonly string[] | undefined
+  /** Subject that the transport vouched for beside the credential that decided, where the two differ. */
+  readonly beside: string | undefined
   readonly scopes: readonly string[]
   readonly method: AuthMethod
   /** The tokens of one authorization: the unit of revocation. */
@@ -40,6 +61,11 @@ export const ANONYMOUS: Principal = Object.freeze({
   roles: [],
   teams: [],
   client: undefined,
+  issuer: undefined,
+  identity: 'anonymous',
+  scopeRule: 'none',
+  reach: undefined,
+  beside: undefined,
   scopes: [],
   method: 'none',
   family: undefined,

@@ -5,15 +5,16 @@ import { parseImports, readSources, roomOf, type Source, withoutComments } from 
 const FLOORS = [
   ['cli'],
   ['gateway'],
+  ['wiring'],
   ['oauth', 'mcp', 'decision', 'admin'],
   ['identity', 'tokens', 'policy', 'upstreams', 'vault', 'audit'],
   ['store', 'http'],
   ['protocol', 'config', 'observe'],
 ]
-const DOORS = FLOORS[2] ?? []
-const DOMAIN = FLOORS[3] ?? []
+const DOORS = FLOORS[3] ?? []
+const DOMAIN = FLOORS[4] ?? []
 // The ground may lean on itself: a configuration section uses the words of the protocol.
-const GROUND = FLOORS[5] ?? []
+const GROUND = FLOORS[6] ?? []
 
 const sources = readSources('src/')
 const product = sources.filter((source) => !source.path.endsWith('.test.ts'))

@@ -1,0 +1,116 @@
+// What every door stands on: what is counted and recorded, which keys we hold, which tokens are dead, what policy says, what is behind.
+import { join } from 'node:path'
+import { openRecorder } from '../audit/recorder.ts'
+import { claimSpoolFolder, dropSpoolFolder } from '../audit/spool-folder.ts'
+import type { Config } from '../config/schema.ts'
+import { type LineSink, openLineSink } from '../observe/lines.ts'
+import type { Log } from '../observe/log.ts'
+import { createMetrics, type Metrics } from '../observe/metrics.ts'
+import { createPolicy } from '../policy/create.ts'
+import { createScopeGate } from '../policy/scopes.ts'
+import type { Clock } from '../protocol/clock.ts'
+import { createResources, serverPath } from '../protocol/resource.ts'
+import type { Store } from '../store/store.ts'
+import { openKeyring } from '../tokens/keyring.ts'
+import { openRevocationList } from '../tokens/revocations.ts'
+import { accessTokenVerifier } from '../tokens/verify.ts'
+import { openCredentialWatch } from '../tokens/watch.ts'
+import { createUpstreams } from '../upstreams/registry.ts'
+
+const REVOCATIONS_STALE_AFTER = 60_000
+
+export interface GatewayNeeds {
+  readonly store: Store
+  readonly clock: Clock
+  readonly log: Log
+  /** Where the decision record's lines go instead of stdout. */
+  readonly stdout?: LineSink
+  /** Start of the process, for a gateway that takes the place of another; default: now. */
+  readonly startedAt?: number
+  /** Counters that outlive a change of the configuration. */
+  readonly metrics?: Metrics
+}
+
+/** Closes what was opened, last first. */
+export type Opened = (() => void | Promise<void>)[]
+
+export type Ground = Awaited<ReturnType<typeof openGround>>
+
+export async function openGround(config: Config, needs: GatewayNeeds, opened: Opened) {
+  const { clock, log, store } = needs
+  const onError = (error: unknown) => log.error({ error }, 'the store did not answer')
+  const metrics = needs.metrics ?? createMetrics(config.metrics)
+  const recorder = await openRecord(config, needs, opened)
+  const keyring = await openKeyring({
+    keys: store.durable.keys,
+    clock,
+    rotation: config.oauth.signingKeyRotation,
+    longestToken: config.oauth.accessTokenTtl,
+    onError,
+  })
+  opened.push(keyring.close)
+  const revocations = await openRevocationList({
+    revocations: store.durable.revocations,
+    clock,
+    staleAfter: REVOCATIONS_STALE_AFTER,
+    onError,
+  })
+  opened.push(revocations.close)
+  const watch = openCredentialWatch({ revocations, clock })
+  opened.push(watch.close)
+  const scopes = createScopeGate({ scopes: config.scopes, requiredScopes: config.oauth.requiredScopes })
+  const upstreams = createUpstreams(config.servers, { log, clock })
+  opened.push(() => upstreams.close())
+  return {
+    config,
+    store,
+    clock,
+    log,
+    onError,
+    startedAt: needs.startedAt ?? clock(),
+    metrics,
+    recorder,
+    keyring,
+    revocations,
+    tokens: accessTokenVerifier({ keyring, revocations, issuer: config.server.url, clock }),
+    watch,
+    policy: createPolicy(config),
+    scopes,
+    upstreams,
+    resources: resourcesOf(config, scopes),
+  }
+}
+
+async function openRecord({ store: { directory }, audit }: Config, needs: GatewayNeeds, opened: Opened) {
+  const { clock, log, store } = needs
+  const stdout =
+    needs.stdout ?? openLineSink({ fd: 1, onDrop: () => log.warn({}, 'stdout takes no more decision lines') })
+  opened.push(() => stdout.close())
+  const spool = await claimSpoolFolder(join(directory, 'spool'))
+  const recorder = await openRecorder({
+    log: store.records,
+    directory: spool.own,
+    abandoned: spool.abandoned,
+    sink: audit.sink,
+    spoolLimit: audit.spool,
+    stdout: stdout.write,
+    clock,
+    report: (detail, message) => log.error(detail, message),
+  })
+  opened.push(async () => {
+    await recorder.close()
+    await dropSpoolFolder(spool.own)
+  })
+  return recorder
+}
+
+function resourcesOf({ server, servers, oauth }: Config, scopes: { scopesFor(server?: string): string[] }) {
+  return createResources(
+    servers.map(({ id, title }) => ({
+      url: server.url + serverPath(id),
+      title: title ?? id,
+      server: id,
+      scopes: [...new Set([...scopes.scopesFor(id), ...oauth.scopesSupported])],
+    })),
+  )
+}

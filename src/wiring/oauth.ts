@@ -1,0 +1,44 @@
+// The authorization server with its pages, on the ground of the gateway.
+import type { Endpoint } from '../http/exchange.ts'
+import { openAuthorizationServer } from '../oauth/authorization-server.ts'
+import { interactionEndpoints } from '../oauth/interaction/endpoints.ts'
+import type { Callers } from './callers.ts'
+import type { Ground, Opened } from './ground.ts'
+
+export function openOAuthDoor(
+  ground: Ground,
+  { isAdmitted, users, idps }: Callers,
+  opened: Opened,
+): (path: string) => Endpoint | undefined {
+  const { config, store, keyring, recorder, clock, log } = ground
+  const { durable, ephemeral } = store
+  const authorization = openAuthorizationServer({
+    config,
+    durable,
+    ephemeral,
+    keyring,
+    verifyOwnToken: ground.tokens.find,
+    onRevocation: ground.revocations.poll,
+    startedAt: ground.startedAt,
+    resources: ground.resources,
+    recorder,
+    clock,
+    log,
+    isAdmitted,
+  })
+  opened.push(authorization.close)
+  const pages = interactionEndpoints({
+    interactions: authorization.interactions,
+    users,
+    idps,
+    serverUrl: config.server.url,
+    csrfKey: keyring.formSecret,
+    tickets: ephemeral.tickets,
+    counters: ephemeral.counters,
+    recorder,
+    clock,
+    log,
+    limits: { bodyTimeout: config.server.limits.bodyTimeout },
+  })
+  return (path) => authorization.match(path) ?? pages.match(path)
+}
