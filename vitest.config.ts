@@ -6,6 +6,9 @@ const SUITES = ['house', 'rfc', 'acceptance', 'attacks', 'flows', 'faults'] as c
 // The official suites and real browsers start processes of their own.
 const SLOW = ['conformance'] as const
 
+/** What the listener promises of bytes, lengths and connections, once more over TLS. */
+const OVER_TLS = ['framing', 'header-values', 'headers-body', 'sessions'].map((name) => `test/attacks/${name}.test.ts`)
+
 const suite = (name: string, testTimeout: number) => ({
   extends: true as const,
   test: { name, include: [`test/${name}/**/*.test.ts`], testTimeout, hookTimeout: testTimeout * 2 },
@@ -24,6 +27,16 @@ export default defineConfig({
         test: { name: 'unit', include: ['src/**/*.test.ts'], testTimeout: 30_000, hookTimeout: 60_000 },
       },
       ...SUITES.map((name) => suite(name, 30_000)),
+      {
+        extends: true,
+        test: {
+          name: 'tls',
+          include: OVER_TLS,
+          env: { PORTCULLIS_TEST_TLS: '1' },
+          testTimeout: 30_000,
+          hookTimeout: 60_000,
+        },
+      },
       ...SLOW.map((name) => suite(name, 180_000)),
     ],
   },

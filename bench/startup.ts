@@ -3,7 +3,6 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { freePort } from '../test/support/upstream.ts'
-import { CLI } from './contenders.ts'
 import { startNode } from './process.ts'
 import { median } from './report.ts'
 
@@ -11,6 +10,9 @@ export interface Start {
   readonly readyMs: number
   readonly idleRss: number
 }
+
+/** What bin/portcullis.cjs runs. */
+const MAIN = join(import.meta.dirname, '../src/cli/main.mjs')
 
 /** Long enough for what the start left behind to be collected or not. */
 const IDLE_MS = 2_000
@@ -26,7 +28,7 @@ async function startOnce(): Promise<Start> {
   const port = await freePort()
   const env = { ...process.env, PORTCULLIS_SERVER_LISTEN: `127.0.0.1:${port}` }
   const began = performance.now()
-  const server = await startNode(CLI, ['serve'], { cwd, env, ready: /ready|listening/i })
+  const server = await startNode(MAIN, ['serve'], { cwd, env, ready: /ready|listening/i })
   try {
     const { status } = await fetch(`http://127.0.0.1:${port}/ready`)
     if (status !== 200) throw new Error(`/ready answers ${status} after the start.`)

@@ -6,7 +6,7 @@ var spawn = require('child_process').spawn
 var os = require('os')
 var path = require('path')
 
-var main = path.join(__dirname, '../src/cli/main.ts')
+var main = path.join(__dirname, '../src/cli/main.mjs')
 
 // As `engines` of the pinned release line: node:sqlite and type stripping as this program uses them.
 function isGoodEnough(version) {

@@ -1,8 +1,7 @@
 // THE wiring file and route table: (config, store, clock, log) → a gateway that listens, is replaced, closes. Nothing else in it.
 import { isLoopback, parseListen } from './config/listen.ts'
 import type { Config } from './config/schema.ts'
-import { addressMatcher } from './http/client-address.ts'
-import type { Endpoint } from './http/exchange.ts'
+import type { Endpoint, Exchange } from './http/exchange.ts'
 import { createFront } from './http/front.ts'
 import { hostGate } from './http/head.ts'
 import { healthEndpoints, metricsAllow } from './http/health.ts'
@@ -10,14 +9,19 @@ import { countInFlight } from './http/in-flight.ts'
 import { createListener, type Listener } from './http/listener.ts'
 import { counted, logRefusal } from './http/observed.ts'
 import { readinessOf } from './http/readiness.ts'
+import { trustedProxies } from './http/trusted-proxy.ts'
 import { protectedResourceDocuments } from './http/well-known.ts'
 import { findSetupLink } from './oauth/interaction/setup-link.ts'
+import { openAdminDoor } from './wiring/admin.ts'
 import { openCallers } from './wiring/callers.ts'
+import { openDecisionDoor } from './wiring/decision.ts'
 import { type GatewayNeeds, type Opened, openGround } from './wiring/ground.ts'
 import { openMcpDoor } from './wiring/mcp.ts'
 import { openOAuthDoor } from './wiring/oauth.ts'
 
 const SWEEP = 30_000
+
+type Door = readonly [name: keyof Config['doors'], match: (path: string, exchange: Exchange) => Endpoint | undefined]
 
 export interface Gateway {
   /** The public URL, and the port it really listens on. */
@@ -53,10 +57,18 @@ async function wire(config: Config, needs: GatewayNeeds, opened: Opened): Promis
   const ground = await openGround(config, needs, opened)
   const { metrics, recorder, revocations, resources, upstreams, watch } = ground
   const callers = await openCallers(ground)
-  const doors: readonly (readonly [name: string, match: (path: string) => Endpoint | undefined])[] = [
-    ['mcp', openMcpDoor(ground, callers)],
-    ['oauth', openOAuthDoor(ground, callers, opened)],
+  const authorization = openOAuthDoor(ground, callers, opened)
+  const mcp = openMcpDoor(ground, callers)
+  const decision = openDecisionDoor(ground, callers, authorization)
+  const doors: readonly Door[] = [
+    ['decision', decision.match],
+    ['mcp', mcp.match],
+    // Before the administration, which takes all of /api: a gateway's exchange has an address there too.
+    ['oauth', authorization.match],
+    ['admin', openAdminDoor(ground, callers)],
+    ['decision', decision.last],
   ]
+  const open = doors.filter(([name]) => config.doors[name])
 
   // Routes: exact, first match; what is not here is 404.
   const documents = protectedResourceDocuments({ resources, issuer: server.url, name: oauth.resourceName })
@@ -72,9 +84,9 @@ async function wire(config: Config, needs: GatewayNeeds, opened: Opened): Promis
     draining: () => listener.draining(),
   })
   metrics.watch({ streamsOpen: watch.size, auditWaiting: () => recorder.state().waiting })
-  const match = (path: string): Endpoint | undefined => {
-    for (const [name, matchAt] of doors) {
-      const endpoint = matchAt(path)
+  const match = (path: string, exchange: Exchange): Endpoint | undefined => {
+    for (const [name, matchAt] of open) {
+      const endpoint = matchAt(path, exchange)
       if (endpoint !== undefined) return counted(metrics, name, clock, endpoint)
     }
     const endpoint = documents.match(path) ?? health.match(path)
@@ -82,19 +94,26 @@ async function wire(config: Config, needs: GatewayNeeds, opened: Opened): Promis
   }
   const front = createFront({
     clock,
-    isTrustedProxy: addressMatcher(server.trustedProxies),
-    checkHost: hostGate({ serverUrl: server.url, loopbackOnly: isLoopback(parseListen(server.listen)?.host ?? '') }),
+    proxies: trustedProxies(server.trustedProxies, server.listen),
+    checkHost: hostGate({
+      serverUrl: server.url,
+      others: [oauth.resource ?? server.url],
+      loopbackOnly: isLoopback(parseListen(server.listen)?.host ?? ''),
+    }),
     match,
+    matchUpgrade: config.doors.mcp ? mcp.matchUpgrade : () => undefined,
     onRefusal: (exchange, answer, error) => logRefusal(log, exchange, answer, error),
   })
-  const inFlight = countInFlight(front)
-  let listener = createListener({ listen: server.listen, limits: server.limits, handle: inFlight.handle })
+  const inFlight = countInFlight(front.handle)
+  const { listen, tls, limits } = server
+  let listener = createListener({ listen, tls, limits, handle: inFlight.handle, upgrades: front.upgrades, log })
   let released = false
 
   const sweep = setInterval(() => {
     const now = clock()
     ephemeral.sweep(now).catch(ground.onError)
     durable.revocations.removeExpired(now).catch(ground.onError)
+    callers.apiTokens.look().catch(ground.onError)
   }, SWEEP)
   sweep.unref()
   opened.push(() => clearInterval(sweep))
@@ -104,6 +123,7 @@ async function wire(config: Config, needs: GatewayNeeds, opened: Opened): Promis
       findSetupLink({
         users: durable.users,
         providers: identity.providers,
+        open: config.doors.oauth,
         tickets: ephemeral.tickets,
         serverUrl: server.url,
         clock,
@@ -111,7 +131,7 @@ async function wire(config: Config, needs: GatewayNeeds, opened: Opened): Promis
     listen: async () => ({ url: server.url, port: (await listener.open()).port }),
     succeed(previous) {
       listener = previous.release()
-      listener.use(inFlight.handle)
+      listener.use(inFlight.handle, front.upgrades)
     },
     release() {
       released = true

@@ -29,7 +29,14 @@ const OBEYED = /[\u0000-\u001f\u007f-\u009f\u2028\u2029\u202e]/
 
 describe('eventLine', () => {
   it('keeps the event, and nothing else an object carries', () => {
-    const { era: _, ...whole } = { ...CALL, era: 'modern', status: 200, outcome: 'answered', latency: 12 } as const
+    const { era: _, ...whole } = {
+      ...CALL,
+      beside: 'proxy|bob',
+      era: 'modern',
+      status: 200,
+      outcome: 'answered',
+      latency: 12,
+    } as const
     expect(JSON.parse(eventLine(whole))).toEqual(whole)
     expect(JSON.parse(eventLine(ACT))).toEqual(ACT)
     const smuggling = { ...CALL, token: 'secret-token' }
@@ -46,6 +53,15 @@ describe('eventLine', () => {
     const line = eventLine({ ...CALL, name })
     expect(line).not.toMatch(OBEYED)
     expect(JSON.parse(line)).toMatchObject({ ...CALL, name })
+  })
+
+  it('keeps what an act was done to, and by whom, in the same bounds', () => {
+    const act = { ...ACT, act: 'token_created', name: 'a\r\n\u001b[2J', by: 'operator' }
+    expect(JSON.parse(eventLine(act))).toEqual(act)
+    expect(eventLine(act)).not.toMatch(OBEYED)
+    const name = '\u0001'.repeat(1024 ** 2)
+    const hostile = eventLine({ ...act, name, by: name, subject: name, resource: name, family: name, client: name })
+    expect(Buffer.byteLength(hostile)).toBeLessThanOrEqual(8192)
   })
 
   it('cuts a name of a megabyte, and every field when all of them are hostile', () => {

@@ -40,6 +40,7 @@ function callFields(event: CallEvent, longest: number): Fields {
     subject: cut(event.subject, longest),
     email: cut(event.email, longest),
     client: cut(event.client, longest),
+    beside: cut(event.beside, longest),
     server: cut(event.server, longest),
     method: cut(event.method, longest),
     name: cut(event.name, longest),
@@ -68,6 +69,8 @@ function actFields(event: ActEvent, longest: number): Fields {
     client: cut(event.client, longest),
     resource: cut(event.resource, longest),
     family: cut(event.family, longest),
+    name: cut(event.name, longest),
+    by: cut(event.by, longest),
     address: cut(event.address, longest),
   }
 }

@@ -9,6 +9,8 @@ export interface CallEvent {
   readonly subject: string
   readonly email?: string
   readonly client?: string
+  /** Whom the transport named beside the credential that decided, where that is somebody else. */
+  readonly beside?: string
   readonly server: string
   readonly method: string
   /** Tool, prompt or resource, when the method names one. */
@@ -40,13 +42,17 @@ export interface ActEvent {
   readonly client?: string
   readonly resource?: string
   readonly family?: string
+  /** What people call the thing it was done to. */
+  readonly name?: string
+  /** Who did it, where that is somebody else than the subject. */
+  readonly by?: string
   readonly address?: string
 }
 
 /** The recorder as the doors see it. */
 export interface Recorder {
-  /** Spools the decision before anything is forwarded; throws when the spool cannot take it (then refuse the call). */
-  decide(event: CallEvent): void
+  /** Resolves once the decision is spooled, before which nothing is forwarded; rejects when it cannot be (then refuse the call). */
+  decide(event: CallEvent): Promise<void>
   /** Adds the outcome of a spooled decision. */
   finish(event: CallEvent): void
   /** Resolves once the act is committed durably; rejects when it cannot be, and the act must then not be answered as done. */

@@ -41,7 +41,7 @@ const acknowledge = (kind, { id }) => writeSync(1, kind + ' ' + id + '\\n')
 async function calls() {
   for (;;) {
     const decided = event('call')
-    recorder.decide(decided)
+    await recorder.decide(decided)
     acknowledge('decided', decided)
     await pause(Math.random() * 20)
     recorder.finish({ ...decided, outcome: 'answered', status: 200, latency: 1 })

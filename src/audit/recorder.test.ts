@@ -84,13 +84,13 @@ const spooled = () =>
     .join('')
 
 describe('calls', () => {
-  it('are on disk when decide returns, in the store a batch later, printed with their outcome', async () => {
+  it('are on disk when decide resolves, in the store a batch later, printed with their outcome', async () => {
     const { recorder, log, printed } = await open()
-    recorder.decide(call(1))
+    await recorder.decide(call(1))
     expect(spooled()).toContain(call(1).id)
     expect(log.records.size).toBe(0)
     recorder.finish(ended(1))
-    recorder.decide(call(2))
+    await recorder.decide(call(2))
     recorder.finish(ended(2))
     expect(recorder.state()).toEqual({ healthy: true, waiting: 2 })
     await vi.advanceTimersByTimeAsync(10)
@@ -104,7 +104,7 @@ describe('calls', () => {
 
   it('are committed as they stand when they last, and once more when they end', async () => {
     const { recorder, log, printed } = await open()
-    recorder.decide(call(1))
+    await recorder.decide(call(1))
     await vi.advanceTimersByTimeAsync(1010)
     expect(log.outcome(1)).toBeUndefined()
     expect([...log.records.keys()]).toEqual([call(1).id])
@@ -118,11 +118,11 @@ describe('calls', () => {
 
   it('keep what changed after the decision, and the last of two outcomes', async () => {
     const { recorder, log } = await open()
-    recorder.decide(call(1))
+    await recorder.decide(call(1))
     const refused = call(1, { decision: 'deny', reason: 'too_late', outcome: 'refused', status: 503 })
     recorder.finish(refused)
     expect(recorder.state().waiting).toBe(1)
-    recorder.decide(call(2))
+    await recorder.decide(call(2))
     recorder.finish(call(2, { outcome: 'upstream_error' }))
     recorder.finish(ended(2))
     await recorder.close()
@@ -132,8 +132,8 @@ describe('calls', () => {
   it('wait for a store that is away, and keep their outcome', async () => {
     const { recorder, log, reported } = await open()
     log.down = true
-    recorder.decide(call(1))
-    recorder.decide(call(2))
+    await recorder.decide(call(1))
+    await recorder.decide(call(2))
     await vi.advanceTimersByTimeAsync(1500)
     recorder.finish(ended(1))
     expect(recorder.state()).toEqual({ healthy: false, reason: 'store_unavailable', waiting: 2 })
@@ -150,7 +150,7 @@ describe('calls', () => {
     const { recorder, log } = await open()
     let fail = (_: Error): void => undefined
     const append = vi.spyOn(log, 'append').mockImplementationOnce(() => new Promise((_, reject) => (fail = reject)))
-    recorder.decide(call(1))
+    await recorder.decide(call(1))
     await vi.advanceTimersByTimeAsync(1010)
     expect(append).toHaveBeenCalledOnce()
     recorder.finish(ended(1))
@@ -165,10 +165,10 @@ describe('calls', () => {
     const { recorder, log } = await open(recordLog(), { spoolLimit: 1000 })
     log.down = true
     let taken = 0
-    const fill = () => {
-      while (taken < 100) recorder.decide(call(++taken))
+    const fill = async () => {
+      while (taken < 100) await recorder.decide(call(++taken))
     }
-    expect(fill).toThrow(RequestError)
+    await expect(fill()).rejects.toThrow(RequestError)
     expect(recorder.state()).toMatchObject({ healthy: false, reason: 'spool_full' })
     await vi.advanceTimersByTimeAsync(1500)
     log.down = false
@@ -176,7 +176,7 @@ describe('calls', () => {
     expect(recorder.state()).toEqual({ healthy: true, waiting: 0 })
     // The refused one is in no record: nothing was forwarded for it.
     expect(log.records.size).toBe(taken - 1)
-    recorder.decide(call(200))
+    await recorder.decide(call(200))
     await recorder.close()
     expect(log.records.has(call(200).id)).toBe(true)
   })
@@ -186,14 +186,14 @@ describe('calls', () => {
     mkdirSync(target)
     const { recorder, log, reported } = await open(recordLog(), { directory: target })
     rmSync(target, { recursive: true })
-    expect(() => recorder.decide(call(1))).toThrow(
+    await expect(recorder.decide(call(1))).rejects.toEqual(
       expect.objectContaining({ status: 503, reason: 'audit_unavailable', retryAfter: 5 }),
     )
     expect(recorder.state()).toMatchObject({ healthy: false, reason: 'spool_unwritable' })
     mkdirSync(target)
     await vi.advanceTimersByTimeAsync(1000)
     expect(recorder.state().healthy).toBe(true)
-    recorder.decide(call(2))
+    await recorder.decide(call(2))
     await recorder.close()
     expect([...log.records.keys()]).toEqual([call(2).id])
     expect(reported).toEqual([
@@ -202,17 +202,50 @@ describe('calls', () => {
     ])
   })
 
+  it('of one turn share their write and their fate', async () => {
+    const target = join(directory, 'spool')
+    mkdirSync(target)
+    const { recorder, log, reported } = await open(recordLog(), { directory: target })
+    const both = Promise.all([recorder.decide(call(1)), recorder.decide(call(2))])
+    expect(readdirSync(target)).toEqual([])
+    await both
+    const [name = ''] = readdirSync(target)
+    expect(readFileSync(join(target, name), 'utf8').split('\n')).toHaveLength(3)
+    for (const number of [1, 2]) recorder.finish(ended(number))
+    await vi.advanceTimersByTimeAsync(10)
+    await recorder.close()
+    rmSync(target, { recursive: true })
+
+    const second = await open(log, { directory: target })
+    rmSync(target, { recursive: true })
+    const refused = await Promise.allSettled([second.recorder.decide(call(3)), second.recorder.decide(call(4))])
+    expect(refused.map(({ status }) => status)).toEqual(['rejected', 'rejected'])
+    expect(second.recorder.state()).toEqual({ healthy: false, reason: 'spool_unwritable', waiting: 0 })
+    expect([reported, second.reported]).toEqual([[], ['The audit spool cannot be written; calls are refused']])
+    mkdirSync(target)
+    await second.recorder.close()
+    expect([...log.records.keys()]).toEqual([call(1).id, call(2).id])
+  })
+
+  it('that come right before the end are in the store, and leave nothing behind', async () => {
+    const { recorder, log } = await open()
+    const last = recorder.decide(call(1))
+    await Promise.all([recorder.close(), last])
+    expect([...log.records.keys()]).toEqual([call(1).id])
+    expect(segments()).toEqual([])
+  })
+
   it('leave a folder that only its owner reads, in segments that go when they are committed', async () => {
     const { recorder, log, pass } = await open(recordLog(), { spoolLimit: 1024 ** 3 })
-    recorder.decide(call(1))
+    await recorder.decide(call(1))
     for (const name of segments()) expect(statSync(join(directory, name)).mode & 0o777).toBe(0o600)
     recorder.finish(ended(1))
     await vi.advanceTimersByTimeAsync(10)
     pass(10_000)
-    recorder.decide(call(2))
+    await recorder.decide(call(2))
     expect(segments()).toHaveLength(1)
     expect(spooled()).not.toContain(call(1).id)
-    for (let number = 3; number < 6000; number++) recorder.decide(call(number))
+    for (let number = 3; number < 6000; number++) await recorder.decide(call(number))
     expect(segments().length).toBeGreaterThan(1)
     await vi.advanceTimersByTimeAsync(2000)
     expect(segments()).toHaveLength(1)
@@ -257,9 +290,9 @@ describe('a spool that a killed process left', () => {
   it('is what close leaves when the store is away', async () => {
     const first = await open()
     first.log.down = true
-    first.recorder.decide(call(1))
+    await first.recorder.decide(call(1))
     await first.recorder.close()
-    expect(() => first.recorder.decide(call(2))).toThrow(RequestError)
+    await expect(first.recorder.decide(call(2))).rejects.toThrow(RequestError)
     first.log.down = false
     const second = await open(first.log)
     expect([...second.log.records.keys()]).toEqual([call(1).id])
@@ -293,7 +326,7 @@ describe('acts', () => {
 describe('sinks', () => {
   it('without stdout print nothing', async () => {
     const { recorder, printed, log } = await open(recordLog(), { sink: ['store'] })
-    recorder.decide(call(1))
+    await recorder.decide(call(1))
     recorder.finish(ended(1))
     await recorder.close()
     expect(printed).toEqual([])
@@ -303,9 +336,9 @@ describe('sinks', () => {
   it('without the store print all, also what was left behind', async () => {
     writeFileSync(join(directory, 'spool-1780000000000-000001.jsonl'), `${JSON.stringify(call(1))}\n`)
     const { recorder, printed, log } = await open(recordLog(), { sink: ['stdout'] })
-    recorder.decide(call(2))
+    await recorder.decide(call(2))
     recorder.finish(ended(2))
-    recorder.decide(call(3))
+    await recorder.decide(call(3))
     await recorder.act(act(4))
     await recorder.close()
     expect(printed.map((line) => JSON.parse(line).id)).toEqual([1, 2, 4, 3].map((number) => call(number).id))

@@ -11,6 +11,7 @@ import { groupCommit } from './group-commit.ts'
 import { openSpool } from './spool.ts'
 import { dropSpoolFolder } from './spool-folder.ts'
 import { restoreSpool } from './spool-restore.ts'
+import { turns } from './turn.ts'
 
 /** Twice this, at the most, and a decision without an outcome is committed as it stands. */
 const SWEEP_EVERY = 500
@@ -45,6 +46,8 @@ export interface OpenRecorder extends Recorder {
   close(): Promise<void>
 }
 
+type Undecided = PendingCall & { readonly sweep: number }
+
 /** Restores first what an earlier process left behind; rejects when the store does not take it. */
 export async function openRecorder(needs: Needs): Promise<OpenRecorder> {
   const { directory, sink, spoolLimit, clock, report } = needs
@@ -60,7 +63,8 @@ export async function openRecorder(needs: Needs): Promise<OpenRecorder> {
   const spool = openSpool({ directory, clock, report })
   const batch = createCallBatch({ append: (lines) => log.append(lines), committed: release, report })
   const acts = groupCommit((lines) => log.append(lines))
-  const undecided = new Map<string, PendingCall & { readonly sweep: number }>()
+  const undecided = new Map<string, Undecided>()
+  const decided = turns(write)
   let sweeps = 0
   let sweeper: NodeJS.Timeout | undefined
   let prober: NodeJS.Timeout | undefined
@@ -72,16 +76,20 @@ export async function openRecorder(needs: Needs): Promise<OpenRecorder> {
     for (const segment of segments) spool.release(segment)
   }
 
-  function append(line: string) {
+  function write(calls: readonly Undecided[]): void {
     try {
-      const segment = spool.append(line)
-      if (prober !== undefined) writable()
-      return segment
+      const segments = [spool.append(calls.map(({ line }) => line))]
+      for (const call of calls) call.segments = segments
     } catch (error) {
+      for (const { id, bytes } of calls) {
+        undecided.delete(id)
+        waitingBytes -= bytes
+      }
       if (prober === undefined) report({ error }, 'The audit spool cannot be written; calls are refused')
       prober ??= setInterval(probe, PROBE_EVERY)
       throw unavailable(error)
     }
+    if (prober !== undefined) writable()
   }
 
   /** A gate that is not ready is sent no calls, so it has to find out by itself. */
@@ -114,20 +122,15 @@ export async function openRecorder(needs: Needs): Promise<OpenRecorder> {
 
   return {
     decide(event) {
-      if (closed || waitingBytes >= spoolLimit) throw unavailable()
+      if (closed || waitingBytes >= spoolLimit) return Promise.reject(unavailable())
+      const { id } = event
       const line = eventLine(event)
-      const segment = append(line)
       // Escaped and mostly ASCII: characters are near enough to bytes.
-      waitingBytes += line.length
-      undecided.set(event.id, {
-        id: event.id,
-        line,
-        decided: event,
-        segments: [segment],
-        bytes: line.length,
-        sweep: sweeps,
-      })
+      const call: Undecided = { id, line, decided: event, segments: [], bytes: line.length, sweep: sweeps }
+      waitingBytes += call.bytes
+      undecided.set(id, call)
       sweeper ??= setTimeout(sweep, SWEEP_EVERY)
+      return decided.add(call)
     },
     finish(event) {
       const call = undecided.get(event.id) ?? batch.find(event.id)
@@ -155,6 +158,7 @@ export async function openRecorder(needs: Needs): Promise<OpenRecorder> {
       closed = true
       clearTimeout(sweeper)
       clearInterval(prober)
+      decided.flush()
       for (const call of undecided.values()) {
         batch.add(call)
         print(call.line)

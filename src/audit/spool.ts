@@ -1,6 +1,6 @@
 // Decisions on their way to the store: a line is in the page cache before its call is forwarded, so that a killed process
 // has lost nothing it answered. A folder of segments, each deleted once all its decisions are committed. One process a folder.
-import { closeSync, mkdirSync, openSync, unlinkSync, writeSync } from 'node:fs'
+import { closeSync, ftruncateSync, mkdirSync, openSync, unlinkSync, writeSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Clock } from '../protocol/clock.ts'
 
@@ -19,8 +19,8 @@ export interface Segment {
 }
 
 export interface Spool {
-  /** Throws when the disk does not take the whole line; then nothing of it counts. */
-  append(line: string): Segment
+  /** Throws when the disk does not take all of them; then nothing of them counts. */
+  append(lines: readonly string[]): Segment
   /** One decision of the segment is committed. */
   release(segment: Segment): void
   /** Throws when the disk takes nothing. */
@@ -68,20 +68,30 @@ export function openSpool({ directory, clock, report }: Needs): Spool {
     current ??= begin()
     try {
       const size = Buffer.byteLength(text)
-      if (writeSync(current.file, text) !== size) throw new Error('The disk took only part of the line.')
+      if (writeSync(current.file, text) !== size) throw new Error('The disk took only a part.')
       current.bytes += size
       return current
     } catch (error) {
+      cutBack(current)
       // After a torn line the segment takes no other: what follows it would be glued to it.
       end()
       throw error
     }
   }
 
+  /** Whole lines among what was not wholly written would tell of calls that were refused. */
+  function cutBack({ path, file, bytes }: Segment): void {
+    try {
+      ftruncateSync(file, bytes)
+    } catch (error) {
+      report({ error, path }, 'A spool segment may hold decisions of calls that were refused')
+    }
+  }
+
   return {
-    append(line) {
-      const segment = write(`${line}\n`)
-      segment.waiting += 1
+    append(lines) {
+      const segment = write(`${lines.join('\n')}\n`)
+      segment.waiting += lines.length
       return segment
     },
     release(segment) {

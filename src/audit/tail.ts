@@ -20,7 +20,7 @@ export function eventText(line: string): string {
   const who = [text(event, 'email') ?? text(event, 'subject') ?? '-', prefixed('via', text(event, 'client'))]
   const what =
     text(event, 'kind') === 'act'
-      ? [text(event, 'act'), text(event, 'resource')]
+      ? [text(event, 'act'), text(event, 'resource'), text(event, 'name')]
       : [text(event, 'server'), text(event, 'method'), text(event, 'name')]
   const why = [text(event, 'reason'), prefixed('by', text(event, 'rule'))]
   const outcome = [text(event, 'status'), text(event, 'outcome'), suffixed(text(event, 'latency'), 'ms')]

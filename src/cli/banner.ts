@@ -42,7 +42,7 @@ function overview({ config, source }: Started): string[] {
     `  listening on  ${config.server.listen}`,
     `  configuration ${source}`,
     `  store         ${maskUrl(config.store.url)}`,
-    `  sign-in       ${providers.join(', ') || 'none: nobody can sign in'}`,
+    `  sign-in       ${config.doors.oauth ? providers.join(', ') || 'none: nobody can sign in' : 'closed (doors.oauth)'}`,
   ]
 }
 

@@ -1,4 +1,4 @@
-// bin/portcullis.cjs and main.ts as processes: words in, words and exit codes out.
+// bin/portcullis.cjs and main.mjs as processes: words in, words and exit codes out.
 import { spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdtempSync, writeFileSync } from 'node:fs'

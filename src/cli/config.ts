@@ -14,7 +14,8 @@ export async function printInForce(options: Common): Promise<void> {
 }
 
 export async function check(options: Common): Promise<void> {
-  const { source } = await load(options)
+  const { source, config } = await load(options)
+  if (config.server.tls !== undefined) (await import('../http/tls-files.ts')).readTlsFiles(config.server.tls)
   const what = source.kind === 'environment' ? 'The environment' : source.path
   process.stdout.write(`${what} is a valid configuration.\n`)
 }

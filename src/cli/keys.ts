@@ -19,7 +19,7 @@ export function keyLine(key: KeyRecord, now: number, signs: boolean): string {
           ? 'in use'
           : 'accepted'
   const until = key.retireAt === undefined || key.retireAt <= now ? '' : `, until ${time(key.retireAt)}`
-  return `${key.use.padEnd(8)} ${key.id.padEnd(14)} created ${time(key.createdAt)}  ${state}${until}`
+  return `${key.use.padEnd(9)} ${key.id.padEnd(14)} created ${time(key.createdAt)}  ${state}${until}`
 }
 
 export function list(options: Common): Promise<void> {

@@ -1,9 +1,2 @@
-// The command `portcullis`. Only picks: every command is loaded when it is asked for, so that the start pays for what it uses.
-import { enableCompileCache } from 'node:module'
-import { join } from 'node:path'
-
-// In our own folder: in the shared temporary one another account could place code under our name. Read-only is fine, too.
-enableCompileCache(join(import.meta.dirname, '../../node_modules/.cache/portcullis'))
-
-const { runProgram } = await import('./program.ts')
-await runProgram(process.argv.slice(2))
+// For callers that still name this file; main.mjs says why it is not the command itself.
+import './main.mjs'

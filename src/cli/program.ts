@@ -55,6 +55,7 @@ function createProgram(seeds: Common['seeds']): Command {
   addConfig(program, optionsOf)
   addKeys(program, optionsOf)
   addUsers(program, optionsOf)
+  addTokens(program, optionsOf)
   addAudit(program, optionsOf)
   program
     .command('version')
@@ -110,6 +111,44 @@ function addUsers(program: Command, optionsOf: Options): void {
     .option('--admin', 'an administrator', false)
     .option('--password-file <file>', 'read the password from this file')
     .action(async (name: string, _, command: Command) => (await import('./users.ts')).add(name, optionsOf(command)))
+}
+
+function addTokens(program: Command, optionsOf: Options): void {
+  const tokens = program.command('tokens').description('API tokens: keys for scripts and services')
+  tokens
+    .command('create')
+    .description('create a token; prints its secret, once, and nothing else on standard output')
+    .argument('<name>', 'what it is for; unique among the tokens of one owner')
+    .option('--user <name>', 'the person it speaks for: a local user name, or the id of an account')
+    .option('--service <name>', 'or the service')
+    .option('--expires-in <duration>', 'such as 12h or 7d; default and most: tokens.maxTtl')
+    .option('--scope <name...>', 'scopes it is bound to; default: the rules for its owner alone')
+    .option('--reach <server/tool...>', 'targets it is confined to; default: whatever its owner may')
+    .option('--team <name>', 'the one team it acts in')
+    .option('--from <range...>', 'address ranges it may be used from')
+    .option('--rate <count/time>', 'most requests, such as 120/min')
+    .option('--description <text>', 'for people who look at it later')
+    .action(async (name: string, _, command: Command) => (await import('./tokens.ts')).create(name, optionsOf(command)))
+  tokens
+    .command('list')
+    .description('list tokens, never their secrets')
+    .option('--owner <id>', 'of one owner: the id of an account, or service:NAME')
+    .option('--all', 'those that have ended, too', false)
+    .option('--json', 'one JSON object a line', false)
+    .action(async (_, command: Command) => (await import('./tokens.ts')).list(optionsOf(command)))
+  tokens
+    .command('rotate')
+    .description('give a token a new secret, and print it; the old one works on for the transition')
+    .argument('<id>', 'as the list shows it')
+    .option('--transition <duration>', 'default tokens.transition; 0 ends the old secret at once')
+    .option('--expires-in <duration>', 'life of the new secret; default: as the old one was given')
+    .action(async (id: string, _, command: Command) => (await import('./tokens.ts')).rotate(id, optionsOf(command)))
+  tokens
+    .command('revoke')
+    .description('end a token at once')
+    .argument('<id>', 'as the list shows it')
+    .option('--reason <text>', 'for the record')
+    .action(async (id: string, _, command: Command) => (await import('./tokens.ts')).revoke(id, optionsOf(command)))
 }
 
 function addAudit(program: Command, optionsOf: Options): void {

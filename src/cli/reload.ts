@@ -76,6 +76,8 @@ export function reloadOnChange(needs: Needs): Reloading {
 
 const FIXED: readonly (readonly [string, (config: Config) => unknown])[] = [
   ['server.listen', ({ server }) => server.listen],
+  // What the files say is read again; which files they are, and whom they ask, belongs to the listener.
+  ['server.tls', ({ server }) => server.tls],
   ['server.limits.headers', ({ server }) => server.limits.headers],
   ['server.limits.headersTimeout', ({ server }) => server.limits.headersTimeout],
   ['server.limits.bodyTimeout', ({ server }) => server.limits.bodyTimeout],

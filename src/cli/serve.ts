@@ -1,9 +1,10 @@
 // `portcullis serve`: configuration, store, gate, start text; then until a signal asks it to end.
 import { randomBytes } from 'node:crypto'
-import { formatListen, parseListen } from '../config/listen.ts'
+import { formatListen, localUrl, parseListen } from '../config/listen.ts'
 import type { LoadedConfig } from '../config/load.ts'
 import type { Config } from '../config/schema.ts'
 import { startText } from './banner.ts'
+import { collectGarbage } from './collect-garbage.ts'
 import { findFreePort } from './free-port.ts'
 import { type Common, loadFor } from './options.ts'
 import { pathWithOwnPrograms, startQuickstartServer, type Toolbox } from './quickstart.ts'
@@ -30,6 +31,7 @@ export async function serve(options: Common): Promise<void> {
     closers.unshift(() => reloading.current().close())
     closers.unshift(() => reloading.stop())
     const ended = untilSignal()
+    await collectGarbage()
     await gateway.listen()
     process.stderr.write(textOf(loaded, config, await gateway.setupUrl()))
     await ended
@@ -66,7 +68,7 @@ async function withPort({ config, origins }: LoadedConfig): Promise<Config> {
   if (listen === undefined || listen.port !== 0) return config
   const port = await findFreePort(listen.host)
   const derived = origins.find(['server', 'url']).kind === 'default'
-  const url = derived ? `http://localhost:${port}` : config.server.url
+  const url = derived ? localUrl({ port }, config.server.tls !== undefined) : config.server.url
   return { ...config, server: { ...config.server, listen: formatListen({ ...listen, port }), url } }
 }
 

@@ -2,6 +2,7 @@
 import { z } from 'zod'
 import { proxy } from './auth-proxy.ts'
 import { issuers } from './issuers.ts'
+import { staticToken } from './static-token.ts'
 import { fieldName } from './units.ts'
 
 export const MTLS_IDENTITIES = ['san-uri', 'san-dns', 'san-email', 'subject-cn', 'subject'] as const
@@ -31,6 +32,7 @@ export const auth = z.strictObject({
     .default(false)
     .describe('Admit callers without a credential; also needs a rule naming `anonymous`.'),
   tokens: z.boolean().default(true).describe('Accept our own access tokens and API tokens.'),
+  staticToken: staticToken.optional(),
   header: fieldName
     .default('Authorization')
     .describe('Header that carries the bearer token; another name leaves `Authorization` to whoever else needs it.'),

@@ -2,6 +2,10 @@
 import { z } from 'zod'
 import { duration, fieldName } from './units.ts'
 
+/** Addresses that answer everybody in their own way; those of MCP servers are told apart by who asks. */
+const RESERVED =
+  /^\/(?:oauth|api|admin|connections|health|healthz|livez|readyz|ready|metrics|callback|login|logout|interaction|setup|assets|authorize|token|register|gateway-oauth|exchange-code|refresh_token|user_info|is_token_valid|authz|access)(?:\/|$)/
+
 export const UNAUTHENTICATED = ['auto', 'challenge', 'redirect'] as const
 
 const resource = z.strictObject({
@@ -26,7 +30,8 @@ const resource = z.strictObject({
 export const forwardAuth = z.strictObject({
   path: z
     .string()
-    .regex(/^\/[A-Za-z0-9/_.-]*$/, 'A path starts with a slash.')
+    .regex(/^(?:\/[A-Za-z0-9_-][A-Za-z0-9_.-]*)+$/, 'Write a plain path with its slash, such as /sse.')
+    .refine((path) => !RESERVED.test(path), 'This path is an address of the gate itself.')
     .optional()
     .describe('A second address of the check beside /auth (PROTECTED_PATH of mcpauth).'),
   resources: z

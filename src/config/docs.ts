@@ -1,6 +1,7 @@
 // The reference pages and the JSON Schema, written from the schema and the tables. Pure: `portcullis docs` puts them on disk.
 import { z } from 'zod'
 import { OTHER_VARIABLES, variableOf } from './environment.ts'
+import { FOREIGN_KEYS } from './foreign-keys.ts'
 import { laterKeys } from './later.ts'
 import { Config } from './schema.ts'
 import { SEED_KEYS } from './seed-keys.ts'
@@ -118,10 +119,11 @@ function compatibilityPage(): string {
       code(entry.example),
       statusText(entry),
     ])
-    const keys = SEED_KEYS.filter(({ systems }) => systems.includes(system)).map(({ name, feature }) => [
-      code(name),
-      `refused by name: ${feature}`,
-    ])
+    const isOfSystem = ({ systems }: { readonly systems: readonly string[] }) => systems.includes(system)
+    const keys = [
+      ...FOREIGN_KEYS.filter(isOfSystem).map((entry) => [code(entry.name), statusText(entry)]),
+      ...SEED_KEYS.filter(isOfSystem).map(({ name, feature }) => [code(name), `refused by name: ${feature}`]),
+    ]
     return [
       `## ${system}\n`,
       ...(rows.length > 0 ? [`${table(['variable', 'flag', 'example', 'here'], rows)}\n`] : []),

@@ -1,6 +1,7 @@
 // The company's identity providers, and what of their claims becomes the principal.
 import { z } from 'zod'
 import { parseEmailPattern } from '../protocol/email.ts'
+import { USER_ID_CLAIMS } from '../protocol/user-id-claims.ts'
 import { duration, unique } from './units.ts'
 
 const claimPath = z.string().min(1).optional()
@@ -11,7 +12,7 @@ const mapping = z.strictObject({
   teams: claimPath.describe('Claim path of the teams. Default: `teams`.'),
 })
 
-const allowedEmails = z.array(
+export const allowedEmails = z.array(
   z
     .string()
     .refine((text) => parseEmailPattern(text) !== undefined, 'Write an address, or a domain such as *@example.com.'),
@@ -21,6 +22,11 @@ const providerId = z
   .string()
   .regex(/^[a-z0-9][a-z0-9-]{0,31}$/, 'Small letters, digits and dashes, at most 32.')
   .describe('Our name for it; part of its callback address `/callback/{id}`.')
+
+const callback = z
+  .enum(['/callback', '/oauth/callback'])
+  .optional()
+  .describe('Callback address registered there, where it is not `/callback/{id}`. For one provider only.')
 
 const openid = z.strictObject({
   id: providerId,
@@ -32,6 +38,7 @@ const openid = z.strictObject({
   clientId: z.string().min(1).describe('Client id registered there.'),
   clientSecret: z.string().optional().meta({ secret: true, description: 'Client secret registered there.' }),
   scopes: z.array(z.string()).default(['openid', 'email', 'profile']).describe('Scopes asked of it.'),
+  callback,
   groupsClaim: claimPath.describe('Short for mapping.groups of this provider.'),
   mapping: mapping.optional().describe('Claim paths of this provider, over identity.mapping.'),
   allowedEmails: allowedEmails.optional().describe('As identity.allowedEmails, for this provider.'),
@@ -51,6 +58,25 @@ const github = z.strictObject({
   clientId: z.string().min(1).describe('Client id of the OAuth app.'),
   clientSecret: z.string().meta({ secret: true, description: 'Client secret of the OAuth app.' }),
   scopes: z.array(z.string()).default(['read:user', 'user:email', 'read:org']).describe('Scopes asked of it.'),
+  callback,
+  allowedEmails: allowedEmails.optional().describe('As identity.allowedEmails, for this provider.'),
+})
+const delegated = z.strictObject({
+  id: providerId,
+  type: z.literal('delegated').describe('A server that signs people in for gateways (`/login?gateway_uri`).'),
+  title: z.string().optional().describe('What the sign-in button says. Default: `provider`.'),
+  url: z
+    .url({ protocol: /^https?$/ })
+    .refine((text) => !/[?#]/.test(text), 'Write the address without query and fragment.')
+    .describe('Its base address, as browsers reach it.'),
+  provider: z.string().min(1).describe('Identity provider to name there.'),
+  userIdClaim: z
+    .enum(USER_ID_CLAIMS)
+    .optional()
+    .describe('Claim of its /user_info that says who somebody is. Default: the first there is.'),
+  callback,
+  groupsClaim: claimPath.describe('Short for mapping.groups of this provider.'),
+  mapping: mapping.optional().describe('Claim paths of this provider, over identity.mapping.'),
   allowedEmails: allowedEmails.optional().describe('As identity.allowedEmails, for this provider.'),
 })
 const local = z.strictObject({
@@ -59,8 +85,16 @@ const local = z.strictObject({
 })
 export type OpenidProviderConfig = z.output<typeof openid>
 export type GithubProviderConfig = z.output<typeof github>
+export type DelegatedProviderConfig = z.output<typeof delegated>
 
-type Entries = { value: readonly { readonly type: string; readonly id?: string }[]; issues: z.core.$ZodRawIssue[] }
+type Entries = {
+  value: readonly {
+    readonly type: string
+    readonly id?: string
+    readonly callback?: z.output<typeof callback>
+  }[]
+  issues: z.core.$ZodRawIssue[]
+}
 const uniqueIds = (context: Entries): void => unique('id', 'identity providers')(context)
 
 /** There is one list of local accounts: a second entry would be ignored. */
@@ -70,13 +104,26 @@ function onlyOneLocal({ value, issues }: Entries): void {
   for (const index of locals.slice(1)) issues.push({ code: 'custom', message, input: 'local', path: [index, 'type'] })
 }
 
+/** RFC 9700 §4.4.2.2: an answer is told from another provider's by the address it comes to. */
+function oneACallback({ value, issues }: Entries): void {
+  const taken = new Map<string, string>()
+  value.forEach(({ id = '', callback: address }, index) => {
+    if (address === undefined) return
+    const other = taken.get(address)
+    const message = `The provider ${other} has ${address} already. Leave callback out and register /callback/${id} there: two providers at one address could be taken for each other.`
+    if (other !== undefined) issues.push({ code: 'custom', message, input: address, path: [index, 'callback'] })
+    taken.set(address, other ?? id)
+  })
+}
+
 export const identity = z.strictObject({
   providers: z
-    .array(z.discriminatedUnion('type', [openid, github, local]))
+    .array(z.discriminatedUnion('type', [openid, github, delegated, local]))
     .default([{ type: 'local' }])
     .describe('Ways to sign in, in the order shown. Default: local accounts.')
     .check(onlyOneLocal)
-    .check(uniqueIds),
+    .check(uniqueIds)
+    .check(oneACallback),
   allowedEmails: allowedEmails
     .default([])
     .describe('Who may sign in: addresses, or `*@example.com`. Empty: anyone the providers know.'),

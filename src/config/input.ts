@@ -7,6 +7,8 @@ export interface Input extends Origins {
   get(path: Path): unknown
   /** Replaces the value at a path with everything below it. */
   set(path: Path, value: unknown, origin: Origin): void
+  /** Takes a section out; answers what it held. Where it was written stays known. */
+  take(section: string): unknown
 }
 
 export type Tree = Record<string, unknown>
@@ -37,6 +39,11 @@ export function createInput(tree: Tree, positions: ReadonlyMap<string, Origin> =
     tree,
     find,
     get: (path) => path.reduce(child, tree as unknown),
+    take(section) {
+      const value = child(tree, section)
+      delete tree[section]
+      return value
+    },
     set(path, value, origin) {
       place(tree, path, value)
       forgetBelow(pathText(path))

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { formatListen, isLoopback, parseListen } from './listen.ts'
+import { formatListen, isLoopback, localUrl, parseListen, parseSocketPath } from './listen.ts'
 
 describe('parseListen', () => {
   it.each([
@@ -20,6 +20,40 @@ describe('parseListen', () => {
     expect(formatListen({ host: '::1', port: 80 })).toBe('[::1]:80')
     expect(formatListen({ host: '0.0.0.0', port: 4444 })).toBe('0.0.0.0:4444')
   })
+})
+
+describe('parseSocketPath', () => {
+  it.each([
+    ['unix:/run/portcullis.sock', '/run/portcullis.sock'],
+    [' unix:/run/a b/x ', '/run/a b/x'],
+    [`unix:/${'a'.repeat(106)}`, `/${'a'.repeat(106)}`],
+  ])('%s', (text, path) => {
+    expect(parseSocketPath(text)).toBe(path)
+    expect(parseListen(text)).toBeUndefined()
+  })
+  it.each([
+    'unix:',
+    'unix:/',
+    'unix:run/x',
+    'unix:/run/',
+    'unix:/a\0b',
+    '/run/x',
+    `unix:/${'a'.repeat(107)}`,
+    'Unix:/run/x',
+  ])('refuses %j', (text) => {
+    expect(parseSocketPath(text)).toBeUndefined()
+  })
+})
+
+it('localUrl leaves out the port that a browser adds', () => {
+  expect([localUrl({ port: 80 }, false), localUrl({ port: 443 }, true)]).toEqual([
+    'http://localhost',
+    'https://localhost',
+  ])
+  expect([localUrl({ port: 443 }, false), localUrl({ port: 4444 }, true)]).toEqual([
+    'http://localhost:443',
+    'https://localhost:4444',
+  ])
 })
 
 describe('isLoopback', () => {

@@ -3,14 +3,23 @@ import { lookup } from 'node:dns/promises'
 import { readFileSync } from 'node:fs'
 import { dirname, relative, resolve } from 'node:path'
 import { OperatorError } from '../protocol/errors.ts'
+import { adminWarnings } from './admin.ts'
+import { authWarnings } from './auth-warnings.ts'
 import { readDocument } from './document.ts'
 import { type ReadFile, readEnvironment } from './environment.ts'
+import { takeForeignKeys } from './foreign-keys.ts'
+import { translateProviders } from './foreign-providers.ts'
+import { translateServers } from './foreign-servers.ts'
+import { wildcardWarnings } from './gateway-callbacks.ts'
+import { ingressWarnings } from './ingresses.ts'
 import { createInput, type Input } from './input.ts'
+import { issuerWarnings } from './issuer-warnings.ts'
 import { problemsOf } from './issues.ts'
 import { type Located, locateConfig } from './locate.ts'
 import type { Origins } from './origins.ts'
 import { configurationError, type Problem } from './problems.ts'
 import { Config } from './schema.ts'
+import { MCPAUTH_PATH } from './seed-mcpauth.ts'
 import { applySeeds, type GivenRow, readSeedFlags, readSeedVariables } from './seed-settings.ts'
 import { listSettings } from './settings.ts'
 import { settle } from './settle.ts'
@@ -59,20 +68,30 @@ export async function loadConfig({
   const seeds = readSeedVariables(env, readFile)
   const seedFlags = readSeedFlags(flags.seeds ?? {})
   const given = [...seeds.given, ...seedFlags]
-  const source = locateConfig({ flag: flags.config, environment: env, cwd, seeds: given })
+  const meant = given.filter(({ row }) => row.status === 'works' || row.ambient !== true)
+  const source = locateConfig({ flag: flags.config, environment: env, cwd, seeds: meant })
 
   const { input, problems: written } = readSource(source, cwd, env)
   // A file that cannot be read says nothing about settings: what would follow from its absence is noise.
   if (written.length > 0 && Object.keys(input.tree).length === 0) throw configurationError(written)
-  const problems = [...written, ...seeds.problems]
+  const foreign = takeForeignKeys(input)
+  const problems = [
+    ...written,
+    ...seeds.problems,
+    ...foreign.problems,
+    ...translateServers(input),
+    ...translateProviders(input),
+  ]
   const warnings: string[] = []
   if (source.kind === 'environment') prepareEnvironmentStart(input, given)
 
-  const bySeeds = applySeeds(seeds.given, 'seed', input)
+  const byFile = applySeeds(foreign.given, 'seed', input)
+  const bySeeds = applySeeds(seeds.given, 'seed', input, byFile.slots)
   const applied = [
+    byFile,
     bySeeds,
     { warnings: [], problems: applyEnvironment(env, readFile, input) },
-    applySeeds(seedFlags, 'flag', input, bySeeds.slots),
+    applySeeds(seedFlags, 'flag', input, new Map([...byFile.slots, ...bySeeds.slots])),
     { warnings: [], problems: applyFlags(flags.settings ?? {}, input) },
   ]
   for (const level of applied) {
@@ -88,7 +107,15 @@ export async function loadConfig({
   const directory = source.kind === 'environment' ? cwd : dirname(source.path)
   const settled = await settle(result.data, { input, directory, cwd, resolveHost })
   if (settled.problems.length > 0) throw configurationError(settled.problems)
-  warnings.push(...worldOpenWarnings(settled.config.identity))
+  const { identity, oauth, server } = settled.config
+  warnings.push(
+    ...worldOpenWarnings(identity),
+    ...authWarnings(settled.config),
+    ...adminWarnings(settled.config),
+    ...issuerWarnings(settled.config),
+    ...ingressWarnings(settled.config),
+    ...wildcardWarnings(oauth.gatewayCallbacks, server.development),
+  )
   const quickstart = source.kind === 'quickstart'
   return { config: settled.config, input, origins: input, warnings, source, quickstart, directory }
 }
@@ -131,9 +158,10 @@ function readText(path: string): string {
 function prepareEnvironmentStart(input: Input, given: readonly GivenRow[]): void {
   const from = 'environment-only start'
   input.set(['policy', 'rules'], [{ id: 'implicit', allow: ['*/*'], to: ['*'] }], { kind: 'settled', from })
-  // mcpauth listens on 11000 when only its own variables configure it.
-  if (given.some(({ row }) => row.systems.length === 1 && row.systems[0] === 'mcpauth'))
-    input.set(['server', 'listen'], '127.0.0.1:11000', { kind: 'settled', from })
+  // mcpauth listens on 11000 and checks at /sse when only its own variables configure it.
+  if (!given.some(({ row }) => row.systems.length === 1 && row.systems[0] === 'mcpauth')) return
+  input.set(['server', 'listen'], '127.0.0.1:11000', { kind: 'settled', from })
+  input.set(['forwardAuth', 'path'], MCPAUTH_PATH, { kind: 'settled', from })
 }
 
 function environmentWarning(input: Input, given: readonly GivenRow[]): string {

@@ -52,6 +52,13 @@ export const oauth = z.strictObject({
     .default([])
     .describe('Clients known from the start; they win over registered ones.')
     .check(unique('clientId', 'clients')),
+  resource: z
+    .url({ protocol: /^https?$/ })
+    .refine((text) => !/[?#]/.test(text), 'A resource has no query and no fragment.')
+    .optional()
+    .describe(
+      'Resource identity of the address `/mcp` (RFC 8707), also on another origin. `/mcp` then answers for the server, where exactly one is configured.',
+    ),
   resourceName: z
     .string()
     .optional()
@@ -83,7 +90,7 @@ export const oauth = z.strictObject({
     .array(z.url({ protocol: /^https?$/ }))
     .default([])
     .describe(
-      'Authorization servers that the protected-resource documents name. Default: ours. Their tokens count when auth.issuers lists them.',
+      'Authorization servers that the protected-resource documents name. Default: ours; those of auth.issuers where ours is closed (doors.oauth) or its tokens do not count (auth.tokens). Their tokens count when auth.issuers lists them.',
     ),
   gatewayCallbacks,
   signingKeyRotation: duration('30d').describe('A new signing key is published this often, one day before it signs.'),

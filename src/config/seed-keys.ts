@@ -1,28 +1,41 @@
 // Keys of other systems' configuration files, refused by name.
-import { type KeyRow, type SeedSystem, SOLACE } from './seed-rows.ts'
+import { type KeyRow, KUADRANT, type Owner, PORTKEY, type SeedSystem, SOLACE } from './seed-rows.ts'
 import type { Path } from './settings.ts'
 
-const key = (name: string, systems: readonly SeedSystem[], feature: string): KeyRow => ({
+const key = (name: string, systems: readonly SeedSystem[], feature: string, owner: Owner = 'never'): KeyRow => ({
   status: 'key',
   name,
   systems,
+  owner,
   feature,
 })
+const POLICY = 'policy and aggregation'
+const UPSTREAMS = 'upstreams and credentials'
+
 export const SEED_KEYS: readonly KeyRow[] = [
-  key('proxy_oauth', SOLACE, 'the redirect proxy for other gateways'),
-  key('gateway_oauth_proxy', SOLACE, 'the redirect proxy for other gateways'),
-  key('adapter_config', SOLACE, 'delegated sign-in'),
-  key('providers', SOLACE, 'write identity.providers'),
-  key('session', SOLACE, 'write identity.sessionTtl'),
-  key('security', SOLACE, 'write server.allowedOrigins'),
-  key('rate_limit', SOLACE, 'rate limits'),
-  key('enabled', SOLACE, 'sign-in is always on'),
-  key('development_mode', SOLACE, 'write server.development'),
-  key('auth.type', ['Portkey'], 'write auth.tokens; it is on by default'),
-  key('auth.enabled', ['Portkey'], 'sign-in is always on'),
-  key('jwt_validation', ['Portkey'], 'tokens of other issuers'),
-  key('user_identity_forwarding', ['Portkey'], 'identity forwarding'),
-  key('forward_headers', ['Portkey'], 'header passthrough'),
+  key('gateway_oauth_proxy', SOLACE, 'an earlier name; write proxy_oauth'),
+  key('proxy_oauth.strict_redirect_validation', SOLACE, 'an earlier name; write strict_uri_validation'),
+  key(
+    'security',
+    SOLACE,
+    'write server.allowedOrigins, and proxy_oauth.allowed_redirect_uris for gateway_redirect_whitelist',
+  ),
+  key('rate_limit', SOLACE, 'rate limits', POLICY),
+  key('server.ssl_cert', SOLACE, 'write server.tls.cert'),
+  key('server.ssl_key', SOLACE, 'write server.tls.key'),
+  key('auth.type', PORTKEY, 'write auth.tokens; it is on by default'),
+  key('auth.enabled', PORTKEY, 'sign-in is always on'),
+  key('jwt_validation', PORTKEY, 'write auth.issuers'),
+  key('user_identity_forwarding', PORTKEY, 'identity forwarding', UPSTREAMS),
+  key('forward_headers', PORTKEY, 'header passthrough', UPSTREAMS),
+  key('passthrough_headers', PORTKEY, 'header passthrough', UPSTREAMS),
+  key('oauth_metadata', PORTKEY, 'sign-in at a server behind', UPSTREAMS),
+  key('tool_authorization', PORTKEY, 'claims that a tool asks for; write policy.rules', POLICY),
+  key('authorization_webhook', PORTKEY, 'decisions of another service', POLICY),
+  key('rate_limits', PORTKEY, 'rate limits', POLICY),
+  ...['apiVersion', 'kind', 'metadata', 'spec'].map((name) =>
+    key(name, KUADRANT, 'objects of Kubernetes are not read; write oauth.resource, auth.issuers and servers'),
+  ),
 ]
 
 export const findSeedKey = (path: Path): string | undefined =>

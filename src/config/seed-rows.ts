@@ -4,6 +4,17 @@
 export const SEEDS = ['ContextForge', 'mcpauth', 'Kuadrant', 'Portkey', 'Solace'] as const
 export type SeedSystem = (typeof SEEDS)[number]
 
+/** What brings a row that this version knows by name only; `never` is not taken over. */
+export const OWNERS = [
+  'policy and aggregation',
+  'upstreams and credentials',
+  'life of tokens',
+  'administration',
+  'observability',
+  'replicas',
+] as const
+export type Owner = (typeof OWNERS)[number] | 'never'
+
 interface Common {
   readonly name: string
   readonly systems: readonly SeedSystem[]
@@ -30,7 +41,10 @@ export interface WorkingRow extends Common {
 /** Not in force yet: said by name at start. `asIs` values ask for what we do anyway; `refuses` values would weaken the gate. */
 export interface LaterRow extends Common {
   readonly status: 'later'
+  readonly owner: Owner
   readonly feature: string
+  /** Set for whole machines by whoever runs them: alone it says nothing about this gate. */
+  readonly ambient?: true
   readonly asIs?: (text: string) => boolean
   readonly refuses?: { when: (text: string) => boolean; because: string }
 }
@@ -40,6 +54,7 @@ export interface KeyRow {
   readonly status: 'key'
   readonly name: string
   readonly systems: readonly SeedSystem[]
+  readonly owner: Owner
   readonly feature: string
 }
 
@@ -48,4 +63,5 @@ export type VariableRow = WorkingRow | LaterRow
 export const FORGE = ['ContextForge'] as const
 export const MCPAUTH = ['mcpauth'] as const
 export const KUADRANT = ['Kuadrant'] as const
+export const PORTKEY = ['Portkey'] as const
 export const SOLACE = ['Solace'] as const

@@ -4,6 +4,8 @@ import { type Input, isTree } from './input.ts'
 import { formatListen, parseListen } from './listen.ts'
 import type { Origin } from './origins.ts'
 import type { Problem } from './problems.ts'
+import { idleIssuer, placeIssuers } from './seed-issuers.ts'
+import { placeProtectedHosts } from './seed-mcpauth.ts'
 import type { LaterRow, VariableRow, WorkingRow } from './seed-rows.ts'
 import { BadValue } from './seed-values.ts'
 import { SEED_FLAGS, VARIABLES } from './seeds.ts'
@@ -42,7 +44,7 @@ interface Slot {
   readonly value: unknown
   readonly name: string
 }
-type Slots = ReadonlyMap<string, Slot>
+export type Slots = ReadonlyMap<string, Slot>
 
 export interface Applied {
   readonly slots: Slots
@@ -50,7 +52,7 @@ export interface Applied {
   readonly problems: Problem[]
 }
 
-/** Writes what the rows of one level (all variables, or all flags over `below`) set into the configuration. */
+/** Writes what the rows of one level (all keys of a file, all variables, or all flags; each over `below`) set into the configuration. */
 export function applySeeds(
   given: readonly GivenRow[],
   kind: 'seed' | 'flag',
@@ -71,7 +73,12 @@ export function applySeeds(
   if (problems.length === 0) placeSlots(slots, kind, input, below)
   return {
     slots,
-    warnings: [...told.flatMap(({ warning }) => warning ?? []), ...warnings],
+    warnings: [
+      ...told.flatMap(({ warning }) => warning ?? []),
+      ...warnings,
+      ...idleHeader(slots, input),
+      ...idleIssuer(slots),
+    ],
     problems: [...told.flatMap(({ problem }) => problem ?? []), ...problems],
   }
 }
@@ -100,7 +107,7 @@ function fillSlot(slots: Map<string, Slot>, row: WorkingRow, name: string, text:
 }
 
 /** Slots that are no setting by themselves, and what puts them together. */
-const PARTS = ['listen', 'url', 'provider', 'keycloak']
+const PARTS = ['listen', 'url', 'provider', 'keycloak', 'proxy', 'delegated', 'jwt', 'bearer']
 
 function placeSlots(slots: Slots, kind: 'seed' | 'flag', input: Input, below: Slots): void {
   for (const [slot, { value, name }] of slots) {
@@ -110,6 +117,10 @@ function placeSlots(slots: Slots, kind: 'seed' | 'flag', input: Input, below: Sl
   placeListen(slots, kind, input)
   placeUrl(slots, kind, input)
   placeProvider(slots, kind, input, below)
+  placeProxy(slots, kind, input)
+  placeDelegated(slots, kind, input, below)
+  placeIssuers(slots, kind, input)
+  placeDoors(slots, kind, input)
   const folder = slots.get('store.folder')
   if (folder === undefined) return
   const origin: Origin = { kind, name: folder.name }
@@ -132,14 +143,47 @@ function placeListen(slots: Slots, kind: 'seed' | 'flag', input: Input): void {
 
 /** The base URL if it is given, else the domain, else the origin of the resource. */
 function placeUrl(slots: Slots, kind: 'seed' | 'flag', input: Input): void {
-  const [base, domain, resource] = ['base', 'domain', 'resource'].map((part) => slots.get(`url.${part}`))
+  const [base, domain] = ['base', 'domain'].map((part) => slots.get(`url.${part}`))
+  const resource = slots.get('oauth.resource')
   const chosen = base ?? domain ?? resource
   if (chosen === undefined) return
   // Unlike the others the origin of the resource only fills a gap.
   if (chosen === resource && input.get(['server', 'url']) !== undefined) return
   const development = input.get(['server', 'development']) === true
-  const url = chosen === domain ? `${development ? 'http' : 'https'}://${String(chosen.value)}` : String(chosen.value)
+  const text = String(chosen.value)
+  const url =
+    chosen === domain
+      ? `${development ? 'http' : 'https'}://${text}`
+      : chosen === resource
+        ? new URL(text).origin
+        : text
   input.set(['server', 'url'], url, originOf(kind, [chosen]))
+  if (chosen === domain) placeProtectedHosts(String(chosen.value), originOf(kind, [chosen]), input)
+}
+
+/** Without trust a header is only a name. TRUST_PROXY_AUTH=false takes a file's proxy out, as any variable goes over the file. */
+function placeProxy(slots: Slots, kind: 'seed' | 'flag', input: Input): void {
+  const [trust, header] = [slots.get('proxy.trust'), slots.get('proxy.userHeader')]
+  const path = ['auth', 'proxy']
+  const before = input.get(path)
+  if (trust !== undefined && (trust.value === false || before === undefined))
+    input.set(path, trust.value === true ? {} : undefined, originOf(kind, [trust]))
+  if (header !== undefined && input.get(path) !== undefined)
+    input.set([...path, 'userHeader'], header.value, originOf(kind, [header]))
+}
+
+function idleHeader(slots: Slots, input: Input): string[] {
+  const header = slots.get('proxy.userHeader')
+  if (header === undefined || input.get(['auth', 'proxy']) !== undefined) return []
+  return [`${header.name} names a header that nobody is trusted to set: TRUST_PROXY_AUTH is not true.`]
+}
+
+/** ContextForge without its own tokens has nobody to issue any to. */
+function placeDoors(slots: Slots, kind: 'seed' | 'flag', input: Input): void {
+  const tokens = slots.get('auth.tokens')
+  const path = ['doors', 'oauth']
+  if (tokens?.value === false && providerSlots(slots).size === 0 && input.get(path) === undefined)
+    input.set(path, false, originOf(kind, [tokens]))
 }
 
 /** mcpauth: `google` when a client id is given. Takes the place of a provider of that name, and of the one built from `below`. */
@@ -155,6 +199,36 @@ function placeProvider(slots: Slots, kind: 'seed' | 'flag', input: Input, below:
     : []
   input.set(['identity', 'providers'], [...others, provider], originOf(kind, [...parts.values()]))
 }
+
+const DELEGATED = 'delegated'
+
+/** Solace: sign-in left to another server. Switched off it is taken out again, and nothing is opened in its place. */
+function placeDelegated(slots: Slots, kind: 'seed' | 'flag', input: Input, below: Slots): void {
+  const own = delegatedSlots(slots)
+  const parts = new Map([...delegatedSlots(below), ...own])
+  const {
+    enabled = true,
+    url,
+    provider = 'azure',
+    userIdClaim,
+  } = Object.fromEntries([...parts].map(([slot, { value }]) => [slot.slice(DELEGATED.length + 1), value]))
+  // The switch alone says nothing: the server that signs people in has it too.
+  if (own.size === 0 || [...parts.keys()].every((slot) => slot === `${DELEGATED}.enabled`)) return
+  const before = input.get(['identity', 'providers'])
+  const others = Array.isArray(before) ? before.filter((entry) => !isTree(entry) || nameOf(entry) !== DELEGATED) : []
+  const claim = userIdClaim === undefined ? {} : { userIdClaim }
+  const entry = { id: DELEGATED, type: DELEGATED, url, provider, callback: '/oauth/callback', ...claim }
+  const providers = enabled === true ? [...others, entry] : others
+  // An empty list would be nobody; none at all is the local accounts of the start.
+  if (before === undefined && providers.length === 0) return
+  input.set(
+    ['identity', 'providers'],
+    providers.length === 0 ? undefined : providers,
+    originOf(kind, [...own.values()]),
+  )
+}
+
+const delegatedSlots = (slots: Slots): Slots => new Map([...slots].filter(([slot]) => slot.startsWith(`${DELEGATED}.`)))
 
 /** Local accounts have no id: there is one list of them. */
 const nameOf = ({ id, type }: { readonly [key: string]: unknown; id?: unknown; type?: unknown }): unknown => id ?? type

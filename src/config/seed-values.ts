@@ -1,4 +1,5 @@
 // How the seeds' variables spell their values. Each reader answers the value for our setting, or throws a sentence.
+import { USER_ID_CLAIMS } from '../protocol/user-id-claims.ts'
 import { readBoolean, readList } from './text-value.ts'
 
 export class BadValue extends Error {
@@ -64,9 +65,20 @@ export function parseDomain(text: string): string {
   return domain
 }
 
-export function parseOrigin(text: string): string {
-  if (!URL.canParse(text) || !/^https?:/.test(text)) throw new BadValue('Write an absolute http or https URL.')
-  return new URL(text).origin
+export function parseUrl(text: string): string {
+  const url = text.trim()
+  if (!URL.canParse(url) || !/^https?:/.test(url)) throw new BadValue('Write an absolute http or https URL.')
+  return url
+}
+
+/** Of tokens that others sign. With a shared key whoever can check a token can make one. */
+export function parseAlgorithm(text: string): string {
+  const algorithm = text.trim()
+  if (/^HS/i.test(algorithm))
+    throw new BadValue(
+      'Tokens signed with a shared key (HS256 and its like) are refused: whoever can check one can make one. Sign them with RS256 or ES256 and set JWT_PUBLIC_KEY_PATH, or use the access and API tokens of this gate.',
+    )
+  return algorithm
 }
 
 const PROVIDERS = ['google', 'keycloak', 'github', 'internal']
@@ -75,4 +87,18 @@ export function parseProvider(text: string): string {
   const provider = text.trim().toLowerCase()
   if (!PROVIDERS.includes(provider)) throw new BadValue(`Write one of ${PROVIDERS.join(', ')}.`)
   return provider
+}
+
+/** Switching sign-in off opens nothing: it only takes the other server out. */
+export const signInStaysOn =
+  (name: string) =>
+  (text: string): string | undefined =>
+    readBoolean(text) === false
+      ? `${name} is off: people are not sent to another server, and sign in here all the same. Nobody gets in without a sign-in.`
+      : undefined
+
+export function parseUserIdClaim(text: string): string {
+  const claim = USER_ID_CLAIMS.find((name) => name === text.trim())
+  if (claim === undefined) throw new BadValue(`Write one of ${USER_ID_CLAIMS.join(', ')}.`)
+  return claim
 }

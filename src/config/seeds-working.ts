@@ -1,15 +1,18 @@
 // The variables and flags of other systems that are in force here.
-import { FORGE, KUADRANT, MCPAUTH, SOLACE, type WorkingRow } from './seed-rows.ts'
+import { edgeSignIn, parseClients, parsePath, warnOfClientScopes } from './seed-mcpauth.ts'
+import { FORGE, KUADRANT, MCPAUTH, PORTKEY, SOLACE, type WorkingRow } from './seed-rows.ts'
 import {
+  parseAlgorithm,
   parseDatabaseUrl,
   parseDomain,
   parseList,
   parseLogLevel,
-  parseOrigin,
   parsePort,
   parseProvider,
+  parseUrl,
   parseWord,
   parseYesNo,
+  signInStaysOn,
 } from './seed-values.ts'
 
 const listOf = (...items: readonly string[]) => items
@@ -19,6 +22,9 @@ const working = (row: Omit<WorkingRow, 'status' | 'setting'> & { setting?: strin
   setting: row.slot,
   ...row,
 })
+/** As the schema fills it in. */
+const PROXY = { groupsSeparator: ',', clockTolerance: 30_000 }
+
 export const WORKING: readonly WorkingRow[] = [
   working({
     name: 'DATABASE_URL',
@@ -28,6 +34,94 @@ export const WORKING: readonly WorkingRow[] = [
     secret: true,
     example: 'postgresql://gate:word@db.example/mcp',
     gives: 'postgresql://gate:word@db.example/mcp',
+  }),
+  working({
+    name: 'MCP_CLIENT_AUTH_ENABLED',
+    systems: FORGE,
+    slot: 'auth.tokens',
+    parse: parseYesNo,
+    example: 'false',
+    gives: false,
+  }),
+  working({
+    name: 'TRUST_PROXY_AUTH',
+    systems: FORGE,
+    slot: 'proxy.trust',
+    setting: 'auth.proxy',
+    parse: parseYesNo,
+    example: 'true',
+    gives: PROXY,
+  }),
+  working({
+    name: 'TRUST_PROXY_AUTH_DANGEROUSLY',
+    systems: FORGE,
+    slot: 'proxy.acknowledged',
+    setting: 'auth.proxy',
+    parse: parseYesNo,
+    warn: (text) =>
+      parseYesNo(text)
+        ? 'TRUST_PROXY_AUTH_DANGEROUSLY opens nothing further: identity headers count from server.trustedProxies only.'
+        : undefined,
+    example: 'true',
+    gives: PROXY,
+  }),
+  working({
+    name: 'PROXY_USER_HEADER',
+    systems: FORGE,
+    slot: 'proxy.userHeader',
+    setting: 'auth.proxy',
+    parse: parseWord,
+    example: 'X-Auth-Request-Email',
+    gives: { userHeader: 'X-Auth-Request-Email', ...PROXY },
+  }),
+  working({
+    name: 'AUTH_REQUIRED',
+    systems: FORGE,
+    slot: 'admin.required',
+    parse: parseYesNo,
+    warn: (text) =>
+      parseYesNo(text)
+        ? undefined
+        : 'AUTH_REQUIRED=false concerns the administration, and there loopback only. Anonymous MCP callers need auth.anonymous: true and a rule that names anonymous.',
+    example: 'false',
+    gives: false,
+  }),
+  working({
+    name: 'MCP_REQUIRE_AUTH',
+    systems: FORGE,
+    slot: 'auth.anonymous',
+    parse: (text) => !parseYesNo(text),
+    warn: (text) =>
+      parseYesNo(text)
+        ? undefined
+        : 'MCP_REQUIRE_AUTH=false admits callers without a credential (auth.anonymous): they may do what a rule that names anonymous allows, and nothing else.',
+    example: 'false',
+    gives: true,
+  }),
+  working({
+    name: 'AUTH_HEADER_NAME',
+    systems: FORGE,
+    slot: 'auth.header',
+    parse: parseWord,
+    example: 'X-MCP-Gateway-Auth',
+    gives: 'X-MCP-Gateway-Auth',
+  }),
+  working({
+    name: 'BASIC_AUTH_USER',
+    systems: FORGE,
+    slot: 'admin.user',
+    parse: parseWord,
+    example: 'admin',
+    gives: 'admin',
+  }),
+  working({
+    name: 'BASIC_AUTH_PASSWORD',
+    systems: FORGE,
+    slot: 'admin.password',
+    parse: (text) => text,
+    secret: true,
+    example: 'secure-password',
+    gives: 'secure-password',
   }),
   working({
     name: 'SESSION_TTL',
@@ -190,6 +284,96 @@ export const WORKING: readonly WorkingRow[] = [
     gives: listOf('openid', 'email'),
   }),
   working({
+    name: 'PROTECTED_PATH',
+    systems: MCPAUTH,
+    flag: 'protectedPath',
+    slot: 'forwardAuth.path',
+    parse: parsePath,
+    example: '/mcp',
+    gives: '/mcp',
+  }),
+  working({
+    name: 'AUTHORIZATION_BEARER_TOKEN',
+    systems: MCPAUTH,
+    slot: 'auth.staticToken',
+    parse: parseWord,
+    secret: true,
+    example: 'kH7-vPq2_wZs9LrT4yXb6NcD8mFg3JtR',
+    gives: 'kH7-vPq2_wZs9LrT4yXb6NcD8mFg3JtR',
+  }),
+  working({
+    name: 'ENABLE_EDGE_AUTH',
+    systems: MCPAUTH,
+    slot: 'forwardAuth.unauthenticated',
+    parse: (text) => edgeSignIn(parseYesNo(text)),
+    example: 'false',
+    gives: 'challenge',
+  }),
+  working({
+    name: 'MCPAUTH_BOOTSTRAP_CLIENTS',
+    systems: MCPAUTH,
+    slot: 'oauth.clients',
+    parse: parseClients,
+    secret: true,
+    warn: warnOfClientScopes,
+    example: '[{"client_id":"desk","client_name":"Desk","redirect_uris":["https://desk.example.com/cb"]}]',
+    gives: [{ clientId: 'desk', name: 'Desk', redirectUris: ['https://desk.example.com/cb'] }],
+  }),
+  working({
+    name: 'JWT_PUBLIC_KEY_PATH',
+    systems: FORGE,
+    slot: 'jwt.publicKey',
+    setting: 'auth.issuers',
+    parse: parseWord,
+    example: '/etc/gate/jwt.pem',
+    gives: { issuer: 'mcpgateway', audience: 'mcpgateway-api', jwksFile: '/etc/gate/jwt.pem' },
+  }),
+  working({
+    name: 'JWT_ALGORITHM',
+    systems: FORGE,
+    slot: 'jwt.algorithm',
+    setting: 'auth.issuers',
+    parse: parseAlgorithm,
+    example: 'ES256',
+    gives: { algorithms: ['ES256'] },
+  }),
+  working({
+    name: 'JWT_ISSUER',
+    systems: FORGE,
+    slot: 'jwt.issuer',
+    setting: 'auth.issuers',
+    parse: parseWord,
+    example: 'https://tokens.example.com',
+    gives: { issuer: 'https://tokens.example.com' },
+  }),
+  working({
+    name: 'JWT_AUDIENCE',
+    systems: FORGE,
+    slot: 'jwt.audience',
+    setting: 'auth.issuers',
+    parse: parseWord,
+    example: 'mcp-gateway',
+    gives: { audience: 'mcp-gateway' },
+  }),
+  working({
+    name: 'REQUIRE_JTI',
+    systems: FORGE,
+    slot: 'jwt.requiredClaims',
+    setting: 'auth.issuers',
+    // Ours always have one.
+    parse: (text) => (parseYesNo(text) ? ['jti'] : undefined),
+    example: 'true',
+    gives: { requiredClaims: ['jti'] },
+  }),
+  working({
+    name: 'ENABLE_METRICS',
+    systems: FORGE,
+    slot: 'metrics.allow',
+    parse: (text) => (parseYesNo(text) ? undefined : []),
+    example: 'false',
+    gives: [],
+  }),
+  working({
     name: 'OAUTH_RESOURCE_NAME',
     systems: KUADRANT,
     slot: 'oauth.resourceName',
@@ -200,13 +384,33 @@ export const WORKING: readonly WorkingRow[] = [
   working({
     name: 'OAUTH_RESOURCE',
     systems: KUADRANT,
-    slot: 'url.resource',
-    setting: 'server.url',
-    parse: parseOrigin,
-    warn: () =>
-      'OAUTH_RESOURCE gives server.url its origin; its identity of the address /mcp is not available in this version and is ignored.',
+    slot: 'oauth.resource',
+    parse: parseUrl,
     example: 'https://mcp.example.com/mcp',
-    gives: 'https://mcp.example.com',
+    gives: 'https://mcp.example.com/mcp',
+  }),
+  working({
+    name: 'OAUTH_AUTHORIZATION_SERVERS',
+    systems: KUADRANT,
+    slot: 'oauth.authorizationServers',
+    parse: parseList,
+    example: 'https://id.example.com/realms/mcp, https://login.example.com',
+    gives: listOf('https://id.example.com/realms/mcp', 'https://login.example.com'),
+  }),
+  working({
+    name: 'OAUTH_BEARER_METHODS_SUPPORTED',
+    systems: KUADRANT,
+    slot: 'bearer.methods',
+    setting: 'auth.header',
+    parse: () => undefined,
+    warn: (text) => {
+      const refused = text.match(/\b(?:body|query)\b/gi) ?? []
+      return refused.length === 0
+        ? undefined
+        : `OAUTH_BEARER_METHODS_SUPPORTED names ${refused.join(', ')}: a token in a body or a URL ends up in logs and is refused. Documents name the header alone.`
+    },
+    example: 'header, query',
+    gives: 'Authorization',
   }),
   working({
     name: 'OAUTH_SCOPES_SUPPORTED',
@@ -215,6 +419,24 @@ export const WORKING: readonly WorkingRow[] = [
     parse: parseList,
     example: 'basic, groups,roles',
     gives: listOf('basic', 'groups', 'roles'),
+  }),
+  working({
+    name: 'MCP_GATEWAY_BASE_URL',
+    systems: PORTKEY,
+    slot: 'url.base',
+    setting: 'server.url',
+    parse: parseWord,
+    example: 'https://gate.example.com',
+    gives: 'https://gate.example.com',
+  }),
+  working({
+    name: 'MCP_PORT',
+    systems: PORTKEY,
+    slot: 'listen.port',
+    setting: 'server.listen',
+    parse: parsePort,
+    example: '8787',
+    gives: '127.0.0.1:8787',
   }),
   working({
     name: 'MCP_EXTERNAL_BASE_URL',
@@ -251,6 +473,34 @@ export const WORKING: readonly WorkingRow[] = [
     example: '8080',
     gives: '127.0.0.1:8080',
   }),
+  working({
+    name: 'OAUTH2_ENABLED',
+    systems: SOLACE,
+    slot: 'delegated.enabled',
+    setting: 'identity.providers',
+    parse: parseYesNo,
+    warn: signInStaysOn('OAUTH2_ENABLED'),
+    example: 'true',
+    gives: { type: 'delegated', url: 'http://localhost:8080', provider: 'azure', callback: '/oauth/callback' },
+  }),
+  working({
+    name: 'EXTERNAL_AUTH_SERVICE_URL',
+    systems: SOLACE,
+    slot: 'delegated.url',
+    setting: 'identity.providers',
+    parse: parseWord,
+    example: 'http://localhost:8080',
+    gives: { type: 'delegated', url: 'http://localhost:8080', provider: 'azure' },
+  }),
+  working({
+    name: 'EXTERNAL_AUTH_PROVIDER',
+    systems: SOLACE,
+    slot: 'delegated.provider',
+    setting: 'identity.providers',
+    parse: parseWord,
+    example: 'google',
+    gives: { type: 'delegated', url: 'http://localhost:8080', provider: 'google' },
+  }),
 ]
 
 /** Flags that have no variable. */
@@ -275,5 +525,23 @@ export const WORKING_FLAGS: readonly WorkingRow[] = [
     parse: parseWord,
     example: '/var/lib/gate',
     gives: '/var/lib/gate',
+  }),
+  working({
+    name: '-mcp-broker-public-address',
+    systems: KUADRANT,
+    flag: 'mcp-broker-public-address',
+    slot: 'server.listen',
+    parse: parseWord,
+    example: '0.0.0.0:8080',
+    gives: '0.0.0.0:8080',
+  }),
+  working({
+    name: '-max-request-body-size',
+    systems: KUADRANT,
+    flag: 'max-request-body-size',
+    slot: 'server.limits.body',
+    parse: parseWord,
+    example: '5242880',
+    gives: 5_242_880,
   }),
 ]

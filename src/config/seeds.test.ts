@@ -14,6 +14,10 @@ const load = (env: Record<string, string>, flags: Flags = {}): Promise<LoadedCon
 
 /** What else a row's variable needs to make a whole provider. */
 function companions(row: WorkingRow): Record<string, string> {
+  if (row.setting === 'auth.issuers') return { JWT_PUBLIC_KEY_PATH: '/etc/gate/jwt.pem' }
+  if (row.setting === 'auth.proxy') return { TRUST_PROXY_AUTH: 'true' }
+  if (row.slot === 'delegated.url') return {}
+  if (row.slot.startsWith('delegated.')) return { EXTERNAL_AUTH_SERVICE_URL: 'http://localhost:8080' }
   if (row.setting !== 'identity.providers' || row.gives === undefined) return {}
   const local = isTree(row.gives) && row.gives['type'] === 'local'
   return local || row.slot === 'provider.clientId' ? {} : { CLIENT_ID: 'gate' }
@@ -24,7 +28,8 @@ const valueAt = (loaded: LoadedConfig, setting: string): unknown =>
 
 function expectGiven(loaded: LoadedConfig, row: WorkingRow): void {
   const value = valueAt(loaded, row.setting)
-  if (row.setting === 'identity.providers') expect(value).toEqual([expect.objectContaining(row.gives)])
+  if (row.setting === 'identity.providers' || row.setting === 'auth.issuers')
+    expect(value).toEqual([expect.objectContaining(row.gives)])
   else expect(value).toEqual(row.gives)
 }
 

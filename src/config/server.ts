@@ -1,7 +1,7 @@
 // Where the gate listens and what it is called from outside.
 import { z } from 'zod'
 import { trustedProxy } from './address-range.ts'
-import { parseListen } from './listen.ts'
+import { parseListen, parseSocketPath } from './listen.ts'
 import { duration, size } from './units.ts'
 
 const isOrigin = (text: string): boolean => URL.canParse(text) && new URL(text).origin === text.replace(/\/$/, '')
@@ -20,13 +20,18 @@ export const server = z.strictObject({
     .refine((text) => isOrigin(text), 'Write scheme, host and port only, such as https://mcp.example.com.')
     .optional()
     .describe(
-      'Issuer and base of every resource, as people type it; never derived from a request. Default: `http://localhost:PORT` of `listen`.',
+      'Issuer and base of every resource, as people type it; never derived from a request. Default: `http://localhost:PORT` of `listen`, `https` with `tls`.',
     ),
   listen: z
     .string()
-    .refine((text) => parseListen(text) !== undefined, 'Write HOST:PORT, such as 127.0.0.1:4444 or 0.0.0.0:4444.')
+    .refine(
+      (text) => parseListen(text) !== undefined || parseSocketPath(text) !== undefined,
+      'Write HOST:PORT, such as 127.0.0.1:4444 or 0.0.0.0:4444, or unix:/path of a socket file (at most 107 bytes).',
+    )
     .default('127.0.0.1:4444')
-    .describe('`host:port` to listen on; port 0 takes a free one.'),
+    .describe(
+      '`host:port` to listen on; port 0 takes a free one. `unix:/path`: a socket file for its owner and group (mode 0660).',
+    ),
   trustedProxies: z
     .array(trustedProxy)
     .default([])
@@ -41,8 +46,15 @@ export const server = z.strictObject({
       clientCert: z
         .enum(['none', 'optional', 'required'])
         .default('none')
-        .describe('Ask clients for a certificate; `required` ends the handshake without one.'),
-      crl: z.string().optional().describe('PEM file of revoked client certificates; read again when it changes.'),
+        .describe(
+          'Ask clients for a certificate; `required` serves nobody without one. A bad one is refused in any case.',
+        ),
+      crl: z
+        .string()
+        .optional()
+        .describe(
+          'PEM file of revoked client certificates, one list for each authority of a chain; read again when it changes.',
+        ),
       minVersion: z.enum(['TLSv1.2', 'TLSv1.3']).default('TLSv1.2').describe('Oldest protocol version.'),
     })
     .optional()
@@ -89,3 +101,4 @@ export const server = z.strictObject({
   drain: duration('30s').describe('Time that running requests get after SIGTERM.'),
 })
 export type ServerConfig = z.output<typeof server>
+export type TlsConfig = NonNullable<ServerConfig['tls']>

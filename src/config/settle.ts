@@ -1,12 +1,17 @@
 // What follows from several settings together: the public URL, absolute paths, whose origins count. Pure but for name resolution.
 import { isAbsolute, resolve } from 'node:path'
 import type { z } from 'zod'
+import { callbackFlaw } from './gateway-callbacks.ts'
 import type { Input } from './input.ts'
-import { formatListen, isLoopback, type Listen, parseListen } from './listen.ts'
+import type { IssuerConfig } from './issuers.ts'
+import { formatListen, isLoopback, localUrl, parseListen } from './listen.ts'
 import { pathText } from './origins.ts'
 import { type Problem, placeOf } from './problems.ts'
 import type { Config } from './schema.ts'
+import type { TlsConfig } from './server.ts'
 import type { Path } from './settings.ts'
+import { checkTransport } from './transport.ts'
+import { checkWays } from './ways.ts'
 
 type Parsed = z.output<typeof Config>
 
@@ -20,16 +25,24 @@ export interface Surroundings {
 }
 
 export async function settle(parsed: Parsed, around: Surroundings): Promise<{ config: Config; problems: Problem[] }> {
-  const listen = parseListen(parsed.server.listen)
-  if (listen === undefined) throw new TypeError('server.listen passed the schema and cannot be read')
-  const url = parsed.server.url === undefined ? defaultUrl(listen) : parsed.server.url.replace(/\/+$/, '')
-  const origins = parsed.server.allowedOrigins ?? (isLoopback(listen.host) ? ['loopback'] : [])
+  const { server } = parsed
+  const listen = parseListen(server.listen)
+  // A socket file has no name that people could type; that server.url is missing then is one of the problems.
+  const url = server.url?.replace(/\/+$/, '') ?? localUrl(listen ?? { port: 80 }, server.tls !== undefined)
+  const origins = server.allowedOrigins ?? (listen !== undefined && isLoopback(listen.host) ? ['loopback'] : [])
   const allowedOrigins = origins.includes('loopback') ? 'loopback' : origins
-  const settled = withServer(parsed, { listen: formatListen(listen), url, allowedOrigins })
-  return { config: withPaths(settled, around), problems: await checkPlainHttp(parsed, url, around) }
+  const settled = withServer(parsed, {
+    listen: listen === undefined ? server.listen.trim() : formatListen(listen),
+    url,
+    allowedOrigins,
+  })
+  const flaws = [...checkTransport(settled, server.url !== undefined), ...checkWays(settled)]
+  const told = flaws.map(({ path, message, remedy }) => problem(path, around, message, remedy))
+  return {
+    config: withPaths(settled, around),
+    problems: [...told, ...(await checkPlainHttp(parsed, url, around))],
+  }
 }
-
-const defaultUrl = ({ port }: Listen): string => `http://localhost${port === 80 ? '' : `:${port}`}`
 
 function withServer(parsed: Parsed, at: Pick<Config['server'], 'listen' | 'url' | 'allowedOrigins'>): Config {
   return { ...parsed, server: { ...parsed.server, ...at } }
@@ -42,13 +55,28 @@ function problem(path: Path, { input }: Surroundings, message: string, remedy: s
 /** RFC 8414 §2, OAuth 2.1 §1.5: https, except where the traffic stays on this machine. */
 async function checkPlainHttp(parsed: Parsed, url: string, around: Surroundings): Promise<Problem[]> {
   if (parsed.server.development) return []
-  const addresses: Address[] = [{ path: ['server', 'url'], url }, ...providerAddresses(parsed)]
+  const addresses: Address[] = [
+    { path: ['server', 'url'], url },
+    ...providerAddresses(parsed),
+    ...issuerAddresses(parsed),
+  ]
   const checked = addresses.map(async (entry) => {
     if (await staysHere(entry.url, around)) return []
     const remedy = 'Write an https URL; only for development, set server.development: true.'
     return [problem(entry.path, around, `${entry.url} is http, and its host is not this machine.`, remedy)]
   })
-  return (await Promise.all(checked)).flat()
+  return [...(await Promise.all(checked)).flat(), ...plainCallbacks(parsed, around)]
+}
+
+/** Gateway codes travel in the address, so callbacks are held to the same. */
+function plainCallbacks({ oauth: { gatewayCallbacks } }: Parsed, around: Surroundings): Problem[] {
+  const { allowedRedirectUris, strict } = gatewayCallbacks
+  return allowedRedirectUris.flatMap((uri, index) => {
+    const message = callbackFlaw(uri, { strict, development: false })
+    const path = ['oauth', 'gatewayCallbacks', 'allowedRedirectUris', index]
+    const remedy = 'Write an https URL; only for development, set server.development: true.'
+    return message === undefined ? [] : [problem(path, around, message, remedy)]
+  })
 }
 
 interface Address {
@@ -60,10 +88,31 @@ interface Address {
 function providerAddresses({ identity }: Parsed): Address[] {
   return identity.providers.flatMap((provider, index): Address[] => {
     if (provider.type === 'local') return []
+    if (provider.type === 'delegated') return [{ path: ['identity', 'providers', index, 'url'], url: provider.url }]
     const issuer = { path: ['identity', 'providers', index, 'issuer'], url: provider.issuer }
     if (provider.type !== 'github') return [issuer]
     return [issuer, { path: ['identity', 'providers', index, 'api'], url: provider.api }]
   })
+}
+
+/** Where the keys of other issuers come from, where their tokens are shown, and what we are called under another name. */
+function issuerAddresses({ auth, oauth }: Parsed): Address[] {
+  const issuers = auth.issuers.flatMap(({ issuer, jwks, jwksUri, jwksFile, introspection }, index): Address[] => {
+    const at = (path: Path, url: string | undefined): Address[] =>
+      url === undefined ? [] : [{ path: ['auth', 'issuers', index, ...path], url }]
+    const isAsked = introspection !== undefined && introspection.endpoint === undefined
+    return [
+      ...(isAsked || (jwks ?? jwksUri ?? jwksFile) === undefined ? at(['issuer'], issuer) : []),
+      ...at(['jwksUri'], jwksUri),
+      ...at(['introspection', 'endpoint'], introspection?.endpoint),
+    ]
+  })
+  const named = oauth.authorizationServers.map((url, index) => ({
+    path: ['oauth', 'authorizationServers', index],
+    url,
+  }))
+  const resource = oauth.resource === undefined ? [] : [{ path: ['oauth', 'resource'], url: oauth.resource }]
+  return [...issuers, ...named, ...resource]
 }
 
 async function staysHere(url: string, { resolveHost }: Surroundings): Promise<boolean> {
@@ -82,13 +131,29 @@ function withPaths(config: Config, around: Surroundings): Config {
   const url = config.store.url.startsWith('sqlite:')
     ? `sqlite:${sqlitePath(config.store.url, (value) => absolute(['store', 'url'], value))}`
     : config.store.url
+  const absoluteKeys = (issuer: IssuerConfig, index: number): IssuerConfig =>
+    issuer.jwksFile === undefined
+      ? issuer
+      : { ...issuer, jwksFile: absolute(['auth', 'issuers', index, 'jwksFile'], issuer.jwksFile) }
   return {
     ...config,
+    server: { ...config.server, tls: absoluteTls(config.server.tls, absolute) },
+    auth: { ...config.auth, issuers: config.auth.issuers.map(absoluteKeys) },
     store: { url, directory: absolute(['store', 'directory'], config.store.directory) },
     servers: config.servers.map((server, index) =>
       'command' in server ? { ...server, cwd: absolute(['servers', index, 'cwd'], server.cwd ?? directory) } : server,
     ),
   }
+}
+
+function absoluteTls(
+  tls: TlsConfig | undefined,
+  absolute: (path: Path, value: string) => string,
+): TlsConfig | undefined {
+  if (tls === undefined) return undefined
+  const at = (key: 'cert' | 'key' | 'clientCa' | 'crl') =>
+    tls[key] === undefined ? {} : { [key]: absolute(['server', 'tls', key], tls[key]) }
+  return { ...tls, ...at('cert'), ...at('key'), ...at('clientCa'), ...at('crl') }
 }
 
 function sqlitePath(url: string, absolute: (path: string) => string): string {

@@ -2,8 +2,9 @@
 import { z } from 'zod'
 import { duration, optionalDuration } from './units.ts'
 
-/** Longest life a preset allows, as the seeds advise. */
-export const TOKEN_PRESETS = { development: '30d', production: '7d', ci: '24h' } as const
+const DAY = 86_400_000
+/** Longest life a preset allows, as the Portkey documentation advises. */
+const PRESETS = { development: 30 * DAY, production: 7 * DAY, ci: DAY } as const
 
 export const tokens = z.strictObject({
   preset: z
@@ -23,3 +24,20 @@ export const tokens = z.strictObject({
     .describe('Unknown or wrong tokens per client network and minute, before it has to wait.'),
 })
 export type TokensConfig = z.output<typeof tokens>
+
+/** Scopes that a token can be bound to: those that a client could be granted. */
+export function tokenScopes({
+  scopes,
+  oauth,
+}: {
+  scopes: object
+  oauth: { allowedScopes: readonly string[] }
+}): string[] {
+  const all = Object.keys(scopes)
+  const allowed = all.filter((scope) => oauth.allowedScopes.includes(scope))
+  // A list that names none of them speaks of identity alone.
+  return allowed.length === 0 ? all : allowed
+}
+
+/** Milliseconds. */
+export const longestTokenTtl = ({ maxTtl, preset }: TokensConfig): number => maxTtl ?? PRESETS[preset]

@@ -5,12 +5,17 @@ const LONGEST_CHAIN = 4096
 
 /** `::ffff:10.0.0.5` is 10.0.0.5; a zone id is not part of the address. */
 export function plainAddress(address: string): string {
-  const bare = address.split('%', 1)[0] ?? ''
+  const zone = address.indexOf('%')
+  const bare = zone === -1 ? address : address.slice(0, zone)
+  // An IPv4 address is what most have, and has no colon.
+  if (!bare.includes(':')) return bare
   return bare.toLowerCase().startsWith('::ffff:') && isIPv4(bare.slice(7)) ? bare.slice(7) : bare
 }
 
 /** A predicate over CIDR ranges and single addresses; remembers its answers for the few peers a proxy tier has. */
-export function addressMatcher(ranges: readonly string[]): (address: string) => boolean {
+export function addressMatcher(entries: readonly string[]): (address: string) => boolean {
+  // `server.trustedProxies` also names peers that no address tells.
+  const ranges = entries.filter((entry) => entry !== 'unix' && !entry.startsWith('certificate:'))
   const list = new BlockList()
   for (const range of ranges) {
     const [address = '', prefix] = range.split('/')
@@ -32,25 +37,26 @@ export function addressMatcher(ranges: readonly string[]): (address: string) => 
   }
 }
 
-/** Rightmost untrusted address of the chain: everything left of it is the client's own claim. */
+/** Behind a trusted peer: the rightmost untrusted address of its chain. Everything left of that is the client's own claim. */
 export function clientAddress(
   peer: string,
-  forwardedFor: string | undefined,
+  forwarded: string | string[] | undefined,
   isTrusted: (address: string) => boolean,
 ): string {
   const own = plainAddress(peer)
-  if (forwardedFor === undefined || forwardedFor.length > LONGEST_CHAIN || !isTrusted(peer)) return own
-  const chain = forwardedFor.split(',')
+  if (typeof forwarded !== 'string' || forwarded.length > LONGEST_CHAIN) return own
+  const chain = forwarded.split(',')
   for (let at = chain.length - 1; at >= 0; at--) {
-    const hop = plainAddress(
-      (chain[at] ?? '')
-        .trim()
-        .replace(/^\[([^\]]+)\](?::\d+)?$/, '$1')
-        .replace(/^(\d+\.\d+\.\d+\.\d+):\d+$/, '$1'),
-    )
+    const hop = plainAddress(withoutPort((chain[at] ?? '').trim()))
     // Junk inside the chain: nothing left of it can be believed.
     if (isIP(hop) === 0) return own
     if (!isTrusted(hop)) return hop
   }
   return own
 }
+
+/** `192.0.2.1:4711` and `[2001:db8::1]:4711`; most proxies name the address alone. */
+const withoutPort = (hop: string): string =>
+  hop.includes(':')
+    ? hop.replace(/^\[([^\]]+)\](?::\d+)?$/, '$1').replace(/^(\d+\.\d+\.\d+\.\d+):\d+$/, '$1')
+    : hop

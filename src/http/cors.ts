@@ -5,7 +5,7 @@ import type { Exchange } from './exchange.ts'
 // Narrower than `isLoopback` of the configuration: in the spellings that browsers send, without dots behind or names below.
 const LOOPBACK_ORIGIN = /^https?:\/\/(?:localhost|127\.0\.0\.1|\[::1\])(?::\d{1,5})?$/
 const DOOR_HEADERS =
-  'Authorization, Content-Type, Accept, Last-Event-ID, MCP-Protocol-Version, Mcp-Session-Id, Mcp-Method, Mcp-Name'
+  'Authorization, X-API-Key, Content-Type, Accept, Last-Event-ID, MCP-Protocol-Version, Mcp-Session-Id, Mcp-Method, Mcp-Name'
 
 /** For documents and endpoints that carry no ambient credential: any origin, never with cookies. */
 export function allowAnyOrigin({ res }: Exchange): void {

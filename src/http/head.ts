@@ -27,6 +27,16 @@ export function checkHead(req: IncomingMessage): string {
   const raw = req.rawHeaders
   if (raw.length > MOST_HEADERS * 2)
     throw new RequestError(431, 'too_many_headers', 'Too many header fields.', { close: true })
+  // As many names as lines: nothing came twice. Node joins or drops what did.
+  if (Object.keys(req.headers).length * 2 !== raw.length) checkSingle(raw)
+  checkFraming(req)
+  const host = req.headers.host ?? ''
+  if (!HOST.test(host))
+    throw new RequestError(400, 'bad_host', 'The Host header is missing or malformed.', { close: true })
+  return host.toLowerCase()
+}
+
+function checkSingle(raw: readonly string[]): void {
   const seen = new Set<string>()
   for (let at = 0; at < raw.length; at += 2) {
     const name = (raw[at] ?? '').toLowerCase()
@@ -35,11 +45,6 @@ export function checkHead(req: IncomingMessage): string {
       throw new RequestError(400, 'duplicate_header', 'A header field that may come once came twice.', { close: true })
     seen.add(name)
   }
-  checkFraming(req)
-  const host = req.headers.host ?? ''
-  if (!HOST.test(host))
-    throw new RequestError(400, 'bad_host', 'The Host header is missing or malformed.', { close: true })
-  return host.toLowerCase()
 }
 
 /** RFC 9112 §6.1: the only coding we take is exactly one `chunked`; `,chunked` and `gzip, chunked` pass Node's parser. */
@@ -61,11 +66,13 @@ function checkFraming(req: IncomingMessage): void {
  */
 export function hostGate(options: {
   serverUrl: string
+  /** URLs of ours under other names. */
+  others?: readonly string[]
   loopbackOnly: boolean
 }): (host: string, viaProxy: boolean) => void {
-  const own = new URL(options.serverUrl).host.toLowerCase()
+  const own = new Set([options.serverUrl, ...(options.others ?? [])].map((url) => new URL(url).host.toLowerCase()))
   return (host, viaProxy) => {
-    if (host === own || viaProxy) return
+    if (viaProxy || own.has(host)) return
     const name = host.replace(/:\d+$/, '').replace(/\.$/, '')
     if (name === 'localhost' || name.endsWith('.localhost') || isIP(name.replace(/^\[|\]$/g, '')) !== 0) return
     if (!options.loopbackOnly && !name.includes('.')) return

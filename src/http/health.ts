@@ -86,7 +86,10 @@ export function metricsAllow(
     ['trustedProxies', trustedProxies],
   ])
   const matches = addressMatcher(allowed.flatMap((entry) => named.get(entry) ?? [checkRange(entry)]))
-  return ({ address, viaProxy, req }) => (viaProxy || !isForwarded(req.headers)) && matches(address)
+  // A socket file is on this machine.
+  const isLocalFile = (address: string): boolean => address === 'unix' && allowed.includes('loopback')
+  return ({ address, viaProxy, req }) =>
+    (viaProxy || !isForwarded(req.headers)) && (isLocalFile(address) || matches(address))
 }
 
 function checkRange(entry: string): string {

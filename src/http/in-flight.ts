@@ -15,7 +15,7 @@ export function countInFlight(handle: Handle): InFlight {
   return {
     handle(req, res) {
       count += 1
-      res.once('close', () => {
+      res.on('close', () => {
         count -= 1
         if (count === 0) onEnd?.()
       })

@@ -13,30 +13,40 @@ export function logRefusal(log: Log, exchange: Exchange, answer: Answer, error: 
   else log.info({ id, reason: answer.reason, path, address, status: answer.status }, 'refused')
 }
 
-type AuthenticateAt = (exchange: Exchange, id: string) => Promise<Principal>
-
-export function measured(metrics: Metrics, authenticate: AuthenticateAt): AuthenticateAt {
-  return async (exchange, id) => {
+/** Who is known at once is answered at once. */
+export function measured<Asked extends readonly unknown[]>(
+  metrics: Metrics,
+  authenticate: (...asked: Asked) => Principal | Promise<Principal>,
+): (...asked: Asked) => Principal | Promise<Principal> {
+  const proved = (principal: Principal, began: number): Principal => {
+    metrics.authAttempt('success', (performance.now() - began) / 1000, principal.email ?? principal.subject)
+    return principal
+  }
+  const refused = (error: unknown, began: number): never => {
+    const known = error instanceof BearerError || error instanceof RequestError
+    metrics.authAttempt(known ? error.reason : 'internal_error', (performance.now() - began) / 1000)
+    throw error
+  }
+  return (...asked) => {
     const began = performance.now()
-    const seconds = () => (performance.now() - began) / 1000
+    let found: Principal | Promise<Principal>
     try {
-      const principal = await authenticate(exchange, id)
-      metrics.authAttempt('success', seconds(), principal.email ?? principal.subject)
-      return principal
+      found = authenticate(...asked)
     } catch (error) {
-      metrics.authAttempt(
-        error instanceof BearerError || error instanceof RequestError ? error.reason : 'internal_error',
-        seconds(),
-      )
-      throw error
+      return refused(error, began)
     }
+    if (!(found instanceof Promise)) return proved(found, began)
+    return found.then(
+      (principal) => proved(principal, began),
+      (error: unknown) => refused(error, began),
+    )
   }
 }
 
 /** Counts the answer when it has ended, a cut-off one included. */
 export function counted(metrics: Metrics, door: string, clock: Clock, endpoint: Endpoint): Endpoint {
   return (exchange) => {
-    exchange.res.once('close', () => metrics.request(door, exchange.res.statusCode, (clock() - exchange.at) / 1000))
+    exchange.res.on('close', () => metrics.request(door, exchange.res.statusCode, (clock() - exchange.at) / 1000))
     return endpoint(exchange)
   }
 }

@@ -1,5 +1,5 @@
-// Fetching what a stranger named: never from inside the house. The address is vetted, and the connection is made to that very
-// address (no second look-up, no redirect), so that a name cannot mean one host to the check and another to the socket.
+// Fetching what a stranger named: never from inside the house. The addresses are vetted, and the connection is made to those very ones
+// (no second look-up, no redirect), so that a name cannot mean one host to the check and another to the socket.
 import { lookup } from 'node:dns/promises'
 import { isIP, type LookupFunction } from 'node:net'
 import { Agent, request } from 'undici'
@@ -33,11 +33,19 @@ export interface OutboundAnswer {
 }
 
 export type Resolve = (host: string) => Promise<readonly string[]>
-export type OutboundFetch = (url: string) => Promise<OutboundAnswer>
+
+export interface OutboundPost {
+  readonly headers: Readonly<Record<string, string>>
+  readonly body: string
+}
+/** GET, or POST where there is something to post. */
+export type OutboundFetch = (url: string, post?: OutboundPost) => Promise<OutboundAnswer>
 
 interface Options {
   /** Development only: loopback addresses, and `http:` to them. */
   readonly allowLoopback: boolean
+  /** For addresses that the administrator wrote: they may lie inside the house, and the configuration has judged their scheme. */
+  readonly configured?: boolean
   readonly maxBytes?: number
   /** For everything together: look-up, connection, answer. Milliseconds. */
   readonly timeout?: number
@@ -46,21 +54,23 @@ interface Options {
 
 export function outboundFetch({
   allowLoopback,
+  configured = false,
   maxBytes = 5 * 1024,
   timeout = 5000,
   resolve = resolveAll,
 }: Options): OutboundFetch {
-  const isAllowed = (address: string) => isPublicAddress(address) || (allowLoopback && isLoopbackAddress(address))
+  const isAllowed = (address: string) =>
+    configured || isPublicAddress(address) || (allowLoopback && isLoopbackAddress(address))
 
-  return async function fetchOutbound(raw) {
+  return async function fetchOutbound(raw, post) {
     const deadline = AbortSignal.timeout(timeout)
     const url = parseUrl(raw)
     const addresses = await before(deadline, addressesOf(url, resolve))
     // One bad address among good ones is how a rebinding name begins: the name as a whole is refused.
-    const [address] = addresses
-    if (address === undefined || !addresses.every(isAllowed)) throw new OutboundRefused('address')
-    if (url.protocol !== 'https:' && !addresses.every(isLoopbackAddress)) throw new OutboundRefused('scheme')
-    return await fetchFrom(url, address, { maxBytes, deadline })
+    if (addresses.length === 0 || !addresses.every(isAllowed)) throw new OutboundRefused('address')
+    if (url.protocol !== 'https:' && !configured && !addresses.every(isLoopbackAddress))
+      throw new OutboundRefused('scheme')
+    return await fetchFrom(url, addresses, { post, maxBytes, deadline })
   }
 }
 
@@ -89,20 +99,21 @@ async function resolveAll(host: string): Promise<readonly string[]> {
 
 async function fetchFrom(
   url: URL,
-  address: string,
-  { maxBytes, deadline }: { maxBytes: number; deadline: AbortSignal },
+  addresses: readonly string[],
+  { post, maxBytes, deadline }: { post: OutboundPost | undefined; maxBytes: number; deadline: AbortSignal },
 ): Promise<OutboundAnswer> {
+  const vetted = addresses.map((address) => ({ address, family: isIP(address) }))
   const pinned: LookupFunction = (_host, options, done) => {
-    const family = isIP(address)
-    if (options.all) done(null, [{ address, family }])
-    else done(null, address, family)
+    if (options.all) done(null, vetted)
+    else done(null, addresses[0] ?? '', vetted[0]?.family)
   }
   const agent = new Agent({ connect: { lookup: pinned }, connections: 1, pipelining: 1 })
   try {
     const answer = await request(url, {
       dispatcher: agent,
-      method: 'GET',
-      headers: { accept: 'application/json', 'accept-encoding': 'identity' },
+      method: post === undefined ? 'GET' : 'POST',
+      headers: { accept: 'application/json', 'accept-encoding': 'identity', ...post?.headers },
+      ...(post !== undefined && { body: post.body }),
       signal: deadline,
     })
     const headers = new Headers()

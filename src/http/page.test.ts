@@ -1,8 +1,8 @@
 // The headers of a page: nothing runs, nothing frames it, and its forms lead where they may.
 import { describe, expect, it } from 'vitest'
-import { pageHeaders } from './page.ts'
+import { type FormAction, pageHeaders } from './page.ts'
 
-const csp = (sources?: readonly string[]) => pageHeaders(sources)['Content-Security-Policy']
+const csp = (sources?: FormAction) => pageHeaders(sources)['Content-Security-Policy']
 
 describe('pageHeaders', () => {
   it('allows no script, no frame, no base and no form by default', () => {
@@ -15,6 +15,12 @@ describe('pageHeaders', () => {
   it('names each form target once', () => {
     expect(csp(["'self'", 'https://a.example', 'cursor:', "'self'"])).toContain(
       "form-action 'self' https://a.example cursor:;",
+    )
+  })
+
+  it('says nothing of forms that may lead anywhere, and still refuses all else', () => {
+    expect(csp('anywhere')).toBe(
+      "default-src 'none'; style-src 'self'; img-src 'self'; frame-ancestors 'none'; base-uri 'none'",
     )
   })
 

@@ -1,11 +1,14 @@
 // An HTML answer of ours: no script, no frame, nothing from elsewhere. Content Security Policy Level 3.
 import type { Exchange } from './exchange.ts'
 
+/** `anywhere`: where a redirect behind the form's target ends, nobody here can know. */
+export type FormAction = readonly string[] | 'anywhere'
+
 export interface Page {
   readonly status: number
   readonly html: string
   /** CSP source expressions a form of this page may lead to, redirects included; none when it has no form. */
-  readonly formAction?: readonly string[]
+  readonly formAction?: FormAction
   readonly retryAfter?: number | undefined
   readonly close?: boolean
 }
@@ -13,13 +16,18 @@ export interface Page {
 /** A source with a space, comma or semicolon would start another directive or another policy. */
 const SOURCE = /^(?:'self'|[a-z][a-z0-9+.-]*:(?:\/\/[a-z0-9.-]+(?::\d{1,5})?)?)$/
 
-export function pageHeaders(formAction: readonly string[] = []): Record<string, string> {
+function formDirective(formAction: FormAction): string {
+  // No keyword stands for every scheme, and forms do not fall back on default-src: without the directive all are open.
+  if (formAction === 'anywhere') return ''
   const bad = formAction.find((source) => !SOURCE.test(source))
   if (bad !== undefined) throw new TypeError('Not a CSP source expression.')
-  const targets = formAction.length === 0 ? "'none'" : [...new Set(formAction)].join(' ')
+  return `form-action ${formAction.length === 0 ? "'none'" : [...new Set(formAction)].join(' ')}; `
+}
+
+export function pageHeaders(formAction: FormAction = []): Record<string, string> {
   return {
     'Content-Type': 'text/html; charset=utf-8',
-    'Content-Security-Policy': `default-src 'none'; style-src 'self'; img-src 'self'; form-action ${targets}; frame-ancestors 'none'; base-uri 'none'`,
+    'Content-Security-Policy': `default-src 'none'; style-src 'self'; img-src 'self'; ${formDirective(formAction)}frame-ancestors 'none'; base-uri 'none'`,
     // For browsers that do not know frame-ancestors.
     'X-Frame-Options': 'DENY',
     // Not `no-referrer`: under it browsers send `Origin: null` with our own forms (Fetch, §3.2), and the Origin check would be blind.

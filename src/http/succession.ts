@@ -2,6 +2,7 @@
 // of one read at once, so behind a refused frame there may stand requests that no other reader of these bytes would see (§11.2).
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
+import type { Duplex } from 'node:stream'
 
 export interface Succession {
   /** `false`: the connection ends with an answer before this request, which stays unanswered. */
@@ -11,15 +12,21 @@ export interface Succession {
    * that answer, or as a part of it; the connection ends behind it without a word.
    */
   endBehindAnswer(socket: Socket): boolean
+  /** Every answer of the connection has been given: it may become something else. */
+  isFree(socket: Duplex): boolean
 }
 
 export function createSuccession(): Succession {
-  const newest = new WeakMap<Socket, ServerResponse>()
+  const newest = new WeakMap<Duplex, ServerResponse>()
   return {
     admit(req, res) {
       if (newest.get(req.socket)?.getHeader('connection') === 'close') return false
       newest.set(req.socket, res)
       return true
+    },
+    isFree(socket) {
+      const answer = newest.get(socket)
+      return answer === undefined || (answer.closed && answer.getHeader('connection') !== 'close')
     },
     endBehindAnswer(socket) {
       const answer = newest.get(socket)

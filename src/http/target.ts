@@ -6,10 +6,13 @@ const LONGEST = 8192
 const ENCODED_SEPARATOR = /%(?:2f|5c|2e|00|25)/i
 const DOT_SEGMENT = /(?:^|\/)\.{1,2}(?:\/|$)/
 const PLAIN = /^\/[\x21\x23-\x5b\x5d-\x7e]*$/
+/** What most targets are: nothing in it could be read in two ways. */
+const WORDS = /^(?:\/[A-Za-z0-9_-]+)+$/
 
 /** Splits an origin-form target; every other form and every ambiguous spelling is 400. */
 export function parseTarget(raw: string): { path: string; query: string } {
   if (raw.length > LONGEST) throw new RequestError(414, 'target_too_long', 'The request target is too long.')
+  if (WORDS.test(raw)) return { path: raw, query: '' }
   const mark = raw.indexOf('?')
   const path = mark === -1 ? raw : raw.slice(0, mark)
   const query = mark === -1 ? '' : raw.slice(mark + 1)

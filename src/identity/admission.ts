@@ -50,7 +50,8 @@ function parsePattern(pattern: string): string {
 
 function isIssuer(provider: Provider, issuer: string): boolean {
   if (provider.type === 'local') return issuer === LOCAL_ISSUER
-  return URL.canParse(issuer) && new URL(issuer).href === new URL(provider.issuer).href
+  const own = provider.type === 'delegated' ? provider.url.replace(/\/+$/, '') : provider.issuer
+  return URL.canParse(issuer) && new URL(issuer).href === new URL(own).href
 }
 
 const TENANT = /^\/[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\/v2\.0\/?$/

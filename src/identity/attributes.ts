@@ -11,6 +11,8 @@ export interface Attributes {
   readonly name: string | undefined
   readonly groups: readonly string[]
   readonly roles: readonly string[]
+  /** Those of them that the identity provider named. */
+  readonly givenRoles: readonly string[]
   readonly teams: readonly string[]
   readonly disabled: boolean
   /** The sign-in rules of today admit the person: they hold at every use, not only at sign-in. */
@@ -44,6 +46,7 @@ export function attributesOf({ findUser, isAdmitted, resolveRoles, clock }: Need
       name: user.name,
       groups: user.groups,
       roles: resolveRoles(user),
+      givenRoles: user.roles,
       teams: user.teams,
       disabled: user.disabled,
       admitted: isAdmitted(user),

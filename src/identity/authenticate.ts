@@ -1,99 +1,126 @@
-// Who is calling the MCP door: the chain of ways to knock. A refused credential never falls through to a weaker one.
+// Who is calling: the chain of ways to knock. What the caller shows decides, then what the connection vouches for, then nobody is there.
+// A refused credential never falls through to a weaker one.
 import { BearerError, RequestError } from '../protocol/errors.ts'
 import { ANONYMOUS, type Principal } from '../protocol/principal.ts'
-import type { AttributesOf } from './attributes.ts'
+import type { Credentials, TokenWay, TransportWay, Wanted } from './way.ts'
 
-/** A verified token, as tokens/ hands it over. */
-export interface VerifiedToken {
-  readonly jti: string
-  readonly subject: string
-  readonly client: string
-  readonly scopes: readonly string[]
-  readonly family: string | undefined
-  readonly issuedAt: number
-  readonly expiresAt: number
-}
+export type Authenticate = (credentials: Credentials, wanted: Wanted) => Principal | Promise<Principal>
 
-interface Needs {
-  verify(token: string, resources: readonly string[]): Promise<VerifiedToken>
-  readonly attributes: AttributesOf
+export interface Ways {
+  /** Field that carries the bearer token, lower case. */
+  readonly header: string
+  /** Who a token proved before, which still holds: at once, and before anybody looks at its form. */
+  recall(token: string, wanted: Wanted): Principal | Promise<Principal> | undefined
+  /** The first that claims a token judges it, whatever the others would say. */
+  readonly tokens: readonly TokenWay[]
+  /** The one way whose tokens may come as `X-API-Key`. */
+  readonly apiTokens: TokenWay | undefined
+  readonly transports: readonly TransportWay[]
   readonly anonymous: boolean
-  readonly tokens: boolean
+  /** Why nobody spoke for a caller who showed nothing; for the record. */
+  explainNobody(credentials: Credentials): string
 }
 
-/** What of a request may carry a credential; handed in so that this room needs no HTTP of its own. */
-export interface Credentials {
-  /** The `Authorization` field. */
-  readonly authorization: string | undefined
-  /** The `X-API-Key` field; that it is there is all that counts. */
-  readonly apiKey: unknown
-  /** Query string, without `?`. */
-  readonly query: string
-}
+export const API_KEY_FIELD = 'x-api-key'
 
-export type Authenticate = (credentials: Credentials, resources: readonly string[]) => Promise<Principal>
+export function authenticator(ways: Ways): Authenticate {
+  const { header, tokens, apiTokens, transports } = ways
 
-export function authenticator({ verify, attributes, anonymous, tokens }: Needs): Authenticate {
-  return async function authenticate({ authorization, apiKey, query }, resources) {
-    const bearer = findBearer(authorization)
-    // RFC 6750 §2.2 and §2.3 are not offered: a token in a URL ends up in histories and logs (OAuth 2.1 §5.1).
-    if (/(?:^|&)access_token=/.test(query))
-      throw new BearerError('invalid_request', 'token_in_query', 'Send the access token in the Authorization header.')
-    if (apiKey !== undefined) {
-      if (bearer !== undefined)
-        throw new BearerError('invalid_request', 'two_credentials', 'Send one credential, not two.')
+  /** RFC 6750 §2.1: `Bearer` in any case, one space, one token and nothing beside it. */
+  function proveBearer(line: string, credentials: Credentials, wanted: Wanted): Principal | Promise<Principal> {
+    if (!/^bearer /i.test(line)) throw refused('malformed')
+    const token = line.slice('bearer '.length)
+    const known = ways.recall(token, wanted)
+    if (known !== undefined) return known
+    if (!/^[A-Za-z0-9._~+/-]+=*$/.test(token)) throw refused('malformed')
+    const way = tokens.find((one) => one.isMine(token))
+    if (way === undefined) throw refused('unknown_token')
+    return way.prove(token, credentials, wanted)
+  }
+
+  function proveKey(key: string, credentials: Credentials, wanted: Wanted): Principal | Promise<Principal> {
+    if (apiTokens === undefined)
       throw new BearerError('invalid_token', 'api_keys_closed', 'API keys are not accepted here.')
-    }
-    if (bearer === undefined) {
-      if (anonymous) return ANONYMOUS
-      throw new BearerError(undefined, 'no_credential', 'Authentication required.')
-    }
-    if (!tokens) throw new BearerError('invalid_token', 'tokens_closed', 'Access tokens are not accepted here.')
-    return principalOf(await verify(bearer, resources), attributes)
+    if (!apiTokens.isMine(key)) throw refused('malformed')
+    return apiTokens.prove(key, credentials, wanted)
+  }
+
+  /** What the caller shows has decided. Whom the transport names besides is told to the record, where it is somebody else. */
+  async function withBeside(proved: Principal | Promise<Principal>, credentials: Credentials, wanted: Wanted) {
+    const principal = await proved
+    const beside = await besideOf(principal, () => speaksFor(transports, credentials, wanted))
+    return beside === undefined ? principal : { ...principal, beside }
+  }
+
+  async function vouched(credentials: Credentials, wanted: Wanted, foreign: boolean): Promise<Principal> {
+    return (await speaksFor(transports, credentials, wanted)) ?? nobody(credentials, foreign)
+  }
+
+  function nobody(credentials: Credentials, foreign: boolean): Principal {
+    const reason = ways.explainNobody(credentials)
+    if (foreign) throw new BearerError('invalid_token', 'unknown_scheme', 'Only bearer tokens are accepted here.')
+    if (ways.anonymous) return ANONYMOUS
+    throw new BearerError(undefined, reason, 'Authentication required.')
+  }
+
+  return function authenticate(credentials, wanted) {
+    checkQuery(credentials.query)
+    const lines = credentials.field(header)
+    const keys = credentials.field(API_KEY_FIELD)
+    // RFC 6750 §2: one method a request. Two readers of it could take two callers from it.
+    if (lines.length + keys.length > 1)
+      throw new BearerError('invalid_request', 'two_credentials', 'Send one credential, not two.')
+    const [line] = lines
+    const [key] = keys
+    // Another scheme is none of ours: a proxy in front may have asked for it, and then says who it proved.
+    const foreign = line !== undefined && !/^bearer\b/i.test(line)
+    if (key === undefined && (line === undefined || foreign))
+      return transports.length === 0 ? nobody(credentials, foreign) : vouched(credentials, wanted, foreign)
+    const proved =
+      line === undefined ? proveKey(key ?? '', credentials, wanted) : proveBearer(line, credentials, wanted)
+    return transports.length === 0 ? proved : withBeside(proved, credentials, wanted)
   }
 }
 
-/** RFC 6750 §2.1: `Bearer` in any case, one space, one token. `undefined` when there is no credential at all. */
-function findBearer(header: string | undefined): string | undefined {
-  if (header === undefined) return undefined
-  const match = /^bearer ([A-Za-z0-9._~+/-]+=*)$/i.exec(header)
-  if (match?.[1] !== undefined) return match[1]
-  if (/^bearer\b/i.test(header))
-    throw new BearerError('invalid_token', 'malformed', 'The access token is not valid here.')
-  throw new BearerError('invalid_token', 'unknown_scheme', 'Only bearer tokens are accepted here.')
+/** The first of the transport's ways that knows the caller. */
+async function speaksFor(
+  transports: readonly TransportWay[],
+  credentials: Credentials,
+  wanted: Wanted,
+): Promise<Principal | undefined> {
+  for (const way of transports) {
+    const found = await way(credentials, wanted)
+    if (found !== undefined) return found
+  }
+  return undefined
 }
 
-async function principalOf(token: VerifiedToken, attributes: AttributesOf): Promise<Principal> {
-  const known = attributes.find(token.subject)
-  const person = known instanceof Promise ? await known : known
-  if (!person || person.disabled)
-    throw new BearerError(
-      'invalid_token',
-      person ? 'account_disabled' : 'account_gone',
-      'The access token is not valid here.',
-    )
-  // 403, not 401: the token is good, the person is no longer one of those the gate admits.
-  if (!person.admitted) throw new RequestError(403, 'not_admitted', 'This account is not admitted here.')
-  return {
-    kind: 'person',
-    subject: token.subject,
-    email: person.email,
-    name: person.name,
-    groups: person.groups,
-    roles: person.roles,
-    teams: person.teams,
-    client: token.client,
-    issuer: undefined,
-    identity: token.subject,
-    scopeRule: 'covers',
-    reach: undefined,
-    beside: undefined,
-    scopes: token.scopes,
-    method: 'access_token',
-    family: token.family,
-    tokenId: token.jti,
-    issuedAt: token.issuedAt,
-    expiresAt: token.expiresAt,
-    actor: undefined,
+/** One whom the gate would not admit is somebody else, too. What cannot be read at all stays a refusal of the request. */
+async function besideOf(principal: Principal, ask: () => Promise<Principal | undefined>): Promise<string | undefined> {
+  try {
+    const other = await ask()
+    return other === undefined || isSame(principal, other) ? undefined : other.subject
+  } catch (error) {
+    const refusal = error instanceof BearerError || error instanceof RequestError
+    if (refusal && (error.status === 401 || error.status === 403)) return `refused:${error.reason}`
+    throw error
   }
 }
+
+/** Accounts of two issuers are one person to the record when both vouch for the same address. */
+function isSame(one: Principal, other: Principal): boolean {
+  return one.subject === other.subject || (one.email !== undefined && one.email === other.email)
+}
+
+/** Names under which clients of other systems put a token into a URL, written without marks. */
+const QUERY_CREDENTIALS = new Set(['accesstoken', 'apikey', 'xapikey', 'token', 'authorization'])
+
+/** RFC 6750 §2.3 is not offered: a token in a URL ends up in histories and logs (OAuth 2.1 §5.1). */
+function checkQuery(query: string): void {
+  if (query === '') return
+  for (const name of new URLSearchParams(query).keys())
+    if (QUERY_CREDENTIALS.has(name.toLowerCase().replace(/[^a-z0-9]/g, '')))
+      throw new BearerError('invalid_request', 'token_in_query', 'Send the access token in a header, not in the URL.')
+}
+
+const refused = (reason: string) => new BearerError('invalid_token', reason, 'The access token is not valid here.')

@@ -41,6 +41,7 @@ export function githubProvider(provider: GithubProviderConfig): IdentityProvider
     id: provider.id,
     title: provider.title ?? 'GitHub',
     origin: new URL(issuer).origin,
+    callback: provider.callback ?? `/callback/${provider.id}`,
     async start(redirectUri) {
       // No ID token, so no nonce is sent; one is made all the same because every provider's secrets have one shape.
       const secrets = { state: random(), nonce: random(), verifier: random() }

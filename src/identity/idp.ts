@@ -1,8 +1,9 @@
 // The company's identity providers, in the order of the configuration.
 import type { IdentityConfig } from '../config/identity.ts'
 import type { Clock } from '../protocol/clock.ts'
+import { delegatedProvider } from './delegated.ts'
 import { githubProvider } from './github.ts'
-import { mappingOf } from './kinds.ts'
+import { KINDS, mappingOf } from './kinds.ts'
 import type { IdentityProvider, IdentityProviders } from './provider.ts'
 
 interface Needs {
@@ -14,14 +15,16 @@ interface Needs {
 
 /** Contacts nobody. */
 export async function createIdentityProviders({ identity, clockTolerance, clock }: Needs): Promise<IdentityProviders> {
-  const isOpenid = identity.providers.some(({ type }) => type !== 'local' && type !== 'github')
+  const isOpenid = identity.providers.some(({ type }) => !['local', 'github', 'delegated'].includes(type))
   // Loaded where it is needed: a gate with local accounts alone should not pay for it.
   const openid = isOpenid ? await import('./openid-provider.ts') : undefined
   const offered = identity.providers.flatMap((provider): IdentityProvider[] => {
     if (provider.type === 'local') return []
     if (provider.type === 'github') return [githubProvider(provider)]
+    const mapping = mappingOf(provider, identity.mapping)
+    if (provider.type === 'delegated') return [delegatedProvider({ provider, mapping, proof: KINDS.delegated.proof })]
     if (!openid) throw new TypeError(`nothing was loaded for a provider of type ${provider.type}`)
-    return [openid.openidProvider({ provider, mapping: mappingOf(provider, identity.mapping), clockTolerance, clock })]
+    return [openid.openidProvider({ provider, mapping, clockTolerance, clock })]
   })
   const local = identity.providers.find((provider) => provider.type === 'local')
   return {

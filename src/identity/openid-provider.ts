@@ -49,6 +49,7 @@ export function openidProvider({ provider, mapping, clockTolerance, clock }: Nee
     id,
     title: provider.title ?? id,
     origin: new URL(issuer).origin,
+    callback: provider.callback ?? `/callback/${id}`,
     async start(redirectUri) {
       const configuration = await discover()
       const secrets = {

@@ -15,6 +15,10 @@ export interface IdentityProvider {
   readonly title: string
   /** Where its own sign-in page lives, as far as the configuration tells. */
   readonly origin: string
+  /** It is known to send the browser on to addresses that the configuration does not name. */
+  readonly leadsOn?: true
+  /** Path of ours that it answers at; no other provider's. */
+  readonly callback: string
   /** The address to send the browser to. Throws FederationError. */
   start(redirectUri: string): Promise<{ url: string; secrets: FederationSecrets }>
   /** `answer`: our callback address with the provider's parameters. Throws FederationError. */
@@ -28,8 +32,11 @@ export interface IdentityProviders {
   find(id: string): IdentityProvider | undefined
 }
 
-/** `cancelled`: the person said no there. `unreachable`: worth trying again. `refused`: its answer is not to be trusted, or is an error. */
-export type FederationFailure = 'cancelled' | 'unreachable' | 'refused'
+/**
+ * `cancelled`: the person said no there. `unreachable`: worth trying again. `refused`: the answer that the browser brought is not to be
+ * trusted, or is an error. `faulty`: behind the browser's back it refused us, or said what cannot be used (RFC 9110 §15.6.3).
+ */
+export type FederationFailure = 'cancelled' | 'unreachable' | 'refused' | 'faulty'
 
 export class FederationError extends Error {
   override readonly name = 'FederationError'

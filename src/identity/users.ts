@@ -1,6 +1,6 @@
 // People: local accounts with a password, and accounts of identity providers. The key is (issuer, subject), never the e-mail:
 // two accounts with one address stay two, so that nobody can claim another's by an address (OWASP ASVS 5.0, 6.8.1).
-import { createHash, randomBytes } from 'node:crypto'
+import { randomBytes } from 'node:crypto'
 import type { Clock } from '../protocol/clock.ts'
 import { parseEmail } from '../protocol/email.ts'
 import { RequestError } from '../protocol/errors.ts'
@@ -8,6 +8,7 @@ import { networkOf } from '../protocol/network.ts'
 import type { UserRecord, Users } from '../store/durable.ts'
 import type { Counters } from '../store/ephemeral.ts'
 import { LOCAL_ISSUER } from './admission.ts'
+import { attemptsOf } from './attempts.ts'
 import { displayName, type Profile } from './claims.ts'
 import {
   findPasswordFlaw,
@@ -193,36 +194,5 @@ function newFederated({ issuer, subject, email, name, groups, roles, teams }: Pr
     passwordHash: undefined,
     createdAt: now,
     updatedAt: now,
-  }
-}
-
-/** Most attempts in each window: five, then a minute's wait, then a quarter of an hour, then six hours. */
-const ATTEMPTS = [
-  { most: 5, window: 60_000 },
-  { most: 10, window: 900_000 },
-  { most: 20, window: 21_600_000 },
-] as const
-
-/** Whatever the names: fresh ones must not fill the queue that everyone waits in. Not given back by a success, which anyone may have. */
-const OF_NETWORK = { most: 30, window: 60_000 } as const
-
-/** Per account and network: guessing is slowed where it happens, and the person elsewhere still gets in. */
-function attemptsOf(counters: Counters, clock: Clock) {
-  const keyOf = (name: string, address: string, window: number) =>
-    `sign-in:${createHash('sha256')
-      .update(`${name}\n${networkOf(address)}`)
-      .digest('base64url')}:${window}`
-  return {
-    /** Seconds to wait; 0 lets the attempt through. What the short window refuses does not lengthen the long ones. */
-    async count(name: string, address: string): Promise<number> {
-      const network = `sign-in:${networkOf(address)}`
-      if ((await counters.hit(network, OF_NETWORK.window, clock())) > OF_NETWORK.most) return OF_NETWORK.window / 1000
-      for (const { most, window } of ATTEMPTS)
-        if ((await counters.hit(keyOf(name, address, window), window, clock())) > most) return window / 1000
-      return 0
-    },
-    async forget(name: string, address: string): Promise<void> {
-      for (const { window } of ATTEMPTS) await counters.reset(keyOf(name, address, window))
-    },
   }
 }

@@ -1,5 +1,5 @@
 // The ways to knock: what a request shows of its caller, and what a way may answer. A refusal is thrown, and is final.
-import type { PeerCertificate } from 'node:tls'
+import type { X509Certificate } from 'node:crypto'
 import type { Principal } from '../protocol/principal.ts'
 
 /** What of a request may say who is calling; handed in so that this room needs no HTTP of its own. */
@@ -20,7 +20,7 @@ export interface Transport {
   /** Address of the peer, or `unix`; for messages to the operator. */
   readonly peer: string
   /** The client certificate that our own TLS listener verified. */
-  certificate(): PeerCertificate | undefined
+  certificate(): X509Certificate | undefined
 }
 
 /** What is being knocked at. */

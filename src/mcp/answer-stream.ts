@@ -3,8 +3,7 @@ import type { RpcId } from '../protocol/jsonrpc.ts'
 import { answering, readJson } from './answer.ts'
 import { readEvent, replaceData } from './events.ts'
 import { FAULTS, type Fault } from './fault.ts'
-import type { Edit } from './filter.ts'
-import type { Hears } from './hearing.ts'
+import type { Screen } from './screen.ts'
 
 export interface AnswerStream {
   /** The bytes to hand on in place of a whole event, or why the stream must end. */
@@ -21,13 +20,12 @@ const NOTHING = Buffer.alloc(0)
 
 export function answerStream(needs: {
   id: RpcId
-  edit: Edit | undefined
-  reword: Edit | undefined
-  hears: Hears | undefined
+  screen: Screen
   /** The handshake era lets a server ask its client on this stream. */
   requestsAllowed: boolean
 }): AnswerStream {
-  const { id, edit, reword, hears, requestsAllowed } = needs
+  const { id, screen, requestsAllowed } = needs
+  const { edit, reword, hears } = screen
   let pending = true
   let resumable = false
   return {

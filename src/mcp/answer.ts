@@ -36,16 +36,16 @@ export function answering(text: Buffer, id: RpcId): Answering {
  * members at its top. An invalid text is no more confusing to the client than what it would get without us.
  */
 function isPlainAnswer(text: Buffer, id: string): boolean {
-  if (begins(text, `{"jsonrpc":"2.0","id":${id},"`))
-    return begins(text, `{"jsonrpc":"2.0","id":${id},"result":`) || begins(text, `{"jsonrpc":"2.0","id":${id},"error":`)
+  const start = `{"jsonrpc":"2.0","id":${id},`
+  const head = text.toString('latin1', 0, start.length + LONGEST_MEMBER)
+  if (head.startsWith(start)) return MEMBERS.some((member) => head.startsWith(member, start.length))
+  if (!MEMBERS.some((member) => head.startsWith(member, 1))) return false
   const end = `,"jsonrpc":"2.0","id":${id}}`
-  return (
-    (begins(text, '{"result":') || begins(text, '{"error":')) &&
-    text.toString('latin1', Math.max(0, text.length - end.length)) === end
-  )
+  return head.startsWith('{') && text.toString('latin1', Math.max(0, text.length - end.length)) === end
 }
 
-const begins = (text: Buffer, start: string): boolean => text.toString('latin1', 0, start.length) === start
+const MEMBERS = ['"result":', '"error":']
+const LONGEST_MEMBER = 9
 
 export function readJson(text: Buffer): unknown {
   try {

@@ -1,5 +1,6 @@
 // Phase 3: may the caller do what the message asks? Policy's answer for everything it touches, then the token's scopes.
 import type { Policy } from '../policy/policy.ts'
+import { OUTSIDE_TOKEN } from '../policy/reach.ts'
 import type { Call, Decision } from '../protocol/decision.ts'
 import type { Principal } from '../protocol/principal.ts'
 import { checkNoTask, isOpen, isTaskMethod, listenedResources, type Target } from './target.ts'
@@ -32,18 +33,21 @@ const TASKS_CLOSED: Decision = { effect: 'deny', reason: 'tasks_closed', rule: u
 /** Throws RpcError for params that no rule could judge, BearerError `insufficient_scope`. */
 export function decideInquiry({ policy, checkScopes }: Needs, inquiry: Inquiry): Verdict {
   const { principal, server, method, wordless, params, target } = inquiry
-  const call = { principal, server, method, ...target }
+  const call: Call = { principal, server, method, kind: target.kind, name: target.name }
   if (!wordless && isTaskMethod(method)) return { ...TASKS_CLOSED, target }
   checkNoTask(method, params)
   const decision = isOpen(inquiry) ? VISIBLE : policy.decide(call)
-  if (decision.effect === 'deny') return { ...decision, target }
+  if (isHidden(decision)) return { ...decision, target }
   const heard = listenedResources(method, params).map((name): Call => ({ ...call, kind: 'resource', name }))
   for (const each of heard) {
     const verdict = policy.decide(each)
-    if (verdict.effect === 'deny') return { ...verdict, target: { kind: 'resource', name: each.name } }
+    if (isHidden(verdict)) return { ...verdict, target: { kind: 'resource', name: each.name } }
   }
   // After policy: a challenge for a hidden thing would say that it is there. A stream asks for no more than a ping does.
   checkScopes(principal, wordless ? { ...call, name: 'ping' } : call)
   for (const each of heard) checkScopes(principal, each)
   return { ...decision, target }
 }
+
+/** What the caller may see and this token may not is said aloud, by the gate of scopes. */
+const isHidden = ({ effect, reason }: Decision): boolean => effect === 'deny' && reason !== OUTSIDE_TOKEN

@@ -101,7 +101,14 @@ export async function startGate(upstreams: Record<string, Upstream>) {
   const ends = new Set<() => void>()
   const marks = new Set<string>()
   const key = randomBytes(32)
-  const state = { view: 'all' as 'all' | 'some' | 'none', spool: true, scopes: true, streams: 3 }
+  const state = {
+    view: 'all' as 'all' | 'some' | 'none',
+    spool: true,
+    /** A decision is on record when it resolves. */
+    spooled: Promise.resolve(),
+    scopes: true,
+    streams: 3,
+  }
   const decide = ({ kind, name }: Call) =>
     state.view === 'all' || kind === 'method' || name === 'read' || name === 'slow' || name === 'file:///docs'
       ? { effect: 'allow' as const, reason: 'allowed_by_rule', rule: 'r1' }
@@ -124,9 +131,10 @@ export async function startGate(upstreams: Record<string, Upstream>) {
     },
     upstreams: { get: (id) => upstreams[id], report: () => {} },
     recorder: {
-      decide(event) {
+      async decide(event) {
         if (!state.spool) throw new Error('The disk is full.')
         events.push(event)
+        await state.spooled
       },
       finish: (event) => void events.push(event),
     },

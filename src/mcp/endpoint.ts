@@ -6,36 +6,36 @@ import type { Exchange } from '../http/exchange.ts'
 import type { Policy } from '../policy/policy.ts'
 import type { Clock } from '../protocol/clock.ts'
 import type { Call, Decision } from '../protocol/decision.ts'
-import { BearerError, RequestError, RpcError } from '../protocol/errors.ts'
+import { RequestError, RpcError } from '../protocol/errors.ts'
 import { isRecord } from '../protocol/json.ts'
 import type { RpcId } from '../protocol/jsonrpc.ts'
 import { RPC } from '../protocol/mcp.ts'
-import { ANONYMOUS, type Principal } from '../protocol/principal.ts'
+import type { Principal } from '../protocol/principal.ts'
 import type { Marks } from '../store/ephemeral.ts'
+import type { SealKey } from '../tokens/seal.ts'
 import type { Upstream, Upstreams } from '../upstreams/upstream.ts'
 import { decideInquiry } from './decide.ts'
 import { checkEra, claimedEra, type Era, eraOfHead } from './era.ts'
-import { isList, listFilter } from './filter.ts'
+import type { Edit } from './filter.ts'
 import { createForward } from './forward.ts'
 import { type McpHead, readHead } from './headers.ts'
-import { hearing } from './hearing.ts'
-import { hiddenError, unknownInOurWords } from './hidden.ts'
+import { hiddenError, unknownServer } from './hidden.ts'
 import { checkMediaType, type Incoming, parseMessage } from './message.ts'
-import { type Recorded, reasonOf, recordDecision } from './record.ts'
+import { callEvent, isRefusedCredential, type Recorded, reasonOf, UNPROVED } from './record.ts'
 import type { Ending } from './relay.ts'
 import { createRemoteRoute } from './remote.ts'
-import { createSessions, type SealKey } from './session.ts'
+import { mayHear, type Screen, screenOf } from './screen.ts'
+import { createSessions } from './session.ts'
 import { createStdioRoute } from './stdio.ts'
 import { createStreams, type StreamEnd } from './streams.ts'
 import { type Target, targetOf } from './target.ts'
-import { withoutTasks } from './tasks.ts'
 
 export interface McpNeeds {
   readonly clock: Clock
   /** Throws RequestError 403 for a foreign origin; sets the CORS fields for one of ours. */
   cors(exchange: Exchange): void
   /** Throws BearerError. */
-  authenticate(exchange: Exchange, serverId: string): Promise<Principal>
+  authenticate(exchange: Exchange, serverId: string): Principal | Promise<Principal>
   readonly policy: Policy
   /** Throws BearerError `insufficient_scope`. */
   checkScopes(principal: Principal, call: Call): void
@@ -68,6 +68,8 @@ interface Visit {
   readonly principal: Principal
   readonly upstream: Upstream
   readonly server: string
+  /** What the principal may see of it: all, or a part. */
+  readonly view: 'all' | 'some'
   readonly httpMethod: HttpMethod
   readonly head: McpHead
   readonly incoming: Incoming | undefined
@@ -94,22 +96,27 @@ export function mcpEndpoint(needs: McpNeeds): (exchange: Exchange, serverId: str
       const upstream = checkKnown(upstreams.get(serverId))
       // 1 Who is it? Before anything else of the request is judged, so that every stranger gets the same challenge.
       principal = await needs.authenticate(exchange, serverId)
-      if (policy.view(principal, serverId) === 'none') throw unknownServer()
+      const view = policy.view(principal, serverId)
+      if (view === 'none') throw unknownServer()
       // 2 What does it say?
       const httpMethod = checkHttpMethod(exchange)
       const head = readHead(exchange.req.rawHeaders)
-      if (httpMethod === 'POST') incoming = await readIncoming(exchange, needs.limits)
-      const visit = checkVisit({ exchange, principal, upstream, httpMethod, head, incoming })
+      if (httpMethod === 'POST') incoming = parseMessage(await readText(exchange, needs.limits), needs.limits)
+      const visit = checkVisit({ exchange, principal, upstream, view, httpMethod, head, incoming })
       // 3 May it? Recorded before a byte leaves.
       const decision = decideInquiry(needs, visit)
-      event = recordDecision(recorder, visit, decision)
+      const decided = callEvent(visit, decision)
+      await recorder.decide(decided)
+      event = decided
       if (decision.effect === 'deny') throw hiddenError(decision.target, visit.era, decision.reason)
       // 4 The upstream's turn.
       ending = await forward(visit)
     } catch (error) {
       if (event === undefined && (principal !== undefined || isRefusedCredential(error))) {
-        const refused = unread({ exchange, principal: principal ?? UNPROVED, server: serverId, incoming })
-        event = recordDecision(recorder, refused, refusal(error))
+        const known = unread({ exchange, principal: principal ?? UNPROVED, server: serverId, incoming })
+        const refused = callEvent(known, refusal(error))
+        await recorder.decide(refused)
+        event = refused
       } else if (event !== undefined) event = refusedAfterAll(event, error)
       needs.refuse(exchange, error, serverId, incoming?.id)
     } finally {
@@ -119,17 +126,6 @@ export function mcpEndpoint(needs: McpNeeds): (exchange: Exchange, serverId: str
     }
   }
 }
-
-/** Stands in the record for whoever showed a credential that proved nobody. */
-const UNPROVED: Principal = { ...ANONYMOUS, subject: 'unknown' }
-
-/** Every attempt with a credential is recorded; a first contact without one only asks the way (RFC 6750 §3.1), and is counted and logged. */
-function isRefusedCredential(error: unknown): boolean {
-  if (error instanceof BearerError) return error.code !== undefined
-  return error instanceof RequestError && error.reason === 'not_admitted'
-}
-
-const unknownServer = () => new RequestError(404, 'unknown_server', 'There is no such server.')
 
 function checkKnown(upstream: Upstream | undefined): Upstream {
   if (upstream === undefined) throw unknownServer()
@@ -143,20 +139,21 @@ function checkHttpMethod({ req, res }: Exchange): HttpMethod {
   throw new RequestError(405, 'method_not_allowed', 'Use POST, GET or DELETE.')
 }
 
-async function readIncoming(exchange: Exchange, limits: McpNeeds['limits']): Promise<Incoming> {
+function readText(exchange: Exchange, limits: McpNeeds['limits']): Promise<Buffer> {
   checkMediaType(exchange.req.headers)
-  return parseMessage(await readBody(exchange, limits.body, limits.bodyTimeout), limits)
+  return readBody(exchange, limits.body, limits.bodyTimeout)
 }
 
 function checkVisit(read: {
   exchange: Exchange
   principal: Principal
   upstream: Upstream
+  view: 'all' | 'some'
   httpMethod: HttpMethod
   head: McpHead
   incoming: Incoming | undefined
 }): Visit {
-  const { exchange, principal, upstream, httpMethod, head, incoming } = read
+  const { exchange, principal, upstream, view, httpMethod, head, incoming } = read
   const claimed = incoming === undefined ? eraOfHead(head) : claimedEra(incoming, head)
   // A client of both eras falls back to the handshake at any 400 but a modern one: no -32020, -32021 or -32022 here.
   if (upstream.kind === 'stdio' && claimed === 'modern')
@@ -170,8 +167,21 @@ function checkVisit(read: {
   const wordless = incoming === undefined || incoming.kind === 'response'
   const params = wordless ? undefined : incoming.message.params
   const target = targetOf(method, params)
-  const said = { incoming, era, method, wordless, params, target }
-  return { exchange, principal, upstream, server: upstream.id, httpMethod, head, ...said }
+  return {
+    exchange,
+    principal,
+    upstream,
+    server: upstream.id,
+    view,
+    httpMethod,
+    head,
+    incoming,
+    era,
+    method,
+    wordless,
+    params,
+    target,
+  }
 }
 
 const refusal = (error: unknown): Decision => ({ effect: 'deny', reason: reasonOf(error), rule: undefined })
@@ -209,25 +219,17 @@ function forwarder(needs: McpNeeds): (visit: Visit) => Promise<Ending> {
   const stdio = createStdioRoute({ self: needs.self, sessions, streams, limits })
 
   return (visit) => {
-    const { exchange, upstream, principal, head, incoming, method, era, httpMethod, target } = visit
-    const decide = (kind: Call['kind'], name: string) =>
-      policy.decide({ principal, server: upstream.id, method, kind, name })
-    const restricted = policy.view(principal, upstream.id) !== 'all'
-    const edit = restricted && isList(method) ? listFilter({ method, era, decide }) : undefined
-    const names = target.kind !== 'method' && incoming?.kind === 'request'
-    const reword = restricted && names ? unknownInOurWords({ target, era, id: incoming.id }) : withoutTasks(method)
-    const mayHear = (uri: string) => decide('resource', uri).effect === 'allow'
-    const hears = restricted ? hearing(mayHear) : undefined
-    if (upstream.kind === 'remote')
-      return remote({ exchange, upstream, principal, head, method: httpMethod, incoming, era, edit, reword, hears })
-    const child = { exchange, upstream, principal, head }
-    if (incoming !== undefined)
-      return stdio.post(
-        child,
-        incoming,
-        edit ?? (reword && ((message) => reword(message) ?? (isRecord(message) ? message : undefined))),
-      )
+    const { upstream, incoming, httpMethod } = visit
+    const screen = screenOf(policy, visit)
+    if (upstream.kind === 'remote') return remote(upstream, visit, screen)
+    const child = { exchange: visit.exchange, upstream, principal: visit.principal, head: visit.head }
+    if (incoming !== undefined) return stdio.post(child, incoming, wholeEdit(screen))
     if (httpMethod === 'DELETE') return stdio.end(child)
-    return stdio.listen(child, mayHear)
+    return stdio.listen(child, mayHear(policy, visit))
   }
+}
+
+/** A child's answers are ours to write: one that is not exchanged goes on as it is. */
+function wholeEdit({ edit, reword }: Screen): Edit | undefined {
+  return edit ?? (reword && ((message) => reword(message) ?? (isRecord(message) ? message : undefined)))
 }

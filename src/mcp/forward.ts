@@ -20,13 +20,21 @@ export type Forward = (upstream: RemoteUpstream, departure: Departure, passage: 
 /** Faults that say nothing of the upstream's health. */
 const NOT_ITS_HEALTH = new Set(['credential_ended', 'too_large'])
 
+const UP = { ok: true } as const
+
 export function createForward({ report }: Needs): Forward {
-  return async function forward(upstream, { method, headers, body, lasting }, passage) {
+  return function forward(upstream, { method, headers, body, lasting }, passage) {
     const { promise, resolve } = Promise.withResolvers<Ending>()
+    const relay = new Relay(passage, (ending) => {
+      if (ending.fault !== undefined && !NOT_ITS_HEALTH.has(ending.fault))
+        report(upstream.id, { ok: false, reason: ending.fault })
+      else if (ending.outcome === 'answered') report(upstream.id, UP)
+      resolve(ending)
+    })
     const dispatcher = lasting ? upstream.streams : upstream.pool
     dispatcher.dispatch(
       {
-        path: upstream.url.pathname + upstream.url.search,
+        path: upstream.path,
         method,
         headers,
         body,
@@ -34,12 +42,8 @@ export function createForward({ report }: Needs): Forward {
         headersTimeout: 0,
         bodyTimeout: upstream.idleTimeout,
       },
-      new Relay(passage, resolve),
+      relay,
     )
-    const ending = await promise
-    if (ending.fault !== undefined && !NOT_ITS_HEALTH.has(ending.fault))
-      report(upstream.id, { ok: false, reason: ending.fault })
-    else if (ending.outcome === 'answered') report(upstream.id, { ok: true })
-    return ending
+    return promise
   }
 }

@@ -1,6 +1,6 @@
 // What a caller is told of a thing that policy hides: the words an MCP server has for a thing it does not know, whatever the upstream's
 // own words are, so that hidden and unknown answer alike. MCP 2025-11-25 and 2026-07-28, Server features: error handling.
-import { RpcError } from '../protocol/errors.ts'
+import { RequestError, RpcError } from '../protocol/errors.ts'
 import { isRecord } from '../protocol/json.ts'
 import { type RpcId, type RpcResponse, rpcError } from '../protocol/jsonrpc.ts'
 import { RPC } from '../protocol/mcp.ts'
@@ -8,6 +8,9 @@ import type { Era } from './era.ts'
 import type { Target } from './target.ts'
 
 const LEGACY_RESOURCE_NOT_FOUND = -32002
+
+/** A server that is not there, and one that the caller may use nothing of. */
+export const unknownServer = () => new RequestError(404, 'unknown_server', 'There is no such server.')
 
 /** `reason` is policy's own, for the record; it stays inside. */
 export function hiddenError(target: Target, era: Era, reason: string): RpcError {

@@ -1,5 +1,5 @@
 // The JSON gate: what policy judged is byte for byte what the upstream receives. JSON-RPC 2.0 §4, MCP base protocol.
-import { isUtf8 } from 'node:buffer'
+import { isAscii, isUtf8 } from 'node:buffer'
 import type { IncomingMessage } from 'node:http'
 import { RequestError, RpcError } from '../protocol/errors.ts'
 import { isRecord } from '../protocol/json.ts'
@@ -46,26 +46,28 @@ export function checkMediaType(headers: IncomingMessage['headers']): void {
 export function parseMessage(body: Buffer, limits: ScanLimits): Incoming {
   // RFC 8259 §8.1: no byte order mark; some parsers skip it and some stop.
   if (body[0] === 0xef && body[1] === 0xbb && body[2] === 0xbf) throw unreadable('json_bom')
-  if (!isUtf8(body)) throw unreadable('json_encoding')
-  const idAt = scanMessage(body, limits)
-  const value = parseJson(body)
+  const plain = isAscii(body)
+  if (!plain && !isUtf8(body)) throw unreadable('json_encoding')
+  const bytes = body.toString('latin1')
+  const idAt = scanMessage(bytes, limits)
+  const value = parseJson(plain ? bytes : body.toString('utf8'))
   // MCP 2025-06-18 removed batches. The one older revision that had them (2025-03-26) is refused too: each element would need
   // its own decision, record and header check, and no client in the field sends them.
   if (Array.isArray(value)) throw invalid('json_batch', 'Batches are not accepted; send one message per request.')
   if (!isRecord(value) || value['jsonrpc'] !== '2.0')
     throw invalid('not_jsonrpc', 'This is not a JSON-RPC 2.0 message.')
-  return 'method' in value ? parseCall(value, body, idAt) : parseResponse(value, body, idAt)
+  return 'method' in value ? parseCall(value, body, bytes, idAt) : parseResponse(value, body, bytes, idAt)
 }
 
-function parseJson(body: Buffer): unknown {
+function parseJson(text: string): unknown {
   try {
-    return JSON.parse(body.toString('utf8'))
+    return JSON.parse(text)
   } catch (cause) {
     throw unreadable('json_syntax', cause)
   }
 }
 
-function parseCall(value: Record<string, unknown>, body: Buffer, idAt: number): Incoming {
+function parseCall(value: Record<string, unknown>, body: Buffer, bytes: string, idAt: number): Incoming {
   const { method, params } = value
   if (typeof method !== 'string' || method === '' || method.length > LONGEST_METHOD)
     throw invalid('bad_method', 'The method is not a short string.')
@@ -75,15 +77,15 @@ function parseCall(value: Record<string, unknown>, body: Buffer, idAt: number): 
   // Without an id nobody learns what became of it: a call is not slipped in as a notification.
   if (!('id' in value) && !method.startsWith('notifications/')) throw invalid('id_missing', 'A request needs an id.')
   if (!('id' in value)) return { kind: 'notification', body, message: call, method, id: undefined }
-  const id = checkId(value['id'], body, idAt)
+  const id = checkId(value['id'], bytes, idAt)
   return { kind: 'request', body, message: { ...call, id }, method, id }
 }
 
 /** A client's answer to a request of the server (handshake era only). */
-function parseResponse(value: Record<string, unknown>, body: Buffer, idAt: number): Incoming {
+function parseResponse(value: Record<string, unknown>, body: Buffer, bytes: string, idAt: number): Incoming {
   if ('result' in value === 'error' in value) throw invalid('not_jsonrpc', 'The message has no method.')
   const { error, result } = value
-  const id = checkId(value['id'], body, idAt)
+  const id = checkId(value['id'], bytes, idAt)
   if (!('error' in value))
     return { kind: 'response', body, message: { jsonrpc: '2.0', id, result }, method: undefined, id: undefined }
   if (!isRecord(error) || typeof error['code'] !== 'number' || typeof error['message'] !== 'string')
@@ -93,13 +95,13 @@ function parseResponse(value: Record<string, unknown>, body: Buffer, idAt: numbe
 }
 
 /** MCP: a string or an integer, never null. One spelling only: `1.0` and 2^53 + 1 come back from another parser as another id. */
-function checkId(id: unknown, body: Buffer, at: number): RpcId {
+function checkId(id: unknown, bytes: string, at: number): RpcId {
   if (typeof id === 'string') return id
   if (typeof id === 'number' && Number.isSafeInteger(id)) {
     const spelled = String(id)
-    const after = body[at + spelled.length] ?? 0
+    const after = bytes.charCodeAt(at + spelled.length)
     const ends = after === 0x2c || after === 0x7d || after <= 0x20
-    if (ends && body.toString('latin1', at, at + spelled.length) === spelled) return id
+    if (ends && bytes.startsWith(spelled, at)) return id
   }
   throw invalid('bad_id', 'The id is neither a string nor a plain integer.')
 }

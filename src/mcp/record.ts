@@ -1,9 +1,10 @@
 // The record of one request at the MCP door: the decision before anything leaves, the outcome when the answer has ended.
-import type { CallEvent, Recorder } from '../audit/event.ts'
+import type { CallEvent } from '../audit/event.ts'
 import type { Exchange } from '../http/exchange.ts'
 import type { Decision } from '../protocol/decision.ts'
 import { BearerError, RequestError, RpcError } from '../protocol/errors.ts'
-import type { Principal } from '../protocol/principal.ts'
+import { isoTime } from '../protocol/iso-time.ts'
+import { ANONYMOUS, type Principal } from '../protocol/principal.ts'
 import type { Era } from './era.ts'
 import type { Target } from './target.ts'
 
@@ -18,13 +19,12 @@ export interface Recorded {
 
 type Draft = { -readonly [Key in keyof CallEvent]: CallEvent[Key] }
 
-/** Throws when the record cannot take the decision: then nothing is forwarded. */
-export function recordDecision(recorder: Pick<Recorder, 'decide'>, call: Recorded, decision: Decision): CallEvent {
+export function callEvent(call: Recorded, decision: Decision): CallEvent {
   const { exchange, principal, target, era } = call
   const event: Draft = {
     kind: 'call',
     id: exchange.id,
-    time: new Date(exchange.at).toISOString(),
+    time: isoTime(exchange.at),
     subject: principal.subject,
     server: call.server,
     method: call.method,
@@ -34,12 +34,24 @@ export function recordDecision(recorder: Pick<Recorder, 'decide'>, call: Recorde
   }
   if (principal.email !== undefined) event.email = principal.email
   if (principal.client !== undefined) event.client = principal.client
+  if (principal.beside !== undefined) event.beside = principal.beside
   if (principal.family !== undefined) event.family = principal.family
   if (target !== undefined && target.kind !== 'method') event.name = target.name
   if (decision.rule !== undefined) event.rule = decision.rule
   if (era !== undefined) event.era = era
-  recorder.decide(event)
   return event
+}
+
+/** Stands in the record for whoever showed a credential that proved nobody. */
+export const UNPROVED: Principal = { ...ANONYMOUS, subject: 'unknown' }
+
+/** The credential was good, and not for this caller, place, time or pace. */
+const NOT_FOR_THEM = new Set(['not_admitted', 'address_not_allowed', 'outside_hours', 'token_rate'])
+
+/** Every attempt with a credential is recorded; a first contact without one only asks the way (RFC 6750 §3.1), and is counted and logged. */
+export function isRefusedCredential(error: unknown): boolean {
+  if (error instanceof BearerError) return error.code !== undefined
+  return error instanceof RequestError && NOT_FOR_THEM.has(error.reason)
 }
 
 /** Why a request was refused, in the record's words. */

@@ -158,6 +158,35 @@ describe('streams', () => {
     await until(() => door.gate.events.at(-1)?.outcome === 'cancelled')
   })
 
+  it('modern: who leaves before the record is written is not forwarded', async () => {
+    door.answerAll()
+    const spooled = Promise.withResolvers<void>()
+    door.gate.state.spooled = spooled.promise
+    const left = new Promise((resolve) =>
+      door.gate.server.once('connection', (socket) => socket.once('close', () => setImmediate(resolve))),
+    )
+    const controller = new AbortController()
+    const answer = fetch(door.url(), {
+      method: 'POST',
+      signal: controller.signal,
+      headers: {
+        authorization: 'Bearer alice',
+        'content-type': 'application/json',
+        accept: ACCEPT,
+        ...modernHeaders('tools/call', 'read'),
+      },
+      body: JSON.stringify(modern('tools/call', { name: 'read' })),
+    })
+    await until(() => door.gate.events.length === 1)
+    controller.abort()
+    await expect(answer).rejects.toThrow()
+    await left
+    spooled.resolve()
+    await until(() => door.gate.events.length === 2)
+    expect(door.gate.events.at(-1)).toMatchObject({ decision: 'allow', outcome: 'cancelled' })
+    expect(door.canary.seen).toEqual([])
+  })
+
   it('legacy: leaving is not cancelling', async () => {
     const go = Promise.withResolvers<void>()
     const ended = Promise.withResolvers<boolean>()

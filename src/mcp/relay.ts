@@ -7,11 +7,11 @@ import { HEADER_SESSION, RPC } from '../protocol/mcp.ts'
 import type { RemoteUpstream } from '../upstreams/upstream.ts'
 import { answering, readJson, sendBytes, sendRpc } from './answer.ts'
 import { type AnswerStream, answerStream } from './answer-stream.ts'
+import { Deadline } from './deadlines.ts'
 import { type EventSplitter, readEvent, splitEvents, withoutMark, writeEvent } from './events.ts'
 import { FAULTS, type Fault, faultMessage, faultOfError, faultOfHead } from './fault.ts'
-import type { Edit } from './filter.ts'
 import { mediaType, returnedHeaders } from './headers.ts'
-import type { Hears } from './hearing.ts'
+import type { Screen } from './screen.ts'
 import type { StreamEnd } from './streams.ts'
 
 /** How a request ended, for the record and for health. */
@@ -29,12 +29,7 @@ export interface Passage {
   /** Id of the request that waits. */
   readonly id: RpcId | undefined
   readonly era: 'modern' | 'legacy'
-  /** What a list must pass through. */
-  readonly edit: Edit | undefined
-  /** What a short answer may be exchanged for; `undefined` leaves it as it is. */
-  readonly reword: Edit | undefined
-  /** Which messages of a stream may pass; `undefined` is all. */
-  readonly hears: Hears | undefined
+  readonly screen: Screen
   /** The session id that the client is given for the upstream's. */
   sessionFor(upstreamSession: string): string | undefined
   /** Takes a stream's place and watches its credential; answers how to give it back. */
@@ -57,7 +52,7 @@ export class Relay implements Dispatcher.DispatchHandler {
   private headers: string[] = []
   private chunks: Buffer[] = []
   private size = 0
-  private timer: NodeJS.Timeout | undefined
+  private deadline: Deadline | undefined
   private splitter: EventSplitter | undefined
   private answer: AnswerStream | undefined
   private closeStream: (() => void) | undefined
@@ -67,8 +62,9 @@ export class Relay implements Dispatcher.DispatchHandler {
     this.passage = passage
     this.settle = settle
     // Counted from here: the wait for a free connection is part of the caller's wait.
-    this.timer = setTimeout(() => this.fail(FAULTS.timeout), passage.upstream.requestTimeout)
-    passage.res.once('close', () => this.clientGone())
+    this.deadline = new Deadline(passage.upstream.requestTimeout, () => this.fail(FAULTS.timeout))
+    if (passage.res.closed) this.clientGone()
+    else passage.res.on('close', () => this.clientGone())
   }
 
   onRequestStart(controller: Dispatcher.DispatchController): void {
@@ -83,7 +79,7 @@ export class Relay implements Dispatcher.DispatchHandler {
   onResponseStart(_: Dispatcher.DispatchController, status: number, headers: IncomingHttpHeaders): void {
     // RFC 9110 §15.2: interim answers are for this hop only.
     if (status < 200 || this.state !== 'waiting') return
-    clearTimeout(this.timer)
+    this.deadline?.cancel()
     const fault = faultOfHead(status, headers)
     if (fault === undefined) this.takeHead(status, headers)
     else this.fail(fault)
@@ -125,10 +121,10 @@ export class Relay implements Dispatcher.DispatchHandler {
   }
 
   private openEvents(): void {
-    const { res, id, era, edit, reword, hears, limits, upstream, openStream } = this.passage
+    const { res, id, era, screen, limits, upstream, openStream } = this.passage
     this.state = 'events'
-    if (id !== undefined) this.answer = answerStream({ id, edit, reword, hears, requestsAllowed: era === 'legacy' })
-    const judged = edit !== undefined || (id === undefined && hears !== undefined)
+    if (id !== undefined) this.answer = answerStream({ id, screen, requestsAllowed: era === 'legacy' })
+    const judged = screen.edit !== undefined || (id === undefined && screen.hears !== undefined)
     let begun = false
     this.splitter = splitEvents(judged ? upstream.maxAnswer : limits.streamBuffer, (event, whole) => {
       this.passEvent(begun ? event : withoutMark(event), whole)
@@ -171,7 +167,7 @@ export class Relay implements Dispatcher.DispatchHandler {
 
   /** A GET stream has no request of its own, and may replay the answers of others. */
   private listened(event: Buffer, whole: boolean): Buffer | Fault {
-    const { hears } = this.passage
+    const { hears } = this.passage.screen
     if (hears !== undefined && !whole) return FAULTS.too_large
     const data = hears && readEvent(event).data
     return data === undefined || hears?.(data) ? event : Buffer.alloc(0)
@@ -184,7 +180,8 @@ export class Relay implements Dispatcher.DispatchHandler {
   }
 
   private hold(chunk: Buffer): void {
-    const { edit, upstream, res } = this.passage
+    const { upstream, res } = this.passage
+    const { edit } = this.passage.screen
     this.chunks.push(chunk)
     this.size += chunk.length
     if (edit !== undefined && this.size > upstream.maxAnswer) this.fail(FAULTS.too_large)
@@ -197,10 +194,11 @@ export class Relay implements Dispatcher.DispatchHandler {
   }
 
   private sendHeld(): void {
-    const { res, id, edit } = this.passage
+    const { res, id, screen } = this.passage
+    const { edit, reword } = screen
     const [first] = this.chunks
     const body = this.chunks.length === 1 && first !== undefined ? first : Buffer.concat(this.chunks)
-    const edited = edit?.(readJson(body)) ?? this.passage.reword?.(readJson(body))
+    const edited = edit?.(readJson(body)) ?? reword?.(readJson(body))
     const isAnswer = this.status !== 200 || id === undefined || answering(body, id) === 'answer'
     if (!isAnswer || (edit !== undefined && edited === undefined)) {
       this.fail(FAULTS.protocol)
@@ -239,9 +237,9 @@ export class Relay implements Dispatcher.DispatchHandler {
     if (res.write(bytes) || this.controller === undefined || this.controller.paused) return
     // The reader is slower than the upstream: stand still, and give up on a reader that stands still itself.
     this.controller.pause()
-    this.timer = setTimeout(() => res.destroy(), limits.streamStall)
+    this.deadline = new Deadline(limits.streamStall, () => res.destroy())
     res.once('drain', () => {
-      clearTimeout(this.timer)
+      this.deadline?.cancel()
       this.controller?.resume()
     })
   }
@@ -258,8 +256,7 @@ export class Relay implements Dispatcher.DispatchHandler {
   private readOn(): void {
     this.state = 'discarding'
     this.size = 0
-    this.timer = setTimeout(() => this.giveUp(), this.passage.upstream.requestTimeout)
-    this.timer.unref()
+    this.deadline = new Deadline(this.passage.upstream.requestTimeout, () => this.giveUp())
     this.controller?.resume()
   }
 
@@ -291,10 +288,12 @@ export class Relay implements Dispatcher.DispatchHandler {
 
   private finish(outcome: Ending['outcome'], fault?: string): void {
     if (this.state === 'done') return
+    // Who reads on has told how it ended.
+    const told = this.state === 'discarding'
     this.state = 'done'
-    clearTimeout(this.timer)
+    this.deadline?.cancel()
     this.closeStream?.()
     const { res } = this.passage
-    this.settle({ status: res.headersSent ? res.statusCode : undefined, outcome, fault })
+    if (!told) this.settle({ status: res.headersSent ? res.statusCode : undefined, outcome, fault })
   }
 }

@@ -3,27 +3,21 @@ import type { Exchange } from '../http/exchange.ts'
 import type { Principal } from '../protocol/principal.ts'
 import type { RemoteUpstream } from '../upstreams/upstream.ts'
 import type { Era } from './era.ts'
-import type { Edit } from './filter.ts'
 import type { Forward } from './forward.ts'
 import { type McpHead, upstreamHeaders } from './headers.ts'
-import type { Hears } from './hearing.ts'
 import type { Incoming } from './message.ts'
 import type { Ending, Passage } from './relay.ts'
+import type { Screen } from './screen.ts'
 import type { Session, Sessions } from './session.ts'
 import type { Streams } from './streams.ts'
 
 export interface RemoteVisit {
   readonly exchange: Exchange
-  readonly upstream: RemoteUpstream
   readonly principal: Principal
   readonly head: McpHead
-  readonly method: 'POST' | 'GET' | 'DELETE'
+  readonly httpMethod: 'POST' | 'GET' | 'DELETE'
   readonly incoming: Incoming | undefined
   readonly era: Era
-  readonly edit: Edit | undefined
-  readonly reword: Edit | undefined
-  /** Which messages of a stream a caller may see who sees a part of the server; `undefined` is all. */
-  readonly hears: Hears | undefined
 }
 
 interface Needs {
@@ -35,8 +29,8 @@ interface Needs {
 
 /** The caller's session id goes no further, and the upstream's comes no nearer, than this file. */
 export function createRemoteRoute({ forward, sessions, streams, limits }: Needs) {
-  return async function pass(visit: RemoteVisit): Promise<Ending> {
-    const { exchange, upstream, principal, head, method, incoming, era, hears } = visit
+  return async function pass(upstream: RemoteUpstream, visit: RemoteVisit, screen: Screen): Promise<Ending> {
+    const { exchange, principal, head, httpMethod: method, incoming, era } = visit
     const place = { subject: principal.subject, server: upstream.id }
     const opening = incoming?.method === 'initialize'
     // MCP 2026-07-28: a session id means nothing there and is neither used nor echoed.
@@ -50,37 +44,39 @@ export function createRemoteRoute({ forward, sessions, streams, limits }: Needs)
       return id === session?.upstream ? sealed : undefined
     }
     const held = lasting ? streams.reserve(principal) : undefined
-    return forward(
-      upstream,
-      {
-        method,
-        headers: upstreamHeaders({
-          head,
-          body: incoming !== undefined,
-          session: session?.upstream,
-          // What a stream replays was the answer to some other request, and its filter is not here any more.
-          lastEvent: era === 'legacy' && method === 'GET' && hears === undefined ? head.lastEvent : undefined,
-          requestId: exchange.id,
-          credentialHeaders: upstream.credentialHeaders,
-        }),
-        body: incoming?.body ?? null,
-        lasting,
-      },
-      {
-        res: exchange.res,
-        requestId: exchange.id,
-        expects: incoming?.kind === 'request' ? 'answer' : method === 'GET' ? 'stream' : 'nothing',
-        id: incoming?.id,
-        era,
-        edit: visit.edit,
-        reword: visit.reword,
-        hears,
-        sessionFor,
-        openStream: (onEnd) => held?.watch(onEnd) ?? streams.open(principal, onEnd),
+    try {
+      return await forward(
         upstream,
-        limits,
-      },
-    ).finally(() => held?.release())
+        {
+          method,
+          headers: upstreamHeaders({
+            head,
+            body: incoming !== undefined,
+            session: session?.upstream,
+            // What a stream replays was the answer to some other request, and its filter is not here any more.
+            lastEvent: era === 'legacy' && method === 'GET' && screen.hears === undefined ? head.lastEvent : undefined,
+            requestId: exchange.id,
+            credentialHeaders: upstream.credentialHeaders,
+          }),
+          body: incoming?.body ?? null,
+          lasting,
+        },
+        {
+          res: exchange.res,
+          requestId: exchange.id,
+          expects: incoming?.kind === 'request' ? 'answer' : method === 'GET' ? 'stream' : 'nothing',
+          id: incoming?.id,
+          era,
+          screen,
+          sessionFor,
+          openStream: (onEnd) => held?.watch(onEnd) ?? streams.open(principal, onEnd),
+          upstream,
+          limits,
+        },
+      )
+    } finally {
+      held?.release()
+    }
   }
 }
 

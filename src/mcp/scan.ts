@@ -1,5 +1,6 @@
 // A linear scan over JSON text before it is parsed: depth, number of keys, and keys that two parsers could read differently
-// in every object that policy reads. Grammar is JSON.parse's job; what follows is exact for valid JSON.
+// in every object that policy reads. Grammar is JSON.parse's job; what follows is exact for valid JSON. The text comes as one
+// character a byte, whatever it means: all that counts here is ASCII, and a string is searched faster than a buffer.
 
 import { RpcError } from '../protocol/errors.ts'
 import { RPC } from '../protocol/mcp.ts'
@@ -41,26 +42,28 @@ const KNOWN: readonly (readonly string[])[] = [
   ['type', 'name', 'uri'],
   ['toolsListChanged', 'promptsListChanged', 'resourcesListChanged', 'resourceSubscriptions', 'taskIds'],
 ]
-/** The same by folded hash, so that the usual message is checked without making a string of any key. */
-const BY_HASH = KNOWN.map(
-  (names) =>
-    new Map(names.map((name) => [foldedHash(Buffer.from(name), 0, name.length), { name, bytes: Buffer.from(name) }])),
-)
+/** A bit for each, as it must be spelled and in lower case. */
+const SPELLED = KNOWN.map((names) => new Map(names.map((name, at) => [name, 1 << at])))
+const FOLDED = KNOWN.map((names) => new Map(names.map((name, at) => [name.toLowerCase(), 1 << at])))
 /** Objects that policy reads have few keys; the rest is arguments. */
 const MOST_INSPECTED = 256
+/** Without a backslash, which would begin an escape. */
+const PLAIN = /^[\x20-\x5b\x5d-\x7e]*$/
+
+/** What the containers are that the scan is inside of. A scan runs to its end before another begins. */
+const open = new Uint8Array(LONGEST_DEPTH + 1)
 
 /** Where the envelope's `id` value begins; -1 without one. Throws RpcError when the text could be read in two ways. */
-export function scanMessage(text: Buffer, limits: ScanLimits): number {
+export function scanMessage(text: string, limits: ScanLimits): number {
   const deepest = Math.min(limits.depth, LONGEST_DEPTH)
-  const open = new Uint8Array(deepest + 1)
-  const seen: number[] = []
+  const seen: Seen = { known: KNOWN.map(() => 0), strange: [] }
   let depth = 0
   let keys = 0
   let isKey = false
   let next = ENVELOPE
   let idAt = -1
   for (let at = 0; at < text.length; at++) {
-    switch (text[at]) {
+    switch (text.charCodeAt(at)) {
       case QUOTE: {
         const end = endOfString(text, at + 1)
         if (isKey) {
@@ -68,7 +71,8 @@ export function scanMessage(text: Buffer, limits: ScanLimits): number {
           if (++keys > limits.keys) throw refused('json_keys', 'The message has too many keys.')
           const kind = open[depth] ?? OBJECT
           if (kind >= ENVELOPE) {
-            const key = checkKey(text, at + 1, end, kind, seen)
+            const key = text.slice(at + 1, end)
+            checkKey(key, kind, seen)
             next = kindOf(kind, key)
             if (kind === ENVELOPE && key === 'id') idAt = valueAt(text, end + 1)
           }
@@ -104,56 +108,41 @@ export function scanMessage(text: Buffer, limits: ScanLimits): number {
 const refused = (reason: string, message: string) => new RpcError(RPC.invalidRequest, reason, message)
 
 /** Index of the closing quote; the end of the text when there is none. */
-function endOfString(text: Buffer, from: number): number {
-  // Most strings are short: a call into native code costs more than sixteen steps.
-  let at = from
-  for (const near = Math.min(from + 16, text.length); at < near; at++) {
-    const byte = text[at]
-    if (byte === QUOTE) return at
-    if (byte === BACKSLASH) at++
-  }
-  for (let quote = text.indexOf(QUOTE, at); quote !== -1; quote = text.indexOf(QUOTE, quote + 1)) {
+function endOfString(text: string, from: number): number {
+  for (let quote = text.indexOf('"', from); quote !== -1; quote = text.indexOf('"', quote + 1)) {
     let before = quote - 1
-    while (before >= at && text[before] === BACKSLASH) before--
+    while (before >= from && text.charCodeAt(before) === BACKSLASH) before--
     if ((quote - before) % 2 === 1) return quote
   }
   return text.length
 }
 
-/** FNV-1a over the letters in lower case; -1 when a byte is not plain ASCII or begins an escape. */
-function foldedHash(text: Buffer, from: number, to: number): number {
-  let hash = 0x811c9dc5
-  for (let at = from; at < to; at++) {
-    const byte = text[at] ?? 0
-    if (byte === BACKSLASH || byte > 0x7e || byte < 0x20) return -1
-    hash = Math.imul(hash ^ (byte >= 0x41 && byte <= 0x5a ? byte + 0x20 : byte), 0x01000193)
+/** What was read of the inspected objects, of which there is one of a kind at most: a bit for each known key, and the others folded. */
+interface Seen {
+  readonly known: number[]
+  readonly strange: string[]
+}
+
+/** One key of an inspected object: plain ASCII, spelled once, and not a known key in another case (Go's decoder folds, the Kelvin sign included). */
+function checkKey(key: string, kind: number, { known, strange }: Seen): void {
+  const before = known[kind] ?? 0
+  const spelled = SPELLED[kind]?.get(key)
+  if (spelled !== undefined) {
+    if ((before & spelled) !== 0) throw twice()
+    known[kind] = before | spelled
+    return
   }
-  return hash >>> 0
-}
-
-/**
- * One key of an inspected object: plain ASCII, spelled once, and not a known key in another case (Go's decoder folds, the Kelvin sign
- * included). Equal keys have equal hashes, so no second one is missed; that two different keys of a message meet is one in 2^32.
- */
-function checkKey(text: Buffer, from: number, to: number, kind: number, seen: number[]): string {
-  const hash = foldedHash(text, from, to)
-  if (hash === -1) throw refused('json_key_spelling', 'A key of the message is escaped or not ASCII.')
-  // Kinds share the list: one object of each kind is inspected at most.
-  const mark = kind * 2 ** 32 + hash
-  if (seen.includes(mark)) throw refused('json_duplicate_key', 'A key of the message comes twice.')
-  if (seen.push(mark) > MOST_INSPECTED) throw refused('json_keys', 'The message has too many keys.')
-  const known = BY_HASH[kind]?.get(hash)
-  if (known === undefined) return ''
-  if (!isSpelled(text, from, to, known.bytes))
+  if (!PLAIN.test(key)) throw refused('json_key_spelling', 'A key of the message is escaped or not ASCII.')
+  const folded = key.toLowerCase()
+  const meant = FOLDED[kind]?.get(folded)
+  if (meant !== undefined && (before & meant) === 0)
     throw refused('json_key_case', 'A key of the message is spelled in another case.')
-  return known.name
+  const mark = `${kind} ${folded}`
+  if (meant !== undefined || strange.includes(mark)) throw twice()
+  if (strange.push(mark) > MOST_INSPECTED) throw refused('json_keys', 'The message has too many keys.')
 }
 
-function isSpelled(text: Buffer, from: number, to: number, bytes: Buffer): boolean {
-  if (to - from !== bytes.length) return false
-  for (let at = 0; at < bytes.length; at++) if (text[from + at] !== bytes[at]) return false
-  return true
-}
+const twice = () => refused('json_duplicate_key', 'A key of the message comes twice.')
 
 function kindOf(parent: number, key: string): number {
   if (parent === ENVELOPE) return key === 'params' ? PARAMS : OBJECT
@@ -164,10 +153,10 @@ function kindOf(parent: number, key: string): number {
 }
 
 /** First byte of the value after a key: past whitespace and the colon. */
-function valueAt(text: Buffer, from: number): number {
+function valueAt(text: string, from: number): number {
   let at = from
   while (at < text.length) {
-    const byte = text[at]
+    const byte = text.charCodeAt(at)
     if (byte !== 0x20 && byte !== 0x09 && byte !== 0x0a && byte !== 0x0d && byte !== 0x3a) break
     at++
   }

@@ -2,7 +2,8 @@
 import { randomBytes } from 'node:crypto'
 import { describe, expect, it } from 'vitest'
 import { RpcError } from '../protocol/errors.ts'
-import { createSessions, type SealKey } from './session.ts'
+import type { SealKey } from '../tokens/seal.ts'
+import { createSessions } from './session.ts'
 
 const DAY = 24 * 3600 * 1000
 const setup = () => {

@@ -1,8 +1,9 @@
 // Session ids of the handshake era, sealed: any replica opens them, nobody else can make, read or move one.
 // MCP 2025-11-25, Transports: visible ASCII; unknown or ended is 404, and the client starts again.
-import { createCipheriv, createDecipheriv, createHash, randomBytes } from 'node:crypto'
+import { createHash } from 'node:crypto'
 import { RpcError } from '../protocol/errors.ts'
 import type { Marks } from '../store/ephemeral.ts'
+import { type SealKey, seal, unseal } from '../tokens/seal.ts'
 
 export interface Session {
   /** Session id as the upstream knows it; for a child process one of our own. */
@@ -12,10 +13,6 @@ export interface Session {
   /** Replica and boot where a live process is needed; `undefined` when any replica may serve it. */
   readonly owner: string | undefined
   readonly expiresAt: number
-}
-
-export interface SealKey {
-  readonly key: Buffer
 }
 
 interface Needs {
@@ -40,9 +37,6 @@ export interface Sessions {
 }
 
 const LIFE = 7 * 24 * 3600 * 1000
-const NONCE = 12
-const TAG = 16
-const LONGEST = 4096
 const REMEMBERED = 10_000
 /** How long an opened id is believed before its tombstone is looked up again: the promise of every revocation (5 s). */
 const FRESH = 4000
@@ -66,15 +60,13 @@ export function createSessions({ sealKeys, marks, now }: Needs): Sessions {
   }
   return {
     seal(place, session) {
-      const [newest] = sealKeys()
-      if (newest === undefined) throw new TypeError('There is no key to seal sessions with.')
       const payload = { u: session.upstream, r: session.revision, o: session.owner, e: now() + LIFE }
-      return seal(newest.key, bindingOf(place), JSON.stringify(payload))
+      return seal(sealKeys(), bindingOf(place), payload)
     },
     async open(place, id) {
       const binding = bindingOf(place)
       const known = opened.get(id)
-      const session = known?.place === binding ? known.session : unseal(sealKeys(), binding, id)
+      const session = known?.place === binding ? known.session : parseSession(unseal(sealKeys(), binding, id))
       if (session === undefined || session.expiresAt <= now()) throw sessionNotFound()
       const age = now() - (known?.checkedAt ?? 0)
       // Negative after a clock that was set back: then its age cannot be told.
@@ -99,33 +91,8 @@ export const sessionNotFound = () => new RpcError(-32001, 'session_not_found', '
 const bindingOf = ({ subject, server }: SessionPlace): string => `mcp-session\0${subject}\0${server}`
 const tombstone = (id: string): string => `session:${createHash('sha256').update(id).digest('base64url')}`
 
-function seal(key: Buffer, binding: string, payload: string): string {
-  const nonce = randomBytes(NONCE)
-  const cipher = createCipheriv('aes-256-gcm', key, nonce).setAAD(Buffer.from(binding))
-  const sealed = Buffer.concat([nonce, cipher.update(payload, 'utf8'), cipher.final(), cipher.getAuthTag()])
-  return sealed.toString('base64url')
-}
-
-function unseal(keys: readonly SealKey[], binding: string, id: string): Session | undefined {
-  if (id.length > LONGEST || !/^[A-Za-z0-9_-]+$/.test(id)) return undefined
-  const sealed = Buffer.from(id, 'base64url')
-  // A second spelling of the same bytes would escape the tombstone.
-  if (sealed.length <= NONCE + TAG || sealed.toString('base64url') !== id) return undefined
-  for (const { key } of keys) {
-    const decipher = createDecipheriv('aes-256-gcm', key, sealed.subarray(0, NONCE), { authTagLength: TAG })
-    decipher.setAAD(Buffer.from(binding)).setAuthTag(sealed.subarray(-TAG))
-    const text = decipher.update(sealed.subarray(NONCE, -TAG), undefined, 'utf8')
-    try {
-      return parseSession(JSON.parse(text + decipher.final('utf8')))
-    } catch {
-      // Not sealed with this key; an older one may fit, and when none does the answer is the same as for any other stranger.
-    }
-  }
-  return undefined
-}
-
-function parseSession(payload: Record<string, unknown>): Session | undefined {
-  const { u, r, o, e } = payload
+function parseSession(payload: Record<string, unknown> | undefined): Session | undefined {
+  const { u, r, o, e } = payload ?? {}
   if (typeof u !== 'string' || typeof r !== 'string' || typeof e !== 'number') return undefined
   return { upstream: u, revision: r, owner: typeof o === 'string' ? o : undefined, expiresAt: e }
 }

@@ -1,5 +1,5 @@
 // The library's storage, RFC by RFC: each kind of document has its own small translator into our store.
-import type { Adapter, KoaContextWithOIDC } from 'oidc-provider'
+import type { Adapter, AdapterPayload, KoaContextWithOIDC } from 'oidc-provider'
 import Provider, { errors } from 'oidc-provider'
 import type { OAuthConfig } from '../config/oauth.ts'
 import type { Log } from '../observe/log.ts'
@@ -24,6 +24,8 @@ interface Needs {
   readonly oauth: OAuthConfig
   readonly startedAt: number
   onRevocation(): Promise<void>
+  /** What is a client by the configuration alone. */
+  findUnstoredClient(id: string): AdapterPayload | undefined
   /** The account is known and a code is about to be stored. */
   settleConsent(ctx: KoaContextWithOIDC): Promise<void>
 }
@@ -42,6 +44,7 @@ export function createAdapters(needs: Needs): (kind: string) => Adapter {
     Client: clientAdapter({
       clients: durable.clients,
       revocations,
+      findUnstored: needs.findUnstoredClient,
       clock,
       accessTokenTtl,
       onRevocation,

@@ -11,6 +11,13 @@ export type Refused = (exchange: Exchange, reason: string) => Promise<void>
 
 const NO_STORE = { 'Cache-Control': 'no-store', Pragma: 'no-cache' }
 
+/** RFC 6749 §5.2 with a sentence and a reason of our own. */
+export class InvalidGrantError extends RequestError {
+  constructor(reason: string, message: string) {
+    super(400, reason, message)
+  }
+}
+
 /** For clients. What is nobody's refusal goes on to the front, which knows failures. */
 export function answeringClients(refused: Refused, endpoint: (exchange: Exchange) => Promise<void>): Endpoint {
   return async (exchange) => {
@@ -38,11 +45,13 @@ function sendClientError({ res }: Exchange, error: unknown): void {
     return
   }
   if (!(error instanceof RequestError) || error.status >= 500) throw error
-  const code = error.status === 429 ? 'temporarily_unavailable' : 'invalid_request'
+  const code = error.status === 429 ? 'temporarily_unavailable' : codeOf(error)
   if (error.retryAfter !== undefined) res.setHeader('Retry-After', String(error.retryAfter))
   if (error.close) res.setHeader('Connection', 'close')
   sendJson(res, error.status, { error: code, error_description: error.message }, NO_STORE)
 }
+
+const codeOf = (error: RequestError) => (error instanceof InvalidGrantError ? 'invalid_grant' : 'invalid_request')
 
 /** RFC 6749 §4.1.2.1 and RFC 9110 §15.6.4: nobody is at fault, and nothing was done. */
 export const temporarilyUnavailable = (status = 503) =>

@@ -9,10 +9,11 @@ import { publicDocument } from '../http/public-document.ts'
 import type { Log } from '../observe/log.ts'
 import { authorizationServerMetadata, METADATA_PATHS } from '../protocol/authorization-server.ts'
 import type { Clock } from '../protocol/clock.ts'
-import type { Resource } from '../protocol/resource.ts'
+import type { Resources } from '../protocol/resource.ts'
 import type { Durable, UserRecord } from '../store/durable.ts'
 import type { Ephemeral } from '../store/ephemeral.ts'
 import type { AccessToken } from '../tokens/access-token.ts'
+import { publicKeySet } from '../tokens/key-set.ts'
 import { accountFinder } from './accounts.ts'
 import { actRecorder, refusalRecorder } from './acts.ts'
 import { createAdapters } from './adapter.ts'
@@ -20,7 +21,8 @@ import { AUTHORIZATION_ROUTE, authorizationEndpoint, resumeEndpoint } from './au
 import { clientDocuments } from './client-document.ts'
 import { configuredClients } from './clients.ts'
 import { consentKeeper } from './consent.ts'
-import { publicKeySet } from './documents.ts'
+import { gatewayClients } from './gateways/clients.ts'
+import { gatewayEndpoints } from './gateways/endpoints.ts'
 import type { Interactions } from './interaction/flow.ts'
 import { createInteractions } from './interactions.ts'
 import { issuanceRecorder, libraryRefusals } from './issuance.ts'
@@ -29,7 +31,8 @@ import { createProvider } from './provider.ts'
 import { REGISTRATION_ROUTE, registrationEndpoints } from './registration.ts'
 import { resourceIndicators } from './resources.ts'
 import { IDENTITY_SCOPES } from './scopes.ts'
-import { TOKEN_ROUTE, tokenEndpoint } from './token.ts'
+import { signInClient } from './sign-in-client.ts'
+import { TOKEN_ROUTE, tokenEndpoint, tokenRequests } from './token.ts'
 import { handleEndpoint, INTROSPECTION_ROUTE, REVOCATION_ROUTE } from './token-handles.ts'
 
 export interface AuthorizationServerNeeds {
@@ -49,7 +52,7 @@ export interface AuthorizationServerNeeds {
   onRevocation(): Promise<void>
   /** The sign-in rules of today: they hold at every refresh too. */
   isAdmitted(user: UserRecord): boolean
-  readonly resources: { list(): readonly Resource[]; find(url: string): Resource | undefined }
+  readonly resources: Pick<Resources, 'list' | 'find' | 'main'>
   readonly recorder: Pick<Recorder, 'act'>
   readonly clock: Clock
   /** Start of the process: a client that asked just before it may ask again for a while. */
@@ -81,6 +84,18 @@ export function openAuthorizationServer(needs: AuthorizationServerNeeds): Author
     clock,
     log,
   })
+  const gateways = gatewayClients({
+    callbacks: oauth.gatewayCallbacks,
+    development: server.development,
+    secret: keyring.refreshSecret,
+  })
+  /** Another gateway's tokens are for its own callback and nothing else, and nobody else's are for that. */
+  const findResource = (clientId: string, url: string) => {
+    if (gateways.uriOf(clientId) === undefined) return needs.resources.find(url)
+    const own = gateways.ofId(clientId)?.resource
+    return own?.url === url && needs.resources.find(url) === undefined ? own : undefined
+  }
+  const ownClient = signInClient(serverUrl)
   const adapters = createAdapters({
     durable,
     ephemeral,
@@ -91,12 +106,14 @@ export function openAuthorizationServer(needs: AuthorizationServerNeeds): Author
     onRevocation,
     startedAt: needs.startedAt,
     settleConsent: consent.settle,
+    findUnstoredClient: (id) => gateways.ofId(id)?.metadata ?? ownClient(id),
   })
   const build = (): Running => {
     const provider = createProvider({
       serverUrl,
       oauth,
       sessionTtl: config.identity.sessionTtl,
+      codeTtl: (clientId) => (gateways.uriOf(clientId) === undefined ? oauth.codeTtl : oauth.gatewayCallbacks.codeTtl),
       clock,
       log,
       keys: { signing: keyring.signingKeys(), cookie: keyring.cookieKeys(), refreshSecret: keyring.refreshSecret },
@@ -106,6 +123,7 @@ export function openAuthorizationServer(needs: AuthorizationServerNeeds): Author
       findAccount: accountFinder({ findUser: durable.users.find, isAdmitted: needs.isAdmitted }),
       resources: resourceIndicators({
         resources: needs.resources,
+        findFor: findResource,
         allowedScopes: oauth.allowedScopes,
         accessTokenTtl: oauth.accessTokenTtl,
         signingKey: () => keyring.signingKeys()[0]?.kid,
@@ -141,7 +159,8 @@ export function openAuthorizationServer(needs: AuthorizationServerNeeds): Author
     interactions: createInteractions({
       library,
       provider: () => running.provider,
-      resources: needs.resources,
+      findResource,
+      isGateway: (clientId) => gateways.uriOf(clientId) !== undefined,
       scopes: config.scopes,
       configuredClients: oauth.clients.map((client) => client.clientId),
       consents: durable.consents,
@@ -159,9 +178,8 @@ export function openAuthorizationServer(needs: AuthorizationServerNeeds): Author
     const refused = (act: string) => refusalRecorder(acts, act)
     const toBrowser = { library, refused: refused('authorization_refused') }
     const authorize = authorizationEndpoint({ ...toBrowser, bodyTimeout })
-    const token = anyOrigin(
-      tokenEndpoint({ library, artifacts, clock, bodyTimeout, refused: refused('token_refused') }),
-    )
+    const send = tokenRequests({ library, artifacts, clock })
+    const token = anyOrigin(tokenEndpoint({ send, bodyTimeout, refused: refused('token_refused') }))
     const handle = (route: string) =>
       handleEndpoint(route, { library, bodyTimeout, verifyOwnToken, refused: refused('token_refused') })
     const metadata = publicDocument(() =>
@@ -182,6 +200,21 @@ export function openAuthorizationServer(needs: AuthorizationServerNeeds): Author
       // MCP 2025-03-26, Authorization: the places where clients look that find no metadata.
       ['/authorize', authorize],
       ['/token', token],
+      ...gatewayEndpoints({
+        enabled: oauth.gatewayCallbacks.enabled,
+        gateways,
+        providers: config.identity.providers.map((provider) => (provider.type === 'local' ? 'local' : provider.id)),
+        library,
+        send,
+        artifacts,
+        refreshTokens: durable.refreshTokens,
+        verifyOwnToken,
+        findUser: durable.users.find,
+        isAdmitted: needs.isAdmitted,
+        clock,
+        bodyTimeout,
+        refused,
+      }),
     ])
     const registration = oauth.registration.dynamic
       ? registrationEndpoints({

@@ -1,5 +1,6 @@
 // The authorization endpoint, RFC 6749 §3.1: GET or POST, and where the browser comes back to after our pages.
 import type { Endpoint, Exchange } from '../http/exchange.ts'
+import type { Form } from '../http/form.ts'
 import { checkMethod } from '../http/method.ts'
 import { answeringBrowsers, type Refused } from './answers.ts'
 import type { Library } from './library.ts'
@@ -19,12 +20,17 @@ export function authorizationEndpoint({ library, bodyTimeout, refused }: Needs):
     const form = new Map(await readAuthorizationRequest(exchange, bodyTimeout))
     // Answers travel in the query only (no fragment, no form_post): a mode the library does not know is refused by it, to the client.
     if (form.has('response_mode') && form.get('response_mode') !== 'query') form.set('response_mode', 'not_offered')
-    hideReferrer(exchange)
-    await library.call(exchange, {
-      method: 'GET',
-      target: `${AUTHORIZATION_ROUTE}?${serialise(form)}`,
-      credentials: 'cookies',
-    })
+    await sendAuthorizationRequest(library, exchange, form)
+  })
+}
+
+/** Answers the exchange: with our pages, or with what the client is told. */
+export async function sendAuthorizationRequest(library: Library, exchange: Exchange, form: Form): Promise<void> {
+  hideReferrer(exchange)
+  await library.call(exchange, {
+    method: 'GET',
+    target: `${AUTHORIZATION_ROUTE}?${serialise(form)}`,
+    credentials: 'cookies',
   })
 }
 

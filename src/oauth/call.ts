@@ -8,6 +8,8 @@ export interface Call {
   readonly exchange: Exchange
   /** The access token that a client wants revoked or explained, proved before the library sees its handle. */
   readonly handle?: AccessToken
+  /** What an `invalid_grant` of the library is put into words as, where the endpoint has its own. */
+  readonly refusal?: string
   /** The registered client that was read last. */
   client?: ClientRecord
   /** The refresh token that was read last, and, once the library spends it, the one being rotated. */

@@ -1,5 +1,5 @@
 // Registered clients (RFC 7591) as the library reads and writes them, and the configured ones that win over them.
-import type { Adapter, ClientMetadata } from 'oidc-provider'
+import type { Adapter, AdapterPayload, ClientMetadata } from 'oidc-provider'
 import type { OAuthConfig } from '../config/oauth.ts'
 import type { Log } from '../observe/log.ts'
 import type { Clock } from '../protocol/clock.ts'
@@ -15,6 +15,8 @@ import { parsePayload } from './payload.ts'
 interface Needs {
   readonly clients: Durable['clients']
   readonly revocations: Durable['revocations']
+  /** What is a client by the configuration alone. */
+  findUnstored(id: string): AdapterPayload | undefined
   readonly clock: Clock
   readonly neverUsedTtl: number
   readonly accessTokenTtl: number
@@ -26,6 +28,7 @@ interface Needs {
 export function clientAdapter({
   clients,
   revocations,
+  findUnstored,
   clock,
   neverUsedTtl,
   accessTokenTtl,
@@ -52,6 +55,8 @@ export function clientAdapter({
       await clients.save({ id, metadata: stored, createdAt: known?.createdAt ?? clock() })
     },
     async find(id) {
+      const unstored = findUnstored(id)
+      if (unstored) return unstored
       const record = await clients.find(id)
       if (!record) return undefined
       if (record.usedAt === undefined && record.createdAt + neverUsedTtl <= clock()) return undefined

@@ -11,6 +11,7 @@ import type { Consents } from '../store/durable.ts'
 import type { Acts } from './acts.ts'
 import { sha256 } from './hash.ts'
 import { IDENTITY_SCOPES } from './scopes.ts'
+import { isSignInClient } from './sign-in-client.ts'
 
 /** What a client asks of a person. */
 export interface Asked {
@@ -73,7 +74,8 @@ export function consentKeeper({ consents, acts, clock, log }: Needs) {
 
   async function isAllowed(ctx: KoaContextWithOIDC): Promise<boolean> {
     const asked = askedOf(ctx.oidc.params)
-    if (answered(ctx, asked)) return true
+    // It hands nothing out and sends the browser to an address of ours: there is nothing to allow.
+    if (isSignInClient(ctx.oidc.client?.clientId) || answered(ctx, asked)) return true
     return isSilencePossible(ctx, asked) && (await isRemembered(consents, ctx.oidc.session?.accountId, asked))
   }
 
@@ -114,7 +116,7 @@ export function consentKeeper({ consents, acts, clock, log }: Needs) {
       const isNew = answered(ctx, asked)
       if (isNew) await consents.record({ ...keyOf(subject, asked), scopes: asked.scopes, at: clock() })
       await grant.save()
-      const reason = isNew ? 'allowed_by_person' : 'remembered'
+      const reason = isNew ? 'allowed_by_person' : isSignInClient(asked.client) ? 'own_sign_in' : 'remembered'
       const { client, resource } = asked
       try {
         await acts.record({ act: 'consent', decision: 'allow', reason, subject, client, resource, family: grant.jti })

@@ -14,11 +14,13 @@ import { COOKIE_OPTIONS } from './cookies.ts'
 import type { Interaction, Interactions, SignIn } from './interaction/flow.ts'
 import type { Library } from './library.ts'
 import { scopeTitle } from './scopes.ts'
+import { isSignInClient } from './sign-in-client.ts'
 
 interface Needs {
   readonly library: Library
   provider(): Provider
-  readonly resources: { find(url: string): Resource | undefined }
+  findResource(clientId: string, url: string): Pick<Resource, 'url' | 'title'> | undefined
+  isGateway(clientId: string): boolean
   readonly scopes: Readonly<Record<string, { title: string }>>
   readonly configuredClients: readonly string[]
   readonly consents: Pick<Consents, 'find'>
@@ -43,7 +45,7 @@ const outOfStep = () =>
   )
 
 export function createInteractions(needs: Needs): Interactions {
-  const { library, provider, resources, scopes, consents, artifacts, clock } = needs
+  const { library, provider, scopes, consents, artifacts, clock } = needs
 
   /** The uid is in the address, the proof in the cookie: a link to somebody else's interaction opens nothing. */
   async function read(exchange: Exchange, uid: string): Promise<Details> {
@@ -64,27 +66,38 @@ export function createInteractions(needs: Needs): Interactions {
   async function describe(exchange: Exchange, details: Details): Promise<Interaction> {
     const asked = askedOf(details.params)
     const client = await library.page(exchange, (current) => current.Client.find(asked.client))
-    const resource = resources.find(asked.resource)
+    const resource = needs.findResource(asked.client, asked.resource)
     // Registered, configured or published otherwise since the request came.
     if (!client || !resource || !client.redirectUriAllowed(asked.redirectUri)) throw gone()
-    const kind = needs.configuredClients.includes(asked.client) ? 'configured' : kindOf(asked.client)
+    const kind = kindOf(asked.client)
+    const own = isSignInClient(asked.client)
+    const target = own ? resource.url : asked.redirectUri
+    const only = details.params['provider']
     const account = details.session?.accountId
     return {
       uid: details.uid,
       prompt: details.prompt.name === 'login' ? 'login' : 'consent',
       client: {
         id: asked.client,
-        name: client.clientName ?? asked.client,
+        // Our own client goes on to the protected host, which is what the person wanted.
+        name: own ? resource.title : (client.clientName ?? asked.client),
         kind,
         documentHost: kind === 'document' ? new URL(asked.client).host : undefined,
       },
-      redirectUri: asked.redirectUri,
-      redirectKind: redirectKind(asked.redirectUri),
+      redirectUri: target,
+      redirectKind: redirectKind(target),
       resource: { url: resource.url, title: resource.title },
       scopes: asked.scopes.map((name) => ({ name, title: scopeTitle(name, scopes) })),
+      provider: typeof only === 'string' ? only : undefined,
       account,
       remembered: await isRemembered(consents, account, asked),
     }
+  }
+
+  function kindOf(clientId: string): Interaction['client']['kind'] {
+    if (needs.configuredClients.includes(clientId) || isSignInClient(clientId)) return 'configured'
+    if (needs.isGateway(clientId)) return 'gateway'
+    return clientId.startsWith('https://') ? 'document' : 'registered'
   }
 
   async function finish(details: Details, result: InteractionResults): Promise<string> {
@@ -148,9 +161,6 @@ export function createInteractions(needs: Needs): Interactions {
     },
   }
 }
-
-const kindOf = (clientId: string): 'document' | 'registered' =>
-  clientId.startsWith('https://') ? 'document' : 'registered'
 
 function currentSession(provider: Provider, req: Parameters<Provider['createContext']>[0], { res }: Exchange) {
   return provider.Session.get(provider.createContext(req, res))

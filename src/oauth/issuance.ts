@@ -53,6 +53,9 @@ export function issuanceRecorder({ acts, clients, markUsed, clock, log }: Needs)
       ctx.body = { error: 'temporarily_unavailable', error_description: 'try again later' }
     }
     if (ctx.oidc?.route?.startsWith('client')) withholdSecret(ctx)
+    const { refusal } = currentCall() ?? {}
+    if (refusal !== undefined && errorOf(ctx) === 'invalid_grant')
+      ctx.body = { ...bodyOf(ctx), error_description: refusal }
   }
 }
 

@@ -3,8 +3,7 @@
 import { IncomingMessage } from 'node:http'
 import type Provider from 'oidc-provider'
 import type { Exchange } from '../http/exchange.ts'
-import type { AccessToken } from '../tokens/access-token.ts'
-import { runCall } from './call.ts'
+import { type Call, runCall } from './call.ts'
 
 export interface LibraryRequest {
   readonly method: 'GET' | 'POST' | 'PUT' | 'DELETE'
@@ -23,7 +22,7 @@ export interface Running {
 
 export interface Library {
   /** Answers the exchange. */
-  call(exchange: Exchange, request: LibraryRequest, handle?: AccessToken): Promise<void>
+  call(exchange: Exchange, request: LibraryRequest, known?: Pick<Call, 'handle' | 'refusal'>): Promise<void>
   /** For pages: the provider and a request under our own host, carrying the browser's cookies. */
   page<T>(exchange: Exchange, work: (provider: Provider, req: IncomingMessage) => Promise<T>): Promise<T>
 }
@@ -56,11 +55,9 @@ export function createLibrary({ current, serverUrl }: { current(): Running; serv
   }
 
   return {
-    async call(exchange, request, handle) {
+    async call(exchange, request, known) {
       const written = write(exchange, request)
-      await runCall({ exchange, ...(handle === undefined ? {} : { handle }) }, () =>
-        current().handle(written, exchange.res),
-      )
+      await runCall({ exchange, ...known }, () => current().handle(written, exchange.res))
     },
     page: (exchange, work) =>
       runCall({ exchange }, () =>

@@ -11,6 +11,7 @@ const AUTHORIZATION = [
 /** OpenID Connect Core §3.1.2.1: they mean something only where an ID token was asked for. */
 const OPENID = ['nonce', 'max_age']
 const CLIENT = ['client_id', 'client_secret', 'client_assertion', 'client_assertion_type']
+const LOGIN = ['gateway_uri', 'redirect_uri', 'state', 'provider']
 export const TOKEN = [
   ...CLIENT,
   'grant_type',
@@ -31,6 +32,16 @@ export async function readAuthorizationRequest(exchange: Exchange, timeout: numb
   const all = keep(new Map([...query, ...form]), [...AUTHORIZATION, ...OPENID])
   const isOpenid = /(?:^| )openid(?: |$)/.test(all.get('scope') ?? '')
   const kept = new Map([...all].filter(([name]) => isOpenid || !OPENID.includes(name)))
+  checkSize(kept)
+  return kept
+}
+
+/** Where another gateway sends the browser: the same rules, parameters of its own. */
+export function readLogin({ query }: Exchange): Form {
+  const kept = keep(
+    parse(() => parseForm(Buffer.from(query))),
+    LOGIN,
+  )
   checkSize(kept)
   return kept
 }

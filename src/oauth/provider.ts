@@ -30,6 +30,8 @@ export interface ProviderNeeds {
   readonly serverUrl: string
   readonly oauth: OAuthConfig
   readonly sessionTtl: number
+  /** Milliseconds that a code of this client lives. */
+  codeTtl(clientId: string): number
   readonly clock: Clock
   readonly log: Pick<Log, 'error'>
   readonly keys: { signing: JWK[]; cookie: string[]; refreshSecret(): string }
@@ -75,6 +77,8 @@ export function createProvider(needs: ProviderNeeds): Provider {
     // Cross-origin answers are decided in front of the library, which never sees an Origin header.
     clientBasedCORS: () => false,
     cookies: { names: cookieNames(serverUrl), long: COOKIE_OPTIONS, short: COOKIE_OPTIONS, keys: keys.cookie },
+    // Which provider another gateway asked for; readAuthorizationRequest lets nobody else send it.
+    extraParams: ['provider'],
     interactions: {
       policy: needs.consent.prompts(),
       url: (_ctx, interaction) => `${serverUrl}/interaction/${interaction.uid}`,
@@ -90,7 +94,7 @@ export function createProvider(needs: ProviderNeeds): Provider {
     formats: { customizers: { jwt: (_ctx, _token, parts) => stampTime(parts.payload, clock) } },
     ttl: {
       AccessToken: (_ctx, token) => token.resourceServer?.accessTokenTTL ?? seconds(oauth.accessTokenTtl),
-      AuthorizationCode: () => seconds(oauth.codeTtl),
+      AuthorizationCode: (_ctx, _code, { clientId }) => seconds(needs.codeTtl(clientId)),
       Grant: () => seconds(oauth.refreshToken.absolute),
       IdToken: () => seconds(oauth.accessTokenTtl),
       Interaction: () => INTERACTION_TTL,

@@ -1,30 +1,32 @@
 // Resource indicators, RFC 8707: every token is for exactly one of our resources, and says so in `aud`.
-import { errors, type KoaContextWithOIDC, type ResourceServer } from 'oidc-provider'
+import { type Client, errors, type KoaContextWithOIDC, type ResourceServer } from 'oidc-provider'
 import type { Resource } from '../protocol/resource.ts'
 import { grantableScopes } from './scopes.ts'
 
 interface Needs {
-  readonly resources: { list(): readonly Resource[]; find(url: string): Resource | undefined }
+  readonly resources: { main(): Resource | undefined }
+  /** What this client may name. */
+  findFor(clientId: string, url: string): Pick<Resource, 'url' | 'scopes'> | undefined
   readonly allowedScopes: readonly string[]
   readonly accessTokenTtl: number
   /** Id of the key that signs now. */
   signingKey(): string | undefined
 }
 
-export function resourceIndicators({ resources, allowedScopes, accessTokenTtl, signingKey }: Needs) {
+export function resourceIndicators({ resources, findFor, allowedScopes, accessTokenTtl, signingKey }: Needs) {
   return {
     enabled: true,
-    /** A request without `resource` means the only resource there is; where there are several it cannot mean one of them. */
+    /** A request without `resource` means `/mcp`, or the only resource there is; where there are several it cannot mean one of them. */
     defaultResource(_ctx: KoaContextWithOIDC, _client: unknown, oneOf?: readonly string[]): string | readonly string[] {
       if (oneOf) return oneOf
-      const [only, second] = resources.list()
-      if (!only || second) throw new errors.InvalidTarget()
-      return only.url
+      const main = resources.main()
+      if (!main) throw new errors.InvalidTarget()
+      return main.url
     },
     /** At the token endpoint too an absent `resource` means the granted one, also beside `openid`. */
     useGrantedResource: () => true,
-    getResourceServerInfo(ctx: KoaContextWithOIDC, indicator: string): ResourceServer {
-      const resource = resources.find(indicator)
+    getResourceServerInfo(ctx: KoaContextWithOIDC, indicator: string, client: Client): ResourceServer {
+      const resource = findFor(client.clientId, indicator)
       if (!resource) throw new errors.InvalidTarget()
       if (ctx.oidc.route === 'authorization') keepGrantable(ctx, resource)
       const kid = signingKey()
@@ -39,7 +41,7 @@ export function resourceIndicators({ resources, allowedScopes, accessTokenTtl, s
   }
 
   /** The first place where client, redirect URI and resource are all known, so that a refusal can be sent to the client. */
-  function keepGrantable({ oidc }: KoaContextWithOIDC, resource: Resource): void {
+  function keepGrantable({ oidc }: KoaContextWithOIDC, resource: Pick<Resource, 'scopes'>): void {
     const asked = oidc.params?.['scope']
     const scopes = grantableScopes(typeof asked === 'string' ? asked : undefined, resource.scopes, allowedScopes)
     if (scopes.length === 0)

@@ -48,7 +48,7 @@ export function handleEndpoint(
         credentials: 'authorization',
         body: { type: 'application/x-www-form-urlencoded', text: serialise(form) },
       },
-      proved,
+      proved && { handle: proved },
     )
   })
 }

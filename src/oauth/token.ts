@@ -1,6 +1,6 @@
 // The token endpoint, RFC 6749 §3.2: our checks before the library spends anything.
 import { errors } from 'oidc-provider'
-import type { Endpoint } from '../http/exchange.ts'
+import type { Endpoint, Exchange } from '../http/exchange.ts'
 import type { Form } from '../http/form.ts'
 import { checkMethod } from '../http/method.ts'
 import type { Clock } from '../protocol/clock.ts'
@@ -17,11 +17,12 @@ interface Needs {
   readonly library: Library
   readonly artifacts: Pick<Artifacts, 'find'>
   readonly clock: Clock
-  readonly bodyTimeout: number
-  readonly refused: Refused
 }
 
-export function tokenEndpoint({ library, artifacts, clock, bodyTimeout, refused }: Needs): Endpoint {
+/** Answers the exchange. `refusal`: the sentence of an `invalid_grant`, in place of the library's. */
+export type SendTokenRequest = (exchange: Exchange, form: Form, refusal?: string) => Promise<void>
+
+export function tokenRequests({ library, artifacts, clock }: Needs): SendTokenRequest {
   const redeem = oneAtATime()
 
   /** A code says what it holds. Asking for more is refused and the code stays good (RFC 6749 §6, RFC 8707 §2.2: the same rules as for refreshing). */
@@ -37,21 +38,36 @@ export function tokenEndpoint({ library, artifacts, clock, bodyTimeout, refused 
     if (resource !== undefined && code.payload['resource'] !== resource) throw new errors.InvalidTarget()
   }
 
-  return answeringClients(refused, async (exchange) => {
-    checkMethod(exchange, 'POST')
-    const form = await readPostedRequest(exchange, TOKEN, bodyTimeout)
+  return async function send(exchange, form, refusal) {
     const call = () =>
-      library.call(exchange, {
-        method: 'POST',
-        target: TOKEN_ROUTE,
-        credentials: 'authorization',
-        body: { type: 'application/x-www-form-urlencoded', text: serialise(form) },
-      })
+      library.call(
+        exchange,
+        {
+          method: 'POST',
+          target: TOKEN_ROUTE,
+          credentials: 'authorization',
+          body: { type: 'application/x-www-form-urlencoded', text: serialise(form) },
+        },
+        refusal === undefined ? {} : { refusal },
+      )
     const code = form.get('code')
     if (code === undefined) return call()
     const codeHash = sha256(code)
     await checkNotWidened(form, codeHash)
     await redeem(codeHash, call)
+  }
+}
+
+interface EndpointNeeds {
+  readonly send: SendTokenRequest
+  readonly bodyTimeout: number
+  readonly refused: Refused
+}
+
+export function tokenEndpoint({ send, bodyTimeout, refused }: EndpointNeeds): Endpoint {
+  return answeringClients(refused, async (exchange) => {
+    checkMethod(exchange, 'POST')
+    await send(exchange, await readPostedRequest(exchange, TOKEN, bodyTimeout))
   })
 }
 

@@ -1,8 +1,8 @@
 // The numbers, in Prometheus text. Names beginning with `mcp_` are those of the seed systems' dashboards and alerts.
 import { createHash } from 'node:crypto'
-import { Counter, Gauge, Histogram, Registry } from 'prom-client'
 import type { MetricsConfig } from '../config/audit.ts'
-import { registerProcess } from './process-metrics.ts'
+import { processFamilies } from './process-metrics.ts'
+import { counter, EXPOSITION_TYPE, exposition, gauge, histogram } from './series.ts'
 
 const MOST_USERS = 1000
 /** Servers and reasons come from the configuration and our own words; the cap is for the day one of them does not. */
@@ -23,29 +23,26 @@ export interface Metrics {
 }
 
 export function createMetrics({ users }: Pick<MetricsConfig, 'users'>): Metrics {
-  const registry = new Registry()
-  const counter = <Label extends string>(name: string, help: string, labelNames: readonly Label[]) =>
-    new Counter({ name, help, labelNames, registers: [registry] })
-  const histogram = <Label extends string>(name: string, help: string, labelNames: readonly Label[]) =>
-    new Histogram({ name, help, labelNames, buckets: SECONDS, registers: [registry] })
-
-  const attempts = counter('mcp_auth_attempts_total', 'Credentials that were examined.', [])
-  const successes = counter('mcp_auth_success_total', 'Credentials that proved someone.', [])
+  const attempts = counter('mcp_auth_attempts_total', 'Credentials that were examined.')
+  const successes = counter('mcp_auth_success_total', 'Credentials that proved someone.')
   const failures = counter('mcp_auth_failures_total', 'Credentials that were refused, by reason.', ['reason'])
-  const latency = histogram('mcp_auth_latency_seconds', 'Time to examine a credential.', [])
-  const missing = counter('mcp_proxy_header_missing', 'Requests of a trusted proxy without its identity header.', [])
+  const latency = histogram('mcp_auth_latency_seconds', 'Time to examine a credential.', SECONDS)
+  const missing = counter('mcp_proxy_header_missing', 'Requests of a trusted proxy without its identity header.')
   const byUser = counter('mcp_authenticated_requests_total', 'Requests with a proved identity, by user.', ['user'])
   const decisions = counter('portcullis_decisions_total', 'Answers of policy.', ['decision', 'reason', 'server'])
   const requests = counter('portcullis_requests_total', 'Requests, by door and status.', ['door', 'status'])
-  const durations = histogram('portcullis_request_duration_seconds', 'Time to the end of the answer.', ['door'])
+  const durations = histogram('portcullis_request_duration_seconds', 'Time to the end of the answer.', SECONDS, 'door')
   const upstreams = counter('portcullis_upstream_requests_total', 'Requests to servers behind the gate.', [
     'server',
     'outcome',
   ])
-  registerProcess(registry)
   let gauges = { streamsOpen: () => 0, auditWaiting: () => 0 }
-  watched(registry, 'portcullis_streams_open', 'Streams that are open.', () => gauges.streamsOpen())
-  watched(registry, 'portcullis_audit_waiting', 'Calls the audit store has not taken yet.', () => gauges.auditWaiting())
+  const families = [
+    ...[attempts, successes, failures, latency, missing, byUser, decisions, requests, durations, upstreams],
+    ...processFamilies(),
+    gauge('portcullis_streams_open', 'Streams that are open.', () => gauges.streamsOpen()),
+    gauge('portcullis_audit_waiting', 'Calls the audit store has not taken yet.', () => gauges.auditWaiting()),
+  ]
 
   const userLabel = cappedLabels(MOST_USERS, users === 'hashed' ? pseudonym : (user) => user)
   const reasonLabel = cappedLabels(MOST_VALUES, (reason) => reason)
@@ -53,39 +50,33 @@ export function createMetrics({ users }: Pick<MetricsConfig, 'users'>): Metrics 
 
   return {
     authAttempt(result, seconds, user) {
-      attempts.inc()
+      attempts.count += 1
       latency.observe(seconds)
       if (result !== 'success') {
-        failures.inc({ reason: reasonLabel(result) })
+        failures.at(reasonLabel(result)).count += 1
         return
       }
-      successes.inc()
-      if (user !== undefined && users !== 'off') byUser.inc({ user: userLabel(user) })
+      successes.count += 1
+      if (user !== undefined && users !== 'off') byUser.at(userLabel(user)).count += 1
     },
-    proxyHeaderMissing: () => missing.inc(),
-    decision: (decision, reason, server) =>
-      decisions.inc({ decision, reason: reasonLabel(reason), server: serverLabel(server) }),
+    proxyHeaderMissing() {
+      missing.count += 1
+    },
+    decision(decision, reason, server) {
+      decisions.at(decision).at(reasonLabel(reason)).at(serverLabel(server)).count += 1
+    },
     request(door, status, seconds) {
-      requests.inc({ door, status })
-      durations.observe({ door }, seconds)
+      requests.at(door).at(status).count += 1
+      durations.observe(seconds, door)
     },
-    upstream: (server, outcome) => upstreams.inc({ server: serverLabel(server), outcome }),
+    upstream(server, outcome) {
+      upstreams.at(serverLabel(server)).at(outcome).count += 1
+    },
     watch(next) {
       gauges = next
     },
-    expose: async () => ({ contentType: registry.contentType, text: await registry.metrics() }),
+    expose: async () => ({ contentType: EXPOSITION_TYPE, text: exposition(families) }),
   }
-}
-
-function watched(registry: Registry, name: string, help: string, read: () => number): void {
-  new Gauge({
-    name,
-    help,
-    registers: [registry],
-    collect() {
-      this.set(read())
-    },
-  })
 }
 
 /** The first `most` values as they are made, every later one `other`: a label that grows without end ends the process. */

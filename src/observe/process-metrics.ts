@@ -1,35 +1,23 @@
 // The process in numbers, under Prometheus' usual names. Read at a scrape only: nothing samples in between.
 import { readdirSync } from 'node:fs'
 import { performance } from 'node:perf_hooks'
-import { Counter, Gauge, type Registry } from 'prom-client'
+import { type Family, gauge } from './series.ts'
 
-export function registerProcess(registry: Registry): void {
-  const gauge = (name: string, help: string, read: () => number) =>
-    new Gauge({
-      name,
-      help,
-      registers: [registry],
-      collect() {
-        this.set(read())
-      },
-    })
+export function processFamilies(): Family[] {
   const started = performance.timeOrigin / 1000
-  gauge('process_start_time_seconds', 'Start of the process, in seconds since the epoch.', () => started)
-  gauge('process_resident_memory_bytes', 'Resident memory.', () => process.memoryUsage.rss())
-  gauge('nodejs_heap_size_used_bytes', 'Heap in use.', () => process.memoryUsage().heapUsed)
-  gauge('nodejs_eventloop_utilization', 'Share of its life that the event loop was busy.', eventLoopShare())
-  if (process.platform === 'linux') gauge('process_open_fds', 'Open file descriptors.', openFiles)
+  return [
+    gauge('process_start_time_seconds', 'Start of the process, in seconds since the epoch.', () => started),
+    gauge('process_resident_memory_bytes', 'Resident memory.', () => process.memoryUsage.rss()),
+    gauge('nodejs_heap_size_used_bytes', 'Heap in use.', () => process.memoryUsage().heapUsed),
+    gauge('nodejs_eventloop_utilization', 'Share of its life that the event loop was busy.', eventLoopShare()),
+    ...(process.platform === 'linux' ? [gauge('process_open_fds', 'Open file descriptors.', openFiles)] : []),
+    gauge('process_cpu_seconds_total', 'CPU time, user and system.', cpuSeconds, 'counter'),
+  ]
+}
 
-  new Counter({
-    name: 'process_cpu_seconds_total',
-    help: 'CPU time, user and system.',
-    registers: [registry],
-    collect() {
-      const { user, system } = process.cpuUsage()
-      this.reset()
-      this.inc((user + system) / 1e6)
-    },
-  })
+function cpuSeconds(): number {
+  const { user, system } = process.cpuUsage()
+  return (user + system) / 1e6
 }
 
 /** Between two scrapes. */

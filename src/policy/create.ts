@@ -2,6 +2,7 @@
 import type { Config } from '../config/schema.ts'
 import { decide } from './decide.ts'
 import type { Policy } from './policy.ts'
+import { narrowed, reachesAll } from './reach.ts'
 import { bucketsFor, indexRules } from './rule-index.ts'
 import { compileRules } from './rules.ts'
 import { viewOf } from './view.ts'
@@ -13,10 +14,11 @@ export function createPolicy(config: Pick<Config, 'policy' | 'roles' | 'servers'
     config.servers.map(({ id }) => id),
   )
   return {
-    decide: (call) => decide(index, call),
+    decide: (call) => narrowed(decide(index, call), call),
     view(principal, server) {
       const layers = index.layersOf(server)
-      return viewOf(bucketsFor(layers, 'allow', principal), bucketsFor(layers, 'deny', principal))
+      const view = viewOf(bucketsFor(layers, 'allow', principal), bucketsFor(layers, 'deny', principal))
+      return view !== 'all' || principal.reach === undefined || reachesAll(principal.reach, server) ? view : 'some'
     },
   }
 }

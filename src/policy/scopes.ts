@@ -2,11 +2,11 @@
 import type { ScopesConfig } from '../config/scopes.ts'
 import type { Call } from '../protocol/decision.ts'
 import { BearerError } from '../protocol/errors.ts'
-import { isStandardMethod } from '../protocol/methods.ts'
 import type { Principal } from '../protocol/principal.ts'
 import { canonicalScope } from '../protocol/scope.ts'
-import { isNormalUri, spellingsOf } from './normal-uri.ts'
-import { foldedTarget, parseTarget, type Target } from './target.ts'
+import { compileTargets, coversCall } from './covers.ts'
+import { isWithinReach, OUTSIDE_TOKEN } from './reach.ts'
+import type { Target } from './target.ts'
 
 interface Scope {
   readonly name: string
@@ -30,6 +30,7 @@ export function createScopeGate(needs: { scopes: ScopesConfig; requiredScopes: r
 
   return {
     checkScopes(principal, call) {
+      if (principal.reach !== undefined && !isWithinReach(principal.reach, call)) throw outsideToken()
       // Scopes bound what a token may do. Who came without one is judged by the rules alone.
       if (principal.scopeRule === 'none') return
       const held = principal.scopes
@@ -47,30 +48,9 @@ export function createScopeGate(needs: { scopes: ScopesConfig; requiredScopes: r
 }
 
 function compileScope(name: string, texts: readonly string[]): Scope {
-  const written = texts.map((text) => parseTarget(text, `scopes.${name}.covers`))
-  const folded = written.filter(({ name: uri }) => isNormalUri(uri.pattern)).flatMap((one) => foldedTarget(one) ?? [])
-  const targets = [...written, ...folded]
+  const targets = compileTargets(texts, `scopes.${name}.covers`)
   const letters = targets.map(({ text }) => text.replaceAll('*', '').length)
   return { name, covers: targets, narrowness: Math.min(...letters) }
-}
-
-/** As in policy: one spelling of a resource only, and what a URL parser makes of it must be covered as well. */
-function coversCall(targets: readonly Target[], call: Call): boolean {
-  if (call.kind !== 'resource') return targets.some((target) => covers(target, call))
-  // Where every resource is covered, no spelling slips past.
-  if (targets.some((target) => covers(target, { ...call, name: '' }))) return true
-  const spellings = isNormalUri(call.name) ? spellingsOf(call.name) : []
-  return (
-    spellings.length > 0 &&
-    spellings.every((name) => isNormalUri(name) && targets.some((target) => covers(target, { ...call, name })))
-  )
-}
-
-function covers({ server, kind, name }: Target, call: Call): boolean {
-  if (!server.matches(call.server)) return false
-  // A bare method of the standard is open to whoever may use some part of the server, as it is in policy.
-  if (kind === 'everything' || (call.kind === 'method' && isStandardMethod(call.name))) return true
-  return kind === call.kind && name.matches(call.name)
 }
 
 function touches(targets: readonly Target[], server: string): boolean {
@@ -82,6 +62,9 @@ function narrowest(scopes: readonly Scope[], call: Call): string | undefined {
   const opening = scopes.filter((scope) => coversCall(scope.covers, call))
   return opening.sort((one, other) => other.narrowness - one.narrowness)[0]?.name
 }
+
+/** No scope would open it: the token itself was made for less. */
+const outsideToken = () => new BearerError('insufficient_scope', OUTSIDE_TOKEN, 'The access token does not reach this.')
 
 // RFC 6750 §3.1 and MCP 2026-07-28, Authorization: one challenge names all that the operation needs.
 function scopeMissing(scopes: readonly string[]): BearerError {

@@ -11,7 +11,7 @@ export function bearerChallenge(error: BearerError, resource: Resource): string 
   const scopes = error.scopes.length > 0 ? error.scopes : resource.scopes
   const parameters = [
     ...(error.code === undefined ? [] : [`error=${quote(error.code)}`, `error_description=${quote(error.message)}`]),
-    `resource_metadata=${quote(metadataUrl(resource.url))}`,
+    `resource_metadata=${quote(resource.document ?? metadataUrl(resource.url))}`,
     ...(scopes.length === 0 ? [] : [`scope=${quote(scopes.join(' '))}`]),
   ]
   return `Bearer ${parameters.join(', ')}`

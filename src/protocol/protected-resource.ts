@@ -12,19 +12,21 @@ export function metadataUrl(resource: string): string {
 export interface ProtectedResourceMetadata {
   readonly resource: string
   readonly resource_name: string
-  readonly authorization_servers: readonly string[]
+  readonly authorization_servers?: readonly string[]
   /** RFC 6750 §2.1 only: a token in a body or query is refused. */
   readonly bearer_methods_supported: readonly ['header']
   readonly scopes_supported?: readonly string[]
 }
 
+/** `issuer`: ours, which gives out the tokens where nobody else does. */
 export function protectedResourceMetadata(resource: Resource, issuer: string): ProtectedResourceMetadata {
+  const servers = resource.authorizationServers ?? [issuer]
   return {
     resource: resource.url,
     resource_name: resource.title,
-    authorization_servers: [issuer],
-    bearer_methods_supported: ['header'],
     // RFC 9728 §3.2: parameters with zero values MUST be omitted.
+    ...(servers.length === 0 ? {} : { authorization_servers: servers }),
+    bearer_methods_supported: ['header'],
     ...(resource.scopes.length === 0 ? {} : { scopes_supported: resource.scopes }),
   }
 }

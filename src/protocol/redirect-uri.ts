@@ -13,7 +13,8 @@ export class RedirectUriError extends Error {
   }
 }
 
-const LOOPBACK = new Set(['localhost', '127.0.0.1', '[::1]'])
+/** As URLs write the host. */
+export const LOOPBACK = new Set(['localhost', '127.0.0.1', '[::1]'])
 /** Schemes that run or read something in a browser instead of handing a response to an app. */
 const ACTIVE = new Set([
   'javascript',

@@ -4,24 +4,83 @@ export interface Resource {
   /** `resource` of RFC 8707 and RFC 9728, `aud` of our tokens: no trailing slash, no query, no fragment. */
   readonly url: string
   readonly title: string
-  /** Id of the server behind it. */
-  readonly server: string
+  /** Id of the server behind it; `undefined` for our own administration. */
+  readonly server: string | undefined
   /** What clients are told to ask for; without `offline_access` (MCP 2026-07-28, Authorization). */
   readonly scopes: readonly string[]
+  /** Where its document stands (RFC 9728), for a resource on another origin than ours. */
+  readonly document?: string
+  /** Path at which it answers here, where that is not the one of its identifier. */
+  readonly path?: string
+  /** Whose tokens are for it, where they are not ours. */
+  readonly authorizationServers?: readonly string[]
 }
 
 export interface Resources {
+  /** What people reach through the gate. */
   list(): readonly Resource[]
+  /** Found and documented like the others, never meant by a request that names none: channels of older clients, the administration. */
+  further(): readonly Resource[]
   find(url: string): Resource | undefined
   ofServer(id: string): Resource | undefined
+  /** The one that answers at a path of ours. */
+  at(path: string): Resource | undefined
+  /** Identifiers of one server, at whichever of its addresses: a token for one of them is good at the others. */
+  audiences(id: string): readonly string[]
+  /** What is meant where none is named: `/mcp`, else the only one there is. */
+  main(): Resource | undefined
 }
+
+/** Everything behind the gate at one address; here, the only server there is. */
+export const MCP_PATH = '/mcp'
 
 export function serverPath(id: string): string {
   return `/servers/${id}/mcp`
 }
 
-export function createResources(resources: readonly Resource[]): Resources {
-  const byUrl = new Map(resources.map((resource) => [resource.url, resource]))
-  const byServer = new Map(resources.map((resource) => [resource.server, resource]))
-  return { list: () => resources, find: (url) => byUrl.get(url), ofServer: (id) => byServer.get(id) }
+/** HTTP+SSE of MCP 2024-11-05 and WebSocket; at the root, of the only server there is. */
+export const EVENTS_PATH = '/sse'
+export const MESSAGES_PATH = '/messages'
+export const SOCKET_PATH = '/ws'
+export const channelPaths = (id: string): string[] =>
+  [EVENTS_PATH, MESSAGES_PATH, SOCKET_PATH].map((path) => `/servers/${id}${path}`)
+export const ROOT_CHANNELS: readonly string[] = [EVENTS_PATH, MESSAGES_PATH, SOCKET_PATH]
+
+/** `own` are at addresses of ours, `foreign` elsewhere; `findForeign` also finds what is not listed, such as one host of many. */
+export function createResources(
+  own: readonly Resource[],
+  foreign: readonly Resource[] = [],
+  findForeign: (url: string) => Resource | undefined = () => undefined,
+  further: readonly Resource[] = [],
+): Resources {
+  const byUrl = new Map([...own, ...further].map((resource) => [resource.url, resource]))
+  // Of several addresses the first is the server's own.
+  const byServer = new Map(own.toReversed().map((resource) => [resource.server, resource]))
+  const byPath = new Map(
+    [...further, ...own].map((resource) => [resource.path ?? new URL(resource.url).pathname, resource]),
+  )
+  const all = [...own, ...foreign]
+  const main = byPath.get(MCP_PATH) ?? (all.length === 1 ? all[0] : undefined)
+  return {
+    list: () => all,
+    further: () => further,
+    find: (url) => byUrl.get(url) ?? findForeign(url),
+    ofServer: (id) => byServer.get(id),
+    at: (path) => byPath.get(path),
+    audiences: (id) => [...own, ...further].flatMap(({ server, url }) => (server === id ? [url] : [])),
+    main: () => main,
+  }
 }
+
+/** Where the administration answers, and what its tokens are for. */
+export const ADMIN_PATH = '/api/v1'
+/** Acts for everybody, and acts for oneself. */
+export const ADMIN_SCOPE = 'portcullis:admin'
+export const OWN_TOKENS_SCOPE = 'portcullis:tokens'
+
+export const adminResource = (serverUrl: string): Resource => ({
+  url: serverUrl + ADMIN_PATH,
+  title: 'Portcullis administration',
+  server: undefined,
+  scopes: [OWN_TOKENS_SCOPE, ADMIN_SCOPE],
+})

@@ -1,5 +1,6 @@
 // What every store promises, as one suite. A backend that passes is done.
 import { afterAll, beforeAll, describe } from 'vitest'
+import { apiTokenPromises } from './conformance/api-tokens.ts'
 import { artifactPromises } from './conformance/artifacts.ts'
 import { clientPromises } from './conformance/clients.ts'
 import { ephemeralPromises } from './conformance/ephemeral.ts'
@@ -35,6 +36,7 @@ export function storeConformance(name: string, open: () => Promise<Pair['one']>)
     revocationPromises(pair)
     userPromises(pair)
     keyPromises(pair)
+    apiTokenPromises(pair)
     artifactPromises(pair)
     ephemeralPromises(pair)
     recordPromises(pair)

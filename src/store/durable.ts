@@ -1,5 +1,6 @@
 // What must outlive everything: clients, people, consents, families, keys, revocations. Every method is one atomic act.
 // Times are milliseconds since the epoch. Ids marked `Hash` are SHA-256 (base64url) of a secret we only compare.
+import type { ApiTokens } from './api-tokens.ts'
 
 export interface ClientRecord {
   readonly id: string
@@ -117,7 +118,7 @@ export interface Users {
   setDisabled(id: string, disabled: boolean, at: number): Promise<void>
 }
 
-export type KeyUse = 'signing' | 'cookie' | 'seal' | 'refresh'
+export type KeyUse = 'signing' | 'cookie' | 'seal' | 'refresh' | 'api-token'
 
 export interface KeyRecord {
   readonly id: string
@@ -170,4 +171,5 @@ export interface Durable {
   readonly users: Users
   readonly keys: Keys
   readonly revocations: Revocations
+  readonly apiTokens: ApiTokens
 }

@@ -2,6 +2,7 @@
 import type { Durable } from './durable.ts'
 import type { Ephemeral } from './ephemeral.ts'
 import type { Sql } from './sql.ts'
+import { apiTokens } from './tables/api-tokens.ts'
 import { artifacts } from './tables/artifacts.ts'
 import { clients } from './tables/clients.ts'
 import { consents } from './tables/consents.ts'
@@ -39,6 +40,7 @@ export function tables({ durable, relaxed, refreshActs }: Needs): Tables {
       users: users(durable),
       keys: keys(durable),
       revocations: revocations(durable),
+      apiTokens: apiTokens({ durable, relaxed }),
     },
     ephemeral: {
       artifacts: artifacts({ durable, relaxed }),

@@ -23,6 +23,8 @@ export interface Keyring {
   formSecret(): string
   /** Derives successors of refresh tokens; never rotates while a family made with it lives. */
   refreshSecret(): string
+  /** Hashes the secrets of API tokens; never rotates while one of them lives. */
+  apiTokenSecret(): string
   onRotation(listener: () => void): void
   /** Reads the store again and rotates what is due. */
   refresh(): Promise<void>
@@ -42,7 +44,7 @@ const alive = (key: KeyRecord, now: number): boolean => key.retireAt === undefin
 const newestFirst = (a: KeyRecord, b: KeyRecord): number => b.activeAt - a.activeAt || (a.id < b.id ? -1 : 1)
 
 export async function listKeys(keys: Keys): Promise<KeyRecord[]> {
-  const uses: readonly KeyUse[] = ['signing', 'cookie', 'seal', 'refresh']
+  const uses: readonly KeyUse[] = ['signing', 'cookie', 'seal', 'refresh', 'api-token']
   return (await Promise.all(uses.map((use) => keys.list(use)))).flat()
 }
 
@@ -60,6 +62,16 @@ export async function rotateSigningKey(
   return next
 }
 
+function known(key: KeyRecord | undefined): string {
+  if (!key) throw new TypeError('The keyring is empty.')
+  return key.material
+}
+
+/** For a command that runs beside the gate, or before its first start. */
+export async function ensureApiTokenSecret(keys: Keys, now: number): Promise<string> {
+  return known((await keys.ensure(newKey('api-token', now, now))).sort(newestFirst).at(-1))
+}
+
 interface Needs {
   readonly keys: Keys
   readonly clock: Clock
@@ -69,7 +81,7 @@ interface Needs {
 }
 
 export async function openKeyring({ keys, clock, rotation, longestToken, onError }: Needs): Promise<Keyring> {
-  let held: { signing: KeyRecord[]; cookie: KeyRecord[]; seal: KeyRecord[]; refresh: KeyRecord[] }
+  let held: Record<'signing' | 'cookie' | 'seal' | 'refresh' | 'apiToken', KeyRecord[]>
   let published = ''
   const listeners: (() => void)[] = []
 
@@ -82,6 +94,7 @@ export async function openKeyring({ keys, clock, rotation, longestToken, onError
       cookie: await ensure('cookie'),
       seal: await ensure('seal'),
       refresh: await ensure('refresh'),
+      apiToken: await ensure('api-token'),
     }
   }
 
@@ -111,10 +124,6 @@ export async function openKeyring({ keys, clock, rotation, longestToken, onError
   await refresh()
   const timer = setInterval(() => void refresh().catch(onError), REFRESH)
   timer.unref()
-  const known = (key: KeyRecord | undefined): string => {
-    if (!key) throw new TypeError('The keyring is empty.')
-    return key.material
-  }
   return {
     signingKeys: () => ordered().map((key) => JSON.parse(key.material) as JWK),
     cookieKeys: () => held.cookie.map((key) => key.material),
@@ -122,6 +131,7 @@ export async function openKeyring({ keys, clock, rotation, longestToken, onError
     formSecret: () => createHmac('sha256', known(held.cookie[0])).update('form').digest('base64url'),
     // The oldest one: a second replica that started at the same time must derive the same successors.
     refreshSecret: () => known(held.refresh.at(-1)),
+    apiTokenSecret: () => known(held.apiToken.at(-1)),
     onRotation: (listener) => void listeners.push(listener),
     refresh,
     close: () => clearInterval(timer),

@@ -207,11 +207,31 @@ describe('the cache', () => {
     now += 600_000
     await expect(verifier.verify(second, [A])).rejects.toEqual(expect.objectContaining({ reason: 'expired' }))
   })
+  it('recalls what was proved for as long as nothing has happened to it', async () => {
+    const token = await sign()
+    expect(verifier.recall(token, [A])).toBeUndefined()
+    await verifier.verify(token, [A])
+    expect(verifier.recall(token, [A])?.jti).toBe('j1')
+    expect(verifier.recall(token, ['https://elsewhere.example/mcp'])).toBeUndefined()
+    const [head = '', claimed = '', signature = ''] = token.split('.')
+    for (const forged of [`${head}.${claimed}x.${signature}`, `x${token}`, signature, `.${signature}`])
+      expect(verifier.recall(forged, [A])).toBeUndefined()
+    stale = true
+    expect(verifier.recall(token, [A])).toBeUndefined()
+    stale = false
+    epoch++
+    expect(verifier.recall(token, [A])).toBeUndefined()
+    await verifier.verify(token, [A])
+    expect(verifier.recall(token, [A])?.jti).toBe('j1')
+    now += 600_000
+    expect(verifier.recall(token, [A])).toBeUndefined()
+  })
   it('is emptied when a key is withdrawn', async () => {
     const token = await sign()
     await verifier.verify(token, [A])
     keys = [JSON.parse(newKey('signing', NOW, NOW).material) as JWK]
     for (const listener of rotated) listener()
+    expect(verifier.recall(token, [A])).toBeUndefined()
     await expect(verifier.verify(token, [A])).rejects.toEqual(invalid)
   })
   it('refuses with 503 once revocations have not been heard of for too long', async () => {

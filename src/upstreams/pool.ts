@@ -25,7 +25,7 @@ export function openRemoteUpstream(config: RemoteServerConfig): OpenUpstream {
   return {
     kind: 'remote',
     id: config.id,
-    url,
+    path: url.pathname + url.search,
     pool,
     streams,
     credentialHeaders: credentialHeaders(config.credentials),

@@ -6,8 +6,8 @@ import type { RpcNotification, RpcRequest, RpcResponse } from '../protocol/jsonr
 export interface RemoteUpstream {
   readonly kind: 'remote'
   readonly id: string
-  /** Absolute URL of its endpoint: origin for the pool, path for the request line, host for the Host header. */
-  readonly url: URL
+  /** Path and query of its endpoint, for the request line; the pool knows the origin. */
+  readonly path: string
   readonly pool: Dispatcher
   /** For what stays open: idle streams must not use up the connections that calls wait for. */
   readonly streams: Dispatcher

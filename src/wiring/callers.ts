@@ -1,17 +1,23 @@
 // Who may be calling: people and their attributes, the identity providers, and the ways to knock.
+import { isReachable } from '../config/admin.ts'
 import { createAdmission } from '../identity/admission.ts'
 import { attributesOf } from '../identity/attributes.ts'
-import { authenticator } from '../identity/authenticate.ts'
 import { createIdentityProviders } from '../identity/idp.ts'
+import { checkLocalAdministrator } from '../identity/local-administrator.ts'
 import { passwordHasher } from '../identity/password.ts'
 import { usersOf } from '../identity/users.ts'
+import { createVouching } from '../identity/vouched.ts'
 import { resolveRoles } from '../policy/roles.ts'
+import { openApiTokens } from './api-tokens.ts'
 import type { Ground } from './ground.ts'
+import { openAuthenticate } from './ways.ts'
 
 export type Callers = Awaited<ReturnType<typeof openCallers>>
 
-export async function openCallers({ config, store, clock, tokens, revocations }: Ground) {
+export async function openCallers(ground: Ground) {
+  const { config, store, clock, revocations } = ground
   const { durable, ephemeral } = store
+  checkLocalAdministrator(config.admin, isReachable(config.server))
   const isAdmitted = createAdmission(config.identity)
   const users = usersOf({
     users: durable.users,
@@ -32,11 +38,13 @@ export async function openCallers({ config, store, clock, tokens, revocations }:
     clock,
   })
   revocations.onChange(attributes.forget)
-  const authenticate = authenticator({
-    verify: tokens.verify,
-    attributes,
-    anonymous: config.auth.anonymous,
-    tokens: config.auth.tokens,
+  const vouching = createVouching({
+    findByIdentity: (issuer, identity) => durable.users.findByIdentity(issuer, identity),
+    resolveRoles: (vouched) => resolveRoles(vouched, config.roles),
+    clock,
   })
-  return { isAdmitted, users, idps, attributes, authenticate }
+  revocations.onChange(vouching.forget)
+  const apiTokens = openApiTokens(ground, { attributes, isAdmitted })
+  const authenticate = openAuthenticate(ground, { attributes, vouching, apiTokens: apiTokens.way })
+  return { isAdmitted, users, idps, attributes, vouching, apiTokens, authenticate }
 }

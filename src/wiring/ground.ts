@@ -2,14 +2,23 @@
 import { join } from 'node:path'
 import { openRecorder } from '../audit/recorder.ts'
 import { claimSpoolFolder, dropSpoolFolder } from '../audit/spool-folder.ts'
+import { authorizationServersOf, mcpAddress, namesOurScopes } from '../config/authorization-servers.ts'
 import type { Config } from '../config/schema.ts'
+import { type ProtectedResources, protectedResources } from '../decision/protected.ts'
 import { type LineSink, openLineSink } from '../observe/lines.ts'
 import type { Log } from '../observe/log.ts'
 import { createMetrics, type Metrics } from '../observe/metrics.ts'
 import { createPolicy } from '../policy/create.ts'
 import { createScopeGate } from '../policy/scopes.ts'
 import type { Clock } from '../protocol/clock.ts'
-import { createResources, serverPath } from '../protocol/resource.ts'
+import {
+  adminResource,
+  channelPaths,
+  createResources,
+  type Resource,
+  ROOT_CHANNELS,
+  serverPath,
+} from '../protocol/resource.ts'
 import type { Store } from '../store/store.ts'
 import { openKeyring } from '../tokens/keyring.ts'
 import { openRevocationList } from '../tokens/revocations.ts'
@@ -59,6 +68,7 @@ export async function openGround(config: Config, needs: GatewayNeeds, opened: Op
   const watch = openCredentialWatch({ revocations, clock })
   opened.push(watch.close)
   const scopes = createScopeGate({ scopes: config.scopes, requiredScopes: config.oauth.requiredScopes })
+  const places = protectedResources({ config, scopesFor: scopes.scopesFor })
   const upstreams = createUpstreams(config.servers, { log, clock })
   opened.push(() => upstreams.close())
   return {
@@ -77,7 +87,8 @@ export async function openGround(config: Config, needs: GatewayNeeds, opened: Op
     policy: createPolicy(config),
     scopes,
     upstreams,
-    resources: resourcesOf(config, scopes),
+    resources: resourcesOf(config, scopes, places),
+    places,
   }
 }
 
@@ -104,13 +115,31 @@ async function openRecord({ store: { directory }, audit }: Config, needs: Gatewa
   return recorder
 }
 
-function resourcesOf({ server, servers, oauth }: Config, scopes: { scopesFor(server?: string): string[] }) {
-  return createResources(
-    servers.map(({ id, title }) => ({
-      url: server.url + serverPath(id),
-      title: title ?? id,
-      server: id,
-      scopes: [...new Set([...scopes.scopesFor(id), ...oauth.scopesSupported])],
-    })),
-  )
+function resourcesOf(config: Config, scopes: { scopesFor(server?: string): string[] }, places: ProtectedResources) {
+  const { server, servers, oauth, doors } = config
+  const listed = servers.map((entry) => ({
+    url: server.url + serverPath(entry.id),
+    title: entry.title ?? entry.id,
+    server: entry.id,
+    scopes: [
+      ...new Set([
+        ...(namesOurScopes(config, entry) ? scopes.scopesFor(entry.id) : oauth.requiredScopes),
+        ...oauth.scopesSupported,
+      ]),
+    ],
+    ...authorizationServersOf(config, entry),
+  }))
+  const address = mcpAddress(config)
+  const alias = listed.flatMap((resource) => (address === undefined ? [] : [{ ...resource, ...address }]))
+  const administration = doors.admin ? [adminResource(server.url)] : []
+  return createResources([...listed, ...alias], places.list(), places.findByUrl, [
+    ...listed.flatMap((resource) => channelsOf(resource, server.url, servers.length === 1)),
+    ...administration,
+  ])
+}
+
+/** A server's addresses for older clients, each a resource with a document of its own. */
+function channelsOf(resource: Resource, serverUrl: string, isOnly: boolean): Resource[] {
+  const paths = [...channelPaths(resource.server ?? ''), ...(isOnly ? ROOT_CHANNELS : [])]
+  return paths.map((path) => ({ ...resource, url: serverUrl + path }))
 }

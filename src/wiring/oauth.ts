@@ -1,15 +1,17 @@
 // The authorization server with its pages, on the ground of the gateway.
-import type { Endpoint } from '../http/exchange.ts'
+import type { Endpoint, Exchange } from '../http/exchange.ts'
 import { openAuthorizationServer } from '../oauth/authorization-server.ts'
 import { interactionEndpoints } from '../oauth/interaction/endpoints.ts'
 import type { Callers } from './callers.ts'
 import type { Ground, Opened } from './ground.ts'
 
-export function openOAuthDoor(
-  ground: Ground,
-  { isAdmitted, users, idps }: Callers,
-  opened: Opened,
-): (path: string) => Endpoint | undefined {
+export interface OAuthDoor {
+  match(path: string): Endpoint | undefined
+  /** Account of the sign-in session in this browser. */
+  findAccount(exchange: Exchange): Promise<string | undefined>
+}
+
+export function openOAuthDoor(ground: Ground, { isAdmitted, users, idps }: Callers, opened: Opened): OAuthDoor {
   const { config, store, keyring, recorder, clock, log } = ground
   const { durable, ephemeral } = store
   const authorization = openAuthorizationServer({
@@ -40,5 +42,8 @@ export function openOAuthDoor(
     log,
     limits: { bodyTimeout: config.server.limits.bodyTimeout },
   })
-  return (path) => authorization.match(path) ?? pages.match(path)
+  return {
+    match: (path) => authorization.match(path) ?? pages.match(path),
+    findAccount: authorization.interactions.findAccount,
+  }
 }

@@ -200,7 +200,7 @@ describe('AUTH_REQUIRED and anonymous callers', () => {
       AUTH_REQUIRED: 'false',
     })
     opened.push(served)
-    expect(served.said).toMatch(/AUTH_REQUIRED is not available in this version/)
+    expect(served.said).toMatch(/AUTH_REQUIRED=false concerns the administration/)
     const answer = await callTool(`${served.url}/servers/canary/mcp`, undefined, 'read_note')
     expect([answer.status, answer.body]).toEqual([401, { error: 'Unauthorized', message: 'Authentication required.' }])
   })

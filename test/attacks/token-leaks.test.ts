@@ -252,7 +252,8 @@ const CARELESS: readonly {
   {
     id: 'token under another name',
     ask: (secret) => listTools(`${range.resource}?token=${secret}`, undefined),
-    status: 401,
+    status: 400,
+    reason: 'token_in_query',
   },
   {
     id: 'client_secret in the query',

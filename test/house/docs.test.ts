@@ -4,7 +4,11 @@ import { dirname, join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { parse } from 'yaml'
 import { referencePages } from '../../src/config/docs.ts'
+import { takeForeignKeys } from '../../src/config/foreign-keys.ts'
+import { translateProviders } from '../../src/config/foreign-providers.ts'
+import { createInput } from '../../src/config/input.ts'
 import { Config } from '../../src/config/schema.ts'
+import { applySeeds } from '../../src/config/seed-settings.ts'
 import { listSettings } from '../../src/config/settings.ts'
 import { projectFiles, ROOT } from './sources.ts'
 
@@ -34,8 +38,16 @@ describe('the documentation', () => {
   it.each(pages)('%s shows configurations that the schema accepts', (page) => {
     const blocks = [...read(page).matchAll(/^```yaml\n([\s\S]*?)^```/gm)].map((match) => match[1] ?? '')
     const problems = blocks.flatMap((block) => {
-      const result = Config.safeParse(parse(block))
-      return result.success ? [] : [`${block}\n${result.error.message}`]
+      const input = createInput(parse(block) ?? {})
+      const foreign = takeForeignKeys(input)
+      const told = [
+        ...foreign.problems,
+        ...translateProviders(input),
+        ...applySeeds(foreign.given, 'seed', input).problems,
+      ]
+      const result = Config.safeParse(input.tree)
+      const flaws = [...told.map(({ message }) => message), ...(result.success ? [] : [result.error.message])]
+      return flaws.map((flaw) => `${block}\n${flaw}`)
     })
     expect(problems).toEqual([])
   })

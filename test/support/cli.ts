@@ -94,7 +94,7 @@ export async function serve(config: ConfigInput, people: readonly NewUser[] = []
 export async function writeConfig(config: ConfigInput) {
   const folder = mkdtempSync(join(tmpdir(), 'portcullis-serve-'))
   const port = await freePort()
-  const url = `http://127.0.0.1:${port}`
+  const url = `${config.server?.tls === undefined ? 'http' : 'https'}://127.0.0.1:${port}`
   const storeUrl = `sqlite:${join(folder, 'data', 'portcullis.db')}`
   const whole: ConfigInput = {
     store: { url: storeUrl, directory: join(folder, 'data') },

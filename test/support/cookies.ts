@@ -23,7 +23,8 @@ export interface CookieJar {
   clear(): void
 }
 
-export function createCookieJar(): CookieJar {
+/** `loopbackIsSecure`: as Chrome and Firefox have it, whose `Secure` cookies go to http://localhost, too. */
+export function createCookieJar({ loopbackIsSecure = false } = {}): CookieJar {
   const cookies = new Map<string, Cookie>()
   return {
     take(url, setCookies) {
@@ -35,7 +36,7 @@ export function createCookieJar(): CookieJar {
       }
     },
     header(url, sent) {
-      const applying = [...cookies.values()].filter((cookie) => applies(cookie, url, sent))
+      const applying = [...cookies.values()].filter((cookie) => applies(cookie, url, { ...sent, loopbackIsSecure }))
       // RFC 6265bis §5.8.3: longer paths first.
       applying.sort((a, b) => b.path.length - a.path.length)
       return applying.length === 0 ? undefined : applying.map(({ name, value }) => `${name}=${value}`).join('; ')
@@ -69,9 +70,9 @@ function parseSetCookie(url: URL, line: string): { cookie: Cookie; expired: bool
   return { cookie, expired }
 }
 
-function applies(cookie: Cookie, url: URL, sent: Sent): boolean {
+function applies(cookie: Cookie, url: URL, sent: Sent & { readonly loopbackIsSecure: boolean }): boolean {
   // Browsers count loopback as a secure context, but do not send Secure cookies over http to it everywhere; be strict.
-  if (cookie.secure && url.protocol !== 'https:') return false
+  if (cookie.secure && url.protocol !== 'https:' && !sent.loopbackIsSecure) return false
   if (cookie.host !== url.hostname) return false
   // Lax cookies travel with a cross-site navigation by GET only, strict ones with none; unmarked ones count as lax.
   if (sent.crossSite && cookie.sameSite === 'strict') return false

@@ -7,6 +7,7 @@ import type { ActEvent } from '../../src/audit/event.ts'
 import { Config, type ConfigInput } from '../../src/config/schema.ts'
 import { createFront } from '../../src/http/front.ts'
 import type { OutboundFetch } from '../../src/http/outbound.ts'
+import { trustedProxies } from '../../src/http/trusted-proxy.ts'
 import { openAuthorizationServer } from '../../src/oauth/authorization-server.ts'
 import type { Resource } from '../../src/protocol/resource.ts'
 import { createResources } from '../../src/protocol/resource.ts'
@@ -126,8 +127,9 @@ export async function startDoor(options: DoorOptions = {}) {
   server.on(
     'request',
     createFront({
+      matchUpgrade: () => undefined,
       clock,
-      isTrustedProxy: () => false,
+      proxies: trustedProxies([], '127.0.0.1:0'),
       checkHost: () => undefined,
       onRefusal: (_exchange, answer, error) =>
         void log.push({ level: 'refusal', fields: { error }, message: answer.reason }),
@@ -153,7 +155,7 @@ export async function startDoor(options: DoorOptions = {}) {
           exchange.res.end(JSON.stringify(interaction))
         }
       },
-    }),
+    }).handle,
   )
 
   /** Addresses in our answers carry the public origin; the wire is always the loopback one. */

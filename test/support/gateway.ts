@@ -11,13 +11,27 @@ import type { UserRecord } from '../../src/store/durable.ts'
 import { openStore } from '../../src/store/open.ts'
 import type { Store } from '../../src/store/store.ts'
 import { registerClient, type TestClient, type Tokens } from './client.ts'
+import { tlsOfThisRun } from './over-tls.ts'
 import { addUser, type NewUser } from './people.ts'
 import { createPerson, type Person } from './person.ts'
 import { freePort } from './upstream.ts'
 
 type Sections = Pick<
   ConfigInput,
-  'servers' | 'policy' | 'identity' | 'oauth' | 'auth' | 'server' | 'scopes' | 'roles' | 'audit' | 'metrics'
+  | 'servers'
+  | 'policy'
+  | 'identity'
+  | 'oauth'
+  | 'auth'
+  | 'server'
+  | 'scopes'
+  | 'roles'
+  | 'audit'
+  | 'metrics'
+  | 'forwardAuth'
+  | 'doors'
+  | 'tokens'
+  | 'admin'
 >
 
 export interface GatewayOptions extends Sections {
@@ -165,14 +179,16 @@ export async function startGateway(options: GatewayOptions = {}): Promise<TestGa
 /** What the loader does for an operator: the public URL is there, paths are absolute. */
 function settle(sections: Sections, at: { port: number; directory: string; storeUrl: string }): Settled {
   const { server, policy = EVERYTHING, ...rest } = sections
+  const tls = server?.tls ?? tlsOfThisRun()
+  const own = `${tls === undefined ? 'http' : 'https'}://127.0.0.1:${at.port}`
   const parsed = Config.parse({
     audit: { sink: ['store'] },
     policy,
     ...rest,
-    server: { url: `http://127.0.0.1:${at.port}`, listen: `127.0.0.1:${at.port}`, drain: '2s', ...server },
+    server: { url: own, listen: `127.0.0.1:${at.port}`, drain: '2s', ...server, tls },
     store: { url: at.storeUrl, directory: at.directory },
   })
-  const { url = `http://127.0.0.1:${at.port}`, allowedOrigins = 'loopback' } = parsed.server
+  const { url = own, allowedOrigins = 'loopback' } = parsed.server
   return { ...parsed, server: { ...parsed.server, url, allowedOrigins } }
 }
 

@@ -13,8 +13,13 @@ const META = {
   'io.modelcontextprotocol/clientCapabilities': {},
 }
 
-export const callTool = (url: string, token: string | undefined, name: string, args: Record<string, unknown> = {}) =>
-  request(url, token, 'tools/call', { name, arguments: args }, { 'mcp-name': name })
+export const callTool = (
+  url: string,
+  token: string | undefined,
+  name: string,
+  args: Record<string, unknown> = {},
+  headers: Record<string, string> = {},
+) => request(url, token, 'tools/call', { name, arguments: args }, { 'mcp-name': name, ...headers })
 
 export const listTools = (url: string, token: string | undefined) => request(url, token, 'tools/list', {})
 

@@ -25,6 +25,7 @@ export const INTERACTION: Interaction = {
   redirectKind: 'web',
   resource: { url: 'https://mcp.example.com/servers/files/mcp', title: 'Team files' },
   scopes: [{ name: 'mcp:tools', title: 'Call tools' }],
+  provider: undefined,
   account: undefined,
   remembered: false,
 }

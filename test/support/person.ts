@@ -18,18 +18,20 @@ export interface Person {
   /** One navigation with its redirects; stops at a page, or at a redirect that `stopAt` names (default: the client's). */
   open(url: string, options?: Navigation): Promise<Visit>
   /** Sends the form behind the button whose text, name or value matches; answers the next page. */
-  submit(visit: Visit, button: RegExp, fields?: Record<string, string>): Promise<Visit>
+  submit(visit: Visit, button: RegExp, fields?: Record<string, string>, navigation?: Navigation): Promise<Visit>
   /** A link of the page, by its text. */
   click(visit: Visit, link: RegExp): Promise<Visit>
-  /** The whole journey: signs in where asked, allows where asked, until the browser is sent to the client. */
-  follow(authorizeUrl: string): Promise<Visit>
+  /** The whole journey: signs in where asked, allows where asked, until the browser is sent to the client (or to `stopAt`). */
+  follow(authorizeUrl: string, stopAt?: string): Promise<Visit>
   /** As `follow`, but refuses at the consent page. */
-  refuse(authorizeUrl: string): Promise<Visit>
+  refuse(authorizeUrl: string, stopAt?: string): Promise<Visit>
   /** One request without following anything, with the jar. */
   request(
     url: string,
     init?: { method?: string; body?: URLSearchParams; headers?: Record<string, string> },
   ): Promise<Response>
+  /** Every address that was opened, in order, without its query. */
+  readonly visited: readonly string[]
   cookieNames(): string[]
   forgetCookies(): void
 }
@@ -60,18 +62,22 @@ interface Needs {
   readonly password: string
   /** Text or host of the identity provider to choose where several are offered. */
   readonly provider?: RegExp
+  /** Their browser takes loopback for secure, as most do; ours must not need it. */
+  readonly loopbackIsSecure?: boolean
 }
 
 const REDIRECTS = new Set([301, 302, 303, 307, 308])
-const ALLOW = /^(allow|approve|continue|consent|authorize)/i
+const ALLOW = /^(allow|approve|accept|continue|consent|authorize)/i
 const DENY = /^(deny|cancel|refuse|decline)/i
 const SIGN_IN = /^(sign[ -]?in|log[ -]?in|continue|submit)/i
 const STEPS = 25
 
-export function createPerson({ username, password, provider }: Needs): Person {
-  const jar = createCookieJar()
+export function createPerson({ username, password, provider, loopbackIsSecure = false }: Needs): Person {
+  const jar = createCookieJar({ loopbackIsSecure })
+  const visited: string[] = []
 
   async function send(url: URL, init: Sending & { readonly hops?: readonly URL[] }) {
+    visited.push(url.origin + url.pathname)
     const site = siteOf(init.from, [...(init.hops ?? []), url])
     const cookie = jar.header(url, { crossSite: site === 'cross-site', method: init.method })
     const response = await fetch(url, {
@@ -109,22 +115,24 @@ export function createPerson({ username, password, provider }: Needs): Person {
 
   const person: Person = {
     username,
+    visited,
     open: (url, options = {}) => navigate(url, { method: 'GET', ...options }),
     request: (url, init = {}) => send(new URL(url), { method: 'GET', ...init }),
     cookieNames: jar.names,
     forgetCookies: jar.clear,
-    submit: (visit, button, fields = {}) => submitForm(navigate, visit, { button, fields }),
+    submit: (visit, button, fields = {}, navigation = {}) =>
+      submitForm(navigate, visit, { button, fields, ...navigation }),
     click(visit, text) {
       const link = parseLinks(visit.html).find((candidate) => text.test(candidate.text) || text.test(candidate.href))
       if (!link) throw new Error(`No link ${text} on ${visit.url}:\n${visit.html}`)
       return navigate(new URL(link.href, visit.url).href, { method: 'GET', from: visit.url })
     },
-    follow: (url) => journey(url, ALLOW),
-    refuse: (url) => journey(url, DENY),
+    follow: (url, stopAt) => journey(url, ALLOW, stopAt),
+    refuse: (url, stopAt) => journey(url, DENY, stopAt),
   }
 
-  async function journey(authorizeUrl: string, answer: RegExp): Promise<Visit> {
-    const stopAt = new URL(authorizeUrl).searchParams.get('redirect_uri') ?? undefined
+  async function journey(authorizeUrl: string, answer: RegExp, end?: string): Promise<Visit> {
+    const stopAt = end ?? new URL(authorizeUrl).searchParams.get('redirect_uri') ?? undefined
     const stop = stopAt === undefined ? {} : { stopAt }
     let visit = await person.open(authorizeUrl, stop)
     const seen = new Set<string>()

@@ -104,13 +104,15 @@ export interface Shot {
   readonly target?: string
   readonly bend?: Bend
   readonly body?: string | Buffer
+  /** Address it comes from; 127.0.0.1 unless it is told. */
+  readonly from?: string
 }
 
 export const MCP_PATH = '/servers/canary/mcp'
 
 /** One request on a connection of its own; its Content-Length is true unless it is bent. */
 export async function shoot(range: Range, shot: Shot = {}): Promise<RawAnswer> {
-  const { wire = 'modern', method = 'POST', target = MCP_PATH, bend = {}, body = toolCall(wire) } = shot
+  const { wire = 'modern', method = 'POST', target = MCP_PATH, bend = {}, body = toolCall(wire), from } = shot
   const length = { 'Content-Length': String(typeof body === 'string' ? Buffer.byteLength(body) : body.length) }
   const bytes = rawRequest({
     method,
@@ -118,7 +120,7 @@ export async function shoot(range: Range, shot: Shot = {}): Promise<RawAnswer> {
     headers: callHead(range, wire, { ...(method === 'POST' && length), ...bend }),
     body: method === 'POST' ? Buffer.from(body) : '',
   })
-  const { answers, left } = await converse(range.gateway.port, bytes, [method])
+  const { answers, left } = await converse(range.gateway.port, bytes, [method], from)
   expect(left.toString('latin1')).toBe('')
   expect(answers.length).toBe(1)
   const [answer] = answers

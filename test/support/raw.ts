@@ -2,6 +2,7 @@
 // For requests that no client library would send, and for answers of which there might be one too many.
 import { once } from 'node:events'
 import { connect, type Socket } from 'node:net'
+import { wrapped } from './over-tls.ts'
 
 export interface RawAnswer {
   readonly status: number
@@ -57,21 +58,26 @@ export function chunked(body: string | Buffer, trailers: readonly string[] = [])
     : Buffer.concat([bytesOf(bytes.length.toString(16) + CRLF), bytes, bytesOf(CRLF + end)])
 }
 
-/** Sends all of it at once and reads until the other side closes; the last request should ask for that. */
+/**
+ * Sends all of it at once and reads until the other side closes; the last request should ask for that. `from`: an address of this
+ * machine, such as 127.0.0.2, which is another machine to the other side.
+ */
 export async function converse(
   port: number,
   bytes: string | Buffer,
   methods: readonly string[] = [],
+  from?: string,
 ): Promise<Conversation> {
-  const connection = await connectRaw(port)
+  const connection = await connectRaw(port, '127.0.0.1', from)
   connection.send(bytes)
   const left = await connection.closed()
   return readAnswers(left, methods)
 }
 
-export async function connectRaw(port: number, host = '127.0.0.1'): Promise<RawConnection> {
-  const socket = connect({ port, host, allowHalfOpen: true })
-  await once(socket, 'connect')
+export async function connectRaw(port: number, host = '127.0.0.1', from?: string): Promise<RawConnection> {
+  const plain = connect({ port, host, allowHalfOpen: true, ...(from !== undefined && { localAddress: from }) })
+  await once(plain, 'connect')
+  const socket = await wrapped(plain)
   let received = Buffer.alloc(0)
   let ended = false
   let wake = (): void => undefined
@@ -85,6 +91,7 @@ export async function connectRaw(port: number, host = '127.0.0.1'): Promise<RawC
   })
   // A reset is a way to close; what came before it stands.
   socket.on('error', end).on('end', end).on('close', end)
+  if (socket.destroyed) end()
 
   const until = async (holds: () => boolean, what: string): Promise<void> => {
     const deadline = setTimeout(() => socket.destroy(new Error(what)), PATIENCE)
@@ -117,7 +124,7 @@ export async function connectRaw(port: number, host = '127.0.0.1'): Promise<RawC
       socket.destroy()
       return received
     },
-    destroy: () => void reset(socket),
+    destroy: () => void reset(plain),
   }
 }
 

@@ -33,16 +33,15 @@ export function interactionEndpoints(needs: InteractionNeeds): InteractionEndpoi
     ['/', account.start],
     ['/logout', account.logout],
     ['/setup', setupEndpoint({ ...needs, guard })],
+    ...idps.offered.map((provider) => [provider.callback, federation.callback(provider)] as const),
   ])
 
   function find(path: string): Endpoint | undefined {
     const known = fixed.get(path)
     if (known) return known
     const [, room, subject = '', act, id = '', ...rest] = path.split('/')
-    if (rest.length > 0) return undefined
-    const provider = idps.find(room === 'callback' ? subject : id)
-    if (room === 'callback') return act === undefined && provider ? federation.callback(provider) : undefined
-    if (room !== 'interaction' || !UID.test(subject)) return undefined
+    if (room !== 'interaction' || rest.length > 0 || !UID.test(subject)) return undefined
+    const provider = act === 'idp' ? idps.find(id) : undefined
     if (act === 'idp') return provider && federation.start(subject, provider)
     if (path.split('/').length > 4) return undefined
     if (act === undefined) return prompt.show(subject)
@@ -68,7 +67,11 @@ const TITLES: Readonly<Record<number, string>> = {
   503: 'Not available at the moment',
 }
 
-function withErrorPage(endpoint: Endpoint, { recorder, log }: Pick<InteractionNeeds, 'recorder' | 'log'>): Endpoint {
+/** For every endpoint that people look at, those of another door too. */
+export function withErrorPage(
+  endpoint: Endpoint,
+  { recorder, log }: Pick<InteractionNeeds, 'recorder' | 'log'>,
+): Endpoint {
   return async (exchange) => {
     try {
       await endpoint(exchange)

@@ -1,4 +1,4 @@
-// Sign-in at the company's identity provider: leaving for it, and its answer at `/callback/{idp}` (OpenID Connect Core §3.1.2,
+// Sign-in at the company's identity provider: leaving for it, and its answer at its own callback (OpenID Connect Core §3.1.2,
 // RFC 9700 §4.4 and §4.7). `state` exists only from here on: after consent, bound to this browser, for one use.
 import type { Endpoint, Exchange } from '../../http/exchange.ts'
 import { checkMethod } from '../../http/method.ts'
@@ -10,7 +10,7 @@ import type { BrowserBinding } from './binding.ts'
 import type { PostGuard } from './csrf.ts'
 import { actOf, type InteractionNeeds, personName } from './needs.ts'
 import { errorPage } from './pages/error.ts'
-import { checkLoginPrompt, loginBinding } from './sign-in.ts'
+import { checkLoginPrompt, loginBinding, waysToSignIn } from './sign-in.ts'
 
 const KIND = 'federation'
 export const FEDERATION_TTL = 600_000
@@ -32,7 +32,7 @@ type Needs = Pick<
 
 export function federationEndpoints(needs: Needs) {
   const { interactions, users, idps, serverUrl, tickets, counters, recorder, clock, log, guard, binding } = needs
-  const callbackUrl = (provider: IdentityProvider) => `${serverUrl}/callback/${provider.id}`
+  const callbackUrl = (provider: IdentityProvider) => serverUrl + provider.callback
 
   /** Proves browser and provider before it takes the ticket, so that a refusal spends nothing. */
   async function consumeTicket(exchange: Exchange, provider: IdentityProvider): Promise<Ticket & FederationSecrets> {
@@ -77,6 +77,7 @@ export function federationEndpoints(needs: Needs) {
     log.warn({ id: exchange.id, provider: provider.id, reason, error }, 'federated sign-in failed')
     if (failure === 'unreachable') return showUnreachable(exchange, provider, uid)
     await recorder.act(actOf(exchange, { act: 'sign_in_refused', decision: 'deny', reason }))
+    if (failure === 'faulty') return showFaulty(exchange, provider, uid)
     if (failure === 'refused')
       return showProblem(exchange, {
         status: 400,
@@ -100,6 +101,8 @@ export function federationEndpoints(needs: Needs) {
         const interaction = await interactions.find(exchange, uid)
         await guard.read(exchange, loginBinding(uid))
         checkLoginPrompt(interaction)
+        if (!waysToSignIn(interaction, idps).offered.includes(provider))
+          throw new RequestError(400, 'other_provider', 'This sign-in is for another provider. Go back and choose it.')
         if ((await counters.hit(`federation:${uid}`, FEDERATION_TTL, clock())) > MOST_STARTS)
           throw new RequestError(429, 'federation_starts', 'Too many attempts. Wait a few minutes, then try again.', {
             retryAfter: FEDERATION_TTL / 1000,
@@ -163,6 +166,14 @@ function showProblem(exchange: Exchange, { status, title, detail, uid }: Problem
   const retryAfter = status === 503 ? 10 : undefined
   sendPage(exchange, { status, html: errorPage({ title, detail, requestId: exchange.id, link }), retryAfter })
 }
+
+const showFaulty = (exchange: Exchange, { title }: IdentityProvider, uid: string): void =>
+  showProblem(exchange, {
+    status: 502,
+    title: `${title} could not sign you in`,
+    detail: `The sign-in service of ${title} refused, or answered with something that cannot be used. Try again; if it stays, your administrator finds the cause in the log.`,
+    uid,
+  })
 
 const showUnreachable = (exchange: Exchange, { title }: IdentityProvider, uid: string): void =>
   showProblem(exchange, {

@@ -9,7 +9,7 @@ export interface Interaction {
     readonly id: string
     /** As the client says it; hostile text. */
     readonly name: string
-    readonly kind: 'configured' | 'registered' | 'document'
+    readonly kind: 'configured' | 'registered' | 'document' | 'gateway'
     /** Host of the client's metadata document, for `document`. */
     readonly documentHost: string | undefined
   }
@@ -18,6 +18,8 @@ export interface Interaction {
   readonly redirectKind: 'web' | 'loopback' | 'scheme'
   readonly resource: { readonly url: string; readonly title: string }
   readonly scopes: readonly { readonly name: string; readonly title: string }[]
+  /** Id of the only provider this may be signed in with (`local` for local accounts); `undefined`: any. */
+  readonly provider: string | undefined
   /** Account already signed in in this browser. */
   readonly account: string | undefined
   /** This person allowed exactly this before: a short `continue as …` page instead of the long one. */

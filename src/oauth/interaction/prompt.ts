@@ -29,7 +29,7 @@ export function promptEndpoints({ interactions, users, idps, serverUrl, recorder
       interaction.remembered && person !== undefined
         ? continueAsPage({ ...ask, person })
         : consentPage({ ...ask, person })
-    sendPage(exchange, { status: 200, html, formAction: formTargets({ redirectUri: interaction.redirectUri }) })
+    sendPage(exchange, { status: 200, html, formAction: formTargets({ interaction }) })
   }
 
   return {

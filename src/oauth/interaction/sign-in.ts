@@ -22,20 +22,27 @@ export type ShowSignIn = (exchange: Exchange, interaction: Interaction, view?: S
 
 export const loginBinding = (uid: string): string => `interaction\n${uid}\nlogin`
 
+/** What the request leaves to choose from. */
+export function waysToSignIn({ provider }: Interaction, { offered, local }: IdentityProviders) {
+  if (provider === undefined) return { offered, local }
+  return { offered: offered.filter(({ id }) => id === provider), local: provider === 'local' ? local : undefined }
+}
+
 export function signInView({
   idps,
   serverUrl,
   guard,
 }: Pick<InteractionNeeds, 'idps' | 'serverUrl'> & { guard: PostGuard }): ShowSignIn {
   return function showSignIn(exchange, interaction, { status = 200, problem, username, retryAfter } = {}) {
-    const { offered: providers, local } = idps
+    const { offered: providers, local } = waysToSignIn(interaction, idps)
     const csrf = guard.token(loginBinding(interaction.uid))
     sendPage(exchange, {
       status,
       html: signInPage({ interaction, csrf, host: hostOf(serverUrl), providers, local, problem, username }),
       formAction: formTargets({
-        redirectUri: interaction.redirectUri,
+        interaction,
         providers: providers.map((provider) => provider.origin),
+        leadsOn: providers.some((provider) => provider.leadsOn),
         password: local !== undefined,
       }),
       retryAfter,
@@ -69,7 +76,8 @@ export function localSignIn({ interactions, users, idps, recorder, counters, clo
       const interaction = await interactions.find(exchange, uid)
       const form = await guard.read(exchange, loginBinding(uid))
       checkLoginPrompt(interaction)
-      if (!idps.local) throw new RequestError(404, 'local_closed', 'Local accounts are not offered here.')
+      if (!waysToSignIn(interaction, idps).local)
+        throw new RequestError(404, 'local_closed', 'Local accounts are not offered here.')
       if ((await counters.hit(`sign-in-of:${uid}`, TRIES.window, clock())) > TRIES.most) throw tooMany()
       const username = form.get('username') ?? ''
       const outcome = await users.verifyLocal(username, form.get('password') ?? '', exchange.address)

@@ -1,6 +1,7 @@
 // Every migration, in order. Forward only: a number that has been released never changes.
 import { records } from './0001-records.ts'
 import { spine } from './0001-spine.ts'
+import { apiTokens } from './0002-api-tokens.ts'
 import type { TextType } from './text.ts'
 
 /** Migrations of one schema, and the table in which the database remembers which of them it has had. */
@@ -12,7 +13,7 @@ export interface Schema {
 
 export const stateSchema = (text: TextType): Schema => ({
   table: 'state_migrations',
-  migrations: { '0001-spine': spine(text) },
+  migrations: { '0001-spine': spine(text), '0002-api-tokens': apiTokens(text) },
 })
 
 export const recordSchema = (text: TextType): Schema => ({

@@ -5,14 +5,21 @@ import { StoreUnavailable } from '../../protocol/errors.ts'
 import type { RecordLine } from '../record-log.ts'
 import type { Answer, Order } from './record-order.ts'
 
-const BOOT = new URL('./record-boot.mjs', import.meta.url)
+const WORKER = new URL('./record-worker.ts', import.meta.url)
 
 export const startThread = (path: string): Worker =>
-  new Worker(BOOT, {
-    workerData: { path, cache: getCompileCacheDir() },
+  new Worker(WORKER, {
+    workerData: path,
+    env: environment(),
     // One batch at a time is young; a small nursery keeps the thread small.
     resourceLimits: { maxYoungGenerationSizeMb: 4 },
   })
+
+/** Nothing but the compile cache: a thread has a module loader of its own, which without it loads the type stripper (20 MB). */
+function environment(): Record<string, string> {
+  const cache = getCompileCacheDir()
+  return cache === undefined ? {} : { NODE_COMPILE_CACHE: cache }
+}
 
 export interface RecordThread {
   write(act: 'append' | 'restore', lines: readonly RecordLine[]): Promise<void>

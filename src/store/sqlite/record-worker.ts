@@ -7,7 +7,7 @@ import { type Order, parsePath } from './record-order.ts'
 
 if (parentPort === null) throw new Error('This file is the start of a worker thread.')
 const port = parentPort
-const database = openConnection(parsePath(workerData.path), 'FULL')
+const database = openConnection(parsePath(workerData), 'FULL')
 const writer = recordWriter(database)
 
 port.on('message', (order: Order) => {

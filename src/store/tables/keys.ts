@@ -53,6 +53,6 @@ const key = (row: Row): KeyRecord => ({
 })
 
 function parseUse(use: string): KeyUse {
-  if (use === 'signing' || use === 'cookie' || use === 'seal' || use === 'refresh') return use
+  if (use === 'signing' || use === 'cookie' || use === 'seal' || use === 'refresh' || use === 'api-token') return use
   throw new TypeError(`The stored key has the unknown use ${use}.`)
 }

@@ -9,6 +9,7 @@ export function clientName({ client }: Interaction): string {
 /** Who vouches for the name. */
 export function clientOrigin({ client }: Interaction): string {
   if (client.kind === 'configured') return 'Known to this server.'
+  if (client.kind === 'gateway') return 'A gateway that this server signs people in for.'
   if (client.kind === 'document') return `Described by ${shown(client.documentHost ?? 'its own document', 253)}.`
   return 'It registered itself; nobody has checked its name.'
 }

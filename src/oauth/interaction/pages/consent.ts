@@ -24,7 +24,7 @@ export function consentPage({ interaction, csrf, host, person }: Ask): string {
 <dl>
 <div><dt>Application</dt><dd><strong><bdi>${name}</bdi></strong><span class="small">${clientOrigin(interaction)}</span></dd></div>
 <div><dt>Sends you back to</dt><dd><strong class="mono">${redirectHost(interaction)}</strong>${onThisComputer(interaction)}</dd></div>
-<div><dt>Server</dt><dd><bdi>${shown(resource.title)}</bdi><span class="small mono">${resource.url}</span></dd></div>
+${server(interaction)}
 </dl>
 ${scopeList(scopes)}
 ${redirectWarning(interaction)}
@@ -48,6 +48,11 @@ ${answers(interaction, csrf, 'Continue')}
 <p class="soft small leave">Not you? <a href="/logout">Sign out</a> first, then start again from the application.</p>`,
   })
 }
+
+/** Another gateway's tokens are for itself: it is named as the application already. */
+const server = ({ client, resource }: Interaction): Html | false =>
+  client.kind !== 'gateway' &&
+  html`<div><dt>Server</dt><dd><bdi>${shown(resource.title)}</bdi><span class="small mono">${resource.url}</span></dd></div>`
 
 const onThisComputer = ({ redirectKind }: Interaction): Html | false =>
   redirectKind !== 'web' && html`<span class="small">A program on this computer</span>`

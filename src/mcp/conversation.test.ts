@@ -1,0 +1,151 @@
+import { IncomingMessage } from 'node:http'
+import { Socket } from 'node:net'
+import { describe, expect, it } from 'vitest'
+import { readBody } from '../http/body.ts'
+import type { Exchange } from '../http/exchange.ts'
+import { openConversation } from './conversation.ts'
+
+type Serve = (exchange: Exchange) => Promise<void>
+
+/** A server of the handshake era, as the door in front of it answers. */
+function legacyServer(over: Partial<Record<string, Serve>> = {}) {
+  const seen: { method: string; rpc: string; session: unknown; revision: unknown; credential: unknown }[] = []
+  const serve: Serve = async (exchange) => {
+    const { req, res } = exchange
+    const body = req.method === 'POST' ? JSON.parse((await readBody(exchange, 1e6, 1000)).toString()) : undefined
+    const rpc = body?.method ?? ''
+    seen.push({
+      method: req.method ?? '',
+      rpc,
+      session: req.headers['mcp-session-id'],
+      revision: req.headers['mcp-protocol-version'],
+      credential: req.headers.authorization,
+    })
+    const own = over[rpc] ?? over[req.method ?? '']
+    if (own !== undefined) return own(exchange)
+    if (req.method === 'GET') return void res.writeHead(405).end()
+    if (rpc === 'initialize') {
+      const text = JSON.stringify({ jsonrpc: '2.0', id: body.id, result: { protocolVersion: '2025-06-18' } })
+      return void res.writeHead(200, ['content-type', 'application/json', 'mcp-session-id', 'sealed']).end(text)
+    }
+    if (body?.id === undefined) return void res.writeHead(202, ['content-length', '0']).end()
+    const text = JSON.stringify({ jsonrpc: '2.0', id: body.id, result: { said: rpc } })
+    res.writeHead(200, ['content-type', 'application/json']).end(text)
+  }
+  return { serve, seen }
+}
+
+function talk(serve: Serve) {
+  const sent: unknown[] = []
+  const ends: string[] = []
+  const req = new IncomingMessage(new Socket())
+  req.headers = { authorization: 'Bearer t', 'sec-websocket-key': 'k', 'mcp-session-id': 'forged' }
+  req.rawHeaders = ['Authorization', 'Bearer t', 'Sec-WebSocket-Key', 'k', 'Mcp-Session-Id', 'forged']
+  const outer = { req, path: '/ws', query: '', id: 'x', address: '', viaProxy: false, at: 0 } as unknown as Exchange
+  const conversation = openConversation({
+    serve: (exchange) => serve(exchange),
+    server: 's',
+    path: '/servers/s/mcp',
+    channel: {
+      send(message, taken) {
+        sent.push(JSON.parse(message.toString()))
+        taken()
+      },
+      end: (reason) => ends.push(reason),
+    },
+    newId: () => 'inner',
+    clock: () => 0,
+    maxMessage: 1000,
+    most: 2,
+  })
+  return {
+    say: (message: unknown) => conversation.receive(outer, Buffer.from(JSON.stringify(message))),
+    conversation,
+    outer,
+    sent,
+    ends,
+  }
+}
+
+const HELLO = { jsonrpc: '2.0', id: 0, method: 'initialize', params: { protocolVersion: '2025-11-25' } }
+
+describe('a conversation', () => {
+  it('makes one request of every message, with the session and revision that the handshake gave', async () => {
+    const server = legacyServer()
+    const { say, sent } = talk(server.serve)
+    await Promise.all([say(HELLO), say({ jsonrpc: '2.0', method: 'notifications/initialized' })])
+    await say({ jsonrpc: '2.0', id: 1, method: 'tools/list' })
+    expect(sent).toEqual([
+      { jsonrpc: '2.0', id: 0, result: { protocolVersion: '2025-06-18' } },
+      { jsonrpc: '2.0', id: 1, result: { said: 'tools/list' } },
+    ])
+    const credential = 'Bearer t'
+    expect(server.seen).toEqual([
+      { method: 'POST', rpc: 'initialize', session: undefined, revision: undefined, credential },
+      { method: 'POST', rpc: 'notifications/initialized', session: 'sealed', revision: '2025-06-18', credential },
+      { method: 'GET', rpc: '', session: 'sealed', revision: '2025-06-18', credential },
+      { method: 'POST', rpc: 'tools/list', session: 'sealed', revision: '2025-06-18', credential },
+    ])
+  })
+
+  it('hands on each event of a stream as one message', async () => {
+    const events =
+      'data: {"jsonrpc":"2.0","method":"notifications/progress"}\n\n: still here\n\ndata: {"jsonrpc":"2.0","id":1,"result":{}}\n\n'
+    const server = legacyServer({
+      'tools/call': async ({ res }) => {
+        res.writeHead(200, ['content-type', 'text/event-stream'])
+        res.write(events.slice(0, 20))
+        res.end(events.slice(20))
+      },
+    })
+    const { say, sent } = talk(server.serve)
+    await say({ jsonrpc: '2.0', id: 1, method: 'tools/call' })
+    expect(sent).toEqual([
+      { jsonrpc: '2.0', method: 'notifications/progress' },
+      { jsonrpc: '2.0', id: 1, result: {} },
+    ])
+  })
+
+  it('makes a JSON-RPC error of a refusal that is none, for whoever waits', async () => {
+    const refuse: Serve = async ({ res }) =>
+      void res.writeHead(403, ['content-type', 'application/json']).end('{"error":"Forbidden","message":"Not here."}')
+    const { say, sent, ends } = talk(legacyServer({ 'tools/call': refuse, 'notifications/x': refuse }).serve)
+    await say({ jsonrpc: '2.0', method: 'notifications/x' })
+    expect(sent).toEqual([])
+    await say({ jsonrpc: '2.0', id: 7, method: 'tools/call' })
+    expect(sent).toEqual([{ jsonrpc: '2.0', id: 7, error: { code: -32000, message: 'Not here.' } }])
+    expect(ends).toEqual([])
+  })
+
+  it('ends when its credential is refused, and when a message is too large to hand on', async () => {
+    const refused = talk(legacyServer({ ping: async ({ res }) => void res.writeHead(401).end() }).serve)
+    await refused.say({ jsonrpc: '2.0', id: 1, method: 'ping' })
+    expect(refused.ends).toEqual(['unauthorized'])
+    const long = talk(
+      legacyServer({
+        ping: async ({ res }) => void res.writeHead(200, ['content-type', 'application/json']).end('x'.repeat(1001)),
+      }).serve,
+    )
+    await long.say({ jsonrpc: '2.0', id: 1, method: 'ping' })
+    expect(long.ends).toEqual(['too_large'])
+  })
+
+  it('gives up what runs and ends the session when the client goes', async () => {
+    let gone = 0
+    const server = legacyServer({
+      'tools/call': ({ res }) => new Promise((resolve) => res.once('close', () => resolve(void gone++))),
+    })
+    const { say, conversation, outer, sent } = talk(server.serve)
+    await say(HELLO)
+    const call = say({ jsonrpc: '2.0', id: 1, method: 'tools/call' })
+    const second = say({ jsonrpc: '2.0', id: 2, method: 'tools/call' })
+    await new Promise((resolve) => setImmediate(resolve))
+    expect(conversation.isFull()).toBe(true)
+    conversation.end(outer)
+    await Promise.all([call, second])
+    expect([gone, conversation.isFull()]).toEqual([2, false])
+    expect(server.seen.at(-1)).toMatchObject({ method: 'DELETE', session: 'sealed' })
+    await say({ jsonrpc: '2.0', id: 3, method: 'ping' })
+    expect([sent.length, server.seen.filter(({ rpc }) => rpc === 'ping')]).toEqual([1, []])
+  })
+})

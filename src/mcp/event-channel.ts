@@ -1,0 +1,130 @@
+// HTTP+SSE of MCP 2024-11-05: an event stream that names the address for the client's messages, and carries all answers.
+// The stream lives here, so its messages must come here: another replica knows nothing of it and says 404.
+import { randomBytes } from 'node:crypto'
+import { readBody } from '../http/body.ts'
+import { answerDoorPreflight } from '../http/cors.ts'
+import type { Exchange } from '../http/exchange.ts'
+import { outlasting } from '../http/inner.ts'
+import { RequestError } from '../protocol/errors.ts'
+import type { Principal } from '../protocol/principal.ts'
+import { serverPath } from '../protocol/resource.ts'
+import { type Channel, type Conversation, openConversation } from './conversation.ts'
+import { type LastingNeeds, MOST_MESSAGE, MOST_RUNNING } from './lasting.ts'
+import { checkMediaType } from './message.ts'
+import { EVENT_STREAM } from './stdio-stream.ts'
+
+const KEEP_ALIVE = 25_000
+const SESSION = /^sessionId=([A-Za-z0-9_-]{32})$/
+
+interface Open {
+  readonly subject: string
+  readonly server: string
+  readonly conversation: Conversation
+}
+
+export interface EventChannel {
+  /** GET: the stream. `messages` is the path that clients are told to post to. */
+  listen(exchange: Exchange, serverId: string, messages: string): Promise<void>
+  /** POST: one message of the client; its answer comes on the stream. */
+  post(exchange: Exchange, serverId: string): Promise<void>
+}
+
+export function eventChannel(needs: LastingNeeds): EventChannel {
+  const open = new Map<string, Open>()
+  const { limits } = needs
+
+  async function enter(exchange: Exchange, serverId: string, method: 'GET' | 'POST'): Promise<Principal> {
+    if (exchange.req.method !== method) {
+      exchange.res.setHeader('Allow', `${method}, OPTIONS`)
+      throw new RequestError(405, 'method_not_allowed', `Use ${method}.`)
+    }
+    const principal = await needs.authenticate(exchange, serverId)
+    needs.checkVisible(principal, serverId)
+    return principal
+  }
+
+  /** The preflight and every refusal are alike on both addresses. */
+  async function guarded(exchange: Exchange, serverId: string, serve: () => Promise<void>): Promise<void> {
+    try {
+      needs.cors(exchange)
+      if (exchange.req.method === 'OPTIONS') answerDoorPreflight(exchange)
+      else await serve()
+    } catch (error) {
+      needs.refuse(exchange, error, serverId)
+    }
+  }
+
+  return {
+    listen: (exchange, serverId, messages) =>
+      guarded(exchange, serverId, async () => {
+        const principal = await enter(exchange, serverId, 'GET')
+        const place = needs.streams.reserve(principal)
+        const { res } = exchange
+        const outer = outlasting(exchange)
+        const id = randomBytes(24).toString('base64url')
+        const conversation = converse(needs, serverId, eventsTo(exchange, limits))
+        open.set(id, { subject: principal.subject, server: serverId, conversation })
+        res.writeHead(200, [...EVENT_STREAM])
+        res.write(`event: endpoint\ndata: ${messages}?sessionId=${id}\n\n`)
+        const alive = setInterval(() => {
+          if (res.writableLength === 0) res.write(':\n\n')
+        }, KEEP_ALIVE).unref()
+        const unwatch = place.watch(() => void res.end())
+        await new Promise((resolve) => res.once('close', resolve))
+        clearInterval(alive)
+        open.delete(id)
+        unwatch()
+        place.release()
+        conversation.end(outer)
+      }),
+
+    post: (exchange, serverId) =>
+      guarded(exchange, serverId, async () => {
+        const { subject } = await enter(exchange, serverId, 'POST')
+        const session = open.get(SESSION.exec(exchange.query)?.[1] ?? '')
+        // Another's stream and one that is not there are the same to whoever asks.
+        if (session === undefined || session.subject !== subject || session.server !== serverId)
+          throw new RequestError(404, 'unknown_session', 'There is no such session. Open the event stream again.')
+        if (session.conversation.isFull())
+          throw new RequestError(429, 'too_many_requests', 'Too many requests under way.', { retryAfter: 1 })
+        checkMediaType(exchange.req.headers)
+        const body = await readBody(exchange, limits.body, limits.bodyTimeout)
+        const received = session.conversation.receive(outlasting(exchange), body)
+        exchange.res.writeHead(202, ['content-length', '0']).end()
+        await received
+      }),
+  }
+}
+
+const converse = ({ serve, newId, clock }: LastingNeeds, server: string, channel: Channel): Conversation =>
+  openConversation({
+    serve,
+    server,
+    path: serverPath(server),
+    channel,
+    newId: () => newId(clock()),
+    clock,
+    maxMessage: MOST_MESSAGE,
+    most: MOST_RUNNING,
+  })
+
+/** A reader that stands still on a full buffer is cut off. */
+function eventsTo({ res }: Exchange, { streamStall }: LastingNeeds['limits']): Channel {
+  return {
+    send(message, taken) {
+      // Line breaks can stand between the tokens of JSON, and would end the data line.
+      const data = message.toString('utf8').replace(/[\r\n]+/g, ' ')
+      if (res.write(`event: message\ndata: ${data}\n\n`)) return taken()
+      const stalled = setTimeout(() => res.destroy(), streamStall)
+      const go = (): void => {
+        clearTimeout(stalled)
+        res.removeListener('drain', go)
+        res.removeListener('close', go)
+        taken()
+      }
+      res.once('drain', go)
+      res.once('close', go)
+    },
+    end: () => void res.end(),
+  }
+}

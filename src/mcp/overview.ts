@@ -1,0 +1,186 @@
+// Small JSON for curl: what may I call, where, who am I. The same ways to knock and the same policy as at the servers' own addresses.
+import type { CallEvent, Recorder } from '../audit/event.ts'
+import { answerDoorPreflight } from '../http/cors.ts'
+import type { Endpoint, Exchange } from '../http/exchange.ts'
+import { checkMethod } from '../http/method.ts'
+import { sendJson } from '../http/responses.ts'
+import type { Policy } from '../policy/policy.ts'
+import { reaches } from '../policy/reach.ts'
+import type { Clock } from '../protocol/clock.ts'
+import type { Call } from '../protocol/decision.ts'
+import { BearerError, RequestError } from '../protocol/errors.ts'
+import { isRecord } from '../protocol/json.ts'
+import type { Principal } from '../protocol/principal.ts'
+import { type Upstream, UpstreamError } from '../upstreams/upstream.ts'
+import { decideInquiry } from './decide.ts'
+import { listFilter } from './filter.ts'
+import { callEvent, isRefusedCredential, reasonOf, UNPROVED } from './record.ts'
+import { listTools } from './tool-list.ts'
+
+/** A server that does not answer by then is told of, and not waited for. */
+const PATIENCE = 5_000
+
+export interface ListedServer {
+  readonly id: string
+  readonly title: string
+  readonly url: string
+  /** It has ways to knock of its own. */
+  readonly apart: boolean
+}
+
+export interface OverviewNeeds {
+  readonly servers: readonly ListedServer[]
+  readonly clock: Clock
+  readonly patience?: number
+  cors(exchange: Exchange): void
+  /** Throws BearerError. Without a server: where there is none. */
+  authenticate(exchange: Exchange, server: string | undefined): Principal | Promise<Principal>
+  /** Counts one examination, however many servers it takes. */
+  measure(examine: () => Promise<Principal>): Principal | Promise<Principal>
+  readonly policy: Policy
+  checkScopes(principal: Principal, call: Call): void
+  readonly upstreams: { get(id: string): Upstream | undefined }
+  readonly recorder: Pick<Recorder, 'decide' | 'finish'>
+  refuse(exchange: Exchange, error: unknown, server: string | undefined): void
+}
+
+/** A server at which the credential holds, and who the caller is there. */
+interface Seat {
+  readonly server: ListedServer
+  readonly principal: Principal
+}
+
+type Content = (seats: readonly Seat[], principal: Principal) => unknown
+
+export function overviewEndpoints(needs: OverviewNeeds): { match(path: string): Endpoint | undefined } {
+  const visible = (seats: readonly Seat[]): readonly Seat[] =>
+    seats.filter(
+      ({ server, principal }) => needs.policy.view(principal, server.id) !== 'none' && reaches(principal, server.id),
+    )
+  const contents: readonly (readonly [path: string, content: Content])[] = [
+    ['/whoami', (_seats, principal) => profileOf(principal)],
+    [
+      '/servers',
+      (seats) => ({ servers: visible(seats).map(({ server: { id, title, url } }) => ({ id, title, url })) }),
+    ],
+    ['/tools', (seats) => toolsOf(visible(seats), needs)],
+  ]
+  const endpoints = new Map(contents.map(([path, content]) => [path, overview(needs, content)]))
+  return { match: (path) => endpoints.get(path) }
+}
+
+function overview(needs: OverviewNeeds, content: Content): Endpoint {
+  const { recorder, clock, servers } = needs
+  return async (exchange) => {
+    const { req, res, path } = exchange
+    let event: CallEvent | undefined
+    const recorded = async (principal: Principal, effect: 'allow' | 'deny', reason: string): Promise<void> => {
+      const call = {
+        exchange,
+        principal,
+        server: '*',
+        method: `${req.method} ${path}`,
+        target: undefined,
+        era: undefined,
+      }
+      const decided = callEvent(call, { effect, reason, rule: undefined })
+      await recorder.decide(decided)
+      event = decided
+    }
+    try {
+      needs.cors(exchange)
+      if (req.method === 'OPTIONS') return answerDoorPreflight(exchange)
+      checkMethod(exchange, 'GET', 'HEAD')
+      let seats: readonly Seat[] = []
+      const principal = await needs.measure(async () => {
+        const found = await findSeats(exchange, needs)
+        seats = found.seats
+        return found.principal
+      })
+      await recorded(principal, 'allow', 'overview')
+      sendJson(res, 200, await content(seats, principal), { 'Cache-Control': 'no-store' })
+    } catch (error) {
+      if (event === undefined && isRefusedCredential(error)) await recorded(UNPROVED, 'deny', reasonOf(error))
+      needs.refuse(exchange, error, servers[0]?.id)
+    } finally {
+      if (event !== undefined) {
+        const outcome = res.statusCode === 200 ? 'answered' : 'refused'
+        recorder.finish({ ...event, status: res.statusCode, outcome, latency: clock() - exchange.at })
+      }
+    }
+  }
+}
+
+/**
+ * A token is good for one server, a proxy's word for all: the caller is asked for at each. What one server refuses for another reason
+ * than its audience, the others with the same ways to knock refuse, too, and are not asked. Throws the first refusal when all refuse.
+ */
+async function findSeats(
+  exchange: Exchange,
+  { servers, authenticate }: OverviewNeeds,
+): Promise<{ principal: Principal; seats: readonly Seat[] }> {
+  if (servers.length === 0) return { principal: await authenticate(exchange, undefined), seats: [] }
+  const seats: Seat[] = []
+  const refusals: unknown[] = []
+  let refusedByAll = false
+  for (const server of servers) {
+    if (refusedByAll && !server.apart) continue
+    try {
+      seats.push({ server, principal: await authenticate(exchange, server.id) })
+    } catch (error) {
+      if (!isRefusal(error)) throw error
+      refusals.push(error)
+      if (!server.apart && error.reason !== 'audience_mismatch') refusedByAll = true
+    }
+  }
+  const [seat] = seats
+  if (seat === undefined) throw refusals[0]
+  return { principal: seat.principal, seats }
+}
+
+const isRefusal = (error: unknown): error is BearerError | RequestError =>
+  error instanceof BearerError || (error instanceof RequestError && error.status < 500)
+
+function profileOf(principal: Principal): object {
+  const { kind, subject, email, name, groups, roles, teams, client, issuer, identity, method, scopes, expiresAt } =
+    principal
+  const expires = expiresAt === undefined ? undefined : new Date(expiresAt).toISOString()
+  return { kind, subject, email, name, groups, roles, teams, client, method, issuer, identity, scopes, expires }
+}
+
+async function toolsOf(seats: readonly Seat[], needs: OverviewNeeds): Promise<object> {
+  const lists = await Promise.all(seats.map((seat) => toolsAt(seat, needs)))
+  return {
+    tools: lists.flatMap((list) => ('tools' in list ? list.tools : [])),
+    unavailable: lists.flatMap((list) => ('reason' in list ? [list] : [])),
+  }
+}
+
+type ToolsAt = { readonly tools: readonly object[] } | { readonly server: string; readonly reason: string }
+
+/** What `tools/list` at the server's own address would show. */
+async function toolsAt({ server, principal }: Seat, needs: OverviewNeeds): Promise<ToolsAt> {
+  const method = 'tools/list'
+  const asked = { principal, server: server.id, method }
+  const decide = (kind: Call['kind'], name: string) => needs.policy.decide({ ...asked, kind, name })
+  try {
+    const target = { kind: 'method', name: method } as const
+    const verdict = decideInquiry(needs, { ...asked, wordless: false, params: undefined, target })
+    const upstream = needs.upstreams.get(server.id)
+    if (verdict.effect === 'deny' || upstream === undefined) return { tools: [] }
+    const result = { tools: await listTools(upstream, AbortSignal.timeout(needs.patience ?? PATIENCE)) }
+    const shown = listFilter({ method, era: 'legacy', decide })?.({ result })
+    return { tools: toolEntries(shown, server) }
+  } catch (error) {
+    if (error instanceof UpstreamError || error instanceof BearerError)
+      return { server: server.id, reason: error.reason }
+    throw error
+  }
+}
+
+function toolEntries(shown: object | undefined, { id }: ListedServer): object[] {
+  const result = isRecord(shown) ? shown['result'] : undefined
+  const tools: unknown = isRecord(result) ? result['tools'] : undefined
+  if (!Array.isArray(tools)) return []
+  return tools.filter(isRecord).map(({ name, title, description }) => ({ server: id, name, title, description }))
+}

@@ -1,0 +1,102 @@
+// The signed identity that travels to what stands behind an ingress (`X-Portcullis-Assertion`): a JWT (RFC 7519) of our own type, for one
+// origin and one minute. Anyone can check it against /.well-known/jwks.json; replayed at another origin it names the wrong audience.
+import { createPrivateKey, type JsonWebKey, randomBytes, sign } from 'node:crypto'
+import type { JWK } from 'jose'
+import type { Clock } from '../protocol/clock.ts'
+import type { Principal } from '../protocol/principal.ts'
+import type { Keyring } from './keyring.ts'
+
+/** RFC 8725 §3.11: a type of its own, so that it is taken for no other token and no other token for it. */
+export const ASSERTION_TYPE = 'portcullis-assertion+jwt'
+const TTL = 60
+/** A header field with more is refused on the way; then the assertion says that groups are missing. */
+const MOST_LIST_BYTES = 2048
+const MOST_HELD = 20_000
+
+export type Asserted = Pick<
+  Principal,
+  | 'kind'
+  | 'subject'
+  | 'email'
+  | 'name'
+  | 'groups'
+  | 'roles'
+  | 'teams'
+  | 'scopes'
+  | 'client'
+  | 'method'
+  | 'issuer'
+  | 'expiresAt'
+>
+
+export interface Assertion {
+  readonly jwt: string
+  /** Until then it may be shown again: half its life, in milliseconds since the epoch. */
+  readonly freshUntil: number
+}
+
+interface Needs {
+  readonly keyring: Pick<Keyring, 'signingKeys' | 'onRotation'>
+  readonly issuer: string
+  readonly clock: Clock
+}
+
+/** Answers the one made for the same audience and the same attributes, for half its life: a signature costs more than the rest of the answer. */
+export function assertionMinter({ keyring, issuer, clock }: Needs): (who: Asserted, audience: string) => Assertion {
+  const held = new Map<string, Assertion>()
+  let signer = signerOf(keyring.signingKeys())
+  keyring.onRotation(() => {
+    signer = signerOf(keyring.signingKeys())
+    held.clear()
+  })
+
+  return function mintAssertion(who, audience) {
+    const now = clock()
+    const claims = claimsOf(who)
+    const key = JSON.stringify([audience, who.expiresAt, claims])
+    const known = held.get(key)
+    // Minted later than now: the clock was set back.
+    if (known !== undefined && now < known.freshUntil && known.freshUntil - now <= TTL * 500) return known
+    const issuedAt = Math.floor(now / 1000)
+    // Not beyond the credential that it speaks of.
+    const ends = Math.min(issuedAt + TTL, Math.floor((who.expiresAt ?? Number.POSITIVE_INFINITY) / 1000))
+    const jti = randomBytes(12).toString('base64url')
+    const jwt = signer({ iss: issuer, aud: audience, iat: issuedAt, exp: ends, jti, ...claims })
+    const made = { jwt, freshUntil: now + (ends * 1000 - now) / 2 }
+    held.delete(key)
+    if (held.size >= MOST_HELD) held.delete(held.keys().next().value ?? '')
+    held.set(key, made)
+    return made
+  }
+}
+
+function claimsOf({ kind, subject, email, name, groups, roles, teams, scopes, client, method, issuer }: Asserted) {
+  const lists = { groups, roles, teams }
+  const tooLong = Buffer.byteLength(JSON.stringify(lists)) > MOST_LIST_BYTES
+  return {
+    sub: subject,
+    kind,
+    auth_method: method,
+    ...(issuer !== undefined && { sub_issuer: issuer }),
+    ...(email !== undefined && { email, email_verified: true }),
+    ...(name !== undefined && { name }),
+    ...(client !== undefined && { client_id: client }),
+    scope: scopes.join(' '),
+    // All or none: a list cut short would say that the person belongs to no other group.
+    ...(tooLong ? { lists_omitted: true } : lists),
+  }
+}
+
+/** RFC 7518 §3.4: ES256 with the two numbers side by side. */
+function signerOf([jwk]: readonly JWK[]): (claims: object) => string {
+  if (jwk === undefined) throw new TypeError('There is no key to sign assertions with.')
+  const key = createPrivateKey({ key: jwk as JsonWebKey, format: 'jwk' })
+  const head = encode({ alg: 'ES256', typ: ASSERTION_TYPE, kid: jwk.kid })
+  return (claims) => {
+    const signed = `${head}.${encode(claims)}`
+    const signature = sign('sha256', Buffer.from(signed), { key, dsaEncoding: 'ieee-p1363' })
+    return `${signed}.${signature.toString('base64url')}`
+  }
+}
+
+const encode = (value: object): string => Buffer.from(JSON.stringify(value)).toString('base64url')

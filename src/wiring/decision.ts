@@ -1,0 +1,74 @@
+// The decision door, on the ground of the gateway: the callers of the MCP door, its rules and its reading of messages; the pages of the
+// OAuth door for people.
+import { ingressesOf } from '../config/ingresses.ts'
+import { browsers } from '../decision/browser.ts'
+import { checker } from '../decision/check.ts'
+import { type DecisionDoor, decisionDoor } from '../decision/door.ts'
+import { forwardAuth } from '../decision/forward-auth.ts'
+import { handOff } from '../decision/hand-off.ts'
+import { permits } from '../decision/permit.ts'
+import { sessionCookies } from '../decision/session-cookie.ts'
+import { signInEndpoint } from '../decision/sign-in.ts'
+import type { Exchange } from '../http/exchange.ts'
+import { countedRecorder, measured } from '../http/observed.ts'
+import { publicDocument } from '../http/public-document.ts'
+import { trustedProxies } from '../http/trusted-proxy.ts'
+import { sessionCaller } from '../identity/browser-session.ts'
+import { forwardedCalls } from '../mcp/forwarded.ts'
+import { withErrorPage } from '../oauth/interaction/endpoints.ts'
+import { rarely } from '../observe/rarely.ts'
+import { assertionMinter } from '../tokens/assertion.ts'
+import { publicKeySet } from '../tokens/key-set.ts'
+import type { Callers } from './callers.ts'
+import type { Ground } from './ground.ts'
+import type { OAuthDoor } from './oauth.ts'
+
+const TOLD = { every: 60_000, most: 20 }
+
+export function openDecisionDoor(ground: Ground, callers: Callers, { findAccount }: OAuthDoor): DecisionDoor {
+  const { config, clock, log, keyring, metrics, policy, places, recorder, revocations, scopes, store } = ground
+  const { server, forwardAuth: settings, auth, doors } = config
+  const { sealKeys } = keyring
+  const serverUrl = server.url
+  const ingresses = trustedProxies(ingressesOf(config), server.listen)
+  const isIngress = ({ req }: Exchange) => ingresses.isTrusted(req.socket)
+  const isTime = rarely({ ...TOLD, clock })
+  const handingOff = handOff({ tickets: store.ephemeral.tickets, sealKeys, clock })
+  const cookies = sessionCookies({ sealKeys, clock, name: settings.cookieName, ttl: settings.sessionTtl })
+  const check = checker({
+    clock,
+    serverUrl,
+    resources: places,
+    bearerField: auth.header.toLowerCase(),
+    authenticate: measured(metrics, callers.authenticate),
+    callerOf: sessionCaller({ attributes: callers.attributes, isRevoked: revocations.isRevoked }),
+    browsers: browsers({ cookies, handOff: handingOff, serverUrl }),
+    signIn: doors.oauth,
+    permit: permits({
+      policy,
+      checkScopes: scopes.checkScopes,
+      mintAssertion: assertionMinter({ keyring, issuer: serverUrl, clock }),
+      onOmitted: ({ subject }, fields) =>
+        log.warn({ subject, fields }, 'too long for a header field, and sent empty: name fewer of them'),
+      clock,
+    }),
+    judgeCall: forwardedCalls({ policy, checkScopes: scopes.checkScopes, limits: server.limits }),
+    recorder: countedRecorder(metrics, recorder),
+  })
+  const signIn = signInEndpoint({
+    serverUrl,
+    resources: places,
+    handOff: handingOff,
+    findAccount,
+    findAttributes: callers.attributes.find,
+  })
+  return decisionDoor({
+    forwardAuth: forwardAuth({ check, isIngress, mayBePlain: places.mayBePlain, limits: server.limits, log, isTime }),
+    isIngress,
+    path: settings.path,
+    resources: places,
+    serverUrl,
+    keys: publicDocument(() => publicKeySet(keyring.signingKeys())),
+    signIn: doors.oauth ? withErrorPage(signIn, { recorder, log }) : undefined,
+  })
+}

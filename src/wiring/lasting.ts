@@ -1,0 +1,56 @@
+// The channels of older clients beside the MCP door: WebSocket, and the event stream of 2024-11-05.
+import type { Endpoint, Exchange } from '../http/exchange.ts'
+import { requestIds } from '../http/request-id.ts'
+import type { UpgradeEndpoint } from '../http/upgrade.ts'
+import type { McpNeeds } from '../mcp/endpoint.ts'
+import { eventChannel } from '../mcp/event-channel.ts'
+import { unknownServer } from '../mcp/hidden.ts'
+import { createStreams } from '../mcp/streams.ts'
+import { webSocketDoor } from '../mcp/websocket.ts'
+import { EVENTS_PATH, MESSAGES_PATH, SOCKET_PATH } from '../protocol/resource.ts'
+import type { Ground } from './ground.ts'
+
+const SERVER_ROUTE = /^\/servers\/([a-z0-9][a-z0-9_-]{0,63})(\/sse|\/messages|\/ws)$/
+
+type Needs = Pick<McpNeeds, 'cors' | 'authenticate' | 'refuse'> & {
+  readonly serve: (exchange: Exchange, serverId: string) => Promise<void>
+}
+
+export function openLasting({ config, clock, watch, policy, upstreams, resources }: Ground, needs: Needs) {
+  const { limits } = config.server
+  const lasting = {
+    ...needs,
+    checkVisible(principal: Parameters<typeof policy.view>[0], id: string) {
+      if (upstreams.get(id) === undefined || policy.view(principal, id) === 'none') throw unknownServer()
+    },
+    streams: createStreams({ most: limits.streamsPerPrincipal, watch: watch.watch }),
+    newId: requestIds(),
+    clock,
+    limits,
+  }
+  const openSocket = webSocketDoor(lasting)
+  const events = eventChannel(lasting)
+
+  /** At the root there is the only server, as long as it is the only one. */
+  function find(path: string): { id: string; kind: string; root: boolean } | undefined {
+    const [, id, kind] = SERVER_ROUTE.exec(path) ?? []
+    if (id !== undefined && kind !== undefined) return { id, kind, root: false }
+    const only = resources.at(path)?.server
+    return only === undefined ? undefined : { id: only, kind: path, root: true }
+  }
+
+  return {
+    match(path: string): Endpoint | undefined {
+      const found = find(path)
+      if (found?.kind === EVENTS_PATH) {
+        const { id, root } = found
+        return (exchange) => events.listen(exchange, id, root ? MESSAGES_PATH : `/servers/${id}${MESSAGES_PATH}`)
+      }
+      return found?.kind === MESSAGES_PATH ? (exchange) => events.post(exchange, found.id) : undefined
+    },
+    matchUpgrade(path: string): UpgradeEndpoint | undefined {
+      const found = find(path)
+      return found?.kind === SOCKET_PATH ? (exchange) => openSocket(exchange, found.id) : undefined
+    },
+  }
+}

@@ -1,0 +1,38 @@
+// Who am I, where may I go, what may I call: on the ground of the gateway, for the MCP door.
+import { doorCors } from '../http/cors.ts'
+import { countedRecorder, logRefusal, measured } from '../http/observed.ts'
+import { answerOf, sendAnswer } from '../http/responses.ts'
+import type { Authenticate } from '../identity/authenticate.ts'
+import { overviewEndpoints } from '../mcp/overview.ts'
+import { serverPath } from '../protocol/resource.ts'
+import type { Ground } from './ground.ts'
+import { openCredentials, wantedAt } from './ways.ts'
+
+export function openOverview(ground: Ground, authenticate: Authenticate) {
+  const { config, clock, log, metrics, resources } = ground
+  const { server, servers } = config
+  const readCredentials = openCredentials(ground)
+  const wanted = wantedAt(ground)
+  const nowhere = { url: server.url, title: server.url, server: '', scopes: [] }
+  return overviewEndpoints({
+    servers: servers.map(({ id, title, auth }) => ({
+      id,
+      title: title ?? id,
+      url: resources.ofServer(id)?.url ?? server.url + serverPath(id),
+      apart: auth !== undefined,
+    })),
+    clock,
+    cors: doorCors({ serverUrl: server.url, allowed: server.allowedOrigins }),
+    authenticate: (exchange, id) => authenticate(readCredentials(exchange), wanted(id)),
+    measure: (examine) => measured(metrics, examine)(),
+    policy: ground.policy,
+    checkScopes: ground.scopes.checkScopes,
+    upstreams: ground.upstreams,
+    recorder: countedRecorder(metrics, ground.recorder),
+    refuse(exchange, error, id) {
+      const answer = answerOf(error, { resource: resources.main() ?? resources.ofServer(id ?? '') ?? nowhere })
+      logRefusal(log, exchange, answer, error)
+      sendAnswer(exchange, answer)
+    },
+  })
+}

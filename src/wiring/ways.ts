@@ -1,0 +1,94 @@
+// The ways to knock, on the ground of the gateway: one authenticator for all servers, and one for each that says otherwise.
+import type { MtlsConfig } from '../config/auth.ts'
+import type { ProxyConfig } from '../config/auth-proxy.ts'
+import { certificatesOf, identityProxies, proxiesOf, type WaysConfig, waysAt } from '../config/ways.ts'
+import { credentialsReader } from '../http/credentials.ts'
+import { trustedProxies } from '../http/trusted-proxy.ts'
+import { emailMatcher } from '../identity/admission.ts'
+import type { AttributesOf } from '../identity/attributes.ts'
+import { type Authenticate, authenticator } from '../identity/authenticate.ts'
+import { identityFields, identityHeadersOf, issuerOf } from '../identity/edge-headers.ts'
+import { certificateField, certificateWay } from '../identity/mtls.ts'
+import { authenticateAt, openWays, type SpokesmanWay, type WayMakers } from '../identity/open-ways.ts'
+import { ownTokens } from '../identity/own-token.ts'
+import { proxyWay, whyNobody } from '../identity/proxy-header.ts'
+import { staticTokenWay } from '../identity/static-token.ts'
+import type { Vouching } from '../identity/vouched.ts'
+import type { TokenWay, TransportWay, Wanted } from '../identity/way.ts'
+import { rarely } from '../observe/rarely.ts'
+import type { Ground } from './ground.ts'
+import { openIssuers } from './issuers.ts'
+
+const TOLD = { every: 60_000, most: 20 }
+
+interface Known {
+  readonly attributes: AttributesOf
+  readonly vouching: Vouching
+  readonly apiTokens: TokenWay
+}
+
+export function openAuthenticate(ground: Ground, { attributes, vouching, apiTokens }: Known): Authenticate {
+  const { config, tokens, metrics } = ground
+  const { auth, servers } = config
+  const makers: WayMakers = {
+    header: auth.header.toLowerCase(),
+    own: ownTokens({ recall: tokens.recall, verify: tokens.verify, attributes }),
+    apiTokens,
+    staticToken: auth.staticToken === undefined ? undefined : staticTokenWay(auth.staticToken),
+    issuers: openIssuers(ground, vouching),
+    spokesman: proxyMaker(ground, vouching),
+    certificate: certificateMaker(ground, vouching),
+    onHeaderMissing: metrics.proxyHeaderMissing,
+  }
+  const build = (at: WaysConfig): Authenticate => authenticator(openWays(at, makers))
+  const others = servers.flatMap(({ id, auth: own }): [string, Authenticate][] =>
+    own === undefined ? [] : [[id, build(waysAt(auth, own))]],
+  )
+  return authenticateAt(build(waysAt(auth)), new Map(others))
+}
+
+function proxyMaker({ config, clock, log }: Ground, vouching: Vouching): (proxy: ProxyConfig) => SpokesmanWay {
+  const isTime = rarely({ ...TOLD, clock })
+  const onUntrusted = (peer: string): void => {
+    const cure = `Add ${peer} to server.trustedProxies if it is your proxy.`
+    if (isTime(peer)) log.warn({ peer, setting: 'server.trustedProxies' }, `An identity header is ignored. ${cure}`)
+  }
+  return (proxy) => {
+    const families = identityHeadersOf(proxy)
+    const way = proxyWay({
+      families,
+      groupsSeparator: proxy.groupsSeparator,
+      issuer: issuerOf(proxy, config.auth.proxy),
+      admit: vouching.admit,
+      isEmailAdmitted: emailMatcher(config.identity.allowedEmails),
+      onUntrusted,
+    })
+    return { way, whyNobody: (credentials) => whyNobody(families, credentials) }
+  }
+}
+
+function certificateMaker({ config, clock, log }: Ground, vouching: Vouching): (mtls: MtlsConfig) => TransportWay {
+  const isTime = rarely({ ...TOLD, clock })
+  const onUntrusted = (peer: string): void => {
+    const cure = `Add ${peer} to server.trustedProxies if it is your proxy.`
+    if (isTime(peer)) log.warn({ peer, setting: 'server.trustedProxies' }, `A certificate header is ignored. ${cure}`)
+  }
+  const isEmailAdmitted = emailMatcher(config.identity.allowedEmails)
+  return (mtls) => certificateWay({ mtls, admit: vouching.admit, isEmailAdmitted, clock, onUntrusted })
+}
+
+/** Reads what a request shows, with an eye on the fields that the configured proxies set. */
+export function openCredentials({ config }: Ground) {
+  const { isTrusted, peerOf } = trustedProxies(identityProxies(config), config.server.listen)
+  const certificateFields = certificatesOf(config).flatMap((mtls) => certificateField(mtls) ?? [])
+  const fields = [...proxiesOf(config).flatMap(identityFields), ...certificateFields]
+  return credentialsReader({ isTrusted, peerOf, identityFields: fields })
+}
+
+/** What knocking at a server asks for: its own addresses, made once. */
+export function wantedAt({ config: { servers }, resources }: Ground): (id: string | undefined) => Wanted {
+  const wanted = new Map<string | undefined, Wanted>(
+    servers.map(({ id }) => [id, { server: id, resources: resources.audiences(id) }]),
+  )
+  return (id) => wanted.get(id) ?? { server: id, resources: [] }
+}
