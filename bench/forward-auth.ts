@@ -18,7 +18,7 @@ import { type Measured, startNode } from './process.ts'
 import { median, type Row } from './report.ts'
 
 const HOST = 'app.example.com'
-const COLD_TOKENS = Number(process.env['COLD'] ?? 4000)
+const COLD_TOKENS = 4000
 const SHAPE = { concurrency: 16, count: 8000, seconds: 6 }
 /** As Traefik asks. */
 const ASKED = {

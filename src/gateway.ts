@@ -3,6 +3,8 @@ import { isLoopback, parseListen } from './config/listen.ts'
 import type { Config } from './config/schema.ts'
 import type { Endpoint, Exchange } from './http/exchange.ts'
 import { createFront } from './http/front.ts'
+import type { GrpcListener } from './http/grpc.ts'
+import { countCalls } from './http/grpc-calls.ts'
 import { hostGate } from './http/head.ts'
 import { healthEndpoints, metricsAllow } from './http/health.ts'
 import { countInFlight } from './http/in-flight.ts'
@@ -16,6 +18,7 @@ import { openAdminDoor } from './wiring/admin.ts'
 import { openCallers } from './wiring/callers.ts'
 import { openDecisionDoor } from './wiring/decision.ts'
 import { type GatewayNeeds, type Opened, openGround } from './wiring/ground.ts'
+import { openGrpc } from './wiring/grpc.ts'
 import { openMcpDoor } from './wiring/mcp.ts'
 import { openOAuthDoor } from './wiring/oauth.ts'
 
@@ -29,8 +32,8 @@ export interface Gateway {
   close(): Promise<void>
   /** Takes the place of a running gateway, whose requests end where they began. `server.listen` stays what it was. */
   succeed(previous: Gateway): void
-  /** Hands out the open listener; the gateway answers no new request after it. */
-  release(): Listener
+  /** Hands out what is open; the gateway answers no new request after it. */
+  release(): { readonly listener: Listener; readonly grpc: GrpcListener }
   /** Mints a one-time link to create the first administrator, while there is none. */
   setupUrl(): Promise<string | undefined>
 }
@@ -98,6 +101,7 @@ async function wire(config: Config, needs: GatewayNeeds, opened: Opened): Promis
     checkHost: hostGate({
       serverUrl: server.url,
       others: [oauth.resource ?? server.url],
+      isAskedAbout: ground.places.hasHost,
       loopbackOnly: isLoopback(parseListen(server.listen)?.host ?? ''),
     }),
     match,
@@ -107,6 +111,8 @@ async function wire(config: Config, needs: GatewayNeeds, opened: Opened): Promis
   const inFlight = countInFlight(front.handle)
   const { listen, tls, limits } = server
   let listener = createListener({ listen, tls, limits, handle: inFlight.handle, upgrades: front.upgrades, log })
+  const calls = countCalls(decision.grpc)
+  let grpc = await openGrpc(ground, calls.methods)
   let released = false
 
   const sweep = setInterval(() => {
@@ -128,20 +134,28 @@ async function wire(config: Config, needs: GatewayNeeds, opened: Opened): Promis
         serverUrl: server.url,
         clock,
       }),
-    listen: async () => ({ url: server.url, port: (await listener.open()).port }),
+    async listen() {
+      const { port } = await listener.open()
+      await grpc.open()
+      return { url: server.url, port }
+    },
     succeed(previous) {
-      listener = previous.release()
+      const opened = previous.release()
+      listener = opened.listener
+      grpc = opened.grpc
       listener.use(inFlight.handle, front.upgrades)
+      grpc.use(calls.methods)
     },
     release() {
       released = true
-      return listener
+      return { listener, grpc }
     },
     async close() {
       // No answer ends a lasting stream, so it would hold the drain to its end: its client comes back to whoever serves then.
       watch.endLasting()
-      if (released) await inFlight.ended(server.drain)
-      else await listener.close(server.drain)
+      const { drain } = server
+      if (released) await Promise.all([inFlight.ended(drain), calls.ended(drain)])
+      else await Promise.all([listener.close(drain), grpc.close(drain)])
       await closeAll(opened)
     },
   }

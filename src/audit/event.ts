@@ -1,4 +1,5 @@
 // One decision, or one act, as the record keeps it. One serialisation serves the spool, the store and stdout.
+import type { AuthMethod } from '../protocol/principal.ts'
 
 /** The answer of policy and guard to one request at the MCP door. */
 export interface CallEvent {
@@ -9,8 +10,12 @@ export interface CallEvent {
   readonly subject: string
   readonly email?: string
   readonly client?: string
+  /** How the caller proved who they are. */
+  readonly auth?: AuthMethod
   /** Whom the transport named beside the credential that decided, where that is somebody else. */
   readonly beside?: string
+  /** Who asked, where that is somebody else than the subject. */
+  readonly by?: string
   readonly server: string
   readonly method: string
   /** Tool, prompt or resource, when the method names one. */

@@ -12,6 +12,13 @@ describe('translateFlags', () => {
     })
   })
 
+  it('takes words with dashes and digits between, as Kuadrant writes them, and none of ours', () => {
+    expect(translate('--mcp-router-address', '0.0.0.0:50051', '--enable-a2a', 'serve', '--log-level', 'info')).toEqual({
+      rest: ['serve', '--log-level', 'info'],
+      seeds: { 'mcp-router-address': '0.0.0.0:50051', 'enable-a2a': 'true' },
+    })
+  })
+
   it('gives a boolean flag no next word', () => {
     expect(translate('-devMode', 'serve')).toEqual({ rest: ['serve'], seeds: { devMode: 'true' } })
     expect(translate('-devMode=false')).toEqual({ rest: [], seeds: { devMode: 'false' } })

@@ -8,7 +8,7 @@ export interface Translated {
   readonly seeds: Readonly<Record<string, string>>
 }
 
-const FLAG = /^--?([A-Za-z][A-Za-z-]*)(?:=([\s\S]*))?$/
+const FLAG = /^--?([A-Za-z][A-Za-z0-9-]*)(?:=([\s\S]*))?$/
 
 export function translateFlags(
   words: readonly string[],

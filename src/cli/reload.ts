@@ -78,6 +78,7 @@ const FIXED: readonly (readonly [string, (config: Config) => unknown])[] = [
   ['server.listen', ({ server }) => server.listen],
   // What the files say is read again; which files they are, and whom they ask, belongs to the listener.
   ['server.tls', ({ server }) => server.tls],
+  ['forwardAuth.grpc', ({ forwardAuth, doors }) => (doors.decision ? forwardAuth.grpc : undefined)],
   ['server.limits.headers', ({ server }) => server.limits.headers],
   ['server.limits.headersTimeout', ({ server }) => server.limits.headersTimeout],
   ['server.limits.bodyTimeout', ({ server }) => server.limits.bodyTimeout],

@@ -41,24 +41,24 @@ const UNSIGNED: Readonly<Record<string, Edge>> = {
   'cf-access-authenticated-user-email': {
     preset: 'cloudflare-access',
     lines:
-      '{ preset: cloudflare-access, issuer: "https://TEAM.cloudflareaccess.com", audience: "APPLICATION AUD TAG" }',
+      '{ preset: cloudflare-access, issuer: "https://team.cloudflareaccess.com", audience: "APPLICATION AUD TAG" }',
   },
   'x-amzn-oidc-identity': {
     preset: 'aws-alb',
-    lines: '{ preset: aws-alb, signer: "ARN OF THE LOAD BALANCER" }',
+    lines:
+      '{ preset: aws-alb, signer: "arn:aws:elasticloadbalancing:eu-west-1:123456789012:loadbalancer/app/NAME/ID" }',
   },
   'x-goog-authenticated-user-email': {
     preset: 'google-iap',
-    lines: '{ preset: google-iap, audience: "/projects/NUMBER/global/backendServices/ID" }',
+    lines: '{ preset: google-iap, audience: "/projects/123456789012/global/backendServices/ID" }',
   },
   'x-goog-authenticated-user-id': {
     preset: 'google-iap',
-    lines: '{ preset: google-iap, audience: "/projects/NUMBER/global/backendServices/ID" }',
+    lines: '{ preset: google-iap, audience: "/projects/123456789012/global/backendServices/ID" }',
   },
   'x-pomerium-claim-email': {
     preset: 'pomerium',
-    lines:
-      '{ preset: pomerium, audience: "mcp.example.com", keys: "https://mcp.example.com/.well-known/pomerium/jwks.json" }',
+    lines: '{ preset: pomerium, issuer: "mcp.example.com", audience: "mcp.example.com" }',
   },
 }
 

@@ -1,5 +1,6 @@
 // The decision door: forward-auth, Envoy ext_authz and AuthZEN for ingresses people already own.
 import { z } from 'zod'
+import { parseListen } from './listen.ts'
 import { duration, fieldName } from './units.ts'
 
 /** Addresses that answer everybody in their own way; those of MCP servers are told apart by who asks. */
@@ -48,8 +49,11 @@ export const forwardAuth = z.strictObject({
   cookieName: fieldName.default('portcullis_forward').describe('Name of that cookie, without its `__Host-` prefix.'),
   grpc: z
     .string()
+    .refine((text) => parseListen(text) !== undefined, 'Write HOST:PORT, such as 127.0.0.1:4445.')
     .optional()
-    .describe('`host:port` for Envoy ext_authz over gRPC (envoy.service.auth.v3). Default: closed.'),
+    .describe(
+      '`host:port` for Envoy ext_authz over gRPC (envoy.service.auth.v3), such as 127.0.0.1:4445; with TLS where `server.tls` is set. Default: closed.',
+    ),
 })
 export type ForwardAuthConfig = z.output<typeof forwardAuth>
 export type ForwardAuthResource = z.output<typeof resource>

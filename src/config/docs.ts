@@ -1,12 +1,10 @@
 // The reference pages and the JSON Schema, written from the schema and the tables. Pure: `portcullis docs` puts them on disk.
 import { z } from 'zod'
+import { compatibilityPage } from './compatibility/page.ts'
 import { OTHER_VARIABLES, variableOf } from './environment.ts'
-import { FOREIGN_KEYS } from './foreign-keys.ts'
 import { laterKeys } from './later.ts'
+import { code, GENERATED, table } from './markdown.ts'
 import { Config } from './schema.ts'
-import { SEED_KEYS } from './seed-keys.ts'
-import { SEEDS, type VariableRow } from './seed-rows.ts'
-import { SEED_ROWS } from './seeds.ts'
 import { listEntrySettings, listSettings, type Setting, schemasAt } from './settings.ts'
 
 /** File name under docs/reference → content. */
@@ -31,13 +29,6 @@ export function jsonSchema(): Record<string, unknown> {
   })
   return { ...schema, title: 'portcullis.yaml' }
 }
-
-const GENERATED = '<!-- Written by `npm run docs` from the schema in src/config. Changes here are lost. -->\n\n'
-const cell = (text: string): string => text.replaceAll('|', '\\|').replaceAll('\n', ' ')
-const code = (text: string): string => `\`${text}\``
-const row = (cells: readonly string[]): string => `| ${cells.map(cell).join(' | ')} |`
-const table = (head: readonly string[], rows: readonly (readonly string[])[]): string =>
-  [row(head), `|${head.map(() => '---').join('|')}|`, ...rows.map(row)].join('\n')
 
 function kindText({ kind, choices }: Setting): string {
   if (kind === 'choice') return choices.map(code).join(', ')
@@ -102,40 +93,4 @@ An unknown variable that begins with \`PORTCULLIS_\` is refused, except the ones
 
 ${table(['variable', 'setting', 'value'], [...variables, ...others])}
 `
-}
-
-function statusText(entry: VariableRow): string {
-  if (entry.status === 'works') return `sets ${code(entry.setting)}`
-  const refused = entry.refuses === undefined ? 'ignored with a warning' : `**refused**: ${entry.refuses.because}`
-  const asIs = entry.asIs === undefined ? '' : '; silent where its value asks for what holds anyway'
-  return `not in this version (${entry.feature}): ${refused}${asIs}`
-}
-
-function compatibilityPage(): string {
-  const parts = SEEDS.map((system) => {
-    const rows = SEED_ROWS.filter(({ systems }) => systems.includes(system)).map((entry) => [
-      entry.name.startsWith('-') ? '' : code(entry.name),
-      entry.flag === undefined ? '' : code(`-${entry.flag}`),
-      code(entry.example),
-      statusText(entry),
-    ])
-    const isOfSystem = ({ systems }: { readonly systems: readonly string[] }) => systems.includes(system)
-    const keys = [
-      ...FOREIGN_KEYS.filter(isOfSystem).map((entry) => [code(entry.name), statusText(entry)]),
-      ...SEED_KEYS.filter(isOfSystem).map(({ name, feature }) => [code(name), `refused by name: ${feature}`]),
-    ]
-    return [
-      `## ${system}\n`,
-      ...(rows.length > 0 ? [`${table(['variable', 'flag', 'example', 'here'], rows)}\n`] : []),
-      ...(keys.length > 0 ? [`${table(['file key', 'here'], keys)}\n`] : []),
-    ].join('\n')
-  })
-  return `${GENERATED}# Variables, flags and keys of other systems
-
-Setups of five documented gateways keep their own names here. A \`PORTCULLIS_*\` variable and a flag win over them, a file does not.
-Each variable also exists with \`_FILE\` at its end. Flags may be written \`-port=11000\`, \`-port 11000\` or with two dashes.
-With such variables and no configuration file, Portcullis starts without servers of its own and with one rule,
-\`allow */* to *\` (anyone signed in and admitted), which it prints.
-
-${parts.join('\n')}`
 }

@@ -35,17 +35,19 @@ interface Entry {
   readonly jwks?: unknown
   readonly jwksUri?: unknown
   readonly jwksFile?: unknown
+  readonly introspection?: { readonly endpoint?: unknown } | undefined
 }
 
 export function issuerFlaw(
   entry: Entry,
 ): { readonly key: 'issuer' | 'audience' | 'tenants' | 'jwks'; readonly message: string } | undefined {
-  const { type, issuer, audience, tenants, jwks, jwksUri, jwksFile } = entry
+  const { type, issuer, audience, tenants, jwks, jwksUri, jwksFile, introspection } = entry
   const written = [jwks, jwksUri, jwksFile].filter((source) => source !== undefined)
   const expected: Form | undefined = FORMS[type]
   if (expected !== undefined && !expected.fits.test(issuer)) return { key: 'issuer', message: expected.form }
   // RFC 7519 §4.1.1 lets any text be an issuer; RFC 8414 §2 has it a URL where there is something to discover.
-  if (written.length === 0 && !isAddress(issuer))
+  const isDiscovered = written.length === 0 || (introspection !== undefined && introspection.endpoint === undefined)
+  if (isDiscovered && !isAddress(issuer))
     return {
       key: 'issuer',
       message:

@@ -73,6 +73,12 @@ describe('the name of an issuer', () => {
 
   it('is any text, where its keys are written down', async () => {
     expect(await told({ issuer: 'mcpgateway', jwks: PEM })).toBe('taken')
+    const introspection = { clientId: 'a', clientSecret: 'b' }
+    expect(await told({ issuer: 'mcpgateway', jwks: PEM, introspection })).toMatch(
+      /issuers\[0]\.issuer[\s\S]*https URL/,
+    )
+    const asked = { ...introspection, endpoint: 'https://ask.example/' }
+    expect(await told({ issuer: 'mcpgateway', jwks: PEM, introspection: asked })).toBe('taken')
   })
 
   it('is http only where it stays on this machine', async () => {

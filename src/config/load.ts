@@ -8,6 +8,7 @@ import { authWarnings } from './auth-warnings.ts'
 import { readDocument } from './document.ts'
 import { type ReadFile, readEnvironment } from './environment.ts'
 import { takeForeignKeys } from './foreign-keys.ts'
+import { translatePortkey } from './foreign-portkey.ts'
 import { translateProviders } from './foreign-providers.ts'
 import { translateServers } from './foreign-servers.ts'
 import { wildcardWarnings } from './gateway-callbacks.ts'
@@ -79,6 +80,7 @@ export async function loadConfig({
     ...written,
     ...seeds.problems,
     ...foreign.problems,
+    ...translatePortkey(input),
     ...translateServers(input),
     ...translateProviders(input),
   ]

@@ -23,8 +23,6 @@ export const SEED_KEYS: readonly KeyRow[] = [
   key('rate_limit', SOLACE, 'rate limits', POLICY),
   key('server.ssl_cert', SOLACE, 'write server.tls.cert'),
   key('server.ssl_key', SOLACE, 'write server.tls.key'),
-  key('auth.type', PORTKEY, 'write auth.tokens; it is on by default'),
-  key('auth.enabled', PORTKEY, 'sign-in is always on'),
   key('jwt_validation', PORTKEY, 'write auth.issuers'),
   key('user_identity_forwarding', PORTKEY, 'identity forwarding', UPSTREAMS),
   key('forward_headers', PORTKEY, 'header passthrough', UPSTREAMS),

@@ -143,3 +143,16 @@ describe('MCPAUTH_BOOTSTRAP_CLIENTS', () => {
     await expect(load({ MCPAUTH_BOOTSTRAP_CLIENTS: text })).rejects.toThrow('MCPAUTH_BOOTSTRAP_CLIENTS')
   })
 })
+
+describe('a client of the configuration', () => {
+  it('cannot be the gate’s own', async () => {
+    const clients = [{ clientId: 'portcullis-sign-in', redirectUris: ['https://x.example/cb'] }]
+    const { createGateway } = await import('../gateway.ts')
+    const { config } = await loadFile({ oauth: { clients }, store: { url: 'sqlite::memory:', directory: cwd } }, {})
+    const { openStore } = await import('../store/open.ts')
+    const store = await openStore(config.store)
+    const log = { debug: () => undefined, info: () => undefined, warn: () => undefined, error: () => undefined }
+    await expect(createGateway(config, { store, clock: Date.now, log })).rejects.toThrow(/gate’s own client/)
+    await store.close()
+  })
+})

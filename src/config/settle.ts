@@ -1,6 +1,7 @@
 // What follows from several settings together: the public URL, absolute paths, whose origins count. Pure but for name resolution.
 import { isAbsolute, resolve } from 'node:path'
 import type { z } from 'zod'
+import { checkEdges, keyAddresses } from './edges.ts'
 import { callbackFlaw } from './gateway-callbacks.ts'
 import type { Input } from './input.ts'
 import type { IssuerConfig } from './issuers.ts'
@@ -36,7 +37,7 @@ export async function settle(parsed: Parsed, around: Surroundings): Promise<{ co
     url,
     allowedOrigins,
   })
-  const flaws = [...checkTransport(settled, server.url !== undefined), ...checkWays(settled)]
+  const flaws = [...checkTransport(settled, server.url !== undefined), ...checkWays(settled), ...checkEdges(settled)]
   const told = flaws.map(({ path, message, remedy }) => problem(path, around, message, remedy))
   return {
     config: withPaths(settled, around),
@@ -58,7 +59,9 @@ async function checkPlainHttp(parsed: Parsed, url: string, around: Surroundings)
   const addresses: Address[] = [
     { path: ['server', 'url'], url },
     ...providerAddresses(parsed),
+    ...publicAddresses(parsed),
     ...issuerAddresses(parsed),
+    ...keyAddresses(parsed),
   ]
   const checked = addresses.map(async (entry) => {
     if (await staysHere(entry.url, around)) return []
@@ -83,6 +86,12 @@ interface Address {
   readonly path: Path
   readonly url: string
 }
+
+/** RFC 9728 §1.2: a resource is https. */
+const publicAddresses = ({ servers }: Parsed): Address[] =>
+  servers.flatMap(({ publicUrl }, index) =>
+    publicUrl === undefined ? [] : [{ path: ['servers', index, 'publicUrl'], url: publicUrl }],
+  )
 
 /** Where codes and tokens of identity providers travel. */
 function providerAddresses({ identity }: Parsed): Address[] {

@@ -25,6 +25,6 @@ describe('scopes a token can be bound to', () => {
       ['mcp:tools', 'github:read'],
     ],
   ])('with oauth.allowedScopes %j: %j', (allowedScopes, expected) => {
-    expect(tokenScopes({ scopes, oauth: { allowedScopes } })).toEqual(expected)
+    expect(tokenScopes({ scopes, oauth: { allowedScopes } })).toEqual([...expected, 'portcullis:decide'])
   })
 })

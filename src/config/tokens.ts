@@ -1,5 +1,6 @@
 // API tokens: how long they may live and how they are replaced.
 import { z } from 'zod'
+import { DECIDE_SCOPE } from '../protocol/resource.ts'
 import { duration, optionalDuration } from './units.ts'
 
 const DAY = 86_400_000
@@ -25,7 +26,7 @@ export const tokens = z.strictObject({
 })
 export type TokensConfig = z.output<typeof tokens>
 
-/** Scopes that a token can be bound to: those that a client could be granted. */
+/** Scopes that a token can be bound to: those that a client could be granted, and the one for services that ask for decisions. */
 export function tokenScopes({
   scopes,
   oauth,
@@ -36,7 +37,7 @@ export function tokenScopes({
   const all = Object.keys(scopes)
   const allowed = all.filter((scope) => oauth.allowedScopes.includes(scope))
   // A list that names none of them speaks of identity alone.
-  return allowed.length === 0 ? all : allowed
+  return [...(allowed.length === 0 ? all : allowed), DECIDE_SCOPE]
 }
 
 /** Milliseconds. */

@@ -2,6 +2,7 @@
 import type { Endpoint, Exchange } from '../http/exchange.ts'
 import { SIGN_IN_PATH } from '../protocol/sign-in-client.ts'
 import { documentEndpoint } from './documents.ts'
+import { isEnvoyPath } from './envoy/http.ts'
 import type { ForwardAuth } from './forward-auth.ts'
 import { namesOriginal } from './ingress.ts'
 import { checkOriginal } from './original.ts'
@@ -9,6 +10,9 @@ import { DOCUMENTS, type ProtectedResources } from './protected.ts'
 
 interface Needs {
   readonly forwardAuth: ForwardAuth
+  /** ext_authz over HTTP, at every path below its own. */
+  readonly envoy: Endpoint
+  readonly authZen: (path: string) => Endpoint | undefined
   isIngress(exchange: Exchange): boolean
   /** A second address of the check. */
   readonly path: string | undefined
@@ -41,11 +45,13 @@ export function decisionDoor(needs: Needs): DecisionDoor {
   return {
     match(path, exchange) {
       if (path === FORWARD_AUTH_PATH) return forwardAuth.ofIngress
+      if (isEnvoyPath(path)) return needs.envoy
       // The same path is a door for MCP clients: an ingress is told by its place and by its fields.
       if (path === needs.path && isIngress(exchange) && namesOriginal(exchange.req)) return forwardAuth.ofIngress
       if (path === SIGN_IN_PATH) return signIn
       if (path === KEYS_PATH) return needs.keys
-      return path.startsWith(DOCUMENTS) ? documentEndpoint({ resources, serverUrl }, path) : undefined
+      if (path.startsWith(DOCUMENTS)) return documentEndpoint({ resources, serverUrl }, path)
+      return needs.authZen(path)
     },
     last: (path) => (path === needs.path ? itself : undefined),
   }

@@ -41,6 +41,8 @@ export interface ProtectedResources {
   list(): readonly Resource[]
   /** Plain http stays on this machine, except in development. */
   mayBePlain(host: string): boolean
+  /** Something of this host is protected. */
+  hasHost(host: string): boolean
 }
 
 interface Needs {
@@ -145,6 +147,7 @@ export function protectedResources({ config, scopesFor }: Needs): ProtectedResou
   return {
     find,
     mayBePlain,
+    hasHost: (host) => entriesAt(host.replace(/:(?:80|443)$/, '')).length > 0,
     findByUrl(url) {
       const place = parsePlace(url, mayBePlain)
       return place && find(place)?.resource

@@ -37,6 +37,7 @@ export function decidedEvent(decided: Decided): CallEvent {
   }
   if (principal.email !== undefined) event.email = principal.email
   if (principal.client !== undefined) event.client = principal.client
+  if (principal.method !== 'none') event.auth = principal.method
   if (principal.family !== undefined) event.family = principal.family
   if (decision.rule !== undefined) event.rule = decision.rule
   if (era !== undefined) event.era = era

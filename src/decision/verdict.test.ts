@@ -43,4 +43,11 @@ describe('the three answers that nginx knows', () => {
     expect(forNginx(verdict).status).toBe(told)
     expect(forNginx(verdict).headers).toEqual(verdict.headers)
   })
+
+  it('a redirect is told in a field that nginx does not rewrite', () => {
+    const told = forNginx(redirected('https://gate.example.com/', 'to_sign_in', ['a=b']))
+    expect(fieldOf(told, 'X-Portcullis-Location')).toBe('https://gate.example.com/')
+    expect(fieldOf(told, 'Set-Cookie')).toBe('a=b')
+    expect(told.headers).not.toContain('Location')
+  })
 })

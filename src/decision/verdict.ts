@@ -62,12 +62,16 @@ export function refused(error: unknown, resource?: Resource): Verdict & Pick<Ans
   return { status, headers: [...PRIVATE, ...typedAs(body), ...own], body, reason, error, unexpected }
 }
 
+/** Not `Location`, which nginx rewrites where it looks like an address of what it proxies to. */
+const NGINX_LOCATION = 'X-Portcullis-Location'
+
 /**
- * nginx, `auth_request`: 200 passes, 401 and 403 are answered, anything else is a failure to it (500). A redirect is a 401 whose
- * `Location` the configuration sends the browser to; every other refusal is a 403. Failures stay failures.
+ * nginx, `auth_request`: 200 passes, 401 and 403 are answered, anything else is a failure to it (500). A redirect is a 401 with a field
+ * that its configuration sends the browser to; every other refusal is a 403. Failures stay failures.
  */
 export function forNginx(verdict: Verdict): Verdict {
-  const { status } = verdict
+  const { status, headers } = verdict
   if (status === 200 || status === 401 || status === 403 || status >= 500) return verdict
-  return { ...verdict, status: status === 302 ? 401 : 403 }
+  if (status !== 302) return { ...verdict, status: 403 }
+  return { ...verdict, status: 401, headers: headers.map((field) => (field === 'Location' ? NGINX_LOCATION : field)) }
 }

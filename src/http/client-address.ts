@@ -57,6 +57,4 @@ export function clientAddress(
 
 /** `192.0.2.1:4711` and `[2001:db8::1]:4711`; most proxies name the address alone. */
 const withoutPort = (hop: string): string =>
-  hop.includes(':')
-    ? hop.replace(/^\[([^\]]+)\](?::\d+)?$/, '$1').replace(/^(\d+\.\d+\.\d+\.\d+):\d+$/, '$1')
-    : hop
+  hop.includes(':') ? hop.replace(/^\[([^\]]+)\](?::\d+)?$/, '$1').replace(/^(\d+\.\d+\.\d+\.\d+):\d+$/, '$1') : hop

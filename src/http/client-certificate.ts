@@ -18,12 +18,13 @@ const REVOCATION_UNKNOWN = {
   reason: 'certificate_revocation_unknown',
   message: 'Whether the client certificate is revoked cannot be told now.',
 }
+const EXPIRED = { reason: 'certificate_expired', message: 'The client certificate has expired.' }
 const NONE = { reason: 'certificate_missing', message: 'A client certificate is required.' }
 const OTHER = { reason: 'certificate_invalid', message: 'The client certificate is not valid.' }
 
 /** By OpenSSL's verdict (X509_V_ERR_…). */
 const REFUSALS: Readonly<Record<string, Refusal>> = {
-  CERT_HAS_EXPIRED: { reason: 'certificate_expired', message: 'The client certificate has expired.' },
+  CERT_HAS_EXPIRED: EXPIRED,
   CERT_NOT_YET_VALID: { reason: 'certificate_not_yet_valid', message: 'The client certificate is not valid yet.' },
   CERT_REVOKED: { reason: 'certificate_revoked', message: 'The client certificate is revoked.' },
   INVALID_PURPOSE: { reason: 'certificate_wrong_usage', message: 'The client certificate is not one for clients.' },
@@ -48,14 +49,17 @@ export function findRefusal(
   socket: TLSSocket,
   { required, authorities }: { required: boolean; authorities: readonly string[] },
 ): Refusal | undefined {
-  if (socket.authorized) return undefined
   const certificate = socket.getPeerX509Certificate()
+  // A session that is taken up again brings the verdict of its first handshake.
+  if (socket.authorized) return certificate !== undefined && isOver(certificate) ? EXPIRED : undefined
   // Without a certificate there is a verdict too: that its issuer was not found.
   if (certificate === undefined) return required ? NONE : undefined
   const refusal = REFUSALS[String(socket.authorizationError)] ?? OTHER
   // OpenSSL tells the last thing it found: where lists are asked for, an unknown authority has none of them either.
   return refusal === REVOCATION_UNKNOWN && !isIssuedBelow(certificate, authorities) ? UNKNOWN_AUTHORITY : refusal
 }
+
+const isOver = ({ validToDate }: X509Certificate): boolean => Date.now() >= validToDate.getTime()
 
 const LONGEST_CHAIN = 10
 

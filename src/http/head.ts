@@ -36,7 +36,8 @@ export function checkHead(req: IncomingMessage): string {
   return host.toLowerCase()
 }
 
-function checkSingle(raw: readonly string[]): void {
+/** Throws RequestError 400 for a second line of a header field that has one. */
+export function checkSingle(raw: readonly string[]): void {
   const seen = new Set<string>()
   for (let at = 0; at < raw.length; at += 2) {
     const name = (raw[at] ?? '').toLowerCase()
@@ -68,11 +69,13 @@ export function hostGate(options: {
   serverUrl: string
   /** URLs of ours under other names. */
   others?: readonly string[]
+  /** A name under which an ingress asks (Envoy keeps the Host of the request that it asks about). */
+  isAskedAbout?: (host: string) => boolean
   loopbackOnly: boolean
 }): (host: string, viaProxy: boolean) => void {
   const own = new Set([options.serverUrl, ...(options.others ?? [])].map((url) => new URL(url).host.toLowerCase()))
   return (host, viaProxy) => {
-    if (viaProxy || own.has(host)) return
+    if (viaProxy || own.has(host) || options.isAskedAbout?.(host) === true) return
     const name = host.replace(/:\d+$/, '').replace(/\.$/, '')
     if (name === 'localhost' || name.endsWith('.localhost') || isIP(name.replace(/^\[|\]$/g, '')) !== 0) return
     if (!options.loopbackOnly && !name.includes('.')) return

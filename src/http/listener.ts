@@ -1,5 +1,6 @@
 // The one node:http server: limits of the head, refusals of the parser, and a drain that ends.
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
+import { createServer as createHttpsServer } from 'node:https'
 import type { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import { parseListen, parseSocketPath } from '../config/listen.ts'
@@ -62,7 +63,15 @@ export function createListener({ listen, tls, limits, handle, upgrades, log }: N
     if (draining || req.headers.upgrade !== undefined) res.setHeader('Connection', 'close')
     current.handle(req, res)
   }
-  const secure = tls && createTlsServer({ tls, options, handle: answer, handshakeTimeout: limits.headersTimeout, log })
+  const secure =
+    tls &&
+    createTlsServer({
+      tls,
+      create: (files) => createHttpsServer({ ...options, ...files }, answer),
+      protocol: 'http/1.1',
+      handshakeTimeout: limits.headersTimeout,
+      log,
+    })
   const server: Server = secure?.server ?? createServer(options, answer)
   // Unlimited here, counted in the head gate: Node would drop the surplus silently, and a dropped header is a changed request.
   server.maxHeadersCount = 0

@@ -1,9 +1,8 @@
 // HTTPS in the gate itself (`server.tls`): who may open a connection, and files that change under way. RFC 8446, RFC 5246.
 import { constants } from 'node:crypto'
-import type { RequestListener, ServerResponse } from 'node:http'
-import { createServer, type Server } from 'node:https'
+import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
-import type { TLSSocket } from 'node:tls'
+import type { Server, TLSSocket, TlsOptions } from 'node:tls'
 import type { TlsConfig } from '../config/server.ts'
 import type { Log } from '../observe/log.ts'
 import { OperatorError } from '../protocol/errors.ts'
@@ -15,17 +14,17 @@ import { watchFolders } from './watched-folders.ts'
 /** Time a refused client gets to read why. */
 const FAREWELL = 2000
 
-interface Needs {
+interface Needs<Served> {
   readonly tls: TlsConfig
-  /** Of the HTTP server in it. */
-  readonly options: object
-  readonly handle: RequestListener
+  /** The HTTP server in it. */
+  create(options: TlsOptions): Served
+  readonly protocol: 'http/1.1' | 'h2'
   readonly handshakeTimeout: number
   readonly log: Log
 }
 
-export interface TlsServer {
-  readonly server: Server
+export interface TlsServer<Served extends Server = Server> {
+  readonly server: Served
   /** Reads the files again. New connections see the new ones; files that cannot be used leave the old in force, and that is said. */
   renew(): void
   /** Reads them again whenever they change. */
@@ -35,24 +34,21 @@ export interface TlsServer {
   cut(): void
 }
 
-export function createTlsServer({ tls, options, handle, handshakeTimeout, log }: Needs): TlsServer {
+export function createTlsServer<Served extends Server>(needs: Needs<Served>): TlsServer<Served> {
+  const { tls, create, protocol, handshakeTimeout, log } = needs
   const asks = tls.clientCert !== 'none'
   const required = tls.clientCert === 'required'
   let files = readTlsFiles(tls)
   let problem: string | undefined
   warnOfDates(files, log)
-  const server = createServer(
-    {
-      ...options,
-      ...contextOf(files),
-      ALPNProtocols: ['http/1.1'],
-      handshakeTimeout,
-      requestCert: asks,
-      // Node would end the connection without a word to anybody: it lets OpenSSL finish every handshake, so there is no alert to send.
-      rejectUnauthorized: false,
-    },
-    handle,
-  )
+  const server = create({
+    ...contextOf(files),
+    ALPNProtocols: [protocol],
+    handshakeTimeout,
+    requestCert: asks,
+    // Node would end the connection without a word to anybody: it lets OpenSSL finish every handshake, so there is no alert to send.
+    rejectUnauthorized: false,
+  })
   const open = new Set<Socket>()
   const identified = new Set<TLSSocket>()
   const answering = new WeakMap<Socket, ServerResponse>()
@@ -63,7 +59,7 @@ export function createTlsServer({ tls, options, handle, handshakeTimeout, log }:
     socket.destroy()
   })
   if (asks) {
-    server.on('request', (req, res) => void answering.set(req.socket, res))
+    server.on('request', (req: IncomingMessage, res: ServerResponse) => void answering.set(req.socket, res))
     judgeFirst(server, (socket) => {
       const refusal = findRefusal(socket, { required, authorities: files.ca ?? [] })
       if (refusal !== undefined) refuse(socket, refusal, log)
@@ -88,7 +84,7 @@ export function createTlsServer({ tls, options, handle, handshakeTimeout, log }:
   }
 
   let stop: (() => void) | undefined
-  const tlsServer: TlsServer = {
+  const tlsServer: TlsServer<Served> = {
     server,
     renew() {
       try {

@@ -95,14 +95,19 @@ async function speaksFor(
   return undefined
 }
 
-/** One whom the gate would not admit is somebody else, too. What cannot be read at all stays a refusal of the request. */
+const BESIDE: readonly number[] = [401, 403, 503]
+
+/**
+ * One whom the gate would not admit is somebody else, too; and what nobody can check now holds up no caller whose credential was good.
+ * What cannot be read at all stays a refusal of the request.
+ */
 async function besideOf(principal: Principal, ask: () => Promise<Principal | undefined>): Promise<string | undefined> {
   try {
     const other = await ask()
     return other === undefined || isSame(principal, other) ? undefined : other.subject
   } catch (error) {
     const refusal = error instanceof BearerError || error instanceof RequestError
-    if (refusal && (error.status === 401 || error.status === 403)) return `refused:${error.reason}`
+    if (refusal && BESIDE.includes(error.status)) return `refused:${error.reason}`
     throw error
   }
 }

@@ -8,6 +8,7 @@ const ANN: Attributes = {
   name: 'Ann',
   groups: ['g'],
   roles: ['r'],
+  givenRoles: [],
   teams: ['t'],
   disabled: false,
   admitted: true,

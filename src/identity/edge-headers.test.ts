@@ -14,7 +14,12 @@ describe('the fields of a proxy', () => {
     ['oauth2-proxy', ['x-forwarded-user', 'x-auth-request-user']],
     ['authelia', ['remote-user']],
     ['kong', ['x-consumer-username']],
-    ['azure-easyauth', ['x-ms-client-principal-name']],
+    ['azure-easyauth', ['x-ms-client-principal-id']],
+    ['istio', ['x-user-id']],
+    ['cloudflare-access', ['cf-access-jwt-assertion']],
+    ['aws-alb', ['x-amzn-oidc-data']],
+    ['google-iap', ['x-goog-iap-jwt-assertion']],
+    ['pomerium', ['x-pomerium-jwt-assertion']],
     ['tailscale', ['tailscale-user-login']],
   ])('are those of %s', (preset, users) => {
     const families = headersOf({ preset })
@@ -25,6 +30,12 @@ describe('the fields of a proxy', () => {
   it('of one’s own go over those of the preset', () => {
     const own = { preset: 'authelia', userHeader: 'Remote-Login', groupsHeader: 'X-Teams', emailHeader: 'X-Mail' }
     expect(headersOf(own)).toEqual([{ user: 'remote-login', email: 'x-mail', name: 'remote-name', groups: 'x-teams' }])
+  })
+
+  it('of an edge that signs are its own, whatever plain one is named', () => {
+    const named = { preset: 'cloudflare-access', userHeader: 'Cf-Access-Authenticated-User-Email' }
+    expect(headersOf(named)).toEqual([{ user: 'cf-access-jwt-assertion' }])
+    expect(headersOf({ preset: 'istio', userHeader: 'X-Claims' })).toEqual([{ user: 'x-claims' }])
   })
 
   it('keep to the family that has the user header', () => {

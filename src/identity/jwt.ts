@@ -93,16 +93,22 @@ const isOptionalText = (value: unknown): value is string | undefined =>
 const isCanonical = (segment: string): boolean => Buffer.from(segment, 'base64url').toString('base64url') === segment
 
 function parseObject(segment: string): Claims {
-  const bytes = Buffer.from(segment, 'base64url')
+  const claims = readClaims(Buffer.from(segment, 'base64url'))
+  if (claims === undefined) throw refuseToken('malformed')
+  return claims
+}
+
+/** The object that JSON text says, where every reader takes the same from it. */
+export function readClaims(bytes: Uint8Array): Claims | undefined {
   try {
     const text = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes)
     const value: unknown = JSON.parse(text)
-    if (typeof value === 'object' && value !== null && !Array.isArray(value) && hasEachNameOnce(text, value))
-      return value as Claims
+    const isObject = typeof value === 'object' && value !== null && !Array.isArray(value)
+    return isObject && hasEachNameOnce(text, value) ? (value as Claims) : undefined
   } catch {
-    // Told below like everything else that has no single reading.
+    // Told by whoever asked, like everything else that has no single reading.
+    return undefined
   }
-  throw refuseToken('malformed')
 }
 
 /** RFC 7519 §4, RFC 8725 §2.4: of a name that is written twice two readers take two values. `text` is valid JSON. */

@@ -75,8 +75,12 @@ export function certificateWay({ mtls, admit, isEmailAdmitted, clock, onUntruste
 
 function shownByPeer(transport: Credentials['transport'], now: number): Shown | undefined {
   const certificate = transport.certificate()
-  return certificate && shownBy(certificate, now)
+  if (certificate !== undefined) return shownBy(certificate, now)
+  const { spiffeId } = transport
+  return spiffeId === undefined ? undefined : { names: { ...NO_NAMES, uris: [spiffeId] }, expiresAt: undefined }
 }
+
+const NO_NAMES: CertificateNames = { uris: [], dnsNames: [], emails: [], subject: [] }
 
 function shownInField({ header }: MtlsConfig, lines: readonly string[], now: number): Shown | undefined {
   const [line] = lines

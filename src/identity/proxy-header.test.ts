@@ -3,7 +3,8 @@ import { proxy } from '../config/auth-proxy.ts'
 import type { Principal } from '../protocol/principal.ts'
 import { emailMatcher } from './admission.ts'
 import { identityHeadersOf } from './edge-headers.ts'
-import { type Named, proxyWay, readIdentity, whyNobody } from './proxy-header.ts'
+import { headerReader } from './proxy-header.ts'
+import { type Named, proxyWay, whyNobody } from './proxy-way.ts'
 import { createVouching } from './vouched.ts'
 import type { Credentials } from './way.ts'
 
@@ -19,7 +20,7 @@ const USER = 'x-authenticated-user'
 
 const read = (config: Parameters<typeof proxy.parse>[0], fields: Fields): Named | undefined => {
   const parsed = proxy.parse(config)
-  return readIdentity(identityHeadersOf(parsed), parsed.groupsSeparator, knock(fields))
+  return headerReader(identityHeadersOf(parsed), parsed.groupsSeparator).read(knock(fields))
 }
 const refusal = (reason: string) => expect.objectContaining({ code: 'invalid_request', status: 400, reason })
 
@@ -135,17 +136,24 @@ describe('presets', () => {
     expect(read(pinned, { 'x-auth-request-user': 'root' })).toBeUndefined()
   })
 
-  it('Kong: its anonymous consumer is nobody', () => {
-    const consumer = { 'x-consumer-username': 'guest', 'x-authenticated-groups': 'a, b' }
-    expect(read({ preset: 'kong' }, consumer)).toMatchObject({ identity: 'guest', groups: ['a', 'b'] })
-    expect(read({ preset: 'kong' }, { ...consumer, 'x-anonymous-consumer': 'true' })).toBeUndefined()
+  it('Kong: its anonymous consumer is nobody, and groups are those of a field that the operator names', () => {
+    const forged = { 'x-authenticated-groups': 'admin', 'x-consumer-groups': 'a, b' }
+    const consumer = { 'x-consumer-username': 'guest', ...forged }
+    expect(read({ preset: 'kong' }, consumer)).toMatchObject({ identity: 'guest', groups: [] })
+    const named = { preset: 'kong', groupsHeader: 'X-Consumer-Groups' } as const
+    expect(read(named, consumer)).toMatchObject({ identity: 'guest', groups: ['a', 'b'] })
+    expect(read(named, { ...consumer, 'x-anonymous-consumer': 'true' })).toBeUndefined()
   })
 
   it('Authelia and Tailscale', () => {
     const remote = { 'remote-user': 'ann', 'remote-email': 'ann@corp.example', 'remote-groups': 'eng,ops' }
     expect(read({ preset: 'authelia' }, remote)).toMatchObject({ identity: 'ann', groups: ['eng', 'ops'] })
-    expect(read({ preset: 'tailscale' }, { 'tailscale-user-login': 'ann@corp.example' })).toMatchObject({
+    const serve = { 'tailscale-user-login': 'ann@corp.example', 'tailscale-user-name': '=?utf-8?q?Kr=C5=ABmi=C5=86a?=' }
+    expect(read({ preset: 'tailscale' }, serve)).toEqual({
+      identity: 'ann@corp.example',
       email: 'ann@corp.example',
+      name: 'Krūmiņa',
+      groups: [],
     })
   })
 })
@@ -186,8 +194,7 @@ describe('the way', () => {
   })
   const way = (allowedEmails: string[] = []) =>
     proxyWay({
-      families: identityHeadersOf(proxy.parse({ groupsHeader: 'X-Groups' })),
-      groupsSeparator: ',',
+      reader: headerReader(identityHeadersOf(proxy.parse({ groupsHeader: 'X-Groups' })), ','),
       issuer: 'proxy',
       admit,
       isEmailAdmitted: emailMatcher(allowedEmails),
@@ -238,9 +245,8 @@ describe('the way', () => {
   })
 
   it('says why there is nobody', () => {
-    const families = identityHeadersOf(proxy.parse({}))
-    expect(whyNobody(families, knock({}))).toBe('proxy_header_missing')
-    expect(whyNobody(families, knock({ [USER]: 'root' }, false))).toBe('proxy_header_untrusted')
-    expect(whyNobody(families, knock({}, false))).toBe('no_credential')
+    expect(whyNobody([USER], knock({}))).toBe('proxy_header_missing')
+    expect(whyNobody([USER], knock({ [USER]: 'root' }, false))).toBe('proxy_header_untrusted')
+    expect(whyNobody([USER], knock({}, false))).toBe('no_credential')
   })
 })

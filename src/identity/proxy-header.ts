@@ -1,77 +1,27 @@
-// Identity from a proxy that is believed because of where it stands: one field in one spelling, one line, one value (RFC 9110 §5.3).
+// Who is calling, from fields that a trusted proxy writes as they are: one spelling, one line, one value (RFC 9110 §5.3).
 import { isUtf8 } from 'node:buffer'
 import { parseEmail } from '../protocol/email.ts'
+import { decodeEncodedWords } from '../protocol/encoded-word.ts'
 import { BearerError } from '../protocol/errors.ts'
 import { isRecord } from '../protocol/json.ts'
 import { displayName } from './claims.ts'
 import type { IdentityHeaders } from './edge-headers.ts'
-import type { IsEmailAdmitted, Vouching } from './vouched.ts'
-import type { Credentials, TransportWay } from './way.ts'
+import type { IdentityReader, Named } from './proxy-way.ts'
+import type { Credentials } from './way.ts'
 
 const LONGEST = 256
 const MOST_GROUPS = 1000
 const PLAIN = /^[\x20-\x7e]*$/
 
-/** Whom the fields name. */
-export interface Named {
-  readonly identity: string
-  readonly email: string | undefined
-  readonly name: string | undefined
-  readonly groups: readonly string[]
-}
-
-interface Needs {
-  readonly families: readonly IdentityHeaders[]
-  readonly groupsSeparator: string
-  /** Whose names these are: two proxies may each have an `ann`. */
-  readonly issuer: string
-  readonly admit: Vouching['admit']
-  readonly isEmailAdmitted: IsEmailAdmitted
-  /** An identity came from a peer that is not trusted, and is not believed. */
-  onUntrusted(peer: string): void
-}
-
-export function proxyWay(needs: Needs): TransportWay {
-  const { families, groupsSeparator, issuer, admit, isEmailAdmitted } = needs
-  return (credentials) => {
-    const { trusted, peer } = credentials.transport
-    if (!trusted) {
-      if (isNamed(families, credentials)) needs.onUntrusted(peer)
-      return undefined
-    }
-    const named = readIdentity(families, groupsSeparator, credentials)
-    if (named === undefined) return undefined
-    return admit(
-      {
-        ...named,
-        kind: 'person',
-        method: 'proxy',
-        issuer,
-        roles: [],
-        teams: [],
-        client: undefined,
-        scopes: [],
-        scopeRule: 'none',
-        tokenId: undefined,
-        issuedAt: undefined,
-        expiresAt: undefined,
-      },
-      isEmailAdmitted,
-    )
+/** Names, addresses and groups as they are, each in a field of its own. */
+export function headerReader(families: readonly IdentityHeaders[], separator: string): IdentityReader {
+  return {
+    fields: families.map(({ user }) => user),
+    read: (credentials) => readIdentity(families, separator, credentials),
   }
 }
 
-/** Why a proxy's caller stayed unknown, for the record. */
-export function whyNobody(families: readonly IdentityHeaders[], credentials: Credentials): string {
-  if (credentials.transport.trusted) return 'proxy_header_missing'
-  return isNamed(families, credentials) ? 'proxy_header_untrusted' : 'no_credential'
-}
-
-const isNamed = (families: readonly IdentityHeaders[], credentials: Credentials): boolean =>
-  families.some(({ user }) => credentials.field(user).length > 0)
-
-/** Throws BearerError `invalid_request` for what two readers could read as two callers. */
-export function readIdentity(
+function readIdentity(
   families: readonly IdentityHeaders[],
   separator: string,
   credentials: Credentials,
@@ -79,7 +29,8 @@ export function readIdentity(
   const found = families.flatMap((family) => readFamily(family, separator, credentials) ?? [])
   const [first, ...others] = found
   // A proxy sets one family. Where another one is there as well, its client wrote it, be it only for the groups in it.
-  if (first !== undefined && others.some((other) => !isSame(first, other))) throw unclear('identity_headers_differ')
+  if (first !== undefined && others.some((other) => !isSame(first, other)))
+    throw unclearCaller('identity_headers_differ')
   return first
 }
 
@@ -90,7 +41,7 @@ function readFamily(family: IdentityHeaders, separator: string, credentials: Cre
   if (family.stranger !== undefined && singleValue(credentials, family.stranger) === 'true') return undefined
   const user = singleName(credentials, family.user)
   if (user === undefined) return undefined
-  if (isEncoded(user)) throw unclear('identity_header_encoded')
+  if (isEncoded(user)) throw unclearCaller('identity_header_encoded')
   const address = parseEmail(user)
   const email = family.email === undefined ? undefined : singleName(credentials, family.email)
   return {
@@ -102,19 +53,20 @@ function readFamily(family: IdentityHeaders, separator: string, credentials: Cre
 }
 
 /** Empty and blank are absent. */
-function singleValue(credentials: Credentials, name: string): string | undefined {
+export function singleValue(credentials: Credentials, name: string): string | undefined {
   const lines = credentials.field(name)
-  if (lines.length > 1) throw unclear('identity_header_repeated')
+  if (lines.length > 1) throw unclearCaller('identity_header_repeated')
   const [line = ''] = lines
-  if (!PLAIN.test(line)) throw unclear('identity_header_illegal')
+  if (!PLAIN.test(line)) throw unclearCaller('identity_header_illegal')
   const value = line.trim()
   return value === '' ? undefined : value
 }
 
 /** RFC 9110 §5.3: two lines may have been joined to one on the way, with a comma. */
-function singleName(credentials: Credentials, name: string): string | undefined {
+export function singleName(credentials: Credentials, name: string): string | undefined {
   const value = singleValue(credentials, name)
-  if (value !== undefined && (value.includes(',') || value.length > LONGEST)) throw unclear('identity_header_list')
+  if (value !== undefined && (value.includes(',') || value.length > LONGEST))
+    throw unclearCaller('identity_header_list')
   return value
 }
 
@@ -125,15 +77,16 @@ function readGroups(value: string | undefined, separator: string): readonly stri
     .split(separator)
     .map((group) => group.trim())
     .filter((group) => group !== '')
-  if (groups.length > MOST_GROUPS || groups.some((group) => group.length > LONGEST)) throw unclear('groups_header_long')
+  if (groups.length > MOST_GROUPS || groups.some((group) => group.length > LONGEST))
+    throw unclearCaller('groups_header_long')
   return [...new Set(groups)]
 }
 
-/** For showing only; proxies write it in UTF-8, which Node hands over byte by byte. */
-function readDisplayName(lines: readonly string[]): string | undefined {
-  if (lines.length > 1) throw unclear('identity_header_repeated')
+/** For showing only; proxies write it in UTF-8, which Node hands over byte by byte, or in encoded words. */
+export function readDisplayName(lines: readonly string[]): string | undefined {
+  if (lines.length > 1) throw unclearCaller('identity_header_repeated')
   const bytes = Buffer.from(lines[0] ?? '', 'latin1')
-  return isUtf8(bytes) ? displayName(bytes.toString('utf8')) : undefined
+  return isUtf8(bytes) ? displayName(decodeEncodedWords(bytes.toString('utf8'))) : undefined
 }
 
 /** Claims or a token where a name should be, such as Istio's `outputPayloadToHeader`: whoever reads them as a name reads nobody's. */
@@ -151,4 +104,5 @@ function isClaims(text: string): boolean {
   }
 }
 
-const unclear = (reason: string) => new BearerError('invalid_request', reason, 'It is not clear who is calling.')
+export const unclearCaller = (reason: string): BearerError =>
+  new BearerError('invalid_request', reason, 'It is not clear who is calling.')

@@ -19,8 +19,10 @@ export interface Transport {
   readonly trusted: boolean
   /** Address of the peer, or `unix`; for messages to the operator. */
   readonly peer: string
-  /** The client certificate that our own TLS listener verified. */
+  /** The client certificate that our own TLS listener verified, or an ingress whose word for it counts. */
   certificate(): X509Certificate | undefined
+  /** SPIFFE id in it, where such an ingress tells no more of it than that. */
+  readonly spiffeId?: string | undefined
 }
 
 /** What is being knocked at. */

@@ -34,6 +34,7 @@ export function callEvent(call: Recorded, decision: Decision): CallEvent {
   }
   if (principal.email !== undefined) event.email = principal.email
   if (principal.client !== undefined) event.client = principal.client
+  if (principal.method !== 'none') event.auth = principal.method
   if (principal.beside !== undefined) event.beside = principal.beside
   if (principal.family !== undefined) event.family = principal.family
   if (target !== undefined && target.kind !== 'method') event.name = target.name

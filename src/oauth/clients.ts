@@ -11,6 +11,7 @@ import { temporarilyUnavailable } from './answers.ts'
 import { currentCall } from './call.ts'
 import { hashClientSecret, storedClientSecret } from './client-secret.ts'
 import { parsePayload } from './payload.ts'
+import { isSignInClient } from './sign-in-client.ts'
 
 interface Needs {
   readonly clients: Durable['clients']
@@ -82,6 +83,8 @@ export function clientAdapter({
 /** Clients of the configuration. A redirect URI that could not be used stops the start. */
 export function configuredClients(clients: OAuthConfig['clients']): ClientMetadata[] {
   return clients.map(({ clientId, clientSecret, name, redirectUris }) => {
+    if (isSignInClient(clientId))
+      throw new OperatorError(`oauth.clients: ${clientId} is the gate’s own client. Choose another clientId.`)
     for (const uri of redirectUris) checkConfigured(clientId, uri)
     if (clientSecret !== undefined) checkSecret(clientId, clientSecret)
     return {

@@ -1,5 +1,5 @@
 // Which of the asked scopes an authorization may hold: RFC 6749 §3.3. What is unknown or not allowed is dropped, nothing is added to what was asked.
-import { ADMIN_SCOPE, OWN_TOKENS_SCOPE } from '../protocol/resource.ts'
+import { ADMIN_SCOPE, DECIDE_SCOPE, OWN_TOKENS_SCOPE } from '../protocol/resource.ts'
 import { canonicalScope, parseScope } from '../protocol/scope.ts'
 
 /** OpenID Connect Core §5.4 and §11: they say nothing about a resource. */
@@ -12,6 +12,7 @@ const TITLES: Readonly<Record<string, string>> = {
   groups: 'See which groups, roles and teams you are in',
   [OWN_TOKENS_SCOPE]: 'Make, rotate and revoke API tokens in your name',
   [ADMIN_SCOPE]: 'Administer this gate, if you are one of its administrators',
+  [DECIDE_SCOPE]: 'Ask who may do what, if you are an administrator',
 }
 
 const isIdentity = (scope: string): boolean => IDENTITY_SCOPES.some((name) => name === scope)

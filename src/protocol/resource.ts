@@ -78,6 +78,17 @@ export const ADMIN_PATH = '/api/v1'
 export const ADMIN_SCOPE = 'portcullis:admin'
 export const OWN_TOKENS_SCOPE = 'portcullis:tokens'
 
+/** Where services ask for decisions (AuthZEN Authorization API 1.0), and what their tokens are for. */
+export const DECISION_PATH = '/access/v1'
+export const DECIDE_SCOPE = 'portcullis:decide'
+
+export const decisionResource = (serverUrl: string): Resource => ({
+  url: serverUrl + DECISION_PATH,
+  title: 'Portcullis decisions',
+  server: undefined,
+  scopes: [DECIDE_SCOPE],
+})
+
 export const adminResource = (serverUrl: string): Resource => ({
   url: serverUrl + ADMIN_PATH,
   title: 'Portcullis administration',

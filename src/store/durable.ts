@@ -110,6 +110,8 @@ export interface UserRecord {
 export interface Users {
   find(id: string): Promise<UserRecord | undefined>
   findByIdentity(issuer: string, identity: string): Promise<UserRecord | undefined>
+  /** The account with this verified address, where it is the only one: two of them are nobody in particular. */
+  findOnlyByEmail(email: string): Promise<UserRecord | undefined>
   /** Inserts, or updates the attributes of the account with the same (issuer, identity); answers the stored record (its id may be older). */
   upsertByIdentity(user: UserRecord): Promise<UserRecord>
   /** Inserts only if no administrator exists; answers whether it did. Races have one winner. */

@@ -9,8 +9,9 @@ import type { Keyring } from './keyring.ts'
 /** RFC 8725 §3.11: a type of its own, so that it is taken for no other token and no other token for it. */
 export const ASSERTION_TYPE = 'portcullis-assertion+jwt'
 const TTL = 60
-/** A header field with more is refused on the way; then the assertion says that groups are missing. */
+/** A head with more is refused on the way. */
 const MOST_LIST_BYTES = 2048
+const MOST_TEXT_BYTES = 512
 const MOST_HELD = 20_000
 
 export type Asserted = Pick<
@@ -71,17 +72,17 @@ export function assertionMinter({ keyring, issuer, clock }: Needs): (who: Assert
 }
 
 function claimsOf({ kind, subject, email, name, groups, roles, teams, scopes, client, method, issuer }: Asserted) {
-  const lists = { groups, roles, teams }
+  const lists = { scope: scopes.join(' '), groups, roles, teams }
   const tooLong = Buffer.byteLength(JSON.stringify(lists)) > MOST_LIST_BYTES
+  const fits = (text: string | undefined) => text !== undefined && Buffer.byteLength(text) <= MOST_TEXT_BYTES
   return {
     sub: subject,
     kind,
     auth_method: method,
     ...(issuer !== undefined && { sub_issuer: issuer }),
     ...(email !== undefined && { email, email_verified: true }),
-    ...(name !== undefined && { name }),
-    ...(client !== undefined && { client_id: client }),
-    scope: scopes.join(' '),
+    ...(fits(name) && { name }),
+    ...(fits(client) && { client_id: client }),
     // All or none: a list cut short would say that the person belongs to no other group.
     ...(tooLong ? { lists_omitted: true } : lists),
   }

@@ -4,14 +4,18 @@ import { ingressesOf } from '../config/ingresses.ts'
 import { browsers } from '../decision/browser.ts'
 import { checker } from '../decision/check.ts'
 import { type DecisionDoor, decisionDoor } from '../decision/door.ts'
+import { readEnvoy } from '../decision/envoy/http.ts'
+import { CHECK_METHOD, envoyService } from '../decision/envoy/service.ts'
 import { forwardAuth } from '../decision/forward-auth.ts'
 import { handOff } from '../decision/hand-off.ts'
 import { permits } from '../decision/permit.ts'
 import { sessionCookies } from '../decision/session-cookie.ts'
 import { signInEndpoint } from '../decision/sign-in.ts'
 import type { Exchange } from '../http/exchange.ts'
+import type { GrpcMethods } from '../http/grpc-calls.ts'
 import { countedRecorder, measured } from '../http/observed.ts'
 import { publicDocument } from '../http/public-document.ts'
+import { requestIds } from '../http/request-id.ts'
 import { trustedProxies } from '../http/trusted-proxy.ts'
 import { sessionCaller } from '../identity/browser-session.ts'
 import { forwardedCalls } from '../mcp/forwarded.ts'
@@ -19,13 +23,19 @@ import { withErrorPage } from '../oauth/interaction/endpoints.ts'
 import { rarely } from '../observe/rarely.ts'
 import { assertionMinter } from '../tokens/assertion.ts'
 import { publicKeySet } from '../tokens/key-set.ts'
+import { openAuthZen } from './authzen.ts'
 import type { Callers } from './callers.ts'
 import type { Ground } from './ground.ts'
 import type { OAuthDoor } from './oauth.ts'
 
 const TOLD = { every: 60_000, most: 20 }
 
-export function openDecisionDoor(ground: Ground, callers: Callers, { findAccount }: OAuthDoor): DecisionDoor {
+export interface OpenDecisionDoor extends DecisionDoor {
+  /** Of the listener that is Envoy's alone. */
+  readonly grpc: GrpcMethods
+}
+
+export function openDecisionDoor(ground: Ground, callers: Callers, { findAccount }: OAuthDoor): OpenDecisionDoor {
   const { config, clock, log, keyring, metrics, policy, places, recorder, revocations, scopes, store } = ground
   const { server, forwardAuth: settings, auth, doors } = config
   const { sealKeys } = keyring
@@ -62,8 +72,25 @@ export function openDecisionDoor(ground: Ground, callers: Callers, { findAccount
     findAccount,
     findAttributes: callers.attributes.find,
   })
-  return decisionDoor({
-    forwardAuth: forwardAuth({ check, isIngress, mayBePlain: places.mayBePlain, limits: server.limits, log, isTime }),
+  const { mayBePlain } = places
+  const bearerField = auth.header.toLowerCase()
+  const asking = forwardAuth({ check, isIngress, mayBePlain, limits: server.limits, log, isTime })
+  const serveEnvoy = envoyService({
+    check,
+    ingresses: trustedProxies(ingressesOf(config), settings.grpc ?? ''),
+    mayBePlain,
+    bearerField,
+    limits: server.limits,
+    nextId: requestIds(),
+    onAnswered: (status, seconds) => metrics.request('decision', status, seconds),
+    clock,
+    log,
+    isTime,
+  })
+  const door = decisionDoor({
+    forwardAuth: asking,
+    envoy: asking.fromIngress((exchange) => readEnvoy(exchange, { mayBePlain, bearerField })),
+    authZen: openAuthZen(ground, callers),
     isIngress,
     path: settings.path,
     resources: places,
@@ -71,4 +98,5 @@ export function openDecisionDoor(ground: Ground, callers: Callers, { findAccount
     keys: publicDocument(() => publicKeySet(keyring.signingKeys())),
     signIn: doors.oauth ? withErrorPage(signIn, { recorder, log }) : undefined,
   })
+  return { ...door, grpc: new Map([[CHECK_METHOD, serveEnvoy]]) }
 }

@@ -15,6 +15,7 @@ import {
   adminResource,
   channelPaths,
   createResources,
+  decisionResource,
   type Resource,
   ROOT_CHANNELS,
   serverPath,
@@ -132,9 +133,11 @@ function resourcesOf(config: Config, scopes: { scopesFor(server?: string): strin
   const address = mcpAddress(config)
   const alias = listed.flatMap((resource) => (address === undefined ? [] : [{ ...resource, ...address }]))
   const administration = doors.admin ? [adminResource(server.url)] : []
+  const decisions = doors.decision ? [decisionResource(server.url)] : []
   return createResources([...listed, ...alias], places.list(), places.findByUrl, [
     ...listed.flatMap((resource) => channelsOf(resource, server.url, servers.length === 1)),
     ...administration,
+    ...decisions,
   ])
 }
 

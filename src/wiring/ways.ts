@@ -3,15 +3,16 @@ import type { MtlsConfig } from '../config/auth.ts'
 import type { ProxyConfig } from '../config/auth-proxy.ts'
 import { certificatesOf, identityProxies, proxiesOf, type WaysConfig, waysAt } from '../config/ways.ts'
 import { credentialsReader } from '../http/credentials.ts'
+import { outboundFetch } from '../http/outbound.ts'
 import { trustedProxies } from '../http/trusted-proxy.ts'
 import { emailMatcher } from '../identity/admission.ts'
 import type { AttributesOf } from '../identity/attributes.ts'
 import { type Authenticate, authenticator } from '../identity/authenticate.ts'
-import { identityFields, identityHeadersOf, issuerOf } from '../identity/edge-headers.ts'
+import { identityFields } from '../identity/edge-headers.ts'
 import { certificateField, certificateWay } from '../identity/mtls.ts'
 import { authenticateAt, openWays, type SpokesmanWay, type WayMakers } from '../identity/open-ways.ts'
 import { ownTokens } from '../identity/own-token.ts'
-import { proxyWay, whyNobody } from '../identity/proxy-header.ts'
+import { spokesmen } from '../identity/spokesman.ts'
 import { staticTokenWay } from '../identity/static-token.ts'
 import type { Vouching } from '../identity/vouched.ts'
 import type { TokenWay, TransportWay, Wanted } from '../identity/way.ts'
@@ -20,6 +21,7 @@ import type { Ground } from './ground.ts'
 import { openIssuers } from './issuers.ts'
 
 const TOLD = { every: 60_000, most: 20 }
+const LARGEST_KEY_SET = 1024 * 1024
 
 interface Known {
   readonly attributes: AttributesOf
@@ -47,24 +49,16 @@ export function openAuthenticate(ground: Ground, { attributes, vouching, apiToke
   return authenticateAt(build(waysAt(auth)), new Map(others))
 }
 
-function proxyMaker({ config, clock, log }: Ground, vouching: Vouching): (proxy: ProxyConfig) => SpokesmanWay {
-  const isTime = rarely({ ...TOLD, clock })
-  const onUntrusted = (peer: string): void => {
-    const cure = `Add ${peer} to server.trustedProxies if it is your proxy.`
-    if (isTime(peer)) log.warn({ peer, setting: 'server.trustedProxies' }, `An identity header is ignored. ${cure}`)
-  }
-  return (proxy) => {
-    const families = identityHeadersOf(proxy)
-    const way = proxyWay({
-      families,
-      groupsSeparator: proxy.groupsSeparator,
-      issuer: issuerOf(proxy, config.auth.proxy),
-      admit: vouching.admit,
-      isEmailAdmitted: emailMatcher(config.identity.allowedEmails),
-      onUntrusted,
-    })
-    return { way, whyNobody: (credentials) => whyNobody(families, credentials) }
-  }
+function proxyMaker({ config, clock, log }: Ground, { admit }: Vouching): (proxy: ProxyConfig) => SpokesmanWay {
+  return spokesmen({
+    general: config.auth.proxy,
+    nobodyNamed: config.server.trustedProxies.length === 0,
+    fetch: outboundFetch({ allowLoopback: true, configured: true, maxBytes: LARGEST_KEY_SET }),
+    admit,
+    isEmailAdmitted: emailMatcher(config.identity.allowedEmails),
+    clock,
+    log,
+  })
 }
 
 function certificateMaker({ config, clock, log }: Ground, vouching: Vouching): (mtls: MtlsConfig) => TransportWay {

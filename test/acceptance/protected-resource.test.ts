@@ -115,12 +115,24 @@ describe('its variables', () => {
     for (const scope of document['scopes_supported'] as string[]) expect(scope).toMatch(/^\S+$/)
   })
 
-  it('what they leave out keeps its default; other authorization servers and ways to send a token are not named', async () => {
+  it('other authorization servers are named in place of ours; other ways to send a token are not', async () => {
     const env = {
-      OAUTH_AUTHORIZATION_SERVERS: 'https://id.example.com/realms/mcp',
+      OAUTH_AUTHORIZATION_SERVERS: 'https://id.example.com/realms/mcp, https://login.example.com',
       OAUTH_BEARER_METHODS_SUPPORTED: 'header, body, query',
     }
     served = await serve({ servers: servers() }, [], env)
+    expect(await documentAt(`${served.url}${PATH}`)).toEqual({
+      resource: `${served.url}/servers/notes/mcp`,
+      resource_name: 'Notes of the team',
+      authorization_servers: ['https://id.example.com/realms/mcp', 'https://login.example.com'],
+      bearer_methods_supported: ['header'],
+    })
+    expect(served.said).toContain('OAUTH_BEARER_METHODS_SUPPORTED names body, query')
+    expect((await fetch(`${served.url}/.well-known/oauth-authorization-server`)).status).toBe(404)
+  })
+
+  it('what they leave out keeps its default', async () => {
+    served = await serve({ servers: servers() })
     expect(await documentAt(`${served.url}${PATH}`)).toEqual({
       resource: `${served.url}/servers/notes/mcp`,
       resource_name: 'Notes of the team',
@@ -128,7 +140,5 @@ describe('its variables', () => {
       bearer_methods_supported: ['header'],
       scopes_supported: ['mcp:tools'],
     })
-    // Neither is in force, and the operator is told so by name.
-    for (const name of Object.keys(env)) expect(served.said).toContain(`${name} is not available`)
   })
 })

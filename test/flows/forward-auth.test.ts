@@ -94,7 +94,9 @@ describe('the program, on mcpauth’s variables and flags alone', () => {
   })
 
   it('says at the start what it protects, and for whom it answers', () => {
-    expect(command.said).toMatch(/Warning: Forward-auth protects \*\.localhost, localhost:\d+, and server\.trustedProxies is empty/)
+    expect(command.said).toMatch(
+      /Warning: Forward-auth protects \*\.localhost, localhost:\d+, and server\.trustedProxies is empty/,
+    )
     expect(command.said).toContain('One implicit rule holds: allow */* to *')
     expect(command.said).not.toContain(STATIC)
   })

@@ -5,16 +5,26 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { type Canary, startCanary } from '../support/canary.ts'
 import { startGateway, type TestGateway } from '../support/gateway.ts'
 import { callTool } from '../support/mcp.ts'
-import { connectTls, createTlsFolder, httpsClient, issueOwn, type TlsFolder, trust, until } from '../support/tls.ts'
+import {
+  connectTls,
+  createTlsFolder,
+  httpsClient,
+  issueOwn,
+  type TlsFolder,
+  type TlsWish,
+  trust,
+  until,
+} from '../support/tls.ts'
 
 let folder: TlsFolder
 let gateway: TestGateway
 const cleanups: (() => unknown)[] = []
 
-beforeEach(() => {
-  folder = createTlsFolder()
+const place = (wish?: TlsWish): void => {
+  folder = createTlsFolder(wish)
   cleanups.push(folder.remove)
-})
+}
+beforeEach(() => place())
 afterEach(async () => {
   for (const cleanup of cleanups.splice(0).reverse()) await cleanup()
 })
@@ -58,7 +68,7 @@ describe('what it speaks', () => {
   })
 
   it('TLS 1.3 alone where the configuration says so', async () => {
-    folder = createTlsFolder({ minVersion: 'TLSv1.3' })
+    place({ minVersion: 'TLSv1.3' })
     await open()
     expect((await handshake()).protocol).toBe('TLSv1.3')
     expect(await outcome(handshake({ maxVersion: 'TLSv1.2' }))).toBe('ERR_SSL_TLSV1_ALERT_PROTOCOL_VERSION')
@@ -173,10 +183,7 @@ describe('files that change', () => {
 })
 
 describe('what becomes of connections when their certificate does', () => {
-  beforeEach(() => {
-    folder = createTlsFolder({ lists: true })
-    cleanups.push(folder.remove)
-  })
+  beforeEach(() => place({ lists: true }))
 
   it('one that is revoked ends its open connection at once; the others stay open', async () => {
     await open()
@@ -185,6 +192,7 @@ describe('what becomes of connections when their certificate does', () => {
     expect([(await thief.get('/health')).status, (await owner.get('/health')).status]).toEqual([200, 200])
     folder.revoke(stolen)
     await until(said(/the new TLS files are in force/), 'the new list')
+    await until(() => thief.open() === 0, 'its connection ends')
     const after = await thief.get('/health')
     expect([after.status, thief.connections()]).toEqual([403, 2])
     expect(after.body).toContain('revoked')
@@ -224,6 +232,7 @@ describe('what becomes of connections when their certificate does', () => {
     cleanups.push(other.remove)
     folder.write('ca.crt', other.authority.cert)
     await until(said(/the new TLS files are in force/), 'the new authority')
+    await until(() => holder.open() === 0, 'its connection ends')
     expect([(await holder.get('/health')).status, holder.connections()]).toEqual([403, 2])
     expect([(await stranger.get('/health')).status, stranger.connections()]).toEqual([200, 1])
   })

@@ -179,7 +179,7 @@ export async function startGateway(options: GatewayOptions = {}): Promise<TestGa
 /** What the loader does for an operator: the public URL is there, paths are absolute. */
 function settle(sections: Sections, at: { port: number; directory: string; storeUrl: string }): Settled {
   const { server, policy = EVERYTHING, ...rest } = sections
-  const tls = server?.tls ?? tlsOfThisRun()
+  const tls = server?.tls ?? tlsOfThisRun(at.directory)
   const own = `${tls === undefined ? 'http' : 'https'}://127.0.0.1:${at.port}`
   const parsed = Config.parse({
     audit: { sink: ['store'] },

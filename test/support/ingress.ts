@@ -32,6 +32,8 @@ export interface IngressOptions {
   readonly scheme?: 'https' | 'http'
   /** Fields of the answer that go on to the server behind. */
   readonly copied?: readonly string[]
+  /** A free one where none is given. */
+  readonly port?: number
   /** Traefik's `forwardBody`. */
   readonly forwardBody?: boolean
 }
@@ -79,7 +81,7 @@ export async function startIngress(options: IngressOptions): Promise<Ingress> {
     res.writeHead(200, { 'Content-Type': 'text/plain' }).end('from the server behind')
   }
 
-  server.listen(0, '127.0.0.1')
+  server.listen(options.port ?? 0, '127.0.0.1')
   await once(server, 'listening')
   return {
     port: (server.address() as AddressInfo).port,
@@ -103,8 +105,8 @@ interface Answered {
 /** nginx 1.22: 401 and 403 are answered (`WWW-Authenticate` goes along), anything else is its own failure. As the guide configures it, a
  * 401 with a `Location` sends the browser there, with the cookie of the answer. */
 function answerAsNginx(res: ServerResponse, { status, headers }: Answered): void {
-  const { location } = headers
-  if (status === 401 && location !== undefined) {
+  const location = headers['x-portcullis-location']
+  if (status === 401 && typeof location === 'string') {
     const [cookie] = headers['set-cookie'] ?? []
     res.writeHead(302, { Location: location, ...(cookie !== undefined && { 'Set-Cookie': cookie }) }).end()
     return

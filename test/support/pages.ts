@@ -103,7 +103,7 @@ export async function startPages({ identity: input = {}, interactions = [{}], bo
     tickets,
     counters,
     recorder: {
-      decide: () => undefined,
+      decide: async () => undefined,
       finish: () => undefined,
       async act(event) {
         if (!recording) throw new Error('The disk is full.')

@@ -2,6 +2,7 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import type { IncomingHttpHeaders, OutgoingHttpHeaders } from 'node:http'
 import { Agent, request } from 'node:https'
+import type { Socket } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type ConnectionOptions, connect, type TLSSocket } from 'node:tls'
@@ -83,13 +84,15 @@ export interface HttpsClient {
   post(path: string, body: string, headers?: OutgoingHttpHeaders): Promise<HttpsAnswer>
   /** Connections it opened so far. */
   connections(): number
+  /** Of these the ones that are still open, as far as it knows. */
+  open(): number
   close(): void
 }
 
 /** One connection, kept alive. */
 export function httpsClient(port: number, shown: Shown, more: ConnectionOptions = {}): HttpsClient {
   const agent = new Agent({ keepAlive: true, maxSockets: 1, ...connection(shown), ...more })
-  const seen = new Set<unknown>()
+  const seen = new Set<Socket>()
   const send = (method: string, path: string, headers: OutgoingHttpHeaders, body = ''): Promise<HttpsAnswer> =>
     new Promise((resolve, reject) => {
       const req = request({ host: '127.0.0.1', port, agent, method, path, headers }, (res) => {
@@ -109,6 +112,7 @@ export function httpsClient(port: number, shown: Shown, more: ConnectionOptions 
     post: (path, body, headers = {}) =>
       send('POST', path, { 'Content-Length': Buffer.byteLength(body), ...headers }, body),
     connections: () => seen.size,
+    open: () => [...seen].filter((socket) => !socket.destroyed).length,
     close: () => agent.destroy(),
   }
 }

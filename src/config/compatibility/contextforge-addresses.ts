@@ -1,30 +1,60 @@
 // ContextForge: its addresses and header fields.
-import { endpoint, header, type Row } from './row.ts'
+import { endpoint, flag, header, type Row } from './row.ts'
 
 const A = 'test/acceptance'
 const F = 'test/flows'
+const EDGES = 'src/identity/edge-assertions.test.ts'
+const CREATE = 'test/acceptance/compatibility-start.test.ts'
 
 export const CONTEXTFORGE_ADDRESSES: readonly Row[] = [
-  endpoint.works('GET /tools', 'tools the caller may use', `${F}/overview.test.ts`),
-  endpoint.works('WS /ws', 'MCP over a WebSocket', `${F}/older-channels.test.ts`),
+  flag.works('create_jwt_token -u', 'whose token it is', '`portcullis tokens create --user`', CREATE, '--user'),
+  flag.works('create_jwt_token -e', 'its life', '`portcullis tokens create --expires-in`', CREATE, '--expires-in'),
+  flag.works('create_jwt_token --teams', 'its teams', '`portcullis tokens create --team`, one', CREATE, '--team'),
+  flag.works('create_jwt_token --scopes', 'what it may do', '`portcullis tokens create --scope`', CREATE, '--scope'),
+  flag.never('create_jwt_token -d', 'claims of one’s own', 'a token says what the gate knows'),
+  flag.never('create_jwt_token -s', 'the shared key', 'keys are made and kept in the store'),
+  flag.never('create_jwt_token --algo', 'how it is signed', 'there is one way'),
+  flag.never('create_jwt_token --admin', 'an administrator’s token', 'administrators are accounts'),
+  flag.never('create_jwt_token --decode', 'shows a token', 'GET /whoami says whose it is'),
+  flag.never('create_jwt_token --pretty', 'shows it by lines', 'GET /whoami says whose it is'),
+
+  endpoint.works('GET /tools', 'tools the caller may use', `${F}/overview.test.ts`, { says: "describe('/tools'" }),
+  endpoint.works('WS /ws', 'MCP over a WebSocket', `${F}/older-channels.test.ts`, {
+    says: 'serves the official client over a WebSocket',
+  }),
   endpoint.works('GET /health', 'liveness', `${A}/health.test.ts`),
   endpoint.works('GET /ready', 'readiness', `${A}/health.test.ts`),
   endpoint.works('GET /metrics', 'numbers for Prometheus', `${A}/health.test.ts`),
-  endpoint.works('POST /mcp', 'MCP', `${A}/resource-identity.test.ts`),
+  endpoint.works('POST /mcp', 'MCP', `${A}/resource-identity.test.ts`, { says: 'the address /mcp' }),
   endpoint.works('POST /servers/{id}/mcp', 'one server', `${F}/sign-in-and-call.test.ts`, { says: "resource('" }),
   endpoint.works('GET /mcp/sse', 'event stream of 2024-11-05', `${F}/older-channels.test.ts`, {
     at: 'GET /servers/{id}/sse',
-    says: '/sse',
+    says: 'serves the official client over HTTP+SSE',
   }),
   endpoint.works('POST /mcp/message', 'messages beside that stream', `${F}/older-channels.test.ts`, {
     at: 'POST /servers/{id}/messages',
-    says: '/messages',
+    says: 'serves the official client over HTTP+SSE',
   }),
-  endpoint.works('POST /tokens', 'makes an API token', `${A}/api-tokens.test.ts`, { at: 'POST /api/v1/tokens' }),
-  endpoint.works('GET /tokens', 'lists one’s own', `${A}/api-tokens.test.ts`, { at: 'GET /api/v1/tokens' }),
-  endpoint.works('GET /tokens/{id}', 'shows one', `${A}/admin-api.test.ts`, { at: 'GET /api/v1/tokens/{id}' }),
-  endpoint.works('PUT /tokens/{id}', 'renames one', `${A}/admin-api.test.ts`, { at: 'PATCH /api/v1/tokens/{id}' }),
-  endpoint.works('DELETE /tokens/{id}', 'revokes one', `${A}/api-tokens.test.ts`, { at: 'DELETE /api/v1/tokens/{id}' }),
+  endpoint.works('POST /tokens', 'makes an API token', `${A}/api-tokens.test.ts`, {
+    at: 'POST /api/v1/tokens',
+    says: 'is shown once, and works as a bearer token',
+  }),
+  endpoint.works('GET /tokens', 'lists one’s own', `${A}/api-tokens.test.ts`, {
+    at: 'GET /api/v1/tokens',
+    says: "'GET', '/tokens'",
+  }),
+  endpoint.works('GET /tokens/{id}', 'shows one', `${A}/api-tokens.test.ts`, {
+    at: 'GET /api/v1/tokens/{id}',
+    says: "'GET', `/tokens/",
+  }),
+  endpoint.works('PUT /tokens/{id}', 'renames one', `${A}/admin-api.test.ts`, {
+    at: 'PATCH /api/v1/tokens/{id}',
+    says: "'PATCH', `/tokens/",
+  }),
+  endpoint.works('DELETE /tokens/{id}', 'revokes one', `${A}/api-tokens.test.ts`, {
+    at: 'DELETE /api/v1/tokens/{id}',
+    says: "'DELETE', `/tokens/",
+  }),
   endpoint.works('GET /tokens/admin/all', 'lists everybody’s', `${A}/admin-api.test.ts`, {
     at: 'GET /api/v1/tokens',
     says: 'sees everybody’s tokens',
@@ -35,7 +65,7 @@ export const CONTEXTFORGE_ADDRESSES: readonly Row[] = [
   }),
   endpoint.works('POST /tokens/teams/{team}', 'makes one for a team', `${A}/admin-api.test.ts`, {
     at: 'POST /api/v1/tokens',
-    says: 'team',
+    says: "team: 'gate'",
   }),
   endpoint.later('GET /tokens/teams/{team}', 'lists those of a team', 'administration'),
   endpoint.later('GET /tokens/{id}/usage', 'counts its uses', 'observability'),
@@ -46,7 +76,7 @@ export const CONTEXTFORGE_ADDRESSES: readonly Row[] = [
   }),
   endpoint.works('POST /auth/logout', 'ends a sign-in', `${A}/sessions.test.ts`, {
     at: 'POST /logout',
-    says: 'logout',
+    says: 'ends at signing out',
   }),
   endpoint.works('GET /auth/sso/login/{idp}', 'sign-in at a provider', `${F}/federated.test.ts`, {
     at: 'GET /oauth/authorize',
@@ -68,7 +98,7 @@ export const CONTEXTFORGE_ADDRESSES: readonly Row[] = [
   endpoint.later('GET /rbac/roles', 'roles', 'administration'),
   endpoint.later('POST /rbac/users/{id}/roles', 'gives a role', 'administration'),
   endpoint.later('GET /rbac/my/permissions', 'what the caller may do', 'administration'),
-  endpoint.later('POST /rbac/permissions/check', 'asks for a decision', 'administration'),
+  endpoint.never('POST /rbac/permissions/check', 'asks for a decision', 'AuthZEN asks at /access/v1/evaluation'),
   endpoint.later('GET /oauth/authorize/{gw}', 'connects an account at a server behind', 'upstreams and credentials'),
   endpoint.later('GET /oauth/callback', 'the way back from there', 'upstreams and credentials'),
   endpoint.later('GET /oauth/status/{gw}', 'is it connected', 'upstreams and credentials'),
@@ -115,6 +145,37 @@ export const CONTEXTFORGE_ADDRESSES: readonly Row[] = [
   header.works('Remote-Email', 'its address', 'preset authelia', `${A}/proxy.test.ts`),
   header.works('Remote-Groups', 'its groups', 'preset authelia', `${A}/proxy.test.ts`),
   header.works(
+    'Cf-Access-Jwt-Assertion',
+    'what Cloudflare Access signs',
+    'preset cloudflare-access',
+    EDGES,
+    'Cloudflare Access',
+  ),
+  header.works(
+    'Cf-Access-Authenticated-User-Email',
+    'the plain address beside it',
+    'by its name, with a warning; the preset takes the signed one',
+    'src/config/auth-warnings.test.ts',
+  ),
+  header.works(
+    'X-Amzn-Oidc-Data',
+    'what an AWS load balancer signs',
+    'preset aws-alb',
+    'src/identity/elb-assertion.test.ts',
+  ),
+  header.works(
+    'X-Amzn-Oidc-Identity',
+    'the plain subject beside it',
+    'by its name, with a warning; with the preset it must be the same',
+    'src/identity/elb-assertion.test.ts',
+  ),
+  header.works(
+    'X-User-Id',
+    'payload that Istio has checked',
+    'preset istio; refused without it',
+    'src/identity/edge-headers.test.ts',
+  ),
+  header.works(
     'X-Forwarded-For',
     'the client behind the proxy',
     'from server.trustedProxies',
@@ -127,15 +188,21 @@ export const CONTEXTFORGE_ADDRESSES: readonly Row[] = [
     'test/attacks/proxy-trust.test.ts',
   ),
   header.never('X-Real-IP', 'the client behind the proxy', 'X-Forwarded-For says it'),
-  header.works('Mcp-Session-Id', 'session of a client', 'the same, sealed', `${F}/sign-in-and-call.test.ts`, 'session'),
   header.works(
+    'Mcp-Session-Id',
+    'session of a client',
+    'the same, sealed',
+    'src/mcp/session.test.ts',
+    'a sealed session id',
+  ),
+  header.refused(
     'Cookie: jwt_token',
     'token in a cookie',
     'no credential; sign-in pages have cookies of their own',
     `${A}/settlements-cookies.test.ts`,
-    'cookie',
+    'is no credential at the server',
   ),
-  header.works(
+  header.refused(
     '?token=',
     'token in the URL of a WebSocket',
     'refused',

@@ -5,6 +5,7 @@ const A = 'test/acceptance'
 const F = 'test/flows'
 const PROXY = `${A}/proxy.test.ts`
 const TOKENS = `${A}/api-tokens.test.ts`
+const FIELDS = `${A}/compatibility-fields.test.ts`
 
 export const CONTEXTFORGE_ANSWERS: readonly Row[] = [
   status.works(
@@ -49,7 +50,13 @@ export const CONTEXTFORGE_ANSWERS: readonly Row[] = [
     `${A}/settlements.test.ts`,
     'Authentication required.',
   ),
-  status.works('close 1008', 'WebSocket without a credential', 'the same', `${F}/older-channels.test.ts`, '1008'),
+  status.works(
+    'close 1008',
+    'WebSocket without a credential',
+    'the same',
+    `${F}/older-channels.test.ts`,
+    'is turned away with 1008',
+  ),
   status.works(
     '101',
     'WebSocket with the header',
@@ -64,7 +71,7 @@ export const CONTEXTFORGE_ANSWERS: readonly Row[] = [
     PROXY,
     '5 dual mode',
   ),
-  status.works(
+  status.never(
     'header from elsewhere',
     'believed',
     'ignored, told in the log',
@@ -106,9 +113,9 @@ export const CONTEXTFORGE_ANSWERS: readonly Row[] = [
     'expired',
     '401 `invalid_token`, one sentence for every cause',
     `${A}/external-tokens.test.ts`,
-    'expired',
+    "['expired', ",
   ),
-  status.works('401 "Invalid token"', 'forged', '401 `invalid_token`', 'test/attacks/external-forgery.test.ts', '401'),
+  status.works('401 "Invalid token"', 'forged', '401 `invalid_token`', `${A}/external-tokens.test.ts`, 'bad_signature'),
   status.works(
     '401 "Token has been revoked"',
     'revoked',
@@ -121,7 +128,7 @@ export const CONTEXTFORGE_ANSWERS: readonly Row[] = [
     'a token that never ends, or has no id',
     '401; `jti` by REQUIRE_JTI',
     `${A}/external-tokens.test.ts`,
-    'exp',
+    'without an end',
   ),
   status.works('401 empty bearer', '`Authorization: Bearer`', 'the same', PROXY, "authorization: 'Bearer'"),
   status.works(
@@ -161,8 +168,14 @@ export const CONTEXTFORGE_ANSWERS: readonly Row[] = [
     'is 503 with the cause',
   ),
   status.works('201 token', 'made, shown once', 'the same', TOKENS, 'is shown once'),
-  status.works('204 token', 'revoked', 'the same', `${A}/admin-api.test.ts`, '204'),
-  status.works('404 token', 'unknown', 'the same', `${A}/admin-api.test.ts`, '404'),
+  status.works('204 token', 'revoked', 'the same', TOKENS, 'comes with its revocation, at once'),
+  status.works(
+    '404 token',
+    'unknown',
+    'the same',
+    `${A}/admin-api.test.ts`,
+    'sees and changes their own tokens, and nobody else’s',
+  ),
   status.works('400, 409 token', 'a name twice; a bad value', '409, 400', TOKENS, 'how many, and one of a name'),
   status.works(
     '403 token makes token',
@@ -211,7 +224,7 @@ export const CONTEXTFORGE_ANSWERS: readonly Row[] = [
   ),
   key.own('servers[].proxy_header', 'header of its proxy', 'the same', `${F}/proxy-migration.test.ts`),
   key.own('servers[].jwt_audience', 'audience of its tokens', 'the same', 'src/config/foreign-servers.test.ts'),
-  key.write('servers[].name', 'its name', 'servers[].id', 'src/config/load.test.ts', 'id'),
+  key.write('servers[].name', 'its name', 'servers[].id', `${F}/proxy-migration.test.ts`, "id: 'internal-server'"),
   key.later('servers[].passthrough_headers', 'headers for one server', 'upstreams and credentials'),
   key.later(
     'servers[].identity_propagation',
@@ -224,17 +237,37 @@ export const CONTEXTFORGE_ANSWERS: readonly Row[] = [
     'upstreams and credentials',
   ),
 
-  field.works('name', 'its name', 'name', TOKENS, 'name'),
-  field.works('description', 'what it is for', 'description', `${A}/admin-api.test.ts`, 'description'),
-  field.works('expires_in_days', 'its life', 'expires_in', TOKENS, 'expires_in'),
-  field.works('scope.server_id', 'one server', 'reach', TOKENS, 'reach'),
-  field.works('scope.permissions', 'what it may do', 'scopes', TOKENS, 'scopes'),
-  field.works('scope.ip_restrictions', 'from where', 'addresses', TOKENS, 'addresses'),
-  field.works('scope.time_restrictions.business_hours_only', '9 to 17 UTC', 'hours', TOKENS, 'hours'),
-  field.works('scope.time_restrictions.weekdays_only', 'Monday to Friday', 'hours', TOKENS, 'days'),
-  field.works('scope.usage_limits.requests_per_hour', 'how often', 'rate', TOKENS, 'rate'),
-  field.works('scope.usage_limits.requests_per_day', 'how often', 'rate', TOKENS, 'rate'),
-  field.works('team_id', 'its team', 'team', `${A}/admin-api.test.ts`, 'team'),
+  key.elsewhere(
+    'message: _meta.user',
+    'told to servers: the caller',
+    { status: 'later', owner: 'upstreams and credentials', today: 'not sent' },
+    `${A}/compatibility-headers.test.ts`,
+    'nothing of the caller is put into the message',
+  ),
+
+  field.works('name', 'its name', 'name', FIELDS, "name: 'nightly'"),
+  field.works('description', 'what it is for', 'description', FIELDS, "description: 'nightly run'"),
+  field.works('expires_in_days', 'its life', 'expires_in', TOKENS, "expires_in: '2h'"),
+  field.works('scope.server_id', 'one server', 'reach', TOKENS, "reach: ['notes/read_*'"),
+  field.works('scope.permissions', 'what it may do', 'scopes', TOKENS, "scopes: ['notes:read']"),
+  field.works('scope.ip_restrictions', 'from where', 'addresses', TOKENS, "addresses: ['127.0.0.0/8'"),
+  field.works(
+    'scope.time_restrictions.business_hours_only',
+    '9 to 17 UTC',
+    'hours',
+    FIELDS,
+    "from: '09:00', to: '17:00'",
+  ),
+  field.works(
+    'scope.time_restrictions.weekdays_only',
+    'Monday to Friday',
+    'hours',
+    FIELDS,
+    "days: ['mon', 'tue', 'wed', 'thu', 'fri']",
+  ),
+  field.works('scope.usage_limits.requests_per_hour', 'how often', 'rate', FIELDS, "rate: '1000/h'"),
+  field.works('scope.usage_limits.requests_per_day', 'how often', 'rate', TOKENS, 'how often: 429'),
+  field.works('team_id', 'its team', 'team', `${A}/admin-api.test.ts`, "team: 'gate'"),
   field.never('tags', 'words to find it by', 'its name and description do'),
   field.never('is_active', 'switched off', 'revoke it'),
 ]

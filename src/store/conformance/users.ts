@@ -47,6 +47,19 @@ export function userPromises(pair: () => Pair): void {
       expect(await two.durable.users.find(ann.identity)).toBeUndefined()
     })
 
+    it('finds the only account with a verified address', async () => {
+      const { one, two } = pair()
+      const email = `${fresh('mail').toLowerCase()}@example.com`
+      const ann = await one.durable.users.upsertByIdentity(person({ email }))
+      await one.durable.users.upsertByIdentity(person({ email, emailVerified: false }))
+      expect(await two.durable.users.findOnlyByEmail(email)).toEqual(ann)
+      expect(await one.durable.users.findOnlyByEmail(email.toUpperCase())).toBeUndefined()
+      expect(await one.durable.users.findOnlyByEmail(`x${email}`)).toBeUndefined()
+      // Whoever has it a second time is somebody else.
+      await one.durable.users.upsertByIdentity(person({ email, issuer: 'https://other.example.com' }))
+      expect(await one.durable.users.findOnlyByEmail(email)).toBeUndefined()
+    })
+
     it('updates what the provider tells, and keeps what we decided', async () => {
       const { users } = pair().one.durable
       const ann = person({ administrator: true, disabled: true, passwordHash: 'phc' })

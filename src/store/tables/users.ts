@@ -13,6 +13,7 @@ const UPSERT = `INSERT INTO users (${COLUMNS}) VALUES (${VALUES})
     groups = excluded.groups, roles = excluded.roles, teams = excluded.teams, updated_at = excluded.updated_at
   RETURNING ${COLUMNS}`
 const FIND = `SELECT ${COLUMNS} FROM users WHERE id = $1`
+const FIND_BY_EMAIL = `SELECT ${COLUMNS} FROM users WHERE email = $1 AND email_verified = 1 LIMIT 2`
 const FIND_BY_IDENTITY = `SELECT ${COLUMNS} FROM users WHERE issuer = $1 AND identity = $2`
 // Racers queue at this row until the one before has committed, and then see its administrator.
 const QUEUE = "UPDATE epochs SET n = n + 1 WHERE name = 'administrators'"
@@ -30,6 +31,10 @@ export function users(sql: Sql): Users {
   return {
     find: (id) => first(FIND, [id]),
     findByIdentity: (issuer, identity) => first(FIND_BY_IDENTITY, [issuer, checkText(identity)]),
+    async findOnlyByEmail(email) {
+      const { rows } = await sql.run(FIND_BY_EMAIL, [checkText(email)])
+      return rows.length === 1 && rows[0] ? user(rows[0]) : undefined
+    },
     async upsertByIdentity(told) {
       const stored = await first(UPSERT, columns(told))
       if (stored === undefined) throw new Error('The upsert of an account answered nothing.')

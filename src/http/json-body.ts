@@ -1,4 +1,4 @@
-// A JSON body of the administration: UTF-8 without a mark, uncompressed, one object. What its members may be, the schemas say.
+// A JSON body for a person's or a script's request: UTF-8 without a mark, uncompressed. What its members may be, the schemas say.
 import type { IncomingHttpHeaders } from 'node:http'
 import { RequestError } from '../protocol/errors.ts'
 

@@ -1,0 +1,162 @@
+// Portkey: the keys of its configuration and of its key API.
+import { field, key, type Row } from './row.ts'
+
+const A = 'test/acceptance'
+const TOKENS = `${A}/api-tokens.test.ts`
+const FILE = 'src/config/foreign-portkey.test.ts'
+const POLICY = 'policy and aggregation'
+const UPSTREAMS = 'upstreams and credentials'
+
+export const PORTKEY_KEYS: readonly Row[] = [
+  key.own(
+    'auth.type',
+    'bearer, API key, OAuth or mTLS',
+    'what is open anyway; mtls with `auth.mtls`',
+    FILE,
+    'is open anyway',
+  ),
+  key.own('auth.enabled', 'sign-in on or off', 'on; off is refused', FILE, 'Sign-in is always on'),
+  key.own('servers.NAME.url', 'a server', '`servers[].url`', FILE, 'servers by name'),
+  key.own('servers.NAME.headers', 'sent to it', '`servers[].credentials`', FILE, "headers: { 'X-Key'"),
+  key.own('servers.NAME.auth_type', 'how it is signed in to', 'none, headers; others are refused', FILE, 'auth_type'),
+  key.own('servers.NAME.transport', 'how it is spoken to', 'http; others are refused', FILE, 'transport'),
+  key.later('servers.NAME.passthroughHeaders', 'header passthrough', UPSTREAMS),
+  key.later('servers.NAME.tools', 'allowed, blocked, rateLimit, logCalls', POLICY),
+  key.write('jwt_validation.jwksUri', 'where the keys are', 'auth.issuers[].jwksUri', 'src/identity/issuer.test.ts'),
+  key.write('jwt_validation.jwks', 'the keys', 'auth.issuers[].jwks', 'src/identity/issuer.test.ts'),
+  key.write(
+    'jwt_validation.introspectEndpoint',
+    'where to ask',
+    'auth.issuers[].introspection.endpoint',
+    'src/identity/introspection.test.ts',
+  ),
+  key.never('jwt_validation.introspectContentType', 'how to ask', 'RFC 7662 has one form'),
+  key.write(
+    'jwt_validation.introspectClientId',
+    'as whom',
+    'auth.issuers[].introspection.clientId',
+    'src/identity/introspection.test.ts',
+  ),
+  key.write(
+    'jwt_validation.introspectClientSecret',
+    'with which secret',
+    'auth.issuers[].introspection.clientSecret',
+    'src/identity/introspection.test.ts',
+  ),
+  key.write(
+    'jwt_validation.introspectCacheMaxAge',
+    'how long an answer counts',
+    'auth.issuers[].introspection.cache',
+    'src/identity/introspection.test.ts',
+    'for half a minute',
+  ),
+  key.write(
+    'jwt_validation.headerKey',
+    'field of the token',
+    'auth.header',
+    `${A}/proxy.test.ts`,
+    "header: 'X-MCP-Gateway-Auth'",
+  ),
+  key.write(
+    'jwt_validation.algorithms',
+    'how it is signed',
+    'auth.issuers[].algorithms',
+    'src/identity/jwt.test.ts',
+    'which algorithm',
+  ),
+  key.write(
+    'jwt_validation.clockTolerance',
+    'skew of clocks',
+    'auth.issuers[].clockTolerance',
+    'src/identity/issuer.test.ts',
+  ),
+  key.never('jwt_validation.cacheMaxAge', 'how long keys count', 'an hour, and a day while the issuer is down'),
+  key.write('jwt_validation.maxTokenAge', 'oldest token', 'auth.issuers[].maxTokenAge', 'src/identity/issuer.test.ts'),
+  key.write(
+    'jwt_validation.requiredClaims',
+    'claims that must be there',
+    'auth.issuers[].requiredClaims',
+    'src/identity/issuer.test.ts',
+  ),
+  key.write(
+    'jwt_validation.claimValues',
+    'what claims must say: exact, contains, containsAll, regex',
+    'auth.issuers[].claimValues',
+    'src/identity/issuer.test.ts',
+  ),
+  key.never(
+    'jwt_validation.headerPayloadMatch',
+    'claims equal to fields of the request',
+    'callers write those fields themselves',
+  ),
+  key.later('user_identity_forwarding.method', 'claims_header, bearer or jwt_header', UPSTREAMS),
+  key.later('user_identity_forwarding.include_claims', 'which claims', UPSTREAMS),
+  key.later('user_identity_forwarding.jwt_expiry_seconds', 'life of the signed ones', UPSTREAMS),
+  key.later('forward_headers.mode', 'allowlist or all-except', UPSTREAMS),
+  key.later('forward_headers.headers', 'names, or from and to', UPSTREAMS),
+  key.later('passthrough_headers', 'the same, over those of the server', UPSTREAMS),
+  ...['client_id', 'client_secret', 'client_name', 'scope', 'authorization_params', 'redirect_uris'].map((name) =>
+    key.later(`oauth_metadata.${name}`, 'sign-in at a server behind', UPSTREAMS),
+  ),
+  key.later('tool_authorization', 'claims that a tool asks for', POLICY),
+  key.later('authorization_webhook.url', 'asks another service', POLICY),
+  key.later('authorization_webhook.timeout_ms', 'for so long', POLICY),
+  key.later('authorization_webhook.on_error', 'and then', POLICY),
+  key.write(
+    'policies',
+    'principals, resources, effect',
+    'policy.rules',
+    'test/flows/sign-in-and-call.test.ts',
+    'lists what policy shows and calls a tool',
+  ),
+  ...['conditions', 'group_by', 'target', 'unit'].map((name) =>
+    key.later(`rate_limits.${name}`, 'limits by tool and server', POLICY),
+  ),
+
+  field.works('name', 'its name', 'name', 'test/acceptance/compatibility-fields.test.ts', "name: 'nightly'"),
+  field.works(
+    'description',
+    'what it is for',
+    'description',
+    'test/acceptance/compatibility-fields.test.ts',
+    "description: 'nightly run'",
+  ),
+  field.works('scopes', 'what it may do', 'scopes', TOKENS, "scopes: ['notes:read']"),
+  field.works('user_id', 'whose it is', 'owner', 'test/acceptance/compatibility-fields.test.ts', "owner: 'robot'"),
+  field.never('organisation_id', 'where it belongs', 'a gate serves one organisation'),
+  field.works('workspace_id', 'where it belongs', 'team', `${A}/admin-api.test.ts`, "team: 'gate'"),
+  field.works('rate_limits', 'how often', 'rate', TOKENS, 'how often: 429'),
+  field.later('usage_limits', 'how much in all', POLICY),
+  field.never('defaults', 'settings of requests to models', 'there are no models here'),
+  field.later('alert_emails', 'whom to tell', 'observability'),
+  field.works(
+    'expires_at',
+    'its end',
+    'expires_at',
+    'test/acceptance/compatibility-fields.test.ts',
+    'expires_at: new Date',
+  ),
+  field.works(
+    'rotation_policy.rotation_period',
+    'how often it is renewed',
+    'rotation.every',
+    'test/acceptance/compatibility-fields.test.ts',
+    "rotation: { every: '2d' }",
+  ),
+  field.works(
+    'rotation_policy.next_rotation_at',
+    'when',
+    'rotation.at',
+    'test/acceptance/compatibility-fields.test.ts',
+    'rotation: { at: ',
+  ),
+  field.works(
+    'rotation_policy.key_transition_period_ms',
+    'how long both work',
+    'transition',
+    TOKENS,
+    'the old secret works until the transition ends',
+    '/{id}/rotate',
+  ),
+  field.never('reset_usage', 'begins counting anew', 'nothing is counted in all'),
+]

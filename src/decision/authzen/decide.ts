@@ -1,0 +1,115 @@
+// One evaluation: who is meant, what is meant, and policy's answer; recorded like every other decision. Whatever is not known is no.
+import type { CallEvent, Recorder } from '../../audit/event.ts'
+import type { FoundSubject, NamedSubject } from '../../identity/named-subject.ts'
+import type { Policy } from '../../policy/policy.ts'
+import type { Clock } from '../../protocol/clock.ts'
+import type { Decision } from '../../protocol/decision.ts'
+import { RequestError } from '../../protocol/errors.ts'
+import { isoTime } from '../../protocol/iso-time.ts'
+import type { Principal } from '../../protocol/principal.ts'
+import { type AskedCall, callOf } from './call.ts'
+import type { Evaluation } from './evaluation.ts'
+
+export interface DecideNeeds {
+  findSubject(subject: NamedSubject): Promise<FoundSubject>
+  readonly policy: Policy
+  /** A server of ours, or a host that an ingress protects. */
+  isServer(name: string): boolean
+  readonly recorder: Pick<Recorder, 'decide' | 'finish'>
+  readonly clock: Clock
+}
+
+/** The service that asks, and when. */
+export interface Asker {
+  readonly principal: Principal
+  readonly address: string
+  readonly at: number
+}
+
+/** §6.2; `context` is for the service, not for the subject. */
+export interface Answer {
+  readonly decision: boolean
+  readonly context: {
+    /** Of the record. */
+    readonly id: string
+    readonly reason: string
+    readonly rule?: string
+    readonly error?: { readonly status: number; readonly message: string }
+  }
+}
+
+type Judged = Decision & { readonly about: Pick<CallEvent, 'subject' | 'email' | 'server' | 'method' | 'name'> }
+
+/** Throws what stands in the way of recording, and nothing else of an evaluation that is only wrong. */
+export function decider(needs: DecideNeeds) {
+  const { policy, recorder, clock } = needs
+
+  async function judge({ subject, action, resource }: Evaluation, { principal: asker }: Asker): Promise<Judged> {
+    const call = callOf({ resource, action })
+    const asked = { subject: subject.id, server: 'unknown', method: action.name, name: resource.id }
+    if ('reason' in call) return denied(call.reason, asked)
+    const about = { ...asked, ...toldOf(call) }
+    if (!needs.isServer(call.server)) return denied('unknown_resource', about)
+    const found = await needs.findSubject(subject)
+    if ('reason' in found) return denied(found.reason, about)
+    // What the service's own token is confined to confines what it may ask.
+    const principal = { ...found.principal, reach: asker.reach }
+    const { subject: id, email } = principal
+    return { ...decide(call, principal), about: { ...about, subject: id, ...(email !== undefined && { email }) } }
+  }
+
+  function decide(call: AskedCall, principal: Principal): Decision {
+    if (call.kind !== 'server') return policy.decide({ ...call, principal })
+    const visible = policy.view(principal, call.server) !== 'none'
+    return {
+      effect: visible ? 'allow' : 'deny',
+      reason: visible ? 'server_visible' : 'no_rule_allows',
+      rule: undefined,
+    }
+  }
+
+  return async function answer(id: string, read: () => Evaluation, asker: Asker): Promise<Answer> {
+    let judged: Judged
+    let error: Answer['context']['error']
+    try {
+      judged = await judge(read(), asker)
+    } catch (cause) {
+      if (!(cause instanceof RequestError)) throw cause
+      judged = denied(cause.reason, UNREADABLE)
+      error = { status: cause.status, message: cause.message }
+    }
+    const { effect, reason, rule } = judged
+    await record(id, judged, asker)
+    const context = { id, reason, ...(rule !== undefined && { rule }), ...(error !== undefined && { error }) }
+    return { decision: effect === 'allow', context }
+  }
+
+  async function record(id: string, { effect, reason, rule, about }: Judged, asker: Asker): Promise<void> {
+    const { principal, address, at } = asker
+    const { subject: by, family } = principal
+    const event: CallEvent = {
+      kind: 'call',
+      id,
+      time: isoTime(at),
+      ...about,
+      by,
+      decision: effect,
+      reason,
+      address,
+      ...(rule !== undefined && { rule }),
+      ...(family !== undefined && { family }),
+    }
+    await recorder.decide(event)
+    const outcome = effect === 'allow' ? 'answered' : 'refused'
+    recorder.finish({ ...event, status: 200, outcome, latency: clock() - at })
+  }
+}
+
+const UNREADABLE = { subject: 'unknown', server: 'unknown', method: 'evaluation' }
+
+const denied = (reason: string, about: Judged['about']): Judged => ({ effect: 'deny', reason, rule: undefined, about })
+
+const toldOf = (call: AskedCall) =>
+  call.kind === 'server'
+    ? { server: call.server, method: 'access' }
+    : { server: call.server, method: call.method, name: call.name }
