@@ -4,7 +4,6 @@ import { formatListen, localUrl, parseListen } from '../config/listen.ts'
 import type { LoadedConfig } from '../config/load.ts'
 import type { Config } from '../config/schema.ts'
 import { startText } from './banner.ts'
-import { collectGarbage } from './collect-garbage.ts'
 import { findFreePort } from './free-port.ts'
 import { type Common, loadFor } from './options.ts'
 import { pathWithOwnPrograms, startQuickstartServer, type Toolbox } from './quickstart.ts'
@@ -31,7 +30,6 @@ export async function serve(options: Common): Promise<void> {
     closers.unshift(() => reloading.current().close())
     closers.unshift(() => reloading.stop())
     const ended = untilSignal()
-    await collectGarbage()
     await gateway.listen()
     process.stderr.write(textOf(loaded, config, await gateway.setupUrl()))
     await ended

@@ -3,6 +3,7 @@
 import type { IncomingMessage } from 'node:http'
 import { readBody } from '../http/body.ts'
 import { plainAddress } from '../http/client-address.ts'
+import { withoutCookies } from '../http/cookies.ts'
 import type { Endpoint, Exchange } from '../http/exchange.ts'
 import type { Credentials, Transport } from '../identity/way.ts'
 import { RequestError } from '../protocol/errors.ts'
@@ -18,6 +19,7 @@ interface Needs extends TellNeeds {
   /** The peer is one of those whose word about other requests counts. */
   isIngress(exchange: Exchange): boolean
   mayBePlain(host: string): boolean
+  isOwnCookie(name: string): boolean
   readonly limits: { readonly body: number; readonly bodyTimeout: number }
 }
 
@@ -82,7 +84,11 @@ function answer(needs: Needs, exchange: Exchange, given: Verdict, asked: Asked |
     tell(needs, { id, address, peer, original: asked?.original }, verdict)
   }
   // Its own copy: the response adds its request id.
-  res.writeHead(verdict.status, verdict.headers.slice())
+  const headers = verdict.headers.slice()
+  const { cookie } = exchange.req.headers
+  // For the ingress to put in place of the caller's: the server behind could use ours as the caller does (catalogue row D21).
+  if (verdict.status === 200 && cookie !== undefined) headers.push('Cookie', withoutCookies(cookie, needs.isOwnCookie))
+  res.writeHead(verdict.status, headers)
   res.end(verdict.body)
 }
 
@@ -99,7 +105,7 @@ async function readMessage(
 }
 
 /** The ingress vouches for what was asked, not for who asks: the fields beside are the caller's own. */
-const NO_TRANSPORT: Transport = { trusted: false, peer: 'ingress', certificate: () => undefined }
+const NO_TRANSPORT: Transport = { trusted: false, relayed: true, peer: 'ingress', certificate: () => undefined }
 const NONE: readonly string[] = []
 
 export class CallerCredentials implements Credentials {

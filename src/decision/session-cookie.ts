@@ -25,6 +25,8 @@ export interface SessionCookies {
   issue(origin: string, subject: string): string
   /** Secret of a browser that set out from this host. */
   nonce(cookies: string | undefined, origin: string): string | undefined
+  /** One of these cookies, at whichever origin. */
+  isOne(name: string): boolean
   /** The secret it holds already or a new one, and the line that keeps it there: tabs share it. */
   startOf(cookies: string | undefined, origin: string): { nonce: string; line: string }
 }
@@ -62,8 +64,11 @@ export function sessionCookies({ sealKeys, clock, name, ttl }: Needs): SessionCo
     return held !== undefined && isNonce(held) ? held : undefined
   }
 
+  const names = new Set([name, `${name}_start`].flatMap((one) => [one, hostCookieName(one, true)]))
+
   return {
     nonce,
+    isOne: (one) => names.has(one),
     read(cookies, origin) {
       // Most requests with cookies have none of ours, or nothing else.
       if (cookies === undefined || !cookies.includes(name)) return undefined

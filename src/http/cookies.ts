@@ -51,5 +51,13 @@ export function serialiseCookie({ name, value, secure, path, maxAge, sameSite = 
   return line
 }
 
+/** The field as it stands, without the cookies of these names; for whoever is no business of theirs. */
+export const withoutCookies = (header: string, isLeftOut: (name: string) => boolean): string =>
+  header
+    .split(';')
+    .filter((pair) => !isLeftOut(pair.split('=', 1)[0]?.trim() ?? ''))
+    .join(';')
+    .trim()
+
 /** `__Host-` where cookies can be Secure; on plain-http loopback browsers refuse the prefix, so there is none. */
 export const hostCookieName = (name: string, secure: boolean): string => (secure ? `__Host-${name}` : name)

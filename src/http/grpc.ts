@@ -106,18 +106,17 @@ export function createGrpcListener({ listen, tls, methods, limits, log }: Needs)
 
 const HEAD = { 'content-type': 'application/grpc', 'grpc-accept-encoding': 'identity' }
 
-/** A status without a message is told in the head (Trailers-Only), else behind the message. */
+/** The status comes behind the message, and where there is none behind the head. */
 function end(res: Http2ServerResponse, status: number, message?: Buffer): void {
   if (res.headersSent || res.stream.destroyed) return
-  if (message === undefined) {
-    res.writeHead(200, { ...HEAD, 'grpc-status': String(status) }).end()
-    return
-  }
-  const prefix = Buffer.alloc(PREFIX)
-  prefix.writeUInt32BE(message.length, 1)
   res.writeHead(200, HEAD)
   res.addTrailers({ 'grpc-status': String(status) })
-  res.end(Buffer.concat([prefix, message]))
+  if (message !== undefined) {
+    const prefix = Buffer.alloc(PREFIX)
+    prefix.writeUInt32BE(message.length, 1)
+    res.write(Buffer.concat([prefix, message]))
+  }
+  res.end()
 }
 
 const UNITS: Readonly<Record<string, number>> = { H: 3_600_000, M: 60_000, S: 1000, m: 1, u: 1e-3, n: 1e-6 }

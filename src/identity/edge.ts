@@ -82,8 +82,8 @@ export function edgeWay(needs: Needs): TransportWay {
   }
 
   return (credentials) => {
-    const { trusted, peer } = credentials.transport
-    if (!trusted && !needs.fromAnybody) {
+    const { trusted, relayed = false, peer } = credentials.transport
+    if (!trusted && !relayed && !needs.fromAnybody) {
       if (isNamed([headers.user], credentials)) onUntrusted(peer)
       return undefined
     }

@@ -35,9 +35,9 @@ interface Needs {
 
 export function proxyWay({ reader, issuer, admit, isEmailAdmitted, onUntrusted }: Needs): TransportWay {
   return (credentials) => {
-    const { trusted, peer } = credentials.transport
+    const { trusted, relayed, peer } = credentials.transport
     if (!trusted) {
-      if (isNamed(reader.fields, credentials)) onUntrusted(peer)
+      if (!relayed && isNamed(reader.fields, credentials)) onUntrusted(peer)
       return undefined
     }
     const named = reader.read(credentials)

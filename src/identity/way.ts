@@ -17,6 +17,8 @@ export interface Credentials {
 export interface Transport {
   /** The peer is one of `server.trustedProxies`: what it says of the caller counts. */
   readonly trusted: boolean
+  /** A trusted peer asks on behalf of its own caller, whose fields these are: what is signed is as good as from the peer itself. */
+  readonly relayed?: boolean
   /** Address of the peer, or `unix`; for messages to the operator. */
   readonly peer: string
   /** The client certificate that our own TLS listener verified, or an ingress whose word for it counts. */

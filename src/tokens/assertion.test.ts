@@ -20,7 +20,7 @@ const ISSUER = 'https://gate.example.com'
 
 function setup() {
   const state = { now: 1_800_000_000_000, keys: [JSON.parse(newKey('signing', 0, 0).material)] }
-  let rotate = () => undefined as void
+  let rotate: () => void = () => undefined
   const mint = assertionMinter({
     keyring: {
       signingKeys: () => state.keys,

@@ -74,7 +74,15 @@ export function openDecisionDoor(ground: Ground, callers: Callers, { findAccount
   })
   const { mayBePlain } = places
   const bearerField = auth.header.toLowerCase()
-  const asking = forwardAuth({ check, isIngress, mayBePlain, limits: server.limits, log, isTime })
+  const asking = forwardAuth({
+    check,
+    isIngress,
+    mayBePlain,
+    isOwnCookie: cookies.isOne,
+    limits: server.limits,
+    log,
+    isTime,
+  })
   const serveEnvoy = envoyService({
     check,
     ingresses: trustedProxies(ingressesOf(config), settings.grpc ?? ''),

@@ -236,6 +236,36 @@ describe('beside a token', () => {
   })
 })
 
+describe('behind an ingress that asks at /auth', () => {
+  const asked = { 'X-Forwarded-Method': 'GET', 'X-Forwarded-Proto': 'https', 'X-Forwarded-Uri': '/' }
+  const ask = (fields: Fields, from?: string) =>
+    curl(gateway?.port ?? 0, '/auth', {
+      headers: lines({ ...asked, 'X-Forwarded-Host': 'app.example.com', ...fields }),
+      ...(from !== undefined && { from }),
+    })
+  const protect = (proxy: ProxySettings) =>
+    start(proxy, {
+      forwardAuth: { resources: [{ host: 'app.example.com' }] },
+      policy: { rules: [{ allow: ['*/*'], to: ['*'] }] },
+    })
+
+  it('what the edge signed counts, since the ingress hands it on; what is plain there is the caller’s own', async () => {
+    const edge = edges.pomerium
+    await protect(edge.settings)
+    const answer = await ask({ [edge.field]: edge.assertion() })
+    expect(answer.status).toBe(200)
+    expect(answer.header('x-forwarded-user')).toBe('ann@corp.example')
+    expect(answer.header('x-forwarded-groups')).toBe('admin,staff')
+    expect((await ask({ [edge.field]: edge.assertion({ claims: { aud: 'else' } }) })).status).toBe(401)
+    expect((await ask({ [edge.plain[0]]: edge.plain[1] })).status).toBe(401)
+    expect((await ask({ [edge.field]: edge.assertion() }, '127.0.0.2')).status).toBe(403)
+    await gateway?.close()
+    const { log } = await protect({ preset: 'authelia' })
+    expect((await ask({ 'Remote-User': 'ann' })).status).toBe(401)
+    expect(log.filter((line) => /identity header is ignored/.test(line))).toEqual([])
+  })
+})
+
 describe('each server its own', () => {
   it('edge, with the audience of its application', async () => {
     const edge = edges.cloudflare

@@ -108,7 +108,7 @@ describe('E33 a foreign Origin', () => {
       'Sec-WebSocket-Protocol': 'mcp',
       Origin: 'http://evil.example',
     }
-    for (const target of [MCP_PATH, '/servers/canary/ws', '/ws', '/mcp', '/sse', '/admin', '/api/v1/openapi.json']) {
+    for (const target of [MCP_PATH, '/servers/canary/ws', '/ws', '/mcp', '/sse', '/messages', '/admin']) {
       const before = range.canary.requests.length
       // The connection would stay open for a next request: the answer alone counts.
       const { status, headers } = await shoot(range, {

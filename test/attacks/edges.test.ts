@@ -4,6 +4,7 @@ import { createHmac, generateKeyPairSync, randomBytes, sign } from 'node:crypto'
 import { createServer, type Server } from 'node:net'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { type Edges, publishPem, startEdges, type TestEdge } from '../support/edges.ts'
+import { testClock } from '../support/gateway.ts'
 import { type Bent, signingKey } from '../support/issuer.ts'
 import { ELSEWHERE, proxied } from '../support/proxied.ts'
 import {
@@ -46,11 +47,7 @@ beforeAll(async () => {
   const address = bait.address()
   baitUrl = `http://127.0.0.1:${typeof address === 'object' ? address?.port : 0}`
   edges = await startEdges(() => ranges.get('cloudflare')?.gateway.clock.now() ?? Date.now())
-  const clock = {
-    ahead: 0,
-    now: () => Date.now() + clock.ahead,
-    advance: (by: string) => void (clock.ahead += span(by)),
-  }
+  const clock = testClock()
   for (const name of NAMES) {
     const options = { auth: { proxy: edges[name].settings }, server: { trustedProxies: ['127.0.0.1'] }, clock }
     ranges.set(name, await startRange(options))
@@ -61,8 +58,6 @@ afterAll(async () => {
   await edges?.close()
   bait?.close()
 })
-const span = (text: string): number => Number.parseInt(text, 10) * (text.endsWith('m') ? 60_000 : 1000)
-
 const shown = (edge: TestEdge, assertion: string | readonly string[]): Bend => proxied({ [edge.field]: assertion })
 
 /** Who the gate took the caller of the last answer for. */
@@ -79,7 +74,7 @@ async function expectTaken(name: Name, assertion = edges[name].assertion(), from
 }
 
 /** 401 with the one sentence, the reason in the record, nothing upstream, nothing fetched from where it points; the twin is served. */
-async function expectRefused(name: Name, assertion: string, reason: string): Promise<void> {
+async function expectRefused(name: Name, assertion: string, reason?: string): Promise<void> {
   const range = rangeOf(name)
   const before = range.canary.requests.length
   const answer = await shoot(range, { bend: shown(edges[name], assertion) })
@@ -89,7 +84,7 @@ async function expectRefused(name: Name, assertion: string, reason: string): Pro
   })
   expect(answer.header('www-authenticate')).toMatch(/^Bearer error="invalid_token", .*resource_metadata="/)
   expect(range.canary.requests.length).toBe(before)
-  await expectRecorded(range, answer, reason)
+  if (reason !== undefined) await expectRecorded(range, answer, reason)
   if (assertion.length > 8) expectNoSecret(range, assertion)
   expect(visits).toBe(0)
   await expectTaken(name)
@@ -181,7 +176,7 @@ describe.each(NAMES)('%s', (name) => {
     const padding = name === 'aws' ? '='.repeat((4 - (body.toString('base64url').length % 4)) % 4) : ''
     await expectRefused(name, `${head}.${body.toString('base64url')}${padding}.${signature}`, 'bad_signature')
     for (const length of [16, 64, 200, known.length - 20])
-      await expectRefused(name, known.slice(0, length) + 'A'.repeat(known.length - length), expect.any(String) as never)
+      await expectRefused(name, known.slice(0, length) + 'A'.repeat(known.length - length))
   })
 
   it('C15: it ends when it ends', async () => {

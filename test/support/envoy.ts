@@ -2,15 +2,18 @@
 // (ext_authz_http_impl.cc, check_request_utils.cc): names in small letters, lines of one name joined by a comma (or, with
 // `encode_raw_headers`, each by itself), the caller's own x-envoy-auth-partial-body dropped, a body cut at `max_request_bytes`.
 import { once } from 'node:events'
+import { readFileSync } from 'node:fs'
 import { createServer, type IncomingMessage, request, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
+import { join } from 'node:path'
+import { parse } from 'yaml'
 import { type Asking, askOverGrpc, type CheckAnswer } from './ext-authz.ts'
-import { COPIED, type Passed } from './ingress.ts'
+import type { Passed } from './ingress.ts'
 
 export interface EnvoyOptions {
-  /** Where it asks: a port of gRPC, or of HTTP with `path_prefix`. */
+  /** Where it asks: a port of gRPC, or of HTTP. */
   readonly grpc?: number
-  readonly http?: { readonly port: number; readonly prefix: string }
+  readonly http?: number
   readonly host: string
   /** `with_request_body`. */
   readonly body?: { readonly most: number; readonly packAsBytes?: boolean }
@@ -31,11 +34,35 @@ interface Outcome {
 }
 
 const PARTIAL = 'x-envoy-auth-partial-body'
-/** Of the HTTP service: what the filter sends anyway, and the `allowed_headers` of our guide. */
-const ALLOWED = new Set([
-  ...['authorization', 'content-type', 'cookie', 'accept', 'x-api-key', 'x-forwarded-proto', 'x-forwarded-for'],
-  ...['mcp-method', 'mcp-name', 'mcp-protocol-version', 'mcp-session-id', 'sec-fetch-mode', 'sec-fetch-dest'],
-])
+
+interface Patterns {
+  readonly patterns: readonly { readonly exact: string }[]
+}
+
+interface ExtAuthz {
+  readonly failure_mode_allow: boolean
+  readonly with_request_body: { max_request_bytes: number; allow_partial_message: boolean; pack_as_bytes?: boolean }
+  readonly encode_raw_headers?: boolean
+  readonly allowed_headers: Patterns
+  readonly http_service: {
+    readonly path_prefix: string
+    readonly authorization_response: { readonly allowed_upstream_headers: Patterns }
+  }
+}
+
+const SHIPPED = join(import.meta.dirname, '../../deploy/proxies/envoy')
+export const shippedText = (kind: 'http' | 'grpc'): string => readFileSync(join(SHIPPED, `${kind}.yaml`), 'utf8')
+
+/** The filter of the configuration that we ship. */
+export function shippedFilter(kind: 'http' | 'grpc'): ExtAuthz {
+  const [listener] = parse(shippedText(kind)).static_resources.listeners
+  return listener.filter_chains[0].filters[0].typed_config.http_filters[0].typed_config
+}
+
+const HTTP = shippedFilter('http')
+const exactly = ({ patterns }: Patterns): Set<string> => new Set(patterns.map(({ exact }) => exact))
+const ALLOWED = exactly(HTTP.allowed_headers)
+const UPSTREAM = exactly(HTTP.http_service.authorization_response.allowed_upstream_headers)
 
 export async function startEnvoy(options: EnvoyOptions): Promise<Envoy> {
   const passed: Passed[] = []
@@ -136,16 +163,15 @@ function askHttp({ http, host, body, rawHeaders: _, ...rest }: EnvoyOptions, ask
     ['x-envoy-internal', 'true'],
     ['x-envoy-expected-rq-timeout-ms', '200'],
   ]
-  const path = `${http.prefix}${asked.target}`
-  const asking = request({ host: '127.0.0.1', port: http.port, method: asked.method, path, headers: headers.flat() })
+  const path = HTTP.http_service.path_prefix + asked.target
+  const asking = request({ host: '127.0.0.1', port: http, method: asked.method, path, headers: headers.flat() })
   return new Promise((resolve, reject) => {
     asking.once('error', reject)
     asking.once('response', (answer) => {
       readAll(answer).then((said) => {
-        const upstream = new Set(COPIED.map((name) => name.toLowerCase()))
         const told = pairs(answer.rawHeaders).map(([name, value]): [string, string] => [name.toLowerCase(), value])
         const status = answer.statusCode ?? 0
-        const kept = told.filter(([name]) => (status === 200 ? upstream.has(name) : !HOP.has(name)))
+        const kept = told.filter(([name]) => (status === 200 ? UPSTREAM.has(name) : !HOP.has(name)))
         resolve({ status, headers: kept, removed: [], body: said.toString() })
       }, reject)
     })

@@ -70,6 +70,9 @@ core.register_action("portcullis", { "http-req" }, function(txn, address)
   for name in pairs(txn.http:req_get_headers()) do
     if is_alias(name) then txn.http:req_del_header(name) end
   end
+  -- The caller's cookies without ours, which are nobody's business behind here.
+  local cookies = answer.headers["cookie"]
+  if cookies then txn.http:req_set_header("cookie", cookies[0]) else txn.http:req_del_header("cookie") end
   for _, name in ipairs(IDENTITY) do
     local values = answer.headers[name]
     txn.http:req_set_header(name, values and values[0] or "")

@@ -102,7 +102,7 @@ class EnvoyCredentials extends CallerCredentials {
 
   constructor(asked: CheckRequest, address: string, peer: string) {
     super(asked, address)
-    this.transport = { trusted: false, peer, certificate: asked.certificate, spiffeId: asked.spiffeId }
+    this.transport = { trusted: false, relayed: true, peer, certificate: asked.certificate, spiffeId: asked.spiffeId }
   }
 }
 
