@@ -25,7 +25,9 @@ export interface Field {
 }
 
 const SERVERS = join(import.meta.dirname, 'servers')
-export const CLI = join(import.meta.dirname, '../src/cli/main.ts')
+export const CLI = join(import.meta.dirname, '../src/cli/main.mjs')
+/** With the options of `npm start` and bin/portcullis.cjs. */
+export const AS_OPERATED = { ...process.env, NODE_OPTIONS: '--max-semi-space-size=8' }
 
 const MODERN = {
   'content-type': 'application/json',
@@ -106,7 +108,9 @@ async function startPortcullis(folder: string, upstream: string, keep: Keep): Pr
   const store = await openStore({ url: config.store.url, directory: config.store.directory })
   await addUser(store, { ...person, administrator: true })
   await store.close()
-  const server = keep(await startNode(CLI, ['serve', '--config', file], { ready: /ready|listening/i, cwd: folder }))
+  const server = keep(
+    await startNode(CLI, ['serve', '--config', file], { ready: /ready|listening/i, cwd: folder, env: AS_OPERATED }),
+  )
   const client = await registerClient({ url })
   const resource = `${url}/servers/bench/mcp`
   const { accessToken } = await client.signIn(createPerson(person), { resource, scope: 'mcp:tools' })

@@ -11,7 +11,7 @@ import { openStore } from '../src/store/open.ts'
 import { openKeyring } from '../src/tokens/keyring.ts'
 import { addUser } from '../test/support/people.ts'
 import { freePort } from '../test/support/upstream.ts'
-import { CLI } from './contenders.ts'
+import { AS_OPERATED, CLI } from './contenders.ts'
 import type { Asking } from './forward-load.ts'
 import type { Sample } from './load.ts'
 import { type Measured, startNode } from './process.ts'
@@ -148,7 +148,11 @@ async function startGate(folder: string, rounds: number) {
   const warm = await sign()
   const cold: string[] = []
   for (let at = 0; at < rounds * COLD_TOKENS; at++) cold.push(await sign())
-  const server = await startNode(CLI, ['serve', '--config', file], { ready: /ready|listening/i, cwd: folder })
+  const server = await startNode(CLI, ['serve', '--config', file], {
+    ready: /ready|listening/i,
+    cwd: folder,
+    env: AS_OPERATED,
+  })
   return { origin, warm, cold, server }
 }
 

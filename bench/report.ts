@@ -18,6 +18,8 @@ export interface Row {
 
 interface Report {
   readonly rows: readonly Row[]
+  /** Forward-auth and the bare server that answers the same. */
+  readonly forward: readonly Row[]
   readonly start: Start
   readonly absent: readonly string[]
   readonly rounds: number
@@ -36,14 +38,14 @@ export function median(values: readonly number[]): number {
   return sorted[Math.floor(sorted.length / 2)] ?? Number.NaN
 }
 
-export function writeReport({ rows, start, absent, rounds, say }: Report): void {
+export function writeReport({ rows, forward, start, absent, rounds, say }: Report): void {
   const about = { ...machine(), rounds }
-  const verdicts = judge(rows, start)
-  const text = page({ rows, verdicts, about, absent })
+  const verdicts = [...judge(rows, start), ...judgeForwardAuth(forward)]
+  const text = page({ rows, forward, verdicts, about, absent })
   say(text)
   const folder = join(import.meta.dirname, 'results')
   mkdirSync(folder, { recursive: true })
-  const record = JSON.stringify({ ...about, rows, start, verdicts, absent }, null, 2)
+  const record = JSON.stringify({ ...about, rows, forward, start, verdicts, absent }, null, 2)
   writeFileSync(join(folder, `${about.date.slice(0, 10)}-${about.commit.slice(0, 7)}.json`), `${record}\n`)
   writeFileSync(join(folder, 'latest.md'), text)
 }
@@ -65,6 +67,12 @@ function judge(rows: readonly Row[], start: Start): Verdict[] {
   ]
 }
 
+function judgeForwardAuth([bare, warm]: readonly Row[]): Verdict[] {
+  if (bare === undefined || warm === undefined) throw new TypeError('No rows of forward-auth')
+  const write = (value: number) => `${value.toFixed(2)} ×`
+  return [verdict('CPU of a forward-auth decision, warm, against a bare 200', warm.cpu / bare.cpu, 1.5, write)]
+}
+
 function verdict(what: string, measured: number, budget: number, write: (value: number) => string): Verdict {
   return { what, budget: `≤ ${write(budget)}`, measured: write(measured), kept: measured <= budget }
 }
@@ -83,12 +91,13 @@ function machine() {
 
 interface Page {
   readonly rows: readonly Row[]
+  readonly forward: readonly Row[]
   readonly verdicts: readonly Verdict[]
   readonly about: ReturnType<typeof machine> & { readonly rounds: number }
   readonly absent: readonly string[]
 }
 
-const page = ({ rows, verdicts, about, absent }: Page) => `# Numbers in the open
+const page = ({ rows, forward, verdicts, about, absent }: Page) => `# Numbers in the open
 
 One run on one machine: the same 2 KB \`tools/call\` to the same upstream, straight and through each gate. Every contender is
 warmed up with 30,000 calls (15 seconds at most); then ${about.rounds} interleaved rounds, medians. CPU is that of the gate's own
@@ -99,6 +108,13 @@ Absolute figures are this machine's; read ratios.
 | | at a time | CPU µs a call | p50 ms | p99 ms | calls a second |
 |---|---|---|---|---|---|
 ${rows.map(tableRow).join('\n')}
+
+Forward-auth (a GET as Traefik asks, recorded) beside node:http that answers the same fields; *warm* shows one token over and over, *cold* a
+new one with every request.
+
+| | at a time | CPU µs a request | p50 ms | p99 ms | requests a second |
+|---|---|---|---|---|---|
+${forward.map(tableRow).join('\n')}
 
 | budget | allowed | measured | |
 |---|---|---|---|

@@ -4,6 +4,7 @@ import { fork } from 'node:child_process'
 import { once } from 'node:events'
 import { join } from 'node:path'
 import { CALL, type Contender, startField } from './contenders.ts'
+import { measureForwardAuth } from './forward-auth.ts'
 import type { Load, Sample } from './load.ts'
 import { median, type Row, writeReport } from './report.ts'
 import { measureStart } from './startup.ts'
@@ -34,7 +35,9 @@ async function main(): Promise<void> {
       return sample as Sample
     }
     const rows = await compare(field.contenders, load)
-    writeReport({ rows, start, absent: field.absent, rounds: ROUNDS, say })
+    say('Forward-auth …')
+    const forward = await measureForwardAuth(ROUNDS)
+    writeReport({ rows, forward, start, absent: field.absent, rounds: ROUNDS, say })
   } finally {
     generator.kill()
     await field.stop()

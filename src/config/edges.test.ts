@@ -1,10 +1,11 @@
 // What each preset must be told, and may not be: each refusal names the setting and the cure, beside a twin that is taken.
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { parse } from 'yaml'
-import type { ProxyConfig } from './auth-proxy.ts'
+import { PRESETS, type ProxyConfig } from './auth-proxy.ts'
 import { authWarnings } from './auth-warnings.ts'
 import { checkEdges } from './edges.ts'
 import { loadConfig } from './load.ts'
@@ -166,9 +167,32 @@ describe('what could match nothing', () => {
     },
   )
 
+  it('also at a server, where `false` could stand in their place', async () => {
+    const proxy = { preset: ['aws-alb', 'pomerium'] }
+    const said = await judge({ servers: [{ id: 'a', url: 'http://127.0.0.1:9/mcp', auth: { proxy } }] })
+    expect(said).toContain('  servers[0].auth.proxy.preset\n')
+    expect(said).toContain('One preset only')
+    const misspelt = { servers: [{ id: 'a', url: 'http://127.0.0.1:9/mcp', auth: { proxy: { usrHeader: 'X' } } }] }
+    expect(await judge(misspelt)).toContain('Did you mean "userHeader"?')
+  })
+
   it('a preset that is none names those that are', async () => {
     expect(await judge(at({ preset: 'cloudflare' }))).toMatch(/cloudflare-access/)
   })
+})
+
+const PAGES = fileURLToPath(new URL('../../docs/guides/edges/', import.meta.url))
+const pages = readdirSync(PAGES).map((name) => name.replace(/\.md$/, ''))
+
+it('every preset has its page', () => {
+  expect(pages.toSorted()).toEqual([...PRESETS].toSorted())
+})
+
+it.each(pages)('the lines on the page of %s are taken as they are', async (preset) => {
+  const [, block = ''] = /^```yaml\n([\s\S]*?)^```/m.exec(readFileSync(join(PAGES, `${preset}.md`), 'utf8')) ?? []
+  const config = parse(block)
+  expect(config).toMatchObject({ auth: { proxy: { preset } } })
+  expect(await judge(config)).toBe('taken')
 })
 
 it('the lines that a warning gives are taken as they are', async () => {

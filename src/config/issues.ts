@@ -47,15 +47,17 @@ function unknownKey(path: Path, input: Input): Problem {
   return problemAt(path, input, `There is no setting ${JSON.stringify(key)} here.`, remedy)
 }
 
-/** A union's members are told apart by the keys only they require; then only the member that was meant speaks. */
+/** A union's members are told apart by the keys only they require, unless one alone has keys; then only the one that was meant speaks. */
 function unionProblems(issue: Extract<Issue, { code: 'invalid_union' }>, path: Path, input: Input): Problem[] {
   const tag = 'discriminator' in issue && typeof issue.discriminator === 'string' ? issue.discriminator : undefined
   if (tag !== undefined) return [wrongTag(path.at(-1) === tag ? path : [...path, tag], input)]
   const value = input.get(path)
   if (!isTree(value)) return [problemAt(path, input, 'This cannot be read here.')]
-  const members = schemasAt(path).flatMap(membersOf)
+  // Both kinds of servers share what is below them.
+  const members = [...new Set(schemasAt(path).flatMap(membersOf))]
   const marks = members.flatMap((member) => marksOf(member, members)).join(', ')
-  const meant = membersMeant(members, value)
+  const [only, ...further] = members.filter((member) => knownKeys(member).length > 0)
+  const meant = only !== undefined && further.length === 0 ? [only] : membersMeant(members, value)
   if (meant.length === 0) return [problemAt(path, input, `One of ${marks} is required.`), ...strayKeys(path, input)]
   if (meant.length > 1) return [problemAt(path, input, `Only one of ${marks} can be given.`)]
   const errors = issue.errors.filter((_, index) => members[index] === meant[0]).flat()

@@ -80,6 +80,20 @@ describe('is refused where it is written', () => {
       mtls('none', { tls: ASKS }),
     ],
     [
+      'the same, and no Envoy that would tell',
+      'auth.mtls',
+      /behind Envoy forwardAuth\.grpc/,
+      mtls('none'),
+      { ...mtls('none'), forwardAuth: { grpc: '127.0.0.1:4445' } },
+    ],
+    [
+      'a port of gRPC that is none',
+      'forwardAuth.grpc',
+      /such as 127\.0\.0\.1:4445/,
+      { forwardAuth: { grpc: 'envoy' } },
+      { forwardAuth: { grpc: '127.0.0.1:4445' } },
+    ],
+    [
       'the header of a proxy, and no proxy',
       'auth.mtls.header',
       /server\.trustedProxies/,

@@ -43,8 +43,10 @@ function checkClientCertificates({ server: { tls } }: Config): Flaw[] {
 
 /** A way to knock that nobody could ever use is a misunderstanding. */
 function checkReaders(config: Config): Flaw[] {
-  const { auth, server, servers } = config
+  const { auth, server, servers, forwardAuth } = config
   const asked = (server.tls?.clientCert ?? 'none') !== 'none'
+  // Envoy tells over gRPC which certificate it verified.
+  const told = forwardAuth.grpc !== undefined
   const flaws: Flaw[] = server.trustedProxies.flatMap((entry, index) => {
     if (asked || !entry.startsWith('certificate:')) return []
     const message = 'No client is asked for a certificate, so nobody can have this name.'
@@ -56,11 +58,12 @@ function checkReaders(config: Config): Flaw[] {
   ]
   for (const [path, mtls] of readers) {
     if (typeof mtls !== 'object') continue
-    if (mtls.header === 'none' && !asked)
+    if (mtls.header === 'none' && !asked && !told)
       flaws.push({
         path,
         message: 'No client is asked for a certificate.',
-        remedy: 'Set server.tls.clientCert and clientCa; behind a proxy that ends TLS set header: xfcc or client-cert.',
+        remedy:
+          'Set server.tls.clientCert and clientCa; behind a proxy that ends TLS set header: xfcc or client-cert, behind Envoy forwardAuth.grpc.',
       })
     if (mtls.header !== 'none' && identityProxies(config).length === 0)
       flaws.push({

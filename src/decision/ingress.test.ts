@@ -50,7 +50,6 @@ describe('what an ingress says', () => {
     ['nginx by URL', NGINX, true],
     ['nginx by URI', URI, true],
     ['both, alike', [...TRAEFIK, ...NGINX], true],
-    ['both of nginx, alike', [...NGINX, ['X-Original-URI', '/mcp?x=1']], true],
   ] as [string, Fields, boolean][])('is read: %s', (_kind, fields, nginx) => {
     expect(read(fields)).toEqual({
       original: { method: 'POST', scheme: 'https', host: 'app.example.com', path: '/mcp', query: 'x=1' },
@@ -89,6 +88,7 @@ describe('what an ingress says', () => {
       'another method',
       [...TRAEFIK, ['X-Original-URL', 'https://app.example.com/mcp?x=1'], ['X-Original-Method', 'GET']],
     ],
+    ['the same URI beside the URL', [...NGINX, ['X-Original-URI', '/mcp?x=1']]],
     ['another URI beside the URL', [...NGINX, ['X-Original-URI', '/public']]],
     ['an end of the URL as URI', [...NGINX, ['X-Original-URI', '?x=1']]],
     ['another forwarded path beside nginx', [...NGINX, ...TRAEFIK.slice(0, 3), ['X-Forwarded-Uri', '/public']]],

@@ -57,7 +57,8 @@ function readNginx(headers: Headers): Said | undefined {
   if (url === undefined && uri === undefined) return undefined
   const method = required(headers, 'x-original-method')
   const [, scheme, host, target] = /^(https?|wss?):\/\/([^/?#\\]+)(\/.*)$/.exec(url ?? '') ?? []
-  if (url !== undefined && uri !== undefined && (target ?? url) !== uri) throw ambiguous()
+  // An ingress sets one of them: the other would be the caller's, with a host of its choice.
+  if (url !== undefined && uri !== undefined) throw ambiguous()
   if (scheme !== undefined && host !== undefined && target !== undefined) return { method, scheme, host, target }
   return {
     method,
@@ -112,4 +113,8 @@ export class MissingField extends RequestError {
 const missing = (field: string) => new MissingField(field)
 
 const isSame = (one: Original, other: Original): boolean =>
-  one.method === other.method && one.host === other.host && one.path === other.path && one.query === other.query
+  one.method === other.method &&
+  one.scheme === other.scheme &&
+  one.host === other.host &&
+  one.path === other.path &&
+  one.query === other.query

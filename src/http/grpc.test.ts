@@ -30,13 +30,19 @@ const echo: GrpcMethod = async (call) => {
   }
 }
 
-async function start(method: GrpcMethod = echo, more: { tls?: TlsFolder['tls']; methods?: GrpcMethods } = {}) {
+interface More {
+  readonly tls?: TlsFolder['tls']
+  readonly methods?: GrpcMethods
+  readonly headersTimeout?: number
+}
+
+async function start(method: GrpcMethod = echo, more: More = {}) {
   const port = await freePort()
   const listener = createGrpcListener({
     listen: `127.0.0.1:${port}`,
     tls: more.tls && serverTls.parse(more.tls),
     methods: more.methods ?? new Map([[ECHO, method]]),
-    limits: { headers: 16_384, headersTimeout: 5000, connections: 20 },
+    limits: { headers: 16_384, headersTimeout: more.headersTimeout ?? 5000, connections: 20 },
     log,
   })
   await listener.open()
@@ -53,7 +59,7 @@ function say(
   const { path = ECHO, deadline = 5000, secure } = options
   const shown =
     secure === undefined ? credentials.createInsecure() : credentials.createSsl(Buffer.from(secure.authority.cert))
-  const client = new Client(`127.0.0.1:${port}`, shown)
+  const client = new Client(`${secure === undefined ? '127.0.0.1' : 'localhost'}:${port}`, shown)
   closing.push(() => client.close())
   const bytes = Buffer.from(text)
   return new Promise<string>((resolve, reject) => {
@@ -205,6 +211,17 @@ describe('the listener', () => {
     closing.push(() => session.destroy())
     const [settings] = await once(session, 'remoteSettings')
     expect(settings.maxConcurrentStreams).toBe(256)
+  })
+
+  it('keeps nobody who never asks, and whoever did', async () => {
+    const { port } = await start(echo, { headersTimeout: 50 })
+    const asking = connect(`http://127.0.0.1:${port}`)
+    closing.push(() => asking.destroy())
+    await once(asking.request({ ':method': 'PUT' }), 'response')
+    const silent = connectTcp(port, '127.0.0.1')
+    silent.resume()
+    await once(silent, 'close')
+    expect(asking.destroyed).toBe(false)
   })
 
   it('hands calls to whoever serves next', async () => {

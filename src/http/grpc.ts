@@ -80,6 +80,9 @@ export function createGrpcListener({ listen, tls, methods, limits, log }: Needs)
     sessions.add(session)
     session.once('close', () => sessions.delete(session))
     session.on('error', (error: Error) => log.debug({ error }, 'a gRPC connection failed'))
+    // Whoever asks nothing need not stay; an ingress between two questions may.
+    session.setTimeout(limits.headersTimeout, () => session.destroy())
+    session.once('stream', () => session.setTimeout(0))
   })
   return {
     use(next) {
@@ -111,12 +114,10 @@ function end(res: Http2ServerResponse, status: number, message?: Buffer): void {
   if (res.headersSent || res.stream.destroyed) return
   res.writeHead(200, HEAD)
   res.addTrailers({ 'grpc-status': String(status) })
-  if (message !== undefined) {
-    const prefix = Buffer.alloc(PREFIX)
-    prefix.writeUInt32BE(message.length, 1)
-    res.write(Buffer.concat([prefix, message]))
-  }
-  res.end()
+  if (message === undefined) return void res.end()
+  const prefix = Buffer.alloc(PREFIX)
+  prefix.writeUInt32BE(message.length, 1)
+  res.end(Buffer.concat([prefix, message]))
 }
 
 const UNITS: Readonly<Record<string, number>> = { H: 3_600_000, M: 60_000, S: 1000, m: 1, u: 1e-3, n: 1e-6 }

@@ -41,12 +41,14 @@ const RECHECK = 300_000
  * call, may last as long as with an access token of ours.
  */
 const OPENED = 600_000
+/** A few kilobytes each; edges that sign each request show the same one only for a moment. */
+const MOST_HELD = 5000
 
 /** Contacts nobody: that is for the first assertion to do. */
 export function edgeWay(needs: Needs): TransportWay {
   const { edge, headers, admit, isEmailAdmitted, onUntrusted, clock } = needs
   const prove = proverOf(needs)
-  const known = provedTokens<Vouched>(clock)
+  const known = provedTokens<Vouched>(clock, MOST_HELD)
 
   function vouchedBy({ header, claims }: Jwt): { vouched: Vouched; endsAt: number } {
     // RFC 8725 §3.11: made for another purpose, though by the same issuer.

@@ -11,7 +11,8 @@ export interface ProvedTokens<Outcome> {
   keep(token: string, outcome: Outcome, until: number): void
 }
 
-export function provedTokens<Outcome>(clock: Clock): ProvedTokens<Outcome> {
+/** `most`: fewer where each token is seen once or twice. */
+export function provedTokens<Outcome>(clock: Clock, most = MOST_HELD): ProvedTokens<Outcome> {
   const held = new Map<string, { readonly token: string; readonly outcome: Outcome; readonly until: number }>()
   return {
     recall(token) {
@@ -20,7 +21,7 @@ export function provedTokens<Outcome>(clock: Clock): ProvedTokens<Outcome> {
     },
     keep(token, outcome, until) {
       if (until <= clock()) return
-      if (held.size >= MOST_HELD) held.delete(held.keys().next().value ?? '')
+      if (held.size >= most) held.delete(held.keys().next().value ?? '')
       held.set(token.slice(-TAIL), { token, outcome, until })
     },
   }

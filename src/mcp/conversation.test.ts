@@ -57,6 +57,7 @@ function talk(serve: Serve) {
     clock: () => 0,
     maxMessage: 1000,
     most: 2,
+    mostBytes: 10_000,
   })
   return {
     say: (message: unknown) => conversation.receive(outer, Buffer.from(JSON.stringify(message))),
@@ -128,6 +129,30 @@ describe('a conversation', () => {
     )
     await long.say({ jsonrpc: '2.0', id: 1, method: 'ping' })
     expect(long.ends).toEqual(['too_large'])
+  })
+
+  it('is full while messages wait for a handshake, by number and by bytes', async () => {
+    let answer: () => void = () => undefined
+    const slow = talk(
+      legacyServer({
+        initialize: ({ res }) =>
+          new Promise((resolve) => {
+            answer = () => resolve(void res.writeHead(202).end())
+          }),
+      }).serve,
+    )
+    const first = slow.say(HELLO)
+    expect(slow.conversation.isFull()).toBe(false)
+    const second = slow.say({ jsonrpc: '2.0', method: 'notifications/initialized' })
+    expect(slow.conversation.isFull()).toBe(true)
+    await new Promise((resolve) => setImmediate(resolve))
+    answer()
+    await Promise.all([first, second])
+    expect(slow.conversation.isFull()).toBe(false)
+    const large = slow.say({ jsonrpc: '2.0', id: 1, method: 'ping', params: { text: 'x'.repeat(10_000) } })
+    expect(slow.conversation.isFull()).toBe(true)
+    await large
+    expect(slow.conversation.isFull()).toBe(false)
   })
 
   it('gives up what runs and ends the session when the client goes', async () => {

@@ -30,8 +30,9 @@ export interface ConversationNeeds {
   readonly clock: Clock
   /** Largest message handed to the client, bytes. */
   readonly maxMessage: number
-  /** Most requests of the client under way at once. */
+  /** Most messages of the client under way at once, those that wait for the handshake among them, and their bytes. */
   readonly most: number
+  readonly mostBytes: number
 }
 
 export interface Conversation {
@@ -50,6 +51,7 @@ const ACCEPT = 'application/json, text/event-stream'
 export function openConversation(needs: ConversationNeeds): Conversation {
   const { channel, clock, newId, server, path, maxMessage } = needs
   const running = new Set<() => void>()
+  let [messages, bytesHeld] = [0, 0]
   let session: string | undefined
   let revision: string | undefined
   let opened: Promise<void> = Promise.resolve()
@@ -123,22 +125,26 @@ export function openConversation(needs: ConversationNeeds): Conversation {
   return {
     async receive(outer, bytes) {
       const glimpsed = glance(bytes)
+      messages += 1
+      bytesHeld += bytes.length
       // Nothing is handed on before the handshake has its answer: the session is known only then.
       const before = opened
       const opening = glimpsed.method === 'initialize' ? Promise.withResolvers<void>() : undefined
       if (opening !== undefined) opened = opening.promise
-      await before
-      if (opening !== undefined) session = revision = undefined
       try {
+        await before
+        if (opening !== undefined) session = revision = undefined
         if (!ended) await ask(outer, { method: 'POST', body: bytes }, (answer) => take(answer, glimpsed))
       } finally {
+        messages -= 1
+        bytesHeld -= bytes.length
         opening?.resolve()
       }
       if (ended || listening || glimpsed.method !== 'notifications/initialized') return
       listening = true
       listen(outer).catch(() => finish('failed'))
     },
-    isFull: () => running.size >= needs.most,
+    isFull: () => messages >= needs.most || bytesHeld >= needs.mostBytes,
     end(outer) {
       if (ended) return
       ended = true

@@ -9,7 +9,7 @@ import { RequestError } from '../protocol/errors.ts'
 import type { Principal } from '../protocol/principal.ts'
 import { serverPath } from '../protocol/resource.ts'
 import { type Channel, type Conversation, openConversation } from './conversation.ts'
-import { type LastingNeeds, MOST_MESSAGE, MOST_RUNNING } from './lasting.ts'
+import { type LastingNeeds, MOST_BODIES, MOST_MESSAGE, MOST_RUNNING } from './lasting.ts'
 import { checkMediaType } from './message.ts'
 import { EVENT_STREAM } from './stdio-stream.ts'
 
@@ -85,10 +85,11 @@ export function eventChannel(needs: LastingNeeds): EventChannel {
         // Another's stream and one that is not there are the same to whoever asks.
         if (session === undefined || session.subject !== subject || session.server !== serverId)
           throw new RequestError(404, 'unknown_session', 'There is no such session. Open the event stream again.')
-        if (session.conversation.isFull())
-          throw new RequestError(429, 'too_many_requests', 'Too many requests under way.', { retryAfter: 1 })
         checkMediaType(exchange.req.headers)
         const body = await readBody(exchange, limits.body, limits.bodyTimeout)
+        // Asked when the message is here: many may have been on their way at once.
+        if (session.conversation.isFull())
+          throw new RequestError(429, 'too_many_requests', 'Too many requests under way.', { retryAfter: 1 })
         const received = session.conversation.receive(outlasting(exchange), body)
         exchange.res.writeHead(202, ['content-length', '0']).end()
         await received
@@ -96,7 +97,7 @@ export function eventChannel(needs: LastingNeeds): EventChannel {
   }
 }
 
-const converse = ({ serve, newId, clock }: LastingNeeds, server: string, channel: Channel): Conversation =>
+const converse = ({ serve, newId, clock, limits }: LastingNeeds, server: string, channel: Channel): Conversation =>
   openConversation({
     serve,
     server,
@@ -106,6 +107,7 @@ const converse = ({ serve, newId, clock }: LastingNeeds, server: string, channel
     clock,
     maxMessage: MOST_MESSAGE,
     most: MOST_RUNNING,
+    mostBytes: MOST_BODIES * limits.body,
   })
 
 /** A reader that stands still on a full buffer is cut off. */

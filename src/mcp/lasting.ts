@@ -28,5 +28,7 @@ export interface LastingNeeds {
 
 /** Most requests of one channel under way at once; beyond it nothing more is read. */
 export const MOST_RUNNING = 64
+/** And no more bytes than so many of the largest messages have. */
+export const MOST_BODIES = 4
 /** Largest message that a channel hands to its client: what cannot be streamed is held whole. */
 export const MOST_MESSAGE = 64 * 1024 * 1024

@@ -3,10 +3,10 @@ import type { RawData, WebSocket, WebSocketServer } from 'ws'
 import type { Exchange } from '../http/exchange.ts'
 import { outlasting } from '../http/inner.ts'
 import type { UpgradeExchange } from '../http/upgrade.ts'
-import { BearerError } from '../protocol/errors.ts'
+import { BearerError, RequestError } from '../protocol/errors.ts'
 import { serverPath } from '../protocol/resource.ts'
 import { type Channel, type ChannelEnd, openConversation } from './conversation.ts'
-import { type LastingNeeds, MOST_MESSAGE, MOST_RUNNING } from './lasting.ts'
+import { type LastingNeeds, MOST_BODIES, MOST_MESSAGE, MOST_RUNNING } from './lasting.ts'
 import type { Place, StreamEnd } from './streams.ts'
 
 /** RFC 6455 §7.4.1. */
@@ -23,7 +23,15 @@ export function webSocketDoor(needs: LastingNeeds) {
     library ??= openLibrary(limits.body)
     const server = await library
     const { socket, head } = exchange.takeOver()
-    return new Promise((resolve) => server.handleUpgrade(exchange.req, socket, head, resolve))
+    return new Promise((resolve, reject) => {
+      // What the library refuses after all, or who leaves in the middle: it says so by closing alone.
+      socket.once('close', () => reject(badHandshake()))
+      server.handleUpgrade(exchange.req, socket, head, (accepted) => {
+        // What is no frame (RFC 6455 §5): the library has said why and closes. Unheard, the event would end the process.
+        accepted.on('error', () => undefined)
+        resolve(accepted)
+      })
+    })
   }
 
   return async function open(exchange: UpgradeExchange, serverId: string): Promise<void> {
@@ -31,6 +39,7 @@ export function webSocketDoor(needs: LastingNeeds) {
     try {
       // Browsers send no preflight before a WebSocket: the origin is all there is to tell a page of ours from another's.
       cors(exchange)
+      checkHandshake(exchange)
       const principal = await authenticate(exchange, serverId)
       checkVisible(principal, serverId)
       place = streams.reserve(principal)
@@ -43,6 +52,21 @@ export function webSocketDoor(needs: LastingNeeds) {
       else refuse(exchange, error, serverId)
     }
   }
+}
+
+const badHandshake = () => new RequestError(400, 'bad_handshake', 'This is no WebSocket handshake.')
+const KEY = /^[A-Za-z0-9+/]{22}==$/
+const PROTOCOL = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/
+
+/** RFC 6455 §4.2.1: before anything is held for the connection. Throws RequestError 400 or 426. */
+function checkHandshake({ req: { headers }, res }: UpgradeExchange): void {
+  if (headers['sec-websocket-version'] !== '13') {
+    res.setHeader('Sec-WebSocket-Version', '13')
+    throw new RequestError(426, 'websocket_version', 'Use version 13 of the WebSocket protocol.')
+  }
+  const offered = headers['sec-websocket-protocol']?.split(',').map((name) => name.trim()) ?? []
+  const isClear = offered.every((name) => PROTOCOL.test(name)) && new Set(offered).size === offered.length
+  if (!isClear || !KEY.test(headers['sec-websocket-key'] ?? '')) throw badHandshake()
 }
 
 /** Loaded with the first WebSocket: a gate that sees none does without. */
@@ -86,6 +110,7 @@ function converse(parts: {
     clock,
     maxMessage: MOST_MESSAGE,
     most: MOST_RUNNING,
+    mostBytes: MOST_BODIES * limits.body,
   })
   const unwatch = place.watch((reason) => close(socket, codeOf(reason), WORDS[reason]))
   const alive = keepAlive(socket)
@@ -99,8 +124,6 @@ function converse(parts: {
       })
     if (conversation.isFull()) socket.pause()
   })
-  // What is no frame (RFC 6455 §5): the library has said why and closes.
-  socket.on('error', () => undefined)
   socket.once('close', () => {
     clearInterval(alive)
     unwatch()

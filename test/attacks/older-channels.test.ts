@@ -177,6 +177,44 @@ describe('a connection', () => {
   })
 })
 
+describe('what is no WebSocket', () => {
+  /** A handshake written by hand, and what follows it. */
+  const open = async (over: Readonly<Record<string, string>>, behind: Buffer = Buffer.alloc(0)): Promise<string> => {
+    const head = {
+      Host: `127.0.0.1:${range.gateway.port}`,
+      Connection: 'Upgrade',
+      Upgrade: 'websocket',
+      'Sec-WebSocket-Version': '13',
+      'Sec-WebSocket-Key': 'AAAAAAAAAAAAAAAAAAAAAA==',
+      ...over,
+    }
+    const connection = await connectRaw(range.gateway.port)
+    connection.send(Buffer.concat([rawRequest({ method: 'GET', target: WS, headers: Object.entries(head) }), behind]))
+    if (behind.length > 0) setTimeout(() => connection.send(behind), 100)
+    return (await connection.closed()).toString('latin1')
+  }
+
+  it('ends the connection and not the process: frames that no peer may send', async () => {
+    for (const frame of ['ff8001020304', '8b8001020304', '8100', '81ff7fffffffffffffff01020304', 'c18001020304'])
+      for (const credential of [{}, bearer()])
+        expect(await open(credential, Buffer.from(frame, 'hex'))).toContain('101 Switching Protocols')
+    const socket = await openSocket()
+    expect(await say(socket, toolCall('legacy'))).toHaveProperty('result')
+    socket.close()
+  })
+
+  it('holds no place among the streams', async () => {
+    const bad = [
+      { 'Sec-WebSocket-Key': 'bad' },
+      { 'Sec-WebSocket-Protocol': 'mcp,mcp' },
+      { 'Sec-WebSocket-Protocol': 'a b' },
+    ]
+    for (const over of [...bad, ...bad]) expect(await open({ ...bearer(), ...over })).toContain('400 Bad Request')
+    expect(await open({ ...bearer(), 'Sec-WebSocket-Version': '8' })).toContain('426 Upgrade Required')
+    ;(await openSocket()).close()
+  })
+})
+
 describe('an old event stream', () => {
   it('takes messages of its own caller only', async () => {
     const events = await openEvents()

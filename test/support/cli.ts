@@ -9,7 +9,7 @@ import { openStore } from '../../src/store/open.ts'
 import { addUser, type NewUser } from './people.ts'
 import { freePort, saying, stopProcess } from './upstream.ts'
 
-const MAIN = join(import.meta.dirname, '../../src/cli/main.ts')
+const MAIN = join(import.meta.dirname, '../../src/cli/main.mjs')
 
 export interface Ended {
   readonly code: number | null
