@@ -88,6 +88,7 @@ export function openDecisionDoor(ground: Ground, callers: Callers, { findAccount
     ingresses: trustedProxies(ingressesOf(config), settings.grpc ?? ''),
     mayBePlain,
     bearerField,
+    isOwnCookie: cookies.isOne,
     limits: server.limits,
     nextId: requestIds(),
     onAnswered: (status, seconds) => metrics.request('decision', status, seconds),

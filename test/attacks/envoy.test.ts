@@ -1,4 +1,5 @@
 // Envoy's ext_authz, over HTTP and over gRPC: D4, D6, D8, D12, D13, D14, D22 of the catalogue, and E9 where the message is cut.
+import fc from 'fast-check'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import {
   answerOf,
@@ -9,6 +10,7 @@ import {
   HOST,
   startEnvoyRange,
 } from '../support/envoy-range.ts'
+import { serialized } from '../support/ext-authz.ts'
 import { APP } from '../support/forward-range.ts'
 import { COPIED } from '../support/ingress.ts'
 import { leniently, SPELLINGS } from '../support/spellings.ts'
@@ -374,6 +376,25 @@ describe('D22: what is broken stays shut', () => {
     expect((await closed.as('http', {})).status).toBe(404)
     await expect(closed.as('grpc', {})).rejects.toMatchObject({ code: 14 })
     await closed.close()
+  })
+
+  it('no change of a question without a credential makes it pass', async () => {
+    const question = Buffer.from(
+      serialized({ http: { method: 'GET', path: '/', host: HOST, headers: { accept: '*/*' } } }),
+    )
+    expect((await range.asking.send(question)).denied_response?.status.code).toBe(401)
+    const change = fc.record({ at: fc.nat(question.length - 1), to: fc.nat(255), cut: fc.boolean() })
+    await fc.assert(
+      fc.asyncProperty(fc.array(change, { minLength: 1, maxLength: 4 }), async (changes) => {
+        const changed = Buffer.from(question)
+        for (const { at, to } of changes) changed[at] = to
+        const sent = changes[0]?.cut ? changed.subarray(0, changes[0].at) : changed
+        const answer = await range.asking.send(sent)
+        expect([400, 401, 403]).toContain(answer.denied_response?.status.code)
+        expect(answer.status.code).not.toBe(0)
+      }),
+      { numRuns: 300 },
+    )
   })
 
   it('nobody who shows nothing gets in, whatever the question', async () => {

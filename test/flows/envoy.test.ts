@@ -125,6 +125,22 @@ describe.each(KINDS)('%s', (_kind, start) => {
     expect(envoy.passed.length).toBe(before)
   })
 
+  it('hands on the caller’s cookies without ours (D21)', async () => {
+    const page = { accept: 'text/html', 'sec-fetch-mode': 'navigate', 'sec-fetch-dest': 'document' }
+    const start = (await send('/page', { headers: page })).headers.get('set-cookie')?.split(';', 1)[0] ?? ''
+    expect(start).toMatch(/^__Host-portcullis_forward_start=./)
+    const session = start.replace('_start', '')
+    for (const [cookie, expected] of [
+      [`app=1; ${start}; other=2`, 'app=1; other=2'],
+      [`${session}; ${start}`, ''],
+      ['app=1; other=2', 'app=1; other=2'],
+    ] as const) {
+      expect((await send('/', { headers: { cookie, ...bearer(whole) } })).status).toBe(200)
+      const passed = lastPassed()
+      expect((passed ? valuesOf(passed, 'cookie') : ['?']).join()).toBe(expected)
+    }
+  })
+
   it('keeps two people apart over one connection', async () => {
     for (const [own, who] of [
       [token, 'ann@example.com'],
@@ -156,7 +172,8 @@ describe('the shipped configuration', () => {
 
   it('over HTTP copies every field that we set', () => {
     const { patterns } = shippedFilter('http').http_service.authorization_response.allowed_upstream_headers
-    expect(patterns.map(({ exact }) => exact)).toEqual(expect.arrayContaining(COPIED.map((name) => name.toLowerCase())))
+    const copied = [...COPIED, 'Cookie'].map((name) => name.toLowerCase())
+    expect(patterns.map(({ exact }) => exact)).toEqual(expect.arrayContaining(copied))
   })
 
   it('over gRPC sends what came, byte for byte', () => {

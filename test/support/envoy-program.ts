@@ -24,10 +24,13 @@ export async function startRealEnvoy(
   if (program === undefined) throw new Error('There is no envoy in the PATH.')
   const passed: Passed[] = []
   const behind = createServer((req, res) => {
-    readAll(req).then((body) => {
-      passed.push({ method: req.method ?? '', target: req.url ?? '', rawHeaders: req.rawHeaders, body })
-      res.end('from the server behind')
-    }, res.destroy)
+    readAll(req).then(
+      (body) => {
+        passed.push({ method: req.method ?? '', target: req.url ?? '', rawHeaders: req.rawHeaders, body })
+        res.end('from the server behind')
+      },
+      (error: Error) => res.destroy(error),
+    )
   })
   behind.listen(0, '127.0.0.1')
   await once(behind, 'listening')
@@ -45,7 +48,11 @@ export async function startRealEnvoy(
   const child = spawn(program, ['-c', join(folder, 'envoy.yaml'), '--use-dynamic-base-id', '-l', 'warning'], {
     stdio: ['ignore', 'ignore', 'inherit'],
   })
-  await untilAnswered(port)
+  const ended = once(child, 'exit').then(([code]) => {
+    throw new Error(`envoy ended (${code})`)
+  })
+  await Promise.race([untilAnswered(port), ended])
+  ended.catch(() => undefined)
   return {
     port,
     passed,

@@ -83,6 +83,12 @@ export function askOverGrpc(port: number, secure: ChannelCredentials = credentia
   }
 }
 
+/** The message of a question. */
+export function serialized(question: Question): Buffer {
+  const { envoy } = loadPackageDefinition(DEFINITION) as unknown as Loaded
+  return envoy.service.auth.v3.Authorization.service.Check.requestSerialize(messageOf(question) as never)
+}
+
 interface Loaded {
   readonly envoy: { service: { auth: { v3: { Authorization: AuthorizationClient } } } }
 }

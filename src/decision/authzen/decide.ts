@@ -86,13 +86,14 @@ export function decider(needs: DecideNeeds) {
 
   async function record(id: string, { effect, reason, rule, about }: Judged, asker: Asker): Promise<void> {
     const { principal, address, at } = asker
-    const { subject: by, family } = principal
+    const { subject: by, method: auth, family } = principal
     const event: CallEvent = {
       kind: 'call',
       id,
       time: isoTime(at),
       ...about,
       by,
+      auth,
       decision: effect,
       reason,
       address,

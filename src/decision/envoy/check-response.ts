@@ -21,6 +21,8 @@ interface Asked {
   readonly id: string
   /** Of the caller, names and values in turn. */
   readonly rawHeaders: readonly string[]
+  /** The caller's cookies without ours; `undefined` where ours is not among them. */
+  readonly cookies: string | undefined
 }
 
 export function checkResponse(verdict: Verdict, asked: Asked): Buffer {
@@ -39,11 +41,15 @@ function codeOf(status: number): number {
 }
 
 /** Sets what we know of the caller, and removes the rest: nothing of that name is the caller's own. */
-function okResponse({ headers }: Verdict, { rawHeaders }: Asked): Buffer {
-  const known = pairs(headers).filter(([name, value]) => IS_IDENTITY.has(name) && value !== '')
+function okResponse({ headers }: Verdict, { rawHeaders, cookies }: Asked): Buffer {
+  const ours = pairs(headers).filter(([name]) => IS_IDENTITY.has(name))
+  // The server behind could use our cookie as the caller does (catalogue row D21).
+  const said = cookies === undefined ? ours : [...ours, ['cookie', cookies] as const]
+  const known = said.filter(([, value]) => value !== '')
   const set = new Set(known.map(([name]) => name))
   const aliases = pairs(rawHeaders).flatMap(([name]) => (!IS_IDENTITY.has(name) && isAlias(name) ? [name] : []))
-  const removed = [...IDENTITY_FIELDS.filter((name) => !set.has(name)), ...new Set(aliases)]
+  const gone = cookies === '' ? ['cookie'] : []
+  const removed = [...IDENTITY_FIELDS.filter((name) => !set.has(name)), ...gone, ...new Set(aliases)]
   return Buffer.concat([
     ...known.map(([name, value]) => field(2, overwriting(name, value))),
     ...removed.map((name) => field(5, name)),

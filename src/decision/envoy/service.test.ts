@@ -27,6 +27,7 @@ async function ask({ check = async () => passed([]), timeout, read = async () =>
     ingresses: trustedProxies(['127.0.0.1'], '127.0.0.1:4445'),
     mayBePlain: () => false,
     bearerField: 'authorization',
+    isOwnCookie: (name) => name === 'ours',
     limits: { body: 1000, bodyTimeout: 1000 },
     nextId: () => 'id-1',
     onAnswered: (status) => void answered.push(status),

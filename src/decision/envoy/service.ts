@@ -1,6 +1,7 @@
 // Envoy's ext_authz filter over gRPC: `envoy.service.auth.v3.Authorization/Check`. Every question gets an answer of the service, whatever
 // goes wrong: an error of gRPC would leave the decision to Envoy (`failure_mode_allow`).
 import { clientAddress } from '../../http/client-address.ts'
+import { withoutCookies } from '../../http/cookies.ts'
 import type { GrpcCall, GrpcMethod } from '../../http/grpc-calls.ts'
 import type { TrustedProxies } from '../../http/trusted-proxy.ts'
 import type { Clock } from '../../protocol/clock.ts'
@@ -25,6 +26,7 @@ interface Needs extends TellNeeds {
   readonly ingresses: TrustedProxies
   mayBePlain(host: string): boolean
   readonly bearerField: string
+  isOwnCookie(name: string): boolean
   readonly limits: { readonly body: number; readonly bodyTimeout: number }
   nextId(now: number): string
   /** Counts an answer; in seconds. */
@@ -40,6 +42,7 @@ interface Question {
   address: string
   original: Original | undefined
   rawHeaders: readonly string[]
+  cookies: string | undefined
 }
 
 export function envoyService(needs: Needs): GrpcMethod {
@@ -55,6 +58,7 @@ export function envoyService(needs: Needs): GrpcMethod {
       address: peer,
       original: undefined,
       rawHeaders: [],
+      cookies: undefined,
     }
     const verdict = await within(
       Math.min(call.timeout ?? limits.bodyTimeout, limits.bodyTimeout),
@@ -72,6 +76,7 @@ export function envoyService(needs: Needs): GrpcMethod {
     const asked = parseCheckRequest(await call.read(limits.body + HEAD, limits.bodyTimeout))
     const { headers, rawHeaders } = asked
     question.rawHeaders = rawHeaders
+    question.cookies = otherCookies(headers.cookie, needs.isOwnCookie)
     question.address = addressOf(asked)
     checkOneCredential(headers, needs.bearerField)
     const original = checkOriginal(asked.said, needs.mayBePlain)
@@ -104,6 +109,18 @@ class EnvoyCredentials extends CallerCredentials {
     super(asked, address)
     this.transport = { trusted: false, relayed: true, peer, certificate: asked.certificate, spiffeId: asked.spiffeId }
   }
+}
+
+/** `undefined` where ours is not among them. What no cookie may hold (RFC 6265 §4.1.1) could not be sent back as it came. */
+function otherCookies(header: string | undefined, isOwn: (name: string) => boolean): string | undefined {
+  if (header === undefined) return undefined
+  const kept = withoutCookies(header, isOwn)
+  if (kept === header.trim()) return undefined
+  return kept
+    .split(';')
+    .filter((pair) => /^[\x20-\x7e]*$/.test(pair))
+    .join(';')
+    .trim()
 }
 
 function checkSize(body: Buffer | undefined, most: number): Buffer | undefined {
