@@ -166,7 +166,8 @@ describe('C14: beginnings and ends of a token that is remembered', () => {
       junk.slice(n) + known.slice(-n),
       known.slice(-n),
     ])
-    for (const token of forged) {
+    // One signature in four ends in the very letter that is put in place of its last.
+    for (const token of forged.filter((one) => one !== known)) {
       const { status } = await shoot(external.range, { bend: { Authorization: `Bearer ${token}` } })
       expect(status).toBe(401)
     }
