@@ -70,11 +70,13 @@ export async function startField(): Promise<Field> {
     const contenders = [
       { name: 'direct', url: upstreamUrl, headers: MODERN, processes: [upstream] },
       await startPassThrough(upstreamUrl, keep),
-      await startPortcullis(folder, upstreamUrl, keep),
     ]
+    const asking = await freePort()
+    const gate = await startPortcullis(folder, upstreamUrl, `127.0.0.1:${asking}`, keep)
+    contenders.push(gate.contender)
     const nginx = findNginx()
-    if (nginx) contenders.push(...(await startNginxPair(nginx, folder, port, keep)))
-    return { contenders, absent: nginx ? [] : ['nginx is not installed: its two rows are missing'], stop }
+    if (nginx) contenders.push(...(await startNginxes(nginx, folder, { upstream: port, asking, gate }, keep)))
+    return { contenders, absent: nginx ? [] : ['nginx is not installed: its three rows are missing'], stop }
   } catch (error) {
     await stop()
     throw error
@@ -89,16 +91,24 @@ async function startPassThrough(upstream: string, keep: Keep): Promise<Contender
   return { name: 'pass-through', url: `http://127.0.0.1:${port}/mcp`, headers: MODERN, processes: [server] }
 }
 
-/** The product as an operator runs it, with a token that a person got through the pages. Records every call. */
-async function startPortcullis(folder: string, upstream: string, keep: Keep): Promise<Contender> {
+interface Gate {
+  readonly contender: Contender
+  readonly port: number
+  /** For what nginx protects by asking the gate. */
+  readonly askedFor: string
+}
+
+/** The product as an operator runs it, with tokens that a person got through the pages. Records every call. */
+async function startPortcullis(folder: string, upstream: string, askingHost: string, keep: Keep): Promise<Gate> {
   const port = await freePort()
   const url = `http://127.0.0.1:${port}`
   const config = {
     server: { url, listen: `127.0.0.1:${port}` },
+    forwardAuth: { resources: [{ host: askingHost }] },
     store: { url: `sqlite:${join(folder, 'portcullis.db')}`, directory: join(folder, 'data') },
     oauth: { accessTokenTtl: '2h' },
     servers: [{ id: 'bench', url: upstream }],
-    policy: { rules: [{ allow: ['bench/*'], to: ['*'] }] },
+    policy: { rules: [{ allow: ['*/*'], to: ['*'] }] },
     audit: { sink: ['store'] },
   }
   const file = join(folder, 'portcullis.json')
@@ -113,27 +123,45 @@ async function startPortcullis(folder: string, upstream: string, keep: Keep): Pr
   )
   const client = await registerClient({ url })
   const resource = `${url}/servers/bench/mcp`
-  const { accessToken } = await client.signIn(createPerson(person), { resource, scope: 'mcp:tools' })
-  const headers = { ...MODERN, authorization: `Bearer ${accessToken}` }
-  return { name: 'Portcullis', url: resource, headers, processes: [server] }
+  const tokenFor = async (target: string) =>
+    (await client.signIn(createPerson(person), { resource: target, scope: 'mcp:tools' })).accessToken
+  const headers = { ...MODERN, authorization: `Bearer ${await tokenFor(resource)}` }
+  const contender = { name: 'Portcullis', url: resource, headers, processes: [server] }
+  return { contender, port, askedFor: await tokenFor(`http://${askingHost}`) }
 }
 
-async function startNginxPair(nginx: string, folder: string, upstream: number, keep: Keep): Promise<Contender[]> {
+interface Behind {
+  readonly upstream: number
+  /** Where nginx listens that asks the gate. */
+  readonly asking: number
+  readonly gate: Gate
+}
+
+async function startNginxes(
+  nginx: string,
+  folder: string,
+  { upstream, asking, gate }: Behind,
+  keep: Keep,
+): Promise<Contender[]> {
   const [plainPort, guardedPort, servicePort] = [await freePort(), await freePort(), await freePort()]
   const service = keep(await startNode(join(SERVERS, 'ok.ts'), [String(servicePort)]))
-  const start = async (name: string, port: number, guard: string) => {
+  const start = async (name: string, port: number, guard: string, service: number, path = '') => {
     const home = join(folder, name)
     mkdirSync(home)
     chmodSync(home, 0o755)
-    writeFileSync(join(home, 'nginx.conf'), nginxConfig({ port, upstream, service: servicePort, guard }))
+    writeFileSync(join(home, 'nginx.conf'), nginxConfig({ port, upstream, service, path, guard }))
     return keep(await startNginx(nginx, home, join(home, 'nginx.conf'), `http://127.0.0.1:${port}/`))
   }
-  const plain = await start('plain', plainPort, '')
-  const guarded = await start('guarded', guardedPort, 'auth_request /decision;')
+  const plain = await start('plain', plainPort, '', servicePort)
+  const guarded = await start('guarded', guardedPort, 'auth_request /decision;', servicePort)
+  const asked = await start('asked', asking, 'auth_request /decision;', gate.port, '/auth')
+  const headers = { ...MODERN, authorization: `Bearer ${gate.askedFor}` }
+  const ours = [asked, ...gate.contender.processes]
   const address = (port: number) => `http://127.0.0.1:${port}/mcp`
   return [
     { name: 'nginx proxy_pass', url: address(plainPort), headers: MODERN, processes: [plain] },
     { name: 'nginx auth_request', url: address(guardedPort), headers: MODERN, processes: [guarded, service] },
+    { name: 'nginx asking Portcullis', url: address(asking), headers, processes: ours },
   ]
 }
 
@@ -141,10 +169,12 @@ interface NginxShape {
   readonly port: number
   readonly upstream: number
   readonly service: number
+  /** Where the service answers; nginx's own path where none is given. */
+  readonly path: string
   readonly guard: string
 }
 
-const nginxConfig = ({ port, upstream, service, guard }: NginxShape) => `
+const nginxConfig = ({ port, upstream, service, path, guard }: NginxShape) => `
 ${process.getuid?.() === 0 ? 'user root;' : ''}
 worker_processes 1;
 pid nginx.pid;
@@ -160,7 +190,10 @@ http {
     listen 127.0.0.1:${port};
     location = /decision {
       internal;
-      proxy_pass http://decision;
+      proxy_pass http://decision${path};
+      proxy_set_header Host 127.0.0.1;
+      proxy_set_header X-Original-URL $scheme://$http_host$request_uri;
+      proxy_set_header X-Original-Method $request_method;
       proxy_http_version 1.1;
       proxy_set_header Connection "";
       proxy_set_header Content-Length "";

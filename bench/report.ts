@@ -102,7 +102,8 @@ const page = ({ rows, forward, verdicts, about, absent }: Page) => `# Numbers in
 One run on one machine: the same 2 KB \`tools/call\` to the same upstream, straight and through each gate. Every contender is
 warmed up with 30,000 calls (15 seconds at most); then ${about.rounds} interleaved rounds, medians. CPU is that of the gate's own
 processes, all threads. *Portcullis* authenticates, authorizes and records every call; *pass-through* is node:http with undici
-and nothing else; nginx keeps no log here, and *auth_request* asks a service that always says yes (its CPU counted too).
+and nothing else; nginx keeps no log here, and *auth_request* asks a service that always says yes, *asking Portcullis* the
+gate's forward-auth, which records it (their CPU counted too).
 Absolute figures are this machine's; read ratios.
 
 | | at a time | CPU µs a call | p50 ms | p99 ms | calls a second |
