@@ -53,7 +53,12 @@ function providerText(provider: Config['identity']['providers'][number]): string
 
 function serverLine(server: Server, url: string): string {
   // Arguments may hold what is nobody's business; the program's name says enough.
-  const behind = 'command' in server ? `runs ${server.command[0]}` : withoutSecrets(server.url)
+  const behind =
+    'command' in server
+      ? `runs ${server.command[0]}`
+      : 'url' in server
+        ? withoutSecrets(server.url)
+        : 'a view over others'
   return `${server.id.padEnd(12)} ${url}${serverPath(server.id)}  →  ${behind}`
 }
 

@@ -128,9 +128,9 @@ describe('a bad configuration', () => {
     for (const part of [
       'portcullis.yaml:2:3  server.lisen\n    There is no setting "lisen" here. Did you mean "listen"?',
       'portcullis.yaml:3:3  server.workers\n    server.workers is not available in this version',
-      'portcullis.yaml:5:5  servers[0]\n    One of url, command is required.',
+      'portcullis.yaml:5:5  servers[0]\n    One of url, command, tools is required.',
       'portcullis.yaml:5:14  servers[0].ulr\n    There is no setting "ulr" here. Did you mean "url"?',
-      'servers[1]\n    Only one of url, command can be given.',
+      'servers[1]\n    Only one of url, command, tools can be given.',
       'portcullis.yaml:7:14  servers[2].url\n    Expected string, received number.',
       'servers[3].credentials\n    There is no setting "credentials" here. Known here: id,',
       'portcullis.yaml:9:1  limits\n    limits is not available in this version (rate limits).',

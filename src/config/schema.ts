@@ -1,10 +1,12 @@
 // The configuration, joined: the only list of sections. Types, defaults, variable names, docs and masking come from here.
 import { z } from 'zod'
 import { admin } from './admin.ts'
+import { aggregate } from './aggregate.ts'
 import { audit, log, metrics } from './audit.ts'
 import { auth } from './auth.ts'
 import { doors, forwardAuth } from './decision.ts'
 import { identity } from './identity.ts'
+import { limits } from './limits.ts'
 import { oauth } from './oauth.ts'
 import { policy } from './policy.ts'
 import { roles, scopes } from './scopes.ts'
@@ -23,7 +25,9 @@ export const Config = z.strictObject({
   scopes,
   oauth: oauth.prefault({}),
   servers,
+  aggregate: aggregate.prefault({}),
   policy: policy.prefault({}),
+  limits,
   forwardAuth: forwardAuth.prefault({}),
   doors: doors.prefault({}),
   admin: admin.prefault({}),

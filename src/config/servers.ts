@@ -32,16 +32,35 @@ const common = {
     .regex(/^[a-z0-9][a-z0-9_-]{0,63}$/, 'Small letters, digits, dashes and underscores, at most 64.')
     .describe('Its address is /servers/{id}/mcp.'),
   title: z.string().optional().describe('Name shown to people. Default: the id.'),
+  name: z
+    .string()
+    .regex(/^[\x21-\x7e]{1,256}$/, 'Printable ASCII without spaces, at most 256.')
+    .optional()
+    .describe('What other systems call it in claims and headers, such as `namespace/name`. Default: the id.'),
   auth: serverAuth.optional().describe('Ways to knock at this server, where they differ from `auth`.'),
   publicUrl: z
     .url({ protocol: /^https?$/ })
     .optional()
     .describe('Its resource identity, where people reach it at another address than ours (forward-auth).'),
+}
+const upstream = {
+  ...common,
   requestTimeout: duration('5m').describe('Longest wait for the first byte of an answer.'),
   idleTimeout: duration('1h').describe('Longest silence inside an answer or stream.'),
+  prefix: z
+    .string()
+    .regex(/^[A-Za-z0-9_.-]{0,32}$/, 'Letters, digits, _, . and -, at most 32.')
+    .optional()
+    .describe('Before its names at /mcp, separator included. Default: the id and `aggregate.separator`.'),
+  pin: z
+    .enum(['off', 'warn', 'quarantine'])
+    .optional()
+    .describe(
+      'What happens to a tool whose definition changed: nothing, a warning, or hidden until it is approved. Default: warn.',
+    ),
 }
 const remote = z.strictObject({
-  ...common,
+  ...upstream,
   url: z.url({ protocol: /^https?$/ }).describe('Its Streamable HTTP endpoint.'),
   connectTimeout: duration('3s').describe('Time to open a connection.'),
   connections: z.int().min(1).default(128).describe('Most connections to it.'),
@@ -58,7 +77,7 @@ const remote = z.strictObject({
     .describe("What it is given; never the caller's token. More kinds join with the vault."),
 })
 const stdio = z.strictObject({
-  ...common,
+  ...upstream,
   command: z
     .array(z.string())
     .min(1)
@@ -69,12 +88,51 @@ const stdio = z.strictObject({
     .default({})
     .meta({ secret: true, description: 'Its environment beside PATH, HOME, LANG and TZ.' }),
 })
+const PICK = /^[^/\s]+\/\S+$/
+const PICK_FORM = 'Write server/name; * is a wildcard.'
+const picks = (what: string) =>
+  z
+    .array(
+      z.union([
+        z.string().regex(PICK, PICK_FORM),
+        z.strictObject({
+          from: z.string().regex(/^[^/*\s]+\/[^*\s]+$/, 'Write server/name of one thing, without a wildcard.'),
+          name: z.string().min(1).max(64).optional().describe('What it is called here.'),
+          title: z.string().optional().describe('Name shown to people here.'),
+          description: z.string().optional().describe('What it is said to do here.'),
+        }),
+      ]),
+    )
+    .describe(`${what} it shows: \`server/name\` globs, or \`{ from, name, title, description }\` for one of them.`)
+const virtual = z
+  .strictObject({
+    ...common,
+    tools: picks('Tools'),
+    prompts: picks('Prompts').default([]),
+    resources: picks('Resources (by URI)').default([]),
+    instructions: z.string().optional().describe('What clients are told of its use.'),
+  })
+  .refine(({ tools, prompts, resources }) => tools.length + prompts.length + resources.length > 0, {
+    message: 'It shows nothing. Name tools, prompts or resources of other servers.',
+  })
 export type RemoteServerConfig = z.output<typeof remote>
 export type StdioServerConfig = z.output<typeof stdio>
-export type McpServerConfig = RemoteServerConfig | StdioServerConfig
+/** A view over others. */
+export type VirtualServerConfig = z.output<typeof virtual>
+/** Something that runs and is asked. */
+export type UpstreamConfig = RemoteServerConfig | StdioServerConfig
+export type McpServerConfig = UpstreamConfig | VirtualServerConfig
+
+export const isVirtual = (config: McpServerConfig): config is VirtualServerConfig =>
+  !('url' in config || 'command' in config)
+
+export const upstreamsOf = (servers: readonly McpServerConfig[]): readonly UpstreamConfig[] =>
+  servers.filter((config): config is UpstreamConfig => !isVirtual(config))
 
 export const servers = z
-  .array(z.union([remote, stdio]))
+  .array(z.union([remote, stdio, virtual]))
   .default([])
-  .describe('What stands behind the gate: each entry is `{ id, url, … }` (HTTP) or `{ id, command, … }` (stdio).')
+  .describe(
+    'What stands behind the gate: each entry is `{ id, url, … }` (HTTP), `{ id, command, … }` (stdio), or a view over others, `{ id, tools: [server/tool …] }`.',
+  )
   .check(unique('id', 'servers'))

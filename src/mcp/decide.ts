@@ -20,7 +20,7 @@ export interface Inquiry {
 export type Verdict = Decision & { readonly target: Target }
 
 interface Needs {
-  readonly policy: Policy
+  readonly policy: Pick<Policy, 'decide'>
   /** Throws BearerError `insufficient_scope`. */
   checkScopes(principal: Principal, call: Call): void
 }

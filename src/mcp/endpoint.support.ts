@@ -7,6 +7,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import type { CallEvent } from '../audit/event.ts'
 import { doorCors } from '../http/cors.ts'
 import { answerOf, sendAnswer } from '../http/responses.ts'
+import { policyOfNames } from '../policy/policy.support.ts'
 import type { Call } from '../protocol/decision.ts'
 import { BearerError } from '../protocol/errors.ts'
 import type { RpcNotification, RpcRequest, RpcResponse } from '../protocol/jsonrpc.ts'
@@ -124,7 +125,7 @@ export async function startGate(upstreams: Record<string, Upstream>) {
       const principal: Principal = { ...ANONYMOUS, kind: 'person', subject: match[1] }
       return principal
     },
-    policy: { decide, view: () => state.view },
+    policy: policyOfNames({ decide, view: () => state.view }),
     checkScopes(_, call) {
       if (!state.scopes && call.kind === 'tool')
         throw new BearerError('insufficient_scope', 'scope_missing', 'More is needed.', ['mcp:tools'])

@@ -15,6 +15,11 @@ export function createPolicy(config: Pick<Config, 'policy' | 'roles' | 'servers'
   )
   return {
     decide: (call) => narrowed(decide(index, call), call),
+    couldAllow: (call) => narrowed(decide(index, call), call),
+    reads: () => ({ args: false, tool: false }),
+    argumentsRead: () => undefined,
+    consult: () => undefined,
+    version: '',
     view(principal, server) {
       const layers = index.layersOf(server)
       const view = viewOf(bucketsFor(layers, 'allow', principal), bucketsFor(layers, 'deny', principal))

@@ -1,10 +1,20 @@
-// What the doors ask of policy. One function decides calls and filters lists.
+// What the doors ask of policy. One judgement decides calls and filters lists.
 import type { Call, Decision } from '../protocol/decision.ts'
 import type { Principal } from '../protocol/principal.ts'
 
 export interface Policy {
-  /** Pure: no clock, no store, no throw. */
+  /** May this call be made? Pure: no clock, no store, no throw. A condition that cannot be decided does not allow, and denies. */
   decide(call: Call): Decision
+  /** Could some call of this thing be allowed, whatever its arguments? What lists show, and notifications tell of. */
+  couldAllow(call: Omit<Call, 'args' | 'answers'>): Decision
   /** How much of a server a principal can see at all: `all` lets lists pass untouched, `none` hides the server itself. */
   view(principal: Principal, server: string): 'all' | 'some' | 'none'
+  /** What conditions about a server read, and must be known of a call before `decide`. */
+  reads(server: string): { readonly args: boolean; readonly tool: boolean }
+  /** The fields of the call's arguments that conditions read, for the record. */
+  argumentsRead(call: Call): Readonly<Record<string, unknown>> | undefined
+  /** Asks the decision points outside that rules about this call name. `undefined`: there are none. Never rejects: no answer is a no. */
+  consult(call: Call): Promise<Call> | undefined
+  /** Digest of what is in force, for the record. */
+  readonly version: string
 }

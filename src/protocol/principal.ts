@@ -36,6 +36,10 @@ export interface Principal {
   readonly scopeRule: ScopeRule
   /** `server/tool` globs an API token is confined to. */
   readonly reach: readonly string[] | undefined
+  /** Claims kept for conditions (`identity.claims`), as whoever vouches for the caller wrote them. */
+  readonly claims?: Readonly<Record<string, unknown>> | undefined
+  /** What a trusted proxy's signed list confines the caller to; an empty one allows nothing. */
+  readonly capabilities?: Capabilities | undefined
   /** Subject that the transport vouched for beside the credential that decided, where the two differ. */
   readonly beside: string | undefined
   readonly scopes: readonly string[]
@@ -50,6 +54,12 @@ export interface Principal {
   readonly expiresAt: number | undefined
   /** On whose behalf, for delegation chains (RFC 8693 §4.1). */
   readonly actor: Principal | undefined
+}
+
+/** By the server's own name (`servers[].name`, else its id): the names of what may be used. A kind that is absent is not confined. */
+export interface Capabilities {
+  readonly tools?: ReadonlyMap<string, ReadonlySet<string>>
+  readonly prompts?: ReadonlyMap<string, ReadonlySet<string>>
 }
 
 export const ANONYMOUS: Principal = Object.freeze({

@@ -1,5 +1,5 @@
 // The MCP servers behind us, by id, and what is known of their health: built once from the configuration.
-import type { McpServerConfig } from '../config/servers.ts'
+import type { UpstreamConfig } from '../config/servers.ts'
 import type { Clock } from '../protocol/clock.ts'
 import { type OpenUpstream, openRemoteUpstream } from './pool.ts'
 import { createStdioUpstream } from './stdio.ts'
@@ -13,7 +13,7 @@ interface Needs {
 
 type Health = ReturnType<Upstreams['health']>[number]
 
-export function createUpstreams(servers: readonly McpServerConfig[], { log, clock }: Needs): Upstreams {
+export function createUpstreams(servers: readonly UpstreamConfig[], { log, clock }: Needs): Upstreams {
   const health = new Map<string, Health>(servers.map(({ id }) => [id, { id, state: 'unknown' }]))
   const report: Upstreams['report'] = (id, outcome) => {
     const before = health.get(id)
@@ -29,7 +29,7 @@ export function createUpstreams(servers: readonly McpServerConfig[], { log, cloc
     health.set(id, { id, state: 'down', reason: outcome.reason, at })
     if (before.state !== 'down') log.warn({ server: id, reason: outcome.reason }, 'server down')
   }
-  const open = (config: McpServerConfig): OpenUpstream | StdioUpstream =>
+  const open = (config: UpstreamConfig): OpenUpstream | StdioUpstream =>
     'command' in config
       ? createStdioUpstream(config, { log, clock, report: (outcome) => report(config.id, outcome) })
       : openRemoteUpstream(config)

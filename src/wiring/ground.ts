@@ -4,6 +4,7 @@ import { openRecorder } from '../audit/recorder.ts'
 import { claimSpoolFolder, dropSpoolFolder } from '../audit/spool-folder.ts'
 import { authorizationServersOf, mcpAddress, namesOurScopes } from '../config/authorization-servers.ts'
 import type { Config } from '../config/schema.ts'
+import { upstreamsOf } from '../config/servers.ts'
 import { type ProtectedResources, protectedResources } from '../decision/protected.ts'
 import { type LineSink, openLineSink } from '../observe/lines.ts'
 import type { Log } from '../observe/log.ts'
@@ -70,7 +71,7 @@ export async function openGround(config: Config, needs: GatewayNeeds, opened: Op
   opened.push(watch.close)
   const scopes = createScopeGate({ scopes: config.scopes, requiredScopes: config.oauth.requiredScopes })
   const places = protectedResources({ config, scopesFor: scopes.scopesFor })
-  const upstreams = createUpstreams(config.servers, { log, clock })
+  const upstreams = createUpstreams(upstreamsOf(config.servers), { log, clock })
   opened.push(() => upstreams.close())
   return {
     config,
