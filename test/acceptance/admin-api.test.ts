@@ -75,6 +75,9 @@ describe('an administrator', () => {
     expect(token).toMatchObject({ owner: 'service:ci', kind: 'service', team: 'gate' })
     expect(ids(await api.send('GET', '/tokens'))).toEqual(expect.arrayContaining([id, token.id]))
     expect(ids(await api.send('GET', '/tokens?owner=service:ci'))).toEqual([token.id])
+    const typed = { 'content-type': 'application/json' }
+    expect((await api.send('DELETE', `/tokens/${id}`, '', typed)).status).toBe(204)
+    expect((await api.send('POST', '/tokens', '', typed)).status).toBe(400)
     expect((await api.send('DELETE', `/tokens/${id}`)).status).toBe(204)
     const rootId = (await api.send('GET', '/me')).body.id
     const revoked = (await gateway.audit()).find((event) => event.family === id && event.reason === 'by_administrator')
