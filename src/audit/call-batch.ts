@@ -1,27 +1,15 @@
 // Call lines on their way to the store: one commit every few milliseconds, tried again for as long as the store refuses.
 import type { RecordLog } from '../store/record-log.ts'
-import type { CallEvent } from './event.ts'
-import type { Segment } from './spool.ts'
+import type { PendingCall } from './pending.ts'
 
 const BATCH_EVERY = 10
 const RETRY_EVERY = 500
 const LINES_AT_ONCE = 2000
 
-/** A call until its line is committed. */
-export interface PendingCall {
-  readonly id: string
-  readonly line: string
-  /** What the line says, until it has its outcome. */
-  readonly decided: CallEvent | undefined
-  /** The spool segments that hold its decision, and their bytes. */
-  segments: readonly Segment[]
-  bytes: number
-}
-
 export interface CallBatch {
-  find(id: string): PendingCall | undefined
+  /** Has the newest line of a call committed. */
   add(call: PendingCall): void
-  /** Lines not committed yet. */
+  /** Calls whose newest line is not committed yet. */
   size(): number
   /** The store's last refusal, until it takes lines again. */
   failure(): unknown
@@ -36,22 +24,32 @@ interface Needs {
 }
 
 export function createCallBatch({ append, committed, report }: Needs): CallBatch {
-  const waiting = new Map<string, PendingCall>()
-  let flight: PendingCall[] = []
+  let waiting: PendingCall[] = []
+  let flight: readonly PendingCall[] = []
   let flying: Promise<boolean> | undefined
   let timer: NodeJS.Timeout | undefined
   let failure: unknown
   let draining = false
 
+  function add(call: PendingCall): void {
+    // What is on its way already is looked at again when it arrives.
+    if (call.queued) return
+    call.queued = true
+    waiting.push(call)
+    schedule()
+  }
+
   function schedule(): void {
-    if (draining || timer !== undefined || flying !== undefined || waiting.size === 0) return
+    if (draining || timer !== undefined || flying !== undefined || waiting.length === 0) return
     timer = setTimeout(fly, failure === undefined ? BATCH_EVERY : RETRY_EVERY)
   }
 
   function fly(): Promise<boolean> {
     clearTimeout(timer)
     timer = undefined
-    flight = take(LINES_AT_ONCE)
+    const rest = waiting.splice(LINES_AT_ONCE)
+    flight = waiting
+    waiting = rest
     flying = commit(flight).finally(() => {
       flight = []
       flying = undefined
@@ -60,56 +58,37 @@ export function createCallBatch({ append, committed, report }: Needs): CallBatch
     return flying
   }
 
-  function take(most: number): PendingCall[] {
-    const taken: PendingCall[] = []
-    for (const call of waiting.values()) {
-      if (taken.length === most) break
-      waiting.delete(call.id)
-      taken.push(call)
-    }
-    return taken
-  }
-
   async function commit(calls: readonly PendingCall[]): Promise<boolean> {
+    const lines = calls.map(({ id, line }) => ({ id, line }))
     try {
-      await append(calls.map(({ id, line }) => ({ id, line })))
+      await append(lines)
     } catch (error) {
-      for (const call of calls) putBack(call)
+      waiting = [...calls, ...waiting]
       if (failure === undefined)
-        report({ error, waiting: waiting.size }, 'The audit store refuses lines; they wait in the spool')
+        report({ error, waiting: waiting.length }, 'The audit store refuses lines; they wait in the spool')
       failure = error
       return false
     }
-    for (const call of calls) committed(call)
-    if (failure !== undefined) report({ waiting: waiting.size }, 'The audit store takes lines again')
+    for (const [at, call] of calls.entries()) {
+      call.queued = false
+      // A call that was completed meanwhile has a newer line.
+      if (call.line === lines[at]?.line) committed(call)
+      else add(call)
+    }
+    if (failure !== undefined) report({ waiting: waiting.length }, 'The audit store takes lines again')
     failure = undefined
     return true
   }
 
-  /** A call that was completed meanwhile keeps its newer line, and the segment of its older one. */
-  function putBack(call: PendingCall): void {
-    const newer = waiting.get(call.id)
-    if (newer === undefined) {
-      waiting.set(call.id, call)
-      return
-    }
-    newer.segments = [...call.segments, ...newer.segments]
-    newer.bytes += call.bytes
-  }
-
   return {
-    find: (id) => waiting.get(id),
-    add(call) {
-      waiting.set(call.id, call)
-      schedule()
-    },
-    size: () => waiting.size + flight.length,
+    add,
+    size: () => waiting.length + flight.length,
     failure: () => failure,
     async drain() {
       draining = true
       clearTimeout(timer)
       if (flying !== undefined) await flying
-      while (waiting.size > 0) if (!(await fly())) return false
+      while (waiting.length > 0) if (!(await fly())) return false
       return true
     },
   }

@@ -54,12 +54,19 @@ export interface ActEvent {
   readonly address?: string
 }
 
+/** A decision in the spool, which an outcome may follow. */
+export interface RecordedCall {
+  readonly id: string
+}
+
 /** The recorder as the doors see it. */
 export interface Recorder {
   /** Resolves once the decision is spooled, before which nothing is forwarded; rejects when it cannot be (then refuse the call). */
-  decide(event: CallEvent): Promise<void>
+  decide(event: CallEvent): Promise<RecordedCall>
   /** Adds the outcome of a spooled decision. */
-  finish(event: CallEvent): void
+  finish(call: RecordedCall, event: CallEvent): void
+  /** A decision that is told at once, with its outcome: resolves once it is spooled, before which it is not told; rejects as `decide` does. */
+  record(event: CallEvent): Promise<void>
   /** Resolves once the act is committed durably; rejects when it cannot be, and the act must then not be answered as done. */
   act(event: ActEvent): Promise<void>
 }

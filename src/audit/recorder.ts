@@ -4,10 +4,11 @@ import type { AuditConfig } from '../config/audit.ts'
 import type { Clock } from '../protocol/clock.ts'
 import { RequestError } from '../protocol/errors.ts'
 import type { RecordLog } from '../store/record-log.ts'
-import { createCallBatch, type PendingCall } from './call-batch.ts'
+import { createCallBatch } from './call-batch.ts'
 import type { CallEvent, Recorder } from './event.ts'
 import { completedLine, eventLine } from './event-line.ts'
 import { groupCommit } from './group-commit.ts'
+import { PendingCall, Undecided } from './pending.ts'
 import { openSpool } from './spool.ts'
 import { dropSpoolFolder } from './spool-folder.ts'
 import { restoreSpool } from './spool-restore.ts'
@@ -41,12 +42,12 @@ export interface RecorderState {
 }
 
 export interface OpenRecorder extends Recorder {
+  decide(event: CallEvent): Promise<PendingCall>
+  finish(call: PendingCall, event: CallEvent): void
   state(): RecorderState
   /** Commits what there is. What the store refuses stays in the spool for the next process. */
   close(): Promise<void>
 }
-
-type Undecided = PendingCall & { readonly sweep: number }
 
 /** Restores first what an earlier process left behind; rejects when the store does not take it. */
 export async function openRecorder(needs: Needs): Promise<OpenRecorder> {
@@ -63,33 +64,51 @@ export async function openRecorder(needs: Needs): Promise<OpenRecorder> {
   const spool = openSpool({ directory, clock, report })
   const batch = createCallBatch({ append: (lines) => log.append(lines), committed: release, report })
   const acts = groupCommit((lines) => log.append(lines))
-  const undecided = new Map<string, Undecided>()
-  const decided = turns(write)
+  const undecided = new Undecided()
+  const spooling = turns(write)
   let sweeps = 0
   let sweeper: NodeJS.Timeout | undefined
   let prober: NodeJS.Timeout | undefined
   let waitingBytes = 0
   let closed = false
 
-  function release({ segments, bytes }: PendingCall): void {
-    waitingBytes -= bytes
-    for (const segment of segments) spool.release(segment)
+  function release(call: PendingCall): void {
+    waitingBytes -= call.bytes
+    if (call.segment !== undefined) spool.release(call.segment)
+    call.bytes = 0
+    call.segment = undefined
   }
 
-  function write(calls: readonly Undecided[]): void {
+  /** `decided`: its outcome follows. */
+  function spooled(event: CallEvent, decided: CallEvent | undefined): Promise<PendingCall> {
+    if (closed || waitingBytes >= spoolLimit) return Promise.reject(unavailable())
+    const call = new PendingCall(event.id, eventLine(event), decided, sweeps)
+    waitingBytes += call.bytes
+    return spooling.add(call).then(() => call)
+  }
+
+  function write(calls: readonly PendingCall[]): void {
     try {
-      const segments = [spool.append(calls.map(({ line }) => line))]
-      for (const call of calls) call.segments = segments
+      const segment = spool.append(calls.map(({ line }) => line))
+      for (const call of calls) call.segment = segment
     } catch (error) {
-      for (const { id, bytes } of calls) {
-        undecided.delete(id)
-        waitingBytes -= bytes
-      }
+      for (const { bytes } of calls) waitingBytes -= bytes
       if (prober === undefined) report({ error }, 'The audit spool cannot be written; calls are refused')
       prober ??= setInterval(probe, PROBE_EVERY)
       throw unavailable(error)
     }
     if (prober !== undefined) writable()
+    for (const call of calls) {
+      if (call.decided === undefined) commit(call)
+      else undecided.add(call)
+    }
+    if (undecided.size > 0) sweeper ??= setTimeout(sweep, SWEEP_EVERY)
+  }
+
+  /** It has its outcome. */
+  function commit(call: PendingCall): void {
+    batch.add(call)
+    print(call.line)
   }
 
   /** A gate that is not ready is sent no calls, so it has to find out by itself. */
@@ -111,9 +130,8 @@ export async function openRecorder(needs: Needs): Promise<OpenRecorder> {
 
   /** A call may last for hours; its decision is in the store at once, and replaced when the outcome is known. */
   function sweep(): void {
-    for (const call of undecided.values()) {
-      if (call.sweep >= sweeps) break
-      undecided.delete(call.id)
+    for (let call = undecided.first(); call !== undefined && call.sweep < sweeps; call = undecided.first()) {
+      undecided.remove(call)
       batch.add(call)
     }
     sweeps += 1
@@ -121,25 +139,17 @@ export async function openRecorder(needs: Needs): Promise<OpenRecorder> {
   }
 
   return {
-    decide(event) {
-      if (closed || waitingBytes >= spoolLimit) return Promise.reject(unavailable())
-      const { id } = event
-      const line = eventLine(event)
-      // Escaped and mostly ASCII: characters are near enough to bytes.
-      const call: Undecided = { id, line, decided: event, segments: [], bytes: line.length, sweep: sweeps }
-      waitingBytes += call.bytes
-      undecided.set(id, call)
-      sweeper ??= setTimeout(sweep, SWEEP_EVERY)
-      return decided.add(call)
+    decide: (event) => spooled(event, event),
+    async record(event) {
+      await spooled(event, undefined)
     },
-    finish(event) {
-      const call = undecided.get(event.id) ?? batch.find(event.id)
-      undecided.delete(event.id)
-      const line =
-        call?.decided && isOutcomeOf(call.decided, event) ? completedLine(call.line, event) : eventLine(event)
+    finish(call, event) {
+      const { decided, line } = call
+      call.line = decided && isOutcomeOf(decided, event) ? completedLine(line, event) : eventLine(event)
+      call.decided = undefined
+      undecided.remove(call)
       // A decision that is in the store already, or on its way, is replaced by the line that follows it.
-      batch.add({ id: event.id, line, decided: undefined, segments: call?.segments ?? [], bytes: call?.bytes ?? 0 })
-      print(line)
+      commit(call)
     },
     async act(event) {
       if (closed) throw unavailable()
@@ -158,12 +168,11 @@ export async function openRecorder(needs: Needs): Promise<OpenRecorder> {
       closed = true
       clearTimeout(sweeper)
       clearInterval(prober)
-      decided.flush()
-      for (const call of undecided.values()) {
-        batch.add(call)
-        print(call.line)
+      spooling.flush()
+      for (let call = undecided.first(); call !== undefined; call = undecided.first()) {
+        undecided.remove(call)
+        commit(call)
       }
-      undecided.clear()
       await acts.idle()
       if (!(await batch.drain())) report({ error: batch.failure() }, 'Decisions stay in the spool for the next start')
       spool.close()

@@ -25,11 +25,12 @@ const load = (...servers: readonly object[]) => {
 describe('the keys of ContextForge’s virtual servers', () => {
   it('become `auth` of the server', async () => {
     const { config } = await load(
-      { auth_mode: 'proxy', proxy_header: 'X-Employee-Id' },
+      { id: undefined, name: 'internal-server', auth_mode: 'proxy', proxy_header: 'X-Employee-Id' },
       { auth_mode: 'jwt', jwt_audience: 'external-clients' },
       { auth_mode: 'jwt' },
       {},
     )
+    expect(config.servers[0]).toMatchObject({ id: 'internal-server', name: 'internal-server' })
     expect(config.servers.map(({ auth }) => auth)).toEqual([
       {
         tokens: false,

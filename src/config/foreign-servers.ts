@@ -1,4 +1,5 @@
-// `auth_mode`, `proxy_header` and `jwt_audience` of a server entry, as ContextForge's documentation writes them, made into `auth`.
+// Server entries as others write them: called by a name alone (ContextForge, Kuadrant), and with `auth_mode`, `proxy_header` and
+// `jwt_audience` of ContextForge's documentation, made into `auth`.
 import { type Input, isTree, type Tree } from './input.ts'
 import { type Problem, placeOf } from './problems.ts'
 
@@ -8,7 +9,19 @@ const KEYS = ['auth_mode', 'proxy_header', 'jwt_audience'] as const
 export function translateServers(input: Input): Problem[] {
   const servers = input.get(['servers'])
   if (!Array.isArray(servers)) return []
-  return servers.flatMap((server: unknown, index) => (isTree(server) ? translate(server, index, input) : []))
+  return servers.flatMap((server: unknown, index) => {
+    if (!isTree(server)) return []
+    identify(server)
+    return translate(server, index, input)
+  })
+}
+
+/** `mcp-test/server1` is no part of an address. */
+export const idOf = (name: string): string => name.toLowerCase().replace(/[^a-z0-9_-]/g, '_')
+
+function identify(server: Tree): void {
+  const { id, name } = server
+  if (id === undefined && typeof name === 'string') server['id'] = idOf(name)
 }
 
 function translate(server: Tree, index: number, input: Input): Problem[] {

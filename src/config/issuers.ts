@@ -115,6 +115,7 @@ const issuer = z.strictObject({
       groups: claimPaths.describe('Claim path of the groups, or several. Default: identity.mapping, else the type’s.'),
       roles: claimPaths.describe('Claim path of the roles, or several, such as `realm_access.roles`.'),
       teams: claimPaths.describe('Claim path of the teams, or several.'),
+      organisation: z.string().min(1).optional().describe('Claim path of the organisation.'),
     })
     .prefault({}),
   scopes: z

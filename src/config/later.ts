@@ -6,8 +6,6 @@ const LATER: Readonly<Record<string, string>> = {
   'server.admin': 'a second listener for the administration',
   'server.workers': 'more than one process',
   'store.redis': 'Redis as bus and shared limiter',
-  'identity.mapping.organisation': 'organisations as part of who somebody is',
-  'identity.providers[].mapping.organisation': 'organisations as part of who somebody is',
   'servers[].tools': 'virtual servers',
   'servers[].identity': 'identity forwarding to servers',
   'servers[].passthroughHeaders': 'header passthrough',

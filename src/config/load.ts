@@ -8,6 +8,7 @@ import { authWarnings } from './auth-warnings.ts'
 import { readDocument } from './document.ts'
 import { type ReadFile, readEnvironment } from './environment.ts'
 import { takeForeignKeys } from './foreign-keys.ts'
+import { translateViews } from './foreign-kuadrant.ts'
 import { translatePortkey } from './foreign-portkey.ts'
 import { translateProviders } from './foreign-providers.ts'
 import { translateServers } from './foreign-servers.ts'
@@ -82,6 +83,7 @@ export async function loadConfig({
     ...foreign.problems,
     ...translatePortkey(input),
     ...translateServers(input),
+    ...translateViews(input),
     ...translateProviders(input),
   ]
   const warnings: string[] = []

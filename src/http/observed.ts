@@ -65,19 +65,31 @@ export function countedUpstreams<T extends ReportsUpstreams>(metrics: Metrics, u
   }
 }
 
-interface FinishesDecisions<E> {
-  finish(event: E): void
+interface Decided {
+  readonly decision: 'allow' | 'deny'
+  readonly reason: string
+  readonly server: string
 }
 
-export function countedRecorder<
-  E extends { readonly decision: 'allow' | 'deny'; readonly reason: string; readonly server: string },
-  T extends FinishesDecisions<E>,
->(metrics: Metrics, recorder: T & FinishesDecisions<E>): T {
+interface RecordsDecisions<C, E> {
+  finish(call: C, event: E): void
+  record(event: E): Promise<void>
+}
+
+export function countedRecorder<C, E extends Decided, T extends RecordsDecisions<C, E>>(
+  metrics: Metrics,
+  recorder: T & RecordsDecisions<C, E>,
+): T {
+  const count = ({ decision, reason, server }: Decided) => metrics.decision(decision, reason, server)
   return {
     ...recorder,
-    finish(event: E) {
-      metrics.decision(event.decision, event.reason, event.server)
-      recorder.finish(event)
+    finish(call: C, event: E) {
+      count(event)
+      recorder.finish(call, event)
+    },
+    record(event: E) {
+      count(event)
+      return recorder.record(event)
     },
   }
 }

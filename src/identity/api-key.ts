@@ -20,7 +20,7 @@ export interface LiveApiToken {
 }
 
 /** The part of an account that its token speaks for. */
-type Owner = Pick<Attributes, 'email' | 'name' | 'groups' | 'roles' | 'teams'>
+type Owner = Pick<Attributes, 'email' | 'name' | 'groups' | 'roles' | 'teams' | 'claims'>
 
 interface Needs {
   /** A token that was proved before and still holds; `undefined` sends it to `verify`. */
@@ -165,7 +165,7 @@ function guessesOf({ counters, failures, clock }: Pick<Needs, 'counters' | 'fail
 function serviceOf({ owner: id, team }: ApiTokenRecord, resolveRoles: Needs['resolveRoles']): Owner {
   const teams = team === undefined ? [] : [team]
   const roles = resolveRoles({ id, email: undefined, emailVerified: false, groups: [], teams, roles: [] })
-  return { email: undefined, name: id.slice('service:'.length), groups: [], roles, teams }
+  return { email: undefined, name: id.slice('service:'.length), groups: [], roles, teams, claims: undefined }
 }
 
 function isWithinHours({ days, from, to }: ApiTokenHours, now: number): boolean {
@@ -183,6 +183,7 @@ function principalOf({ token, secretId, endsAt }: LiveApiToken, owner: Owner): P
     groups: owner.groups,
     roles: owner.roles,
     teams: owner.teams,
+    claims: owner.claims,
     client: undefined,
     issuer: undefined,
     identity: token.owner,

@@ -14,6 +14,8 @@ export interface Attributes {
   /** Those of them that the identity provider named. */
   readonly givenRoles: readonly string[]
   readonly teams: readonly string[]
+  /** As of the last sign-in. */
+  readonly claims: UserRecord['claims']
   readonly disabled: boolean
   /** The sign-in rules of today admit the person: they hold at every use, not only at sign-in. */
   readonly admitted: boolean
@@ -48,6 +50,7 @@ export function attributesOf({ findUser, isAdmitted, resolveRoles, clock }: Need
       roles: resolveRoles(user),
       givenRoles: user.roles,
       teams: user.teams,
+      claims: user.claims,
       disabled: user.disabled,
       admitted: isAdmitted(user),
     }

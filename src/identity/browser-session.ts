@@ -40,6 +40,7 @@ function principalOf({ subject, id, issuedAt, expiresAt }: SessionClaims, person
     groups: person.groups,
     roles: person.roles,
     teams: person.teams,
+    claims: person.claims,
     client: undefined,
     issuer: undefined,
     identity: subject,

@@ -14,6 +14,8 @@ export interface Profile {
   readonly groups: readonly string[]
   readonly roles: readonly string[]
   readonly teams: readonly string[]
+  /** For conditions. */
+  readonly claims?: Claims | undefined
 }
 
 /** A claim has a shape that cannot be trusted. Not skipped: a group that silently went missing would open what a deny rule closes. */
@@ -52,6 +54,8 @@ export function stringsAt(claims: Claims, path: string): string[] {
   if (values.length > MOST_VALUES) throw new ClaimError(path)
   return [...new Set(values.map((entry) => checkText(entry, path)))]
 }
+
+export const isPlainText = (text: string): boolean => !CONTROL.test(text) && text.isWellFormed()
 
 function checkText(value: unknown, path: string): string {
   if (typeof value !== 'string' || value === '' || value.length > LONGEST_VALUE || CONTROL.test(value))

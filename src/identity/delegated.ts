@@ -4,6 +4,7 @@ import { createHash, randomBytes, timingSafeEqual } from 'node:crypto'
 import type { DelegatedProviderConfig } from '../config/identity.ts'
 import { USER_ID_CLAIMS, type UserIdClaim } from '../protocol/user-id-claims.ts'
 import { ClaimError, type Claims, claimAt, type EmailProof, type Profile, profileOf, verifiedEmail } from './claims.ts'
+import { type KeptPaths, keepClaims } from './kept-claims.ts'
 import { checkGroupsAreThere, type mappingOf } from './kinds.ts'
 import { FederationError, type FederationSecrets, type IdentityProvider } from './provider.ts'
 
@@ -16,10 +17,11 @@ const NOBODY = new Set(['', 'unknown', 'null', 'none'])
 interface Needs {
   readonly provider: DelegatedProviderConfig
   readonly mapping: ReturnType<typeof mappingOf>
+  readonly kept: KeptPaths
   readonly proof: EmailProof
 }
 
-export function delegatedProvider({ provider, mapping, proof }: Needs): IdentityProvider {
+export function delegatedProvider({ provider, mapping, kept, proof }: Needs): IdentityProvider {
   const base = provider.url.replace(/\/+$/, '')
 
   async function finish(answer: URL, secrets: FederationSecrets): Promise<Profile> {
@@ -36,7 +38,8 @@ export function delegatedProvider({ provider, mapping, proof }: Needs): Identity
     checkGroupsAreThere(claims, mapping.groups)
     const subject = subjectOf(claims, proof, provider.userIdClaim)
     if (subject === undefined) throw new FederationError('faulty', 'delegate_names_nobody')
-    return profileOf([claims], { provider: provider.id, issuer: base, subject, mapping, proof })
+    const profile = profileOf([claims], { provider: provider.id, issuer: base, subject, mapping, proof })
+    return { ...profile, claims: keepClaims([claims], kept) }
   }
 
   return {

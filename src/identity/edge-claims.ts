@@ -2,6 +2,7 @@
 import { parseEmail } from '../protocol/email.ts'
 import { ClaimError, type Claims, claimAt, displayName, stringsAt } from './claims.ts'
 import { refuseToken } from './jwt.ts'
+import { type KeptPaths, keepClaims } from './kept-claims.ts'
 import { lacksGroups } from './kinds.ts'
 import { audiencesOf } from './token-claims.ts'
 
@@ -22,6 +23,14 @@ export function groupsIn(claims: Claims, path: string | undefined): readonly str
   if (lacksGroups(claims, path)) throw refuseToken('groups_overage')
   try {
     return stringsAt(claims, path)
+  } catch (error) {
+    throw error instanceof ClaimError ? refuseToken(error.reason) : error
+  }
+}
+
+export function claimsIn(claims: Claims, kept: KeptPaths): Claims | undefined {
+  try {
+    return keepClaims([claims], kept)
   } catch (error) {
     throw error instanceof ClaimError ? refuseToken(error.reason) : error
   }

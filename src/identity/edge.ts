@@ -4,12 +4,13 @@ import type { Log } from '../observe/log.ts'
 import type { Clock } from '../protocol/clock.ts'
 import type { FetchDocument } from './document.ts'
 import type { Asserted, SignedEdge } from './edge-assertions.ts'
-import { checkAudience, checkIssuer, groupsIn, nameIn } from './edge-claims.ts'
+import { checkAudience, checkIssuer, claimsIn, groupsIn, nameIn } from './edge-claims.ts'
 import type { IdentityHeaders } from './edge-headers.ts'
 import { loadBalancerAssertion } from './elb-assertion.ts'
 import { elbKeys } from './elb-keys.ts'
 import { unavailable } from './introspection.ts'
 import { type FindKeys, type Jwt, refuseToken, verifyJwt } from './jwt.ts'
+import type { KeptPaths } from './kept-claims.ts'
 import { Unavailable } from './lasting.ts'
 import { provedTokens } from './proved-tokens.ts'
 import { singleValue, unclearCaller } from './proxy-header.ts'
@@ -22,6 +23,7 @@ import type { Credentials, TransportWay } from './way.ts'
 interface Needs {
   readonly edge: SignedEdge
   readonly headers: IdentityHeaders
+  readonly kept: KeptPaths
   readonly clockTolerance: number
   /** No proxy is named, so that anybody may hand over what the edge signed; else only those who are trusted. */
   readonly fromAnybody: boolean
@@ -68,6 +70,7 @@ export function edgeWay(needs: Needs): TransportWay {
       issuer: String(claims['iss']),
       name: nameIn(claims),
       groups: groupsIn(claims, edge.groupsClaim),
+      claims: claimsIn(claims, needs.kept),
       roles: [],
       teams: [],
       client: undefined,

@@ -3,11 +3,11 @@ import type { IdentityConfig } from '../config/identity.ts'
 import type { Clock } from '../protocol/clock.ts'
 import { delegatedProvider } from './delegated.ts'
 import { githubProvider } from './github.ts'
-import { KINDS, mappingOf } from './kinds.ts'
+import { KINDS, keptOf, mappingOf } from './kinds.ts'
 import type { IdentityProvider, IdentityProviders } from './provider.ts'
 
 interface Needs {
-  readonly identity: Pick<IdentityConfig, 'providers' | 'mapping'>
+  readonly identity: Pick<IdentityConfig, 'providers' | 'mapping' | 'claims'>
   /** Seconds of skew accepted from the providers' clocks. */
   readonly clockTolerance: number
   readonly clock: Clock
@@ -22,9 +22,11 @@ export async function createIdentityProviders({ identity, clockTolerance, clock 
     if (provider.type === 'local') return []
     if (provider.type === 'github') return [githubProvider(provider)]
     const mapping = mappingOf(provider, identity.mapping)
-    if (provider.type === 'delegated') return [delegatedProvider({ provider, mapping, proof: KINDS.delegated.proof })]
+    const kept = keptOf(provider.mapping, identity)
+    if (provider.type === 'delegated')
+      return [delegatedProvider({ provider, mapping, kept, proof: KINDS.delegated.proof })]
     if (!openid) throw new TypeError(`nothing was loaded for a provider of type ${provider.type}`)
-    return [openid.openidProvider({ provider, mapping, clockTolerance, clock })]
+    return [openid.openidProvider({ provider, mapping, kept, clockTolerance, clock })]
   })
   const local = identity.providers.find((provider) => provider.type === 'local')
   return {

@@ -22,8 +22,7 @@ interface Needs {
   readonly config: IssuerConfig
   /** Every configured issuer, so that none is told to be a misspelling of another. */
   readonly configured: ReadonlySet<string>
-  /** `identity.mapping`. */
-  readonly mapping: IdentityConfig['mapping']
+  readonly identity: Pick<IdentityConfig, 'mapping' | 'claims'>
   readonly fetches: Fetches
   readonly admit: Vouching['admit']
   readonly isEmailAdmitted: IsEmailAdmitted
@@ -49,7 +48,7 @@ export function issuerTokens(needs: Needs): IssuerTokens {
   const advice = issuerAdvisor(config, needs)
   const { findKeys, introspect } = issuerSources(needs, profile)
   const findClaimFlaw = claimRules(config)
-  const caller = callerReader(config, { general: needs.mapping, profile })
+  const caller = callerReader(config, { identity: needs.identity, profile })
   const known = provedTokens<{ proved: Proved }>(clock)
 
   async function claimsOfJwt(token: string): Promise<Claims> {

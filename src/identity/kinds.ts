@@ -1,6 +1,7 @@
 // What differs between the kinds of providers that speak in claims: where their claims are, and what they take as proof of an e-mail address.
 import type { DelegatedProviderConfig, IdentityConfig, OpenidProviderConfig } from '../config/identity.ts'
 import { type ClaimPaths, type Claims, claimAt, type EmailProof } from './claims.ts'
+import type { KeptPaths } from './kept-claims.ts'
 import { FederationError } from './provider.ts'
 
 interface Kind {
@@ -33,6 +34,12 @@ export function mappingOf(provider: ClaimsProvider, general: IdentityConfig['map
     provider.mapping?.[name] ?? general[name] ?? KINDS[provider.type].mapping[name] ?? PLAIN[name]
   return { groups: provider.groupsClaim ?? choose('groups'), roles: choose('roles'), teams: choose('teams') }
 }
+
+/** The provider's own path of the organisation, else the general one. */
+export const keptOf = (
+  own: { readonly organisation?: string | undefined } | undefined,
+  { mapping, claims }: Pick<IdentityConfig, 'mapping' | 'claims'>,
+): KeptPaths => ({ claims, organisation: own?.organisation ?? mapping.organisation })
 
 /** Entra with many tenants: the issuer must be that of the tenant the token names, or any tenant could vouch for another's people. */
 export const isOfItsTenant = (issuer: string, { iss, tid }: Claims): boolean =>

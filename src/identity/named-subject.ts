@@ -99,8 +99,8 @@ const NO_CREDENTIAL = {
 function principalOf(subject: string, person: Attributes, client: string | undefined): FoundSubject {
   if (person.disabled) return { reason: 'account_disabled' }
   if (!person.admitted) return { reason: 'not_admitted' }
-  const { email, name, groups, roles, teams } = person
-  const own = { kind: 'person', subject, identity: subject, client, email, name, groups, roles, teams } as const
+  const { email, name, groups, roles, teams, claims } = person
+  const own = { kind: 'person', subject, identity: subject, client, email, name, groups, roles, teams, claims } as const
   return { principal: { ...ANONYMOUS, ...NO_CREDENTIAL, ...own } }
 }
 

@@ -4,6 +4,7 @@ import * as openid from 'openid-client'
 import type { OpenidProviderConfig } from '../config/identity.ts'
 import type { Clock } from '../protocol/clock.ts'
 import { ClaimError, type Claims, claimAt, type Profile, profileOf, verifiedEmail } from './claims.ts'
+import { type KeptPaths, keepClaims } from './kept-claims.ts'
 import { checkGroupsAreThere, checkTenant, KINDS, type mappingOf } from './kinds.ts'
 import {
   FederationError,
@@ -16,11 +17,12 @@ import {
 interface Needs {
   readonly provider: OpenidProviderConfig
   readonly mapping: ReturnType<typeof mappingOf>
+  readonly kept: KeptPaths
   readonly clockTolerance: number
   readonly clock: Clock
 }
 
-export function openidProvider({ provider, mapping, clockTolerance, clock }: Needs): IdentityProvider {
+export function openidProvider({ provider, mapping, kept, clockTolerance, clock }: Needs): IdentityProvider {
   const { id, issuer, type } = provider
   const { proof } = KINDS[type]
   const discover = discoverer(provider, clockTolerance, clock)
@@ -38,11 +40,14 @@ export function openidProvider({ provider, mapping, clockTolerance, clock }: Nee
     if (type === 'entra') checkTenant(configuration.serverMetadata().issuer, claims)
     checkGroupsAreThere(claims, mapping.groups)
     const sources: Claims[] = [claims]
-    const complete = verifiedEmail(claims, proof) !== undefined && claimAt(claims, mapping.groups) !== undefined
+    const wanted = [mapping.groups, ...kept.claims, ...(kept.organisation === undefined ? [] : [kept.organisation])]
+    const complete =
+      verifiedEmail(claims, proof) !== undefined && wanted.every((path) => claimAt(claims, path) !== undefined)
     // OpenID Connect Core §5.3.2: UserInfo counts only for the same subject.
     if (!complete && configuration.serverMetadata().userinfo_endpoint !== undefined)
       sources.push(await openid.fetchUserInfo(configuration, tokens.access_token, claims.sub))
-    return profileOf(sources, { provider: id, issuer: claims.iss, subject: claims.sub, mapping, proof })
+    const profile = profileOf(sources, { provider: id, issuer: claims.iss, subject: claims.sub, mapping, proof })
+    return { ...profile, claims: keepClaims(sources, kept) }
   }
 
   return {

@@ -71,6 +71,7 @@ function principalOf(token: VerifiedToken, person: Attributes | undefined): Prin
     groups: person.groups,
     roles: person.roles,
     teams: person.teams,
+    claims: person.claims,
     client: token.client,
     issuer: undefined,
     identity: token.subject,

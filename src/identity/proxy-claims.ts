@@ -5,15 +5,16 @@ import type { Clock } from '../protocol/clock.ts'
 import { parseEmail } from '../protocol/email.ts'
 import { isRecord } from '../protocol/json.ts'
 import { type Claims, verifiedEmail } from './claims.ts'
-import { checkAudience, checkIssuer, groupsIn, nameIn } from './edge-claims.ts'
+import { checkAudience, checkIssuer, claimsIn, groupsIn, nameIn } from './edge-claims.ts'
 import type { IdentityHeaders } from './edge-headers.ts'
 import { readClaims } from './jwt.ts'
+import type { KeptPaths } from './kept-claims.ts'
 import { readDisplayName, singleName, singleValue, unclearCaller } from './proxy-header.ts'
 import type { IdentityReader, Named } from './proxy-way.ts'
 import { checkLifetime, subjectOf } from './token-claims.ts'
 import type { Credentials } from './way.ts'
 
-type Settings = Pick<ProxyConfig, 'issuer' | 'audience' | 'groupsClaim' | 'clockTolerance'>
+type Settings = Pick<ProxyConfig, 'issuer' | 'audience' | 'groupsClaim' | 'clockTolerance'> & { readonly kept: KeptPaths }
 
 const EMAIL = { verifiedBy: ['email_verified'], loose: true }
 
@@ -34,6 +35,7 @@ export function payloadReader({ user }: IdentityHeaders, settings: Settings, clo
         email: verifiedEmail(claims, EMAIL),
         name: nameIn(claims),
         groups: groupsIn(claims, settings.groupsClaim ?? 'groups'),
+        claims: claimsIn(claims, settings.kept),
         expiresAt: expires?.endsAt,
       }
     },
@@ -64,6 +66,7 @@ export function principalReader(headers: IdentityHeaders, settings: Settings): I
         name: nameIn(claims) ?? name,
         groups: groupsIn(claims, settings.groupsClaim ?? 'groups'),
         roles: groupsIn(claims, 'roles'),
+        claims: claimsIn(claims, settings.kept),
       }
     },
   }

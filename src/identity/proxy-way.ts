@@ -1,4 +1,5 @@
 // Identity from a proxy that is believed because of where it stands, however it writes it down.
+import type { Principal } from '../protocol/principal.ts'
 import type { IsEmailAdmitted, Vouching } from './vouched.ts'
 import type { Credentials, TransportWay } from './way.ts'
 
@@ -9,6 +10,8 @@ export interface Named {
   readonly name: string | undefined
   readonly groups: readonly string[]
   readonly roles?: readonly string[]
+  /** For conditions; of proxies that hand claims over. */
+  readonly claims?: Principal['claims']
   /** Who vouched for them to the proxy, where it says so; else they are the proxy's own. */
   readonly issuer?: string | undefined
   /** When what the proxy was shown ends, where it says so. */

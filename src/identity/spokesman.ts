@@ -8,6 +8,7 @@ import { edgeWay } from './edge.ts'
 import { isSigning, signedEdge } from './edge-assertions.ts'
 import { type IdentityHeaders, identityHeadersOf, issuerOf } from './edge-headers.ts'
 import type { SpokesmanWay } from './open-ways.ts'
+import type { KeptPaths } from './kept-claims.ts'
 import { payloadReader, principalReader } from './proxy-claims.ts'
 import { headerReader } from './proxy-header.ts'
 import { type IdentityReader, proxyWay, whyNobody } from './proxy-way.ts'
@@ -18,6 +19,8 @@ interface Needs {
   readonly general: ProxyConfig | undefined
   /** `server.trustedProxies` names nobody: then a signature is good from anybody, and a plain word from this machine alone. */
   readonly nobodyNamed: boolean
+  /** Of their claims, where they have some. */
+  readonly kept: KeptPaths
   /** For addresses that the administrator wrote. */
   readonly fetch: FetchDocument
   readonly admit: Vouching['admit']
@@ -30,7 +33,7 @@ const TOLD = { every: 60_000, most: 20 }
 
 /** Each proxy's way once, with its keys and its memory, whatever servers it stands before. */
 export function spokesmen(needs: Needs): (proxy: ProxyConfig) => SpokesmanWay {
-  const { general, nobodyNamed, admit, isEmailAdmitted, clock, log } = needs
+  const { general, nobodyNamed, kept, admit, isEmailAdmitted, clock, log } = needs
   const isTime = rarely({ ...TOLD, clock })
   const onUntrusted = (peer: string): void => {
     const cure = `Add ${peer} to server.trustedProxies if it is your proxy.`
@@ -48,7 +51,7 @@ export function spokesmen(needs: Needs): (proxy: ProxyConfig) => SpokesmanWay {
       const way = edgeWay({ ...needs, ...told, edge, headers, clockTolerance, fromAnybody: nobodyNamed })
       return { way, whyNobody: (credentials) => whyNobody([headers.user], credentials) }
     }
-    const reader = readerOf(proxy, families, clock)
+    const reader = readerOf({ ...proxy, kept }, families, clock)
     const way = proxyWay({ ...told, reader, issuer: issuerOf(proxy, general) })
     return { way, whyNobody: (credentials) => whyNobody(reader.fields, credentials) }
   }
@@ -60,7 +63,9 @@ export function spokesmen(needs: Needs): (proxy: ProxyConfig) => SpokesmanWay {
   }
 }
 
-function readerOf(proxy: ProxyConfig, families: readonly IdentityHeaders[], clock: Clock): IdentityReader {
+function readerOf(
+  proxy: ProxyConfig & { readonly kept: KeptPaths },
+  families: readonly IdentityHeaders[], clock: Clock): IdentityReader {
   const [headers = { user: '' }] = families
   switch (proxy.preset) {
     case 'istio':

@@ -4,7 +4,8 @@ import type { IssuerConfig } from '../config/issuers.ts'
 import { ClaimError, type Claims, claimAt, displayName, stringsAt, verifiedEmail } from './claims.ts'
 import type { IssuerProfile } from './issuer-profile.ts'
 import { refuseToken } from './jwt.ts'
-import { KINDS, lacksGroups } from './kinds.ts'
+import { keepClaims } from './kept-claims.ts'
+import { KINDS, keptOf, lacksGroups } from './kinds.ts'
 import { clientOf, type Lifetime, scopesOf, subjectOf, tokenIdOf } from './token-claims.ts'
 import type { Vouched } from './vouched.ts'
 
@@ -31,9 +32,10 @@ export interface CallerReader {
 
 export function callerReader(
   config: IssuerConfig,
-  { general, profile }: { general: IdentityConfig['mapping']; profile: IssuerProfile },
+  { identity, profile }: { identity: Pick<IdentityConfig, 'mapping' | 'claims'>; profile: IssuerProfile },
 ): CallerReader {
-  const mapping = mappingOf(config, general)
+  const mapping = mappingOf(config, identity.mapping)
+  const kept = keptOf(config.mapping, identity)
   const { proof } = kindOf(config)
 
   /** Throws ClaimError: a group that silently went missing would open what a deny rule closes. */
@@ -53,6 +55,7 @@ export function callerReader(
       email: verifiedEmail(claims, proof),
       name,
       ...attributesOf(claims),
+      claims: keepClaims([claims], kept),
       client,
       scopes: scopesOf(claims),
       scopeRule: config.scopes ? 'covers' : 'required',

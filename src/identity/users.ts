@@ -134,8 +134,8 @@ export function usersOf({ users, passwords, counters, isAdmitted, clock }: Needs
         emailVerified: email !== undefined,
       })
       if (outcome.status !== 'signed_in') return { ...outcome, subject: known?.id }
-      const { name, groups, roles, teams } = profile
-      const renewed = { ...outcome.user, name: name ?? known?.name, groups, roles, teams, updatedAt: clock() }
+      const { name, groups, roles, teams, claims } = profile
+      const renewed = { ...outcome.user, name: name ?? known?.name, groups, roles, teams, claims, updatedAt: clock() }
       return admitted(await users.upsertByIdentity(renewed))
     },
 
@@ -178,7 +178,7 @@ const foldName = (name: string) => name.trim().replace(/[A-Z]/g, (letter) => let
 /** An account's id is public (`sub`), so it only has to be unique; it is random so that it tells nothing. */
 const newId = () => `usr_${randomBytes(16).toString('base64url')}`
 
-function newFederated({ issuer, subject, email, name, groups, roles, teams }: Profile, now: number): UserRecord {
+function newFederated({ issuer, subject, email, name, groups, roles, teams, claims }: Profile, now: number): UserRecord {
   return {
     id: newId(),
     issuer,
@@ -189,6 +189,7 @@ function newFederated({ issuer, subject, email, name, groups, roles, teams }: Pr
     groups,
     roles,
     teams,
+    claims,
     administrator: false,
     disabled: false,
     passwordHash: undefined,

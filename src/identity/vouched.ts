@@ -17,6 +17,8 @@ export interface Vouched {
   readonly groups: readonly string[]
   readonly roles: readonly string[]
   readonly teams: readonly string[]
+  /** For conditions, as the other side wrote them. */
+  readonly claims?: Principal['claims']
   readonly client: string | undefined
   readonly scopes: readonly string[]
   readonly scopeRule: ScopeRule

@@ -1,5 +1,5 @@
 // The MCP door: one server at its own address, both wire eras. MCP 2026-07-28 and 2025-11-25, Transports and Authorization.
-import type { CallEvent, Recorder } from '../audit/event.ts'
+import type { CallEvent, RecordedCall, Recorder } from '../audit/event.ts'
 import { readBody } from '../http/body.ts'
 import { answerDoorPreflight } from '../http/cors.ts'
 import type { Exchange } from '../http/exchange.ts'
@@ -88,6 +88,7 @@ export function mcpEndpoint(needs: McpNeeds): (exchange: Exchange, serverId: str
     let principal: Principal | undefined
     let incoming: Incoming | undefined
     let event: CallEvent | undefined
+    let recorded: RecordedCall | undefined
     let ending: Ending | undefined
     try {
       // 0 Where does it come from?
@@ -105,20 +106,13 @@ export function mcpEndpoint(needs: McpNeeds): (exchange: Exchange, serverId: str
       const visit = checkVisit({ exchange, principal, upstream, view, httpMethod, head, incoming })
       // 3 May it? Recorded before a byte leaves.
       const decision = decideInquiry(needs, visit)
-      const decided = callEvent(visit, decision)
-      await recorder.decide(decided)
-      event = decided
+      event = callEvent(visit, decision)
+      recorded = await recorder.decide(event)
       if (decision.effect === 'deny') throw hiddenError(decision.target, visit.era, decision.reason)
       // 4 The upstream's turn.
       ending = await forward(visit)
     } catch (error) {
-      if (event === undefined && (principal !== undefined || isRefusedCredential(error))) {
-        const known = unread({ exchange, principal: principal ?? UNPROVED, server: serverId, incoming })
-        const refused = callEvent(known, refusal(error))
-        await recorder.decide(refused)
-        event = refused
-      } else if (event !== undefined) event = refusedAfterAll(event, error)
-      needs.refuse(exchange, error, serverId, incoming?.id)
+XX      needs.refuse(exchange, error, serverId, incoming?.id)
     } finally {
       // 5 How did it end?
       if (event !== undefined)

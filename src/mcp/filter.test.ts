@@ -7,7 +7,7 @@ const edit = (method: string, era: 'modern' | 'legacy' = 'legacy') =>
   listFilter({
     method,
     era,
-    decide: (kind, name) => ({
+    shows: (kind, name) => ({
       effect: visible.has(`${kind}:${name}`) ? 'allow' : 'deny',
       reason: 'test',
       rule: undefined,

@@ -1,4 +1,4 @@
-// Lists as this principal may see them: the same decision that a call would meet, entry by entry.
+// Lists as this principal may see them: the judgement of the calls that they offer, entry by entry.
 // MCP 2026-07-28, Caching: a list that depends on who asks is `private`.
 import type { Decision, TargetKind } from '../protocol/decision.ts'
 import { isRecord } from '../protocol/json.ts'
@@ -18,13 +18,16 @@ const LISTS: ReadonlyMap<string, ListShape> = new Map([
 
 export const isList = (method: string): boolean => LISTS.has(method)
 
+/** Could some call of this be allowed? A tool comes with what its server says of it. */
+export type Shows = (kind: TargetKind, name: string, tool: Readonly<Record<string, unknown>> | undefined) => Decision
+
 /** Rewrites a response. `undefined`: it is not the shape of such a list, and what cannot be filtered must not pass. */
 export type Edit = (message: unknown) => object | undefined
 
 export function listFilter(needs: {
   method: string
   era: 'modern' | 'legacy'
-  decide(kind: TargetKind, name: string): Decision
+  shows: Shows
 }): Edit | undefined {
   const shape = LISTS.get(needs.method)
   if (shape === undefined) return undefined
@@ -35,15 +38,15 @@ export function listFilter(needs: {
     if (!isRecord(result)) return undefined
     const entries = result[shape.items]
     if (!Array.isArray(entries)) return undefined
-    const visible = entries.filter((entry) => isVisible(entry, shape, needs.decide))
+    const visible = entries.filter((entry) => isVisible(entry, shape, needs.shows))
     const scope = needs.era === 'modern' || 'cacheScope' in result ? { cacheScope: 'private' } : {}
     return { ...message, result: { ...result, [shape.items]: visible, ...scope } }
   }
 }
 
 /** A template is judged as it is written: a rule for `file:///docs/*` shows `file:///docs/{path}`. */
-function isVisible(entry: unknown, { kind, key }: ListShape, decide: (kind: TargetKind, name: string) => Decision) {
+function isVisible(entry: unknown, { kind, key }: ListShape, shows: Shows) {
   if (!isRecord(entry)) return false
   const name = entry[key]
-  return typeof name === 'string' && decide(kind, name).effect === 'allow'
+  return typeof name === 'string' && shows(kind, name, kind === 'tool' ? entry : undefined).effect === 'allow'
 }

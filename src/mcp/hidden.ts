@@ -1,9 +1,11 @@
 // What a caller is told of a thing that policy hides: the words an MCP server has for a thing it does not know, whatever the upstream's
 // own words are, so that hidden and unknown answer alike. MCP 2025-11-25 and 2026-07-28, Server features: error handling.
+import { type Denials, explicitDenial } from '../protocol/denials.ts'
 import { RequestError, RpcError } from '../protocol/errors.ts'
 import { isRecord } from '../protocol/json.ts'
 import { type RpcId, type RpcResponse, rpcError } from '../protocol/jsonrpc.ts'
 import { RPC } from '../protocol/mcp.ts'
+import { TASKS_CLOSED, type Verdict } from './decide.ts'
 import type { Era } from './era.ts'
 import type { Target } from './target.ts'
 
@@ -11,6 +13,17 @@ const LEGACY_RESOURCE_NOT_FOUND = -32002
 
 /** A server that is not there, and one that the caller may use nothing of. */
 export const unknownServer = () => new RequestError(404, 'unknown_server', 'There is no such server.')
+
+/** A server that the caller may use nothing of. */
+export const unseenServer = (denials: Denials): RequestError =>
+  denials === 'explicit' ? explicitDenial('server', 'no_rule_allows') : unknownServer()
+
+/** What the caller of a refused call is told. What is listed is refused aloud, so that a model can read it and change the call. */
+export function deniedError({ target, reason, listed }: Verdict, era: Era, denials: Denials): RpcError | RequestError {
+  if (denials === 'explicit' && reason !== TASKS_CLOSED) return explicitDenial(target.kind, reason)
+  if (!listed) return hiddenError(target, era, reason)
+  return new RpcError(RPC.invalidParams, reason, 'Not allowed with these arguments.', { status: 200 })
+}
 
 /** `reason` is policy's own, for the record; it stays inside. */
 export function hiddenError(target: Target, era: Era, reason: string): RpcError {

@@ -1,8 +1,9 @@
-// What of an upstream's answers a caller may see: all of it who sees the whole server, else what the same decision lets through.
+// What of an upstream's answers a caller may see: all of it who sees the whole server, else what could be allowed.
 import type { Policy } from '../policy/policy.ts'
+import type { RequestFacts } from '../protocol/decision.ts'
 import type { Principal } from '../protocol/principal.ts'
 import type { Era } from './era.ts'
-import { type Edit, isList, listFilter } from './filter.ts'
+import { type Edit, isList, listFilter, type Shows } from './filter.ts'
 import { type Hears, hearing } from './hearing.ts'
 import { unknownInOurWords } from './hidden.ts'
 import type { Incoming } from './message.ts'
@@ -26,19 +27,24 @@ export interface Screened {
   readonly era: Era
   readonly method: string
   readonly target: Target
+  readonly request: RequestFacts
 }
 
-export function screenOf(policy: Policy, visit: Screened): Screen {
-  const { method, view, principal, server, era, target, incoming } = visit
+type Judge = Pick<Policy, 'couldAllow'>
+
+export function screenOf(policy: Judge, visit: Screened): Screen {
+  const { method, view, principal, server, era, target, incoming, request } = visit
   if (view === 'all') return { edit: undefined, reword: withoutTasks(method), hears: undefined }
-  const decide = (kind: Target['kind'], name: string) => policy.decide({ principal, server, method, kind, name })
-  const edit = isList(method) ? listFilter({ method, era, decide }) : undefined
+  const shows: Shows = (kind, name, tool) =>
+    policy.couldAllow({ principal, server, method, kind, name, tool, request })
+  const edit = isList(method) ? listFilter({ method, era, shows }) : undefined
   const names = target.kind !== 'method' && incoming?.kind === 'request'
   const reword = names ? unknownInOurWords({ target, era, id: incoming.id }) : withoutTasks(method)
   return { edit, reword, hears: hearing(mayHear(policy, visit)) }
 }
 
 /** Whether the caller may be told of a resource. */
-export function mayHear(policy: Policy, { principal, server, method }: Screened): (uri: string) => boolean {
-  return (uri) => policy.decide({ principal, server, method, kind: 'resource', name: uri }).effect === 'allow'
+export function mayHear(policy: Judge, { principal, server, method, request }: Screened): (uri: string) => boolean {
+  return (uri) =>
+    policy.couldAllow({ principal, server, method, kind: 'resource', name: uri, request }).effect === 'allow'
 }

@@ -46,6 +46,26 @@ function referenced(ref: unknown): Target {
   throw invalidParams('ref')
 }
 
+/**
+ * What conditions may read as `args`: what a tool or a prompt is called with. A completion is judged by what is filled in so far, as the
+ * prompt would be.
+ */
+export function argumentsOf(method: string, params: Params): Params {
+  if (method === 'tools/call' || method === 'prompts/get') return recordOf(params?.['arguments'], 'arguments')
+  if (method !== 'completion/complete') return undefined
+  const context = recordOf(params?.['context'], 'context')
+  const filled = recordOf(context?.['arguments'], 'context.arguments')
+  const { name, value } = recordOf(params?.['argument'], 'argument') ?? {}
+  return typeof name === 'string' ? { ...filled, [name]: value } : filled
+}
+
+/** `null` is what some write for nothing. */
+function recordOf(value: unknown, key: string): Params {
+  if (value === undefined || value === null) return undefined
+  if (isRecord(value)) return value
+  throw invalidParams(key)
+}
+
 /** `false`: policy is asked by name. Lists are asked for like any bare method, and filtered besides. */
 export function isOpen({ wordless, method }: { readonly wordless: boolean; readonly method: string }): boolean {
   return wordless || isOpenMethod(method)

@@ -10,6 +10,7 @@ import { type Pair, pairOf } from './conformance/pair.ts'
 import { recordPromises } from './conformance/records.ts'
 import { revocationPromises } from './conformance/revocations.ts'
 import { rotationPromises } from './conformance/rotation.ts'
+import { toolPinPromises } from './conformance/tool-pins.ts'
 import { userPromises } from './conformance/users.ts'
 
 /**
@@ -37,6 +38,7 @@ export function storeConformance(name: string, open: () => Promise<Pair['one']>)
     userPromises(pair)
     keyPromises(pair)
     apiTokenPromises(pair)
+    toolPinPromises(pair)
     artifactPromises(pair)
     ephemeralPromises(pair)
     recordPromises(pair)

@@ -1,6 +1,7 @@
 // What must outlive everything: clients, people, consents, families, keys, revocations. Every method is one atomic act.
 // Times are milliseconds since the epoch. Ids marked `Hash` are SHA-256 (base64url) of a secret we only compare.
 import type { ApiTokens } from './api-tokens.ts'
+import type { ToolPins } from './tool-pins.ts'
 
 export interface ClientRecord {
   readonly id: string
@@ -99,6 +100,8 @@ export interface UserRecord {
   readonly groups: readonly string[]
   readonly roles: readonly string[]
   readonly teams: readonly string[]
+  /** Kept for conditions (`identity.claims`), as of the last sign-in; none for accounts that have no provider's claims. */
+  readonly claims?: Readonly<Record<string, unknown>> | undefined
   readonly administrator: boolean
   readonly disabled: boolean
   /** PHC string (argon2id), local accounts only. */
@@ -174,4 +177,5 @@ export interface Durable {
   readonly keys: Keys
   readonly revocations: Revocations
   readonly apiTokens: ApiTokens
+  readonly toolPins: ToolPins
 }

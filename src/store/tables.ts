@@ -14,6 +14,7 @@ import { type RefreshActs, refreshTokens } from './tables/refresh-tokens.ts'
 import { revocations } from './tables/revocations.ts'
 import { sweep } from './tables/sweep.ts'
 import { tickets } from './tables/tickets.ts'
+import { toolPins } from './tables/tool-pins.ts'
 import { users } from './tables/users.ts'
 
 interface Needs {
@@ -41,6 +42,7 @@ export function tables({ durable, relaxed, refreshActs }: Needs): Tables {
       keys: keys(durable),
       revocations: revocations(durable),
       apiTokens: apiTokens({ durable, relaxed }),
+      toolPins: toolPins(durable),
     },
     ephemeral: {
       artifacts: artifacts({ durable, relaxed }),

@@ -1,6 +1,7 @@
 // The ways to knock, on the ground of the gateway: one authenticator for all servers, and one for each that says otherwise.
 import type { MtlsConfig } from '../config/auth.ts'
 import type { ProxyConfig } from '../config/auth-proxy.ts'
+import { keptClaims } from '../config/kept-claims.ts'
 import { certificatesOf, identityProxies, proxiesOf, type WaysConfig, waysAt } from '../config/ways.ts'
 import { credentialsReader } from '../http/credentials.ts'
 import { outboundFetch } from '../http/outbound.ts'
@@ -10,6 +11,7 @@ import type { AttributesOf } from '../identity/attributes.ts'
 import { type Authenticate, authenticator } from '../identity/authenticate.ts'
 import { identityFields } from '../identity/edge-headers.ts'
 import { certificateField, certificateWay } from '../identity/mtls.ts'
+import { keptOf } from '../identity/kinds.ts'
 import { authenticateAt, openWays, type SpokesmanWay, type WayMakers } from '../identity/open-ways.ts'
 import { ownTokens } from '../identity/own-token.ts'
 import { spokesmen } from '../identity/spokesman.ts'
@@ -52,6 +54,7 @@ export function openAuthenticate(ground: Ground, { attributes, vouching, apiToke
 function proxyMaker({ config, clock, log }: Ground, { admit }: Vouching): (proxy: ProxyConfig) => SpokesmanWay {
   return spokesmen({
     general: config.auth.proxy,
+    kept: keptOf(undefined, { ...config.identity, claims: keptClaims(config) }),
     nobodyNamed: config.server.trustedProxies.length === 0,
     fetch: outboundFetch({ allowLoopback: true, configured: true, maxBytes: LARGEST_KEY_SET }),
     admit,

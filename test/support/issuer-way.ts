@@ -26,14 +26,18 @@ const fetches = {
   named: outboundFetch({ allowLoopback: false, maxBytes: 1024 * 1024, timeout: 1000 }),
 }
 
-export function openWay(entry: object, others: readonly string[] = []): OpenedWay {
+export function openWay(
+  entry: object,
+  others: readonly string[] = [],
+  identity: Parameters<typeof issuerTokens>[0]['identity'] = { mapping: {}, claims: [] },
+): OpenedWay {
   const [config] = issuers.parse([entry]) as [IssuerConfig]
   const told: string[] = []
   const opened: { now: number } = { now: Date.now() }
   const tokens = issuerTokens({
     config,
     configured: new Set([config.issuer, ...others]),
-    mapping: { groups: undefined, roles: undefined, teams: undefined },
+    identity,
     fetches,
     admit: (vouched, isEmailAdmitted) => {
       if (!isEmailAdmitted(vouched.email)) throw Object.assign(new Error('no'), { reason: 'not_admitted' })

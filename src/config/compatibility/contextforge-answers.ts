@@ -224,7 +224,13 @@ export const CONTEXTFORGE_ANSWERS: readonly Row[] = [
   ),
   key.own('servers[].proxy_header', 'header of its proxy', 'the same', `${F}/proxy-migration.test.ts`),
   key.own('servers[].jwt_audience', 'audience of its tokens', 'the same', 'src/config/foreign-servers.test.ts'),
-  key.write('servers[].name', 'its name', 'servers[].id', `${F}/proxy-migration.test.ts`, "id: 'internal-server'"),
+  key.own(
+    'servers[].name',
+    'its name',
+    'the same; `servers[].id` is made of it where there is none',
+    'src/config/foreign-servers.test.ts',
+    "name: 'internal-server'",
+  ),
   key.later('servers[].passthrough_headers', 'headers for one server', 'upstreams and credentials'),
   key.later(
     'servers[].identity_propagation',

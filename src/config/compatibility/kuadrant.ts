@@ -4,6 +4,7 @@ import { endpoint, flag, header, key, type Row, status } from './row.ts'
 const A = 'test/acceptance'
 const GUIDE = 'test/flows/keycloak.test.ts'
 const DOCUMENT = `${A}/protected-resource.test.ts`
+const FILE = 'src/config/foreign-kuadrant.test.ts'
 const POLICY = 'policy and aggregation'
 const UPSTREAMS = 'upstreams and credentials'
 const HOUSE = 'test/house/compatibility.test.ts'
@@ -178,7 +179,13 @@ export const KUADRANT_ROWS: readonly Row[] = [
   ),
   key.never('spec.when', 'AuthPolicy: paths without a check', 'documents are public, nothing else is'),
   key.never('spec.response.unauthenticated', 'AuthPolicy: the 401', 'it is written here'),
-  key.later('spec.prefix', 'MCPServerRegistration: before the tools’ names', POLICY),
+  key.write(
+    'spec.prefix',
+    'MCPServerRegistration: before the tools’ names',
+    'servers[].prefix',
+    FILE,
+    "prefix: 'test1_'",
+  ),
   key.never('spec.targetRef', 'MCPServerRegistration', 'write servers[].url'),
   key.write('spec.path', 'MCPServerRegistration', 'servers[].url', 'test/flows/upstreams.test.ts', 'over HTTP'),
   key.later('spec.credentialRef', 'MCPServerRegistration: credential of a server', UPSTREAMS),
@@ -187,8 +194,15 @@ export const KUADRANT_ROWS: readonly Row[] = [
   key.later('spec.userSpecificList', 'MCPServerRegistration: lists of each person', UPSTREAMS),
   key.later('spec.category', 'MCPServerRegistration: category, hint, tags', POLICY),
   key.later('spec.state', 'MCPServerRegistration: switched on or off', 'administration'),
-  key.later('servers[].prefix', 'before the tools’ names', POLICY),
-  key.later('virtualServers', 'views of the tools', POLICY),
+  key.own(
+    'servers[].name',
+    'its name, `namespace/name`',
+    'the same; `servers[].id` is made of it where there is none',
+    FILE,
+    "name: 'mcp-test/server1-route'",
+  ),
+  key.own('servers[].prefix', 'before the tools’ names', 'the same', FILE, "prefix: 'test1_'"),
+  key.own('virtualServers', 'views of the tools', '`servers[]` with `tools`', FILE, 'virtualServers'),
   key.elsewhere(
     'claim: resource_access',
     'tools and prompts by role',

@@ -3,6 +3,7 @@ import { records } from './0001-records.ts'
 import { spine } from './0001-spine.ts'
 import { apiTokens } from './0002-api-tokens.ts'
 import { usersByEmail } from './0003-users-by-email.ts'
+import { toolPins } from './0007-tool-pins.ts'
 import type { TextType } from './text.ts'
 
 /** Migrations of one schema, and the table in which the database remembers which of them it has had. */
@@ -14,7 +15,12 @@ export interface Schema {
 
 export const stateSchema = (text: TextType): Schema => ({
   table: 'state_migrations',
-  migrations: { '0001-spine': spine(text), '0002-api-tokens': apiTokens(text), '0003-users-by-email': usersByEmail },
+  migrations: {
+    '0001-spine': spine(text),
+    '0002-api-tokens': apiTokens(text),
+    '0003-users-by-email': usersByEmail,
+    '0007-tool-pins': toolPins(text),
+  },
 })
 
 export const recordSchema = (text: TextType): Schema => ({
