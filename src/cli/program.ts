@@ -56,6 +56,7 @@ function createProgram(seeds: Common['seeds']): Command {
   addKeys(program, optionsOf)
   addUsers(program, optionsOf)
   addTokens(program, optionsOf)
+  addTools(program, optionsOf)
   addAudit(program, optionsOf)
   program
     .command('version')
@@ -149,6 +150,31 @@ function addTokens(program: Command, optionsOf: Options): void {
     .argument('<id>', 'as the list shows it')
     .option('--reason <text>', 'for the record')
     .action(async (id: string, _, command: Command) => (await import('./tokens.ts')).revoke(id, optionsOf(command)))
+}
+
+function addTools(program: Command, optionsOf: Options): void {
+  const tools = program
+    .command('tools')
+    .description('tools as their servers define them, and which definitions are approved')
+  tools
+    .command('list')
+    .description('list the tools that were seen')
+    .option('--server <id>', 'of one server')
+    .option('--changed', 'only those that wait for approval', false)
+    .option('--json', 'one JSON object a line', false)
+    .action(async (_, command: Command) => (await import('./tools.ts')).list(optionsOf(command)))
+  tools
+    .command('show')
+    .description('show a definition beside the approved one')
+    .argument('<server/tool>')
+    .action(async (name: string, _, command: Command) => (await import('./tools.ts')).show(name, optionsOf(command)))
+  tools
+    .command('approve')
+    .description('approve a definition as it was last seen')
+    .argument('<server/tool>', 'with --all the server alone')
+    .option('--digest <digest>', 'the definition that was looked at; refused when another was seen since')
+    .option('--all', 'every tool of the server that waits', false)
+    .action(async (name: string, _, command: Command) => (await import('./tools.ts')).approve(name, optionsOf(command)))
 }
 
 function addAudit(program: Command, optionsOf: Options): void {

@@ -10,7 +10,9 @@ const mapping = z.strictObject({
   groups: claimPath.describe('Claim path of the groups. Default: `groups`.'),
   roles: claimPath.describe('Claim path of the roles. Default: `roles`; `realm_access.roles` for Keycloak.'),
   teams: claimPath.describe('Claim path of the teams. Default: `teams`.'),
-  organisation: claimPath.describe('Claim path of the organisation, kept as the claim `organisation`. Default: not kept.'),
+  organisation: claimPath.describe(
+    'Claim path of the organisation, kept as the claim `organisation`. Default: not kept.',
+  ),
 })
 
 export const allowedEmails = z.array(
@@ -133,7 +135,9 @@ export const identity = z.strictObject({
     .array(z.string().min(1).max(256))
     .max(50)
     .default([])
-    .describe('Claim paths that conditions of rules read as `principal.claims`. Those that rules name as `claim:` are kept anyway.'),
+    .describe(
+      'Claim paths that conditions of rules read as `principal.claims`. Those that rules name as `claim:` are kept anyway.',
+    ),
   sessionTtl: duration('8h').describe('Lifetime of a browser sign-in.'),
 })
 export type IdentityConfig = z.output<typeof identity>

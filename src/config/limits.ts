@@ -1,8 +1,82 @@
 // How much of what: rates, quotas and concurrency.
 import { z } from 'zod'
+import { parseRate, RATE, RATE_FORM } from '../protocol/rate.ts'
+import { SUBJECT, SUBJECT_FORM, TARGET, TARGET_FORM } from '../protocol/rule-words.ts'
+
+/** What a limit is counted for. */
+const COUNTED = ['principal', 'client', 'token', 'server', 'tool'] as const
+export type Counted = (typeof COUNTED)[number]
+
+const counted = z.enum(COUNTED, { error: `Write some of ${COUNTED.join(', ')}.` })
+
+const limit = z
+  .strictObject({
+    id: z.string().min(1).max(255).optional().describe('Its name in log and record. Default: `limit-N`, by its place.'),
+    to: z
+      .array(z.string().regex(SUBJECT, SUBJECT_FORM))
+      .min(1)
+      .default(['*', 'anonymous'])
+      .describe('Whose calls count: subjects as in `policy.rules`. Default: everybody’s.'),
+    match: z
+      .string()
+      .regex(TARGET, TARGET_FORM)
+      .default('*/*')
+      .describe(
+        'What counts: `server/tool`, `prompt:server/name`, `resource:server/uri`; `server/*` for all three; `method:server/method` for messages by their JSON-RPC method.',
+      ),
+    rate: z
+      .string()
+      .regex(RATE, RATE_FORM)
+      .transform(parseRate)
+      .optional()
+      .describe('Calls in a time, evenly: `120/min`; times are s, min, h and day.'),
+    burst: z
+      .int()
+      .min(1)
+      .max(999_999_999)
+      .optional()
+      .describe('Calls of `rate` that may come at once. Default: all of one time.'),
+    quota: z
+      .string()
+      .regex(/^[1-9]\d{0,8}\/(?:h|d|day)$/, 'Write a number and h or day, such as 5000/day.')
+      .transform(parseRate)
+      .optional()
+      .describe('Calls in an hour or day of UTC: `5000/day`. Kept in the store.'),
+    concurrent: z.int().min(1).optional().describe('Calls under way at once, on one replica.'),
+    per: z
+      .union([counted.transform((one) => [one]), z.array(counted).min(1)])
+      .default(['principal'])
+      .describe('Each of these, or of their combinations, has its own count: `principal`, `client`, `token`, `server`, `tool`.'),
+  })
+  .refine(({ rate, quota, concurrent }) => (rate ?? quota ?? concurrent) !== undefined, {
+    message: 'It limits nothing. Write rate, quota or concurrent.',
+  })
+  .refine(({ rate, burst }) => burst === undefined || rate !== undefined, {
+    path: ['burst'],
+    message: 'It says how much of a rate may come at once. Write rate.',
+  })
+export type LimitConfig = z.output<typeof limit>
+
+/** An id names one limit in log and record; without one it is called by its place. */
+export const limitId = ({ id }: Pick<LimitConfig, 'id'>, index: number): string => id ?? `limit-${index + 1}`
+
+function checkIds({ value, issues }: { value: readonly LimitConfig[]; issues: z.core.$ZodRawIssue[] }): void {
+  const seen = new Set<string>()
+  value.forEach((entry, index) => {
+    const name = limitId(entry, index)
+    if (seen.has(name))
+      issues.push({
+        code: 'custom',
+        message: `Two limits are called ${name}${entry.id === undefined ? ', which this one is by its place' : ''}.`,
+        input: name,
+        path: entry.id === undefined ? [index] : [index, 'id'],
+      })
+    seen.add(name)
+  })
+}
 
 export const limits = z
-  .array(z.strictObject({ id: z.string().optional() }))
+  .array(limit)
   .default([])
-  .describe('`{ to: [subject …], match: server/tool, rate: 120/min }`.')
-export type LimitConfig = z.output<typeof limits>[number]
+  .describe('How much of what: `{ to: [subject …], match: server/tool, rate: 120/min }`. All that speak of a call must hold.')
+  .check(checkIds)

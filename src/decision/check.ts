@@ -53,7 +53,7 @@ export interface CheckNeeds {
     rawHeaders: readonly string[]
     body: Buffer | undefined
   }): Decision & { method: string; target: { kind: string; name: string }; era: 'modern' | 'legacy' }
-  readonly recorder: Pick<Recorder, 'decide' | 'finish' | 'act'>
+  readonly recorder: Pick<Recorder, 'record' | 'act'>
 }
 
 export type Check = (ask: Ask) => Promise<Verdict>
@@ -99,10 +99,10 @@ export function checker(needs: CheckNeeds): Check {
       address: ask.address,
       principal: principal ?? UNPROVED,
       server,
+      status: verdict.status,
+      latency: clock() - ask.at,
     })
-    await recorder.decide(event)
-    const outcome = event.decision === 'allow' ? 'answered' : 'refused'
-    recorder.finish({ ...event, status: verdict.status, outcome, latency: clock() - ask.at })
+    await recorder.record(event)
     return verdict
   }
 

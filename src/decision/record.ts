@@ -17,12 +17,15 @@ export interface Decided {
   readonly name: string
   readonly era: 'modern' | 'legacy' | undefined
   readonly decision: Decision
+  /** What the ingress is told. */
+  readonly status: number
+  readonly latency: number
 }
 
 type Draft = { -readonly [Key in keyof CallEvent]: CallEvent[Key] }
 
 export function decidedEvent(decided: Decided): CallEvent {
-  const { id, at, address, principal, server, method, name, era, decision } = decided
+  const { id, at, address, principal, server, method, name, era, decision, status, latency } = decided
   const event: Draft = {
     kind: 'call',
     id,
@@ -34,6 +37,9 @@ export function decidedEvent(decided: Decided): CallEvent {
     decision: decision.effect,
     reason: decision.reason,
     address,
+    status,
+    outcome: decision.effect === 'allow' ? 'answered' : 'refused',
+    latency,
   }
   if (principal.email !== undefined) event.email = principal.email
   if (principal.client !== undefined) event.client = principal.client

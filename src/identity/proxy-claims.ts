@@ -14,7 +14,9 @@ import type { IdentityReader, Named } from './proxy-way.ts'
 import { checkLifetime, subjectOf } from './token-claims.ts'
 import type { Credentials } from './way.ts'
 
-type Settings = Pick<ProxyConfig, 'issuer' | 'audience' | 'groupsClaim' | 'clockTolerance'> & { readonly kept: KeptPaths }
+type Settings = Pick<ProxyConfig, 'issuer' | 'audience' | 'groupsClaim' | 'clockTolerance'> & {
+  readonly kept: KeptPaths
+}
 
 const EMAIL = { verifiedBy: ['email_verified'], loose: true }
 

@@ -7,8 +7,8 @@ import type { FetchDocument } from './document.ts'
 import { edgeWay } from './edge.ts'
 import { isSigning, signedEdge } from './edge-assertions.ts'
 import { type IdentityHeaders, identityHeadersOf, issuerOf } from './edge-headers.ts'
-import type { SpokesmanWay } from './open-ways.ts'
 import type { KeptPaths } from './kept-claims.ts'
+import type { SpokesmanWay } from './open-ways.ts'
 import { payloadReader, principalReader } from './proxy-claims.ts'
 import { headerReader } from './proxy-header.ts'
 import { type IdentityReader, proxyWay, whyNobody } from './proxy-way.ts'
@@ -65,7 +65,9 @@ export function spokesmen(needs: Needs): (proxy: ProxyConfig) => SpokesmanWay {
 
 function readerOf(
   proxy: ProxyConfig & { readonly kept: KeptPaths },
-  families: readonly IdentityHeaders[], clock: Clock): IdentityReader {
+  families: readonly IdentityHeaders[],
+  clock: Clock,
+): IdentityReader {
   const [headers = { user: '' }] = families
   switch (proxy.preset) {
     case 'istio':

@@ -178,7 +178,10 @@ const foldName = (name: string) => name.trim().replace(/[A-Z]/g, (letter) => let
 /** An account's id is public (`sub`), so it only has to be unique; it is random so that it tells nothing. */
 const newId = () => `usr_${randomBytes(16).toString('base64url')}`
 
-function newFederated({ issuer, subject, email, name, groups, roles, teams, claims }: Profile, now: number): UserRecord {
+function newFederated(
+  { issuer, subject, email, name, groups, roles, teams, claims }: Profile,
+  now: number,
+): UserRecord {
   return {
     id: newId(),
     issuer,

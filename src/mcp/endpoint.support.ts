@@ -136,8 +136,9 @@ export async function startGate(upstreams: Record<string, Upstream>) {
         if (!state.spool) throw new Error('The disk is full.')
         events.push(event)
         await state.spooled
+        return event
       },
-      finish: (event) => void events.push(event),
+      finish: (_, event) => void events.push(event),
     },
     refuse: (exchange, error, _, rpcId) => sendAnswer(exchange, answerOf(error, { rpcId })),
     watch(_, onEnd) {

@@ -106,17 +106,24 @@ export function mcpEndpoint(needs: McpNeeds): (exchange: Exchange, serverId: str
       const visit = checkVisit({ exchange, principal, upstream, view, httpMethod, head, incoming })
       // 3 May it? Recorded before a byte leaves.
       const decision = decideInquiry(needs, visit)
-      event = callEvent(visit, decision)
-      recorded = await recorder.decide(event)
+      const decided = callEvent(visit, decision)
+      recorded = await recorder.decide(decided)
+      event = decided
       if (decision.effect === 'deny') throw hiddenError(decision.target, visit.era, decision.reason)
       // 4 The upstream's turn.
       ending = await forward(visit)
     } catch (error) {
-XX      needs.refuse(exchange, error, serverId, incoming?.id)
+      if (event === undefined && (principal !== undefined || isRefusedCredential(error))) {
+        const known = unread({ exchange, principal: principal ?? UNPROVED, server: serverId, incoming })
+        const refused = callEvent(known, refusal(error))
+        recorded = await recorder.decide(refused)
+        event = refused
+      } else if (event !== undefined) event = refusedAfterAll(event, error)
+      needs.refuse(exchange, error, serverId, incoming?.id)
     } finally {
       // 5 How did it end?
-      if (event !== undefined)
-        recorder.finish({ ...event, ...outcomeOf(exchange, ending), latency: clock() - exchange.at })
+      if (recorded !== undefined && event !== undefined)
+        recorder.finish(recorded, { ...event, ...outcomeOf(exchange, ending), latency: clock() - exchange.at })
     }
   }
 }

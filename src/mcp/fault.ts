@@ -23,6 +23,7 @@ export const FAULTS = {
   upstream_error: fault(502, 'upstream_error', 'The server behind the gate failed.'),
   spawn: fault(502, 'spawn', 'The server behind the gate could not be started.'),
   exited: fault(502, 'exited', 'The server behind the gate has ended.'),
+  session_lost: fault(502, 'session_lost', 'The server behind the gate has started anew. Call again.'),
   cancelled: fault(200, 'cancelled', 'The request was cancelled.'),
   credential_ended: fault(401, 'credential_ended', 'The credential of this stream has ended.'),
 } as const satisfies Record<string, Fault>

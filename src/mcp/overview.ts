@@ -1,5 +1,5 @@
 // Small JSON for curl: what may I call, where, who am I. The same ways to knock and the same policy as at the servers' own addresses.
-import type { CallEvent, Recorder } from '../audit/event.ts'
+import type { CallEvent, RecordedCall, Recorder } from '../audit/event.ts'
 import { answerDoorPreflight } from '../http/cors.ts'
 import type { Endpoint, Exchange } from '../http/exchange.ts'
 import { checkMethod } from '../http/method.ts'
@@ -74,8 +74,9 @@ function overview(needs: OverviewNeeds, content: Content): Endpoint {
   return async (exchange) => {
     const { req, res, path } = exchange
     let event: CallEvent | undefined
+    let call: RecordedCall | undefined
     const recorded = async (principal: Principal, effect: 'allow' | 'deny', reason: string): Promise<void> => {
-      const call = {
+      const known = {
         exchange,
         principal,
         server: '*',
@@ -83,8 +84,8 @@ function overview(needs: OverviewNeeds, content: Content): Endpoint {
         target: undefined,
         era: undefined,
       }
-      const decided = callEvent(call, { effect, reason, rule: undefined })
-      await recorder.decide(decided)
+      const decided = callEvent(known, { effect, reason, rule: undefined })
+      call = await recorder.decide(decided)
       event = decided
     }
     try {
@@ -103,9 +104,9 @@ function overview(needs: OverviewNeeds, content: Content): Endpoint {
       if (event === undefined && isRefusedCredential(error)) await recorded(UNPROVED, 'deny', reasonOf(error))
       needs.refuse(exchange, error, servers[0]?.id)
     } finally {
-      if (event !== undefined) {
+      if (call !== undefined && event !== undefined) {
         const outcome = res.statusCode === 200 ? 'answered' : 'refused'
-        recorder.finish({ ...event, status: res.statusCode, outcome, latency: clock() - exchange.at })
+        recorder.finish(call, { ...event, status: res.statusCode, outcome, latency: clock() - exchange.at })
       }
     }
   }

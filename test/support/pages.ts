@@ -103,8 +103,9 @@ export async function startPages({ identity: input = {}, interactions = [{}], bo
     tickets,
     counters,
     recorder: {
-      decide: async () => undefined,
+      decide: async ({ id }) => ({ id }),
       finish: () => undefined,
+      record: async () => undefined,
       async act(event) {
         if (!recording) throw new Error('The disk is full.')
         acts.push(event)

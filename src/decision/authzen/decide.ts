@@ -15,7 +15,7 @@ export interface DecideNeeds {
   readonly policy: Policy
   /** A server of ours, or a host that an ingress protects. */
   isServer(name: string): boolean
-  readonly recorder: Pick<Recorder, 'decide' | 'finish'>
+  readonly recorder: Pick<Recorder, 'record'>
   readonly clock: Clock
 }
 
@@ -100,9 +100,8 @@ export function decider(needs: DecideNeeds) {
       ...(rule !== undefined && { rule }),
       ...(family !== undefined && { family }),
     }
-    await recorder.decide(event)
     const outcome = effect === 'allow' ? 'answered' : 'refused'
-    recorder.finish({ ...event, status: 200, outcome, latency: clock() - at })
+    await recorder.record({ ...event, status: 200, outcome, latency: clock() - at })
   }
 }
 

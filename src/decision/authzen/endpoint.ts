@@ -23,7 +23,7 @@ export interface AuthZenNeeds extends DecideNeeds {
   isAdministrator(subject: string): Promise<boolean>
   nextId(now: number): string
   readonly limits: { readonly body: number; readonly bodyTimeout: number }
-  readonly recorder: Pick<Recorder, 'decide' | 'finish' | 'act'>
+  readonly recorder: Pick<Recorder, 'record' | 'act'>
   onRefusal(exchange: Exchange, answer: Refusal, error: unknown): void
 }
 

@@ -14,10 +14,8 @@ export interface LeftOut extends Thing {
   readonly reason: 'name_taken' | 'looks_alike' | 'name_illegal'
 }
 
-export interface Naming {
-  /** The name to try, then those to try where it is taken. */
-  namesFor(thing: Thing): readonly string[]
-}
+/** The name to try, then those to try where it is taken. */
+export type Naming = (thing: Thing) => readonly string[]
 
 /** What hosts take for the name of a tool; longer ones are refused by common model interfaces. */
 export const LONGEST_NAME = 64
@@ -32,15 +30,9 @@ export function naming(
   { naming: strategy, separator }: Pick<AggregateConfig, 'naming' | 'separator'>,
   prefixes: ReadonlyMap<string, string | undefined>,
 ): Naming {
-  const prefixed = ({ server, name }: Thing) =>
-    safeName((prefixes.get(server) ?? server + separator) + name, { server, name })
-  return {
-    namesFor(thing) {
-      if (strategy === 'prefix') return [prefixed(thing)]
-      const own = safeName(thing.name, thing)
-      return strategy === 'none' ? [own] : [own, prefixed(thing)]
-    },
-  }
+  const prefixed = ({ server, name }: Thing) => (prefixes.get(server) ?? server + separator) + name
+  if (strategy === 'prefix') return (thing) => [prefixed(thing)]
+  return strategy === 'none' ? ({ name }) => [name] : (thing) => [thing.name, prefixed(thing)]
 }
 
 /** As it is where it can stand in a header and in a model's list; else with a digest in place of what had to go, always the same. */
@@ -71,25 +63,24 @@ export function lookOf(name: string): string {
 /** Gives out names, first come, first served. One register serves one kind of thing in one place. */
 export interface Register {
   /** The name given, or why there is none. */
-  claim(thing: Thing, names: readonly string[]): string | LeftOut
+  claim(thing: Thing, wanted: readonly string[]): string | LeftOut
 }
 
 export function createRegister(): Register {
-  const given = new Map<string, Thing>()
-  const looks = new Map<string, Thing>()
+  const given = new Set<string>()
+  const looks = new Set<string>()
   return {
-    claim(thing, names) {
+    claim(thing, wanted) {
       if (!isLegalName(thing.name)) return { ...thing, reason: 'name_illegal' }
       let reason: LeftOut['reason'] = 'name_taken'
-      for (const name of names) {
-        // Judged as written, too: what had to be replaced in the name is what made it look alike.
-        const own = lookOf(name.endsWith(thing.name) ? name : thing.name)
-        const look = lookOf(name)
+      for (const each of wanted) {
+        const name = safeName(each, thing)
+        // By the name as wanted: what had to be replaced in it may be what makes it look alike.
+        const look = lookOf(each)
         reason = given.has(name) ? 'name_taken' : 'looks_alike'
-        if (given.has(name) || looks.has(look) || looks.has(own)) continue
-        given.set(name, thing)
-        looks.set(look, thing)
-        looks.set(own, thing)
+        if (given.has(name) || looks.has(look)) continue
+        given.add(name)
+        looks.add(look)
         return name
       }
       return { ...thing, reason }

@@ -13,6 +13,7 @@ const person = (given: Partial<UserRecord> = {}): UserRecord => ({
   groups: ['data', 'ops'],
   roles: [],
   teams: ['gate'],
+  claims: { department: 'ops', realm_access: { roles: ['auditor', 7, null] } },
   administrator: false,
   disabled: false,
   passwordHash: undefined,
@@ -39,7 +40,7 @@ export function userPromises(pair: () => Pair): void {
 
     it('finds an account by id and by identity', async () => {
       const { one, two } = pair()
-      const ann = person({ email: undefined, name: undefined, passwordHash: '$argon2id$v=19$…' })
+      const ann = person({ email: undefined, name: undefined, claims: undefined, passwordHash: '$argon2id$v=19$…' })
       expect(await one.durable.users.upsertByIdentity(ann)).toEqual(ann)
       expect(await two.durable.users.find(ann.id)).toEqual(ann)
       expect(await two.durable.users.findByIdentity(ann.issuer, ann.identity)).toEqual(ann)
@@ -64,7 +65,13 @@ export function userPromises(pair: () => Pair): void {
       const { users } = pair().one.durable
       const ann = person({ administrator: true, disabled: true, passwordHash: 'phc' })
       await users.upsertByIdentity(ann)
-      const told = person({ identity: ann.identity, email: 'new@example.com', groups: ['x'], updatedAt: NOW + 9 })
+      const told = person({
+        identity: ann.identity,
+        email: 'new@example.com',
+        groups: ['x'],
+        claims: { department: 'new' },
+        updatedAt: NOW + 9,
+      })
       const stored = await users.upsertByIdentity({ ...told, createdAt: NOW + 9 })
       const kept = { administrator: true, disabled: true, passwordHash: 'phc', createdAt: NOW }
       expect(stored).toEqual({ ...told, id: ann.id, ...kept })

@@ -3,6 +3,7 @@ import { records } from './0001-records.ts'
 import { spine } from './0001-spine.ts'
 import { apiTokens } from './0002-api-tokens.ts'
 import { usersByEmail } from './0003-users-by-email.ts'
+import { userClaims } from './0004-user-claims.ts'
 import { toolPins } from './0007-tool-pins.ts'
 import type { TextType } from './text.ts'
 
@@ -19,6 +20,7 @@ export const stateSchema = (text: TextType): Schema => ({
     '0001-spine': spine(text),
     '0002-api-tokens': apiTokens(text),
     '0003-users-by-email': usersByEmail,
+    '0004-user-claims': userClaims(text),
     '0007-tool-pins': toolPins(text),
   },
 })

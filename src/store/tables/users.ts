@@ -1,16 +1,17 @@
 // The table of people. An account is (issuer, identity), byte for byte; never the e-mail (OpenID Connect Core §5.7).
 import type { UserRecord, Users } from '../durable.ts'
-import { flag, number, optionalText, parseTexts, type Row, text } from '../row.ts'
+import { flag, number, optionalText, parseObject, parseTexts, type Row, text } from '../row.ts'
 import type { Sql, Value } from '../sql.ts'
 
-const COLUMNS = `id, issuer, identity, email, email_verified, name, groups, roles, teams,
+const COLUMNS = `id, issuer, identity, email, email_verified, name, groups, roles, teams, claims,
   administrator, disabled, password_hash, created_at, updated_at`
-const VALUES = '$1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14'
+const VALUES = '$1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15'
 // What an identity provider tells may change; what we decided about the account (id, administrator, disabled) may not.
 const UPSERT = `INSERT INTO users (${COLUMNS}) VALUES (${VALUES})
   ON CONFLICT (issuer, identity) DO UPDATE SET
     email = excluded.email, email_verified = excluded.email_verified, name = excluded.name,
-    groups = excluded.groups, roles = excluded.roles, teams = excluded.teams, updated_at = excluded.updated_at
+    groups = excluded.groups, roles = excluded.roles, teams = excluded.teams, claims = excluded.claims,
+    updated_at = excluded.updated_at
   RETURNING ${COLUMNS}`
 const FIND = `SELECT ${COLUMNS} FROM users WHERE id = $1`
 const FIND_BY_EMAIL = `SELECT ${COLUMNS} FROM users WHERE email = $1 AND email_verified = 1 LIMIT 2`
@@ -70,6 +71,7 @@ const columns = (record: UserRecord): Value[] => [
   JSON.stringify(record.groups),
   JSON.stringify(record.roles),
   JSON.stringify(record.teams),
+  record.claims === undefined ? null : JSON.stringify(record.claims),
   record.administrator ? 1 : 0,
   record.disabled ? 1 : 0,
   record.passwordHash ?? null,
@@ -87,6 +89,7 @@ const user = (row: Row): UserRecord => ({
   groups: parseTexts(row, 'groups'),
   roles: parseTexts(row, 'roles'),
   teams: parseTexts(row, 'teams'),
+  claims: row['claims'] === null ? undefined : parseObject(row, 'claims'),
   administrator: flag(row, 'administrator'),
   disabled: flag(row, 'disabled'),
   passwordHash: optionalText(row, 'password_hash'),

@@ -1,0 +1,38 @@
+// Decision points outside: other systems that rules ask before they allow (`ask:` of a rule).
+import { z } from 'zod'
+import { duration, fieldName } from './units.ts'
+
+const point = {
+  url: z.url({ protocol: /^https?$/ }),
+  timeout: duration('500ms').describe('Longest wait for its answer; what comes later is a no.'),
+  cache: duration('5s').describe('How long an answer counts for the same question; 0 asks every time.'),
+  headers: z
+    .record(
+      fieldName,
+      z.string().regex(/^[\t\x20-\x7e\x80-\xff]*$/, 'A header value has no line break and no control character.'),
+    )
+    .default({})
+    .meta({ secret: true, description: 'Sent with every question, such as `Authorization: Bearer ${OPA_TOKEN}`.' }),
+}
+
+const opa = z.strictObject({
+  type: z.literal('opa').describe('Open Policy Agent, or AuthZEN 1.0.'),
+  ...point,
+  url: point.url.describe('The rule’s own address, such as http://127.0.0.1:8181/v1/data/mcp/allow; its result must be `true`.'),
+})
+
+const authzen = z.strictObject({
+  type: z.literal('authzen').describe('Open Policy Agent, or AuthZEN 1.0.'),
+  ...point,
+  url: point.url.describe('The access evaluation endpoint, such as https://pdp.example.com/access/v1/evaluation.'),
+})
+
+export const decisionPoints = z
+  .record(
+    z.string().regex(/^[a-z0-9][a-z0-9_-]{0,63}$/, 'Small letters, digits, dashes and underscores, at most 64.'),
+    z.discriminatedUnion('type', [opa, authzen]),
+  )
+  .default({})
+  .describe('Other systems that rules may ask: `{ NAME: { type: opa, url } }`. No answer is a no.')
+export type DecisionPointsConfig = z.output<typeof decisionPoints>
+export type DecisionPointConfig = DecisionPointsConfig[string]
