@@ -4,7 +4,7 @@ import type { ActEvent, CallEvent } from './event.ts'
 const LONGEST_NAME = 256
 /** Leaves room for the outcome within 8 KB. */
 const LONGEST_LINE = 8000
-/** Sixteen fields of this length, each character escaped to six bytes, still fit the line. */
+/** Sixteen fields of this length, each character escaped to six bytes, still fit the line; arguments do not, and are left out. */
 const SHORT_NAME = 64
 
 // JSON escapes C0 itself. DEL, C1 (an 8-bit CSI), line separators and bidirectional marks would reach the reader's terminal.
@@ -29,7 +29,7 @@ function lineOf(event: CallEvent | ActEvent, longest: number): string {
   return escapeUnprintable(JSON.stringify(fields))
 }
 
-type Fields = Record<string, string | number | undefined>
+type Fields = Record<string, unknown>
 
 // Field by field: what else an object carries stays out of the record.
 function callFields(event: CallEvent, longest: number): Fields {
@@ -49,6 +49,8 @@ function callFields(event: CallEvent, longest: number): Fields {
     decision: event.decision,
     reason: cut(event.reason, longest),
     rule: cut(event.rule, longest),
+    args: longest === LONGEST_NAME ? event.args : undefined,
+    policy: cut(event.policy, longest),
     family: cut(event.family, longest),
     address: cut(event.address, longest),
     era: event.era,

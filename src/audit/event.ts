@@ -23,6 +23,10 @@ export interface CallEvent {
   readonly decision: 'allow' | 'deny'
   readonly reason: string
   readonly rule?: string
+  /** Fields of the arguments that conditions read, so that the decision can be made again. */
+  readonly args?: Readonly<Record<string, unknown>> | undefined
+  /** Digest of the policy that decided. */
+  readonly policy?: string | undefined
   readonly family?: string
   readonly address: string
   readonly era?: 'modern' | 'legacy'

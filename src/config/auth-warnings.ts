@@ -6,7 +6,12 @@ import { proxiesOf, type WaysConfig, waysAt } from './ways.ts'
 type Judged = Pick<Config, 'auth' | 'servers'> & { readonly server: Pick<Config['server'], 'trustedProxies'> }
 
 export function authWarnings(config: Judged): string[] {
-  return [...closedWarnings(config), ...trustWarnings(config), ...proxiesOf(config).flatMap(edgeWarnings)]
+  return [
+    ...closedWarnings(config),
+    ...trustWarnings(config),
+    ...capabilityWarnings(config),
+    ...proxiesOf(config).flatMap(edgeWarnings),
+  ]
 }
 
 const isClosed = ({ tokens, issuers, proxy, mtls }: WaysConfig): boolean =>
@@ -28,6 +33,23 @@ function trustWarnings(config: Judged): string[] {
   if (config.server.trustedProxies.length > 0 || proxiesOf(config).every(isSigning)) return []
   return [
     'auth.proxy (TRUST_PROXY_AUTH) is on and server.trustedProxies is empty: identity headers count from this machine only (loopback, unix socket) and are ignored from everywhere else. Name the proxy, such as server.trustedProxies: [10.0.0.5].',
+  ]
+}
+
+function capabilityWarnings({ auth: { capabilities }, server: { trustedProxies } }: Judged): string[] {
+  if (capabilities === undefined) return []
+  const { header, publicKey } = capabilities
+  return [
+    ...(publicKey === undefined
+      ? [
+          `auth.capabilities.publicKey is not set: whoever comes with ${header} may use no tool and no prompt. Write the public key of whoever signs it.`,
+        ]
+      : []),
+    ...(trustedProxies.length === 0
+      ? [
+          `auth.capabilities is set and server.trustedProxies is empty: ${header} counts from this machine only (loopback, unix socket) and is ignored from everywhere else. Name the proxy, such as server.trustedProxies: [10.0.0.5].`,
+        ]
+      : []),
   ]
 }
 

@@ -1,6 +1,7 @@
 // Who may knock, in which ways. `servers[].auth` may say otherwise for one server.
 import { z } from 'zod'
 import { proxy } from './auth-proxy.ts'
+import { capabilities } from './capabilities.ts'
 import { issuers } from './issuers.ts'
 import { staticToken } from './static-token.ts'
 import { fieldName } from './units.ts'
@@ -39,6 +40,7 @@ export const auth = z.strictObject({
   issuers,
   proxy: proxy.optional().describe('Identity from an authenticating proxy in `server.trustedProxies`.'),
   mtls: mtls.optional().describe('Identity from client certificates.'),
+  capabilities: capabilities.optional().describe('Signed lists of what a caller may use, from trusted proxies.'),
   clockTolerance: z
     .int()
     .min(0)

@@ -18,7 +18,9 @@ const point = {
 const opa = z.strictObject({
   type: z.literal('opa').describe('Open Policy Agent, or AuthZEN 1.0.'),
   ...point,
-  url: point.url.describe('The rule’s own address, such as http://127.0.0.1:8181/v1/data/mcp/allow; its result must be `true`.'),
+  url: point.url.describe(
+    'The rule’s own address, such as http://127.0.0.1:8181/v1/data/mcp/allow; its result must be `true`.',
+  ),
 })
 
 const authzen = z.strictObject({

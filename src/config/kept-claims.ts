@@ -5,8 +5,8 @@ import type { Config } from './schema.ts'
 const CLAIM_SUBJECT = /^claim:([^=]+)=/
 
 /** A rule about a claim that nobody kept would never match: an allow for nobody, a deny for nobody. */
-export function keptClaims({ identity, policy }: Pick<Config, 'identity' | 'policy'>): readonly string[] {
+export function keptClaims({ identity, policy }: Pick<Config, 'identity' | 'policy'>): string[] {
   const named = policy.rules.flatMap(({ to }) => to.flatMap((subject) => CLAIM_SUBJECT.exec(subject)?.[1] ?? []))
-  const { resourceAccess }: { resourceAccess?: { readonly claim: string } | undefined } = policy
-  return [...new Set([...identity.claims, ...named, ...(resourceAccess === undefined ? [] : [resourceAccess.claim])])]
+  const accessClaim = policy.resourceAccess === undefined ? [] : [policy.resourceAccess.claim]
+  return [...new Set([...identity.claims, ...named, ...accessClaim])]
 }

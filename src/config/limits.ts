@@ -7,6 +7,8 @@ import { SUBJECT, SUBJECT_FORM, TARGET, TARGET_FORM } from '../protocol/rule-wor
 const COUNTED = ['principal', 'client', 'token', 'server', 'tool'] as const
 export type Counted = (typeof COUNTED)[number]
 
+const YEAR = 365 * 86_400_000
+
 const counted = z.enum(COUNTED, { error: `Write some of ${COUNTED.join(', ')}.` })
 
 const limit = z
@@ -46,7 +48,9 @@ const limit = z
     per: z
       .union([counted.transform((one) => [one]), z.array(counted).min(1)])
       .default(['principal'])
-      .describe('Each of these, or of their combinations, has its own count: `principal`, `client`, `token`, `server`, `tool`.'),
+      .describe(
+        'Each of these, or of their combinations, has its own count: `principal`, `client`, `token`, `server`, `tool`.',
+      ),
   })
   .refine(({ rate, quota, concurrent }) => (rate ?? quota ?? concurrent) !== undefined, {
     message: 'It limits nothing. Write rate, quota or concurrent.',
@@ -54,6 +58,10 @@ const limit = z
   .refine(({ rate, burst }) => burst === undefined || rate !== undefined, {
     path: ['burst'],
     message: 'It says how much of a rate may come at once. Write rate.',
+  })
+  .refine(({ rate, burst = 0 }) => rate === undefined || (burst * rate.window) / rate.most <= YEAR, {
+    path: ['burst'],
+    message: 'It is more than the rate brings in a year.',
   })
 export type LimitConfig = z.output<typeof limit>
 
@@ -78,5 +86,7 @@ function checkIds({ value, issues }: { value: readonly LimitConfig[]; issues: z.
 export const limits = z
   .array(limit)
   .default([])
-  .describe('How much of what: `{ to: [subject …], match: server/tool, rate: 120/min }`. All that speak of a call must hold.')
+  .describe(
+    'How much of what: `{ to: [subject …], match: server/tool, rate: 120/min }`. All that speak of a call must hold.',
+  )
   .check(checkIds)

@@ -120,7 +120,7 @@ describe('a bad configuration', () => {
         '  - { id: b, url: "http://x/mcp", command: [x] }',
         '  - { id: c, url: 5 }',
         '  - { id: d, command: [x], credentials: { type: none } }',
-        'limits: []',
+        'limits: [{ to: ["*"] }]',
         'store: { url: "${DATABASE}" }',
       ].join('\n'),
     )
@@ -133,7 +133,7 @@ describe('a bad configuration', () => {
       'servers[1]\n    Only one of url, command, tools can be given.',
       'portcullis.yaml:7:14  servers[2].url\n    Expected string, received number.',
       'servers[3].credentials\n    There is no setting "credentials" here. Known here: id,',
-      'portcullis.yaml:9:1  limits\n    limits is not available in this version (rate limits).',
+      'portcullis.yaml:9:10  limits[0]\n    It limits nothing. Write rate, quota or concurrent.',
       'portcullis.yaml:10:15  store.url\n    The variable DATABASE is not set. Set it, or give a default: ${DATABASE:-default}.',
       'PORTCULLIS_OAUTH_CODE_TTL  oauth.codeTtl\n    Not a duration: long.',
     ])

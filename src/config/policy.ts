@@ -1,6 +1,8 @@
-// Who may call what: plain rules, deny wins, no rule no access.
+// Who may call what: rules with or without conditions, deny wins, no rule no access.
 import { z } from 'zod'
+import { conditionFlaw } from '../protocol/condition/compile.ts'
 import { methodFlaw, SUBJECT, SUBJECT_FORM, TARGET, TARGET_FORM } from '../protocol/rule-words.ts'
+import { decisionPoints } from './decision-points.ts'
 
 const subjects = z.array(z.string().regex(SUBJECT, SUBJECT_FORM)).min(1)
 const targetsOf = (effect: 'allow' | 'deny') =>
@@ -16,9 +18,27 @@ const targetsOf = (effect: 'allow' | 'deny') =>
     )
     .min(1)
 
+const condition = z
+  .string()
+  .check(({ value, issues }) => {
+    const message = conditionFlaw(value)
+    if (message !== undefined) issues.push({ code: 'custom', message, input: value })
+  })
+  .optional()
+const common = {
+  id: z.string().min(1).optional().describe('What log and record call it. Default: `rule-N`, by its place.'),
+  to: subjects.describe('Whom it is for.'),
+  when: condition.describe('Condition in CEL that must be true for the rule to hold.'),
+  unless: condition.describe('Condition in CEL that must not be true.'),
+  ask: z
+    .string()
+    .min(1)
+    .optional()
+    .describe('Decision point of `policy.decisionPoints` whose yes the call also needs.'),
+}
 export const rule = z.union([
-  z.strictObject({ id: z.string().optional(), allow: targetsOf('allow'), to: subjects }),
-  z.strictObject({ id: z.string().optional(), deny: targetsOf('deny'), to: subjects }),
+  z.strictObject({ ...common, allow: targetsOf('allow').describe('What it opens.') }),
+  z.strictObject({ ...common, deny: targetsOf('deny').describe('What it closes.') }),
 ])
 export type RuleConfig = z.output<typeof rule>
 
@@ -38,11 +58,43 @@ function checkIds(context: { value: readonly RuleConfig[]; issues: z.core.$ZodRa
   })
 }
 
-export const policy = z.strictObject({
-  rules: z
-    .array(rule)
-    .default([])
-    .describe('`{ allow: [server/tool …], to: [subject …] }` or `{ deny: …, to: … }`.')
-    .check(checkIds),
-})
+/** A rule that asks nobody would deny for ever. */
+function checkPoints(context: {
+  value: { readonly rules: readonly RuleConfig[]; readonly decisionPoints: Readonly<Record<string, unknown>> }
+  issues: z.core.$ZodRawIssue[]
+}): void {
+  const { rules, decisionPoints: points } = context.value
+  rules.forEach(({ ask }, index) => {
+    if (ask === undefined || Object.hasOwn(points, ask)) return
+    const known = Object.keys(points)
+    const remedy = known.length === 0 ? 'None is configured.' : `There are ${known.join(', ')}.`
+    const message = `There is no decision point ${ask} in policy.decisionPoints. ${remedy}`
+    context.issues.push({ code: 'custom', message, input: ask, path: ['rules', index, 'ask'] })
+  })
+}
+
+export const policy = z
+  .strictObject({
+    files: z
+      .array(z.string().min(1))
+      .default([])
+      .describe('Further rules: YAML files with `rules:`, or folders of them, read in the order of their names.'),
+    rules: z
+      .array(rule)
+      .default([])
+      .describe('`{ allow: [server/tool …], to: [subject …] }` or `{ deny: …, to: … }`, with `when` and `unless`.')
+      .check(checkIds),
+    resourceAccess: z
+      .strictObject({
+        claim: z.string().min(1).default('resource_access').describe('Path of the claim.'),
+      })
+      .optional()
+      .describe('Allows what a claim lists by server: `{ NAME: { roles: [tool:NAME, prompt:NAME] } }`.'),
+    denials: z
+      .enum(['hidden', 'explicit'])
+      .default('hidden')
+      .describe('What a refusal by policy looks like: as if the thing did not exist, or 403.'),
+    decisionPoints,
+  })
+  .check(checkPoints)
 export type PolicyConfig = z.output<typeof policy>

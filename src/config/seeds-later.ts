@@ -178,15 +178,6 @@ export const LATER: readonly LaterRow[] = [
     { feature: 'one cookie for a whole domain; each protected host has its own, from one sign-in' },
     { COOKIE_DOMAIN: 'example.com' },
   ),
-  ...later(
-    KUADRANT,
-    {
-      feature: 'signed capability headers',
-      owner: POLICY,
-      because: 'lists would not be narrowed by them; write policy.rules',
-    },
-    { TRUSTED_HEADER_PUBLIC_KEY: 'a-public-key' },
-  ),
   ...[
     ['GATEWAY_SIGNING_KEY', 'gateway-signing-key'],
     ['JWT_SESSION_SIGNING_KEY', 'session-signing-key'],
@@ -230,17 +221,6 @@ export const LATER_FLAGS: readonly LaterRow[] = [
     MCPAUTH,
     { feature: 'an administrator from the command line', because: 'use `portcullis users add --admin`' },
     { adminUsername: 'admin', adminEmail: 'admin', adminPassword: 'admin' },
-  ),
-  ...flags(
-    KUADRANT,
-    {
-      feature: 'capability headers that lists ask for',
-      owner: POLICY,
-      bool: true,
-      asIs: no,
-      because: 'lists would not ask for them; write policy.rules',
-    },
-    { 'enforce-capability-filtering': 'true' },
   ),
   ...flags(
     KUADRANT,

@@ -421,6 +421,14 @@ export const WORKING: readonly WorkingRow[] = [
     gives: listOf('basic', 'groups', 'roles'),
   }),
   working({
+    name: 'TRUSTED_HEADER_PUBLIC_KEY',
+    systems: KUADRANT,
+    slot: 'auth.capabilities.publicKey',
+    parse: parseWord,
+    example: '/etc/gate/capabilities.pem',
+    gives: '/etc/gate/capabilities.pem',
+  }),
+  working({
     name: 'MCP_GATEWAY_BASE_URL',
     systems: PORTKEY,
     slot: 'url.base',
@@ -543,5 +551,16 @@ export const WORKING_FLAGS: readonly WorkingRow[] = [
     parse: parseWord,
     example: '5242880',
     gives: 5_242_880,
+  }),
+  working({
+    name: '-enforce-capability-filtering',
+    systems: KUADRANT,
+    flag: 'enforce-capability-filtering',
+    bool: true,
+    slot: 'auth.capabilities.required',
+    // Off is how it is anyway, and no reason to read lists.
+    parse: (text) => parseYesNo(text) || undefined,
+    example: 'true',
+    gives: true,
   }),
 ]

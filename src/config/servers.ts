@@ -1,5 +1,6 @@
 // The MCP servers behind the gate.
 import { z } from 'zod'
+import { LEGACY_REVISIONS, MODERN_REVISION } from '../protocol/mcp.ts'
 import { serverAuth } from './auth.ts'
 import { duration, fieldName, size, unique } from './units.ts'
 
@@ -47,6 +48,10 @@ const upstream = {
   ...common,
   requestTimeout: duration('5m').describe('Longest wait for the first byte of an answer.'),
   idleTimeout: duration('1h').describe('Longest silence inside an answer or stream.'),
+  minimumRevision: z
+    .enum([...LEGACY_REVISIONS, MODERN_REVISION])
+    .optional()
+    .describe('Oldest revision of MCP that callers may speak to it; a request that names none speaks 2025-03-26.'),
   prefix: z
     .string()
     .regex(/^[A-Za-z0-9_.-]{0,32}$/, 'Letters, digits, _, . and -, at most 32.')

@@ -1,6 +1,7 @@
 // What follows from several settings together: the public URL, absolute paths, whose origins count. Pure but for name resolution.
 import { isAbsolute, resolve } from 'node:path'
 import type { z } from 'zod'
+import { isKeyText } from '../protocol/capability-key.ts'
 import { checkEdges, keyAddresses } from './edges.ts'
 import { callbackFlaw } from './gateway-callbacks.ts'
 import type { Input } from './input.ts'
@@ -147,12 +148,21 @@ function withPaths(config: Config, around: Surroundings): Config {
   return {
     ...config,
     server: { ...config.server, tls: absoluteTls(config.server.tls, absolute) },
-    auth: { ...config.auth, issuers: config.auth.issuers.map(absoluteKeys) },
+    auth: { ...config.auth, issuers: config.auth.issuers.map(absoluteKeys), ...absoluteCapabilities(config, absolute) },
     store: { url, directory: absolute(['store', 'directory'], config.store.directory) },
     servers: config.servers.map((server, index) =>
       'command' in server ? { ...server, cwd: absolute(['servers', index, 'cwd'], server.cwd ?? directory) } : server,
     ),
   }
+}
+
+function absoluteCapabilities(
+  { auth: { capabilities } }: Config,
+  absolute: (path: Path, value: string) => string,
+): Partial<Config['auth']> {
+  if (capabilities?.publicKey === undefined || isKeyText(capabilities.publicKey)) return {}
+  const publicKey = absolute(['auth', 'capabilities', 'publicKey'], capabilities.publicKey)
+  return { capabilities: { ...capabilities, publicKey } }
 }
 
 function absoluteTls(

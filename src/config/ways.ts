@@ -74,5 +74,6 @@ export function identityProxies(
   config: Places & { server: Pick<Config['server'], 'trustedProxies'> },
 ): readonly string[] {
   const { trustedProxies } = config.server
-  return trustedProxies.length === 0 && proxiesOf(config).length > 0 ? THIS_MACHINE : trustedProxies
+  const isExpected = proxiesOf(config).length > 0 || config.auth.capabilities !== undefined
+  return trustedProxies.length === 0 && isExpected ? THIS_MACHINE : trustedProxies
 }

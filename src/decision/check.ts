@@ -3,8 +3,11 @@
 import type { IncomingHttpHeaders } from 'node:http'
 import type { Recorder } from '../audit/event.ts'
 import type { Credentials, Wanted } from '../identity/way.ts'
+import type { Grounds } from '../policy/informed.ts'
+import { limitWords } from '../policy/limits.ts'
 import type { Clock } from '../protocol/clock.ts'
-import type { Decision } from '../protocol/decision.ts'
+import type { Decision, TargetKind } from '../protocol/decision.ts'
+import { type Denials, explicitDenial } from '../protocol/denials.ts'
 import { BearerError, RequestError } from '../protocol/errors.ts'
 import { ANONYMOUS, type Principal } from '../protocol/principal.ts'
 import { PROTECTED_RESOURCE_PATH } from '../protocol/protected-resource.ts'
@@ -52,8 +55,21 @@ export interface CheckNeeds {
     headers: IncomingHttpHeaders
     rawHeaders: readonly string[]
     body: Buffer | undefined
-  }): Decision & { method: string; target: { kind: string; name: string }; era: 'modern' | 'legacy' }
+    request: { readonly address: string; readonly at: number }
+  }): Promise<JudgedCall>
+  readonly denials: Denials
   readonly recorder: Pick<Recorder, 'record' | 'act'>
+}
+
+/** Policy's answer about one call. */
+type JudgedCall = Grounds & {
+  readonly method: string
+  readonly target: { readonly kind: TargetKind; readonly name: string }
+  readonly era: 'modern' | 'legacy'
+  /** The thing is listed for this caller: what was refused are these arguments. */
+  readonly listed: boolean
+  /** Seconds, where it was a limit that refused. */
+  readonly retryAfter?: number
 }
 
 export type Check = (ask: Ask) => Promise<Verdict>
@@ -80,15 +96,18 @@ export function checker(needs: CheckNeeds): Check {
       principal = caller instanceof Promise ? await caller : caller
       // 4 May they?
       const permit = permitted(principal, place)
-      if (permit.view === 'some' && !isHarmless(ask.original.method)) about = await judged(ask, principal, place)
-      checkAllowed(about.decision)
+      if (permit.view === 'some' && !isHarmless(ask.original.method)) {
+        const call = await judged(ask, principal, place)
+        about = aboutCall(call)
+        if (call.effect === 'deny') throw deniedError(call, needs.denials)
+      }
       verdict = permit.verdict
     } catch (error) {
       if (place && isNobody(error) && isForSignIn(ask, place))
         return browsers.leave(ask.original, ask.credentials, place)
       verdict = refused(error, place && atRequest(place, ask.original))
       if (principal === undefined && !isRefusedCredential(error)) return verdict
-      about = { ...about, decision: { effect: 'deny', reason: verdict.reason, rule: about.decision.rule } }
+      about = { ...about, decision: { ...about.decision, effect: 'deny', reason: verdict.reason } }
     }
     // 5 Recorded before it is told.
     const server = place?.server ?? 'unknown'
@@ -139,12 +158,11 @@ export function checker(needs: CheckNeeds): Check {
     }
   }
 
-  async function judged(ask: Ask, principal: Principal, place: Protected): Promise<About> {
-    const { headers, rawHeaders } = ask
+  async function judged(ask: Ask, principal: Principal, place: Protected): Promise<JudgedCall> {
+    const { headers, rawHeaders, address, at } = ask
     const body = await ask.readBody()
-    const call = needs.judgeCall({ principal, server: place.server, headers, rawHeaders, body })
-    const { method, target, era, effect, reason, rule } = call
-    return { method, name: target.name, era, decision: { effect, reason, rule } }
+    const request = { address, at }
+    return needs.judgeCall({ principal, server: place.server, headers, rawHeaders, body, request })
   }
 
   async function arrived(ask: Ask, place: Protected, arrival: { verdict: Verdict; subject: string | undefined }) {
@@ -185,8 +203,18 @@ function isRefusedCredential(error: unknown): boolean {
   return error instanceof RequestError && error.reason === 'not_admitted'
 }
 
-function checkAllowed({ effect, reason }: Decision): void {
-  if (effect === 'deny') throw new RequestError(403, reason, 'This account may not make this call.')
+const aboutCall = ({ method, target, era, effect, reason, rule, args, policy }: JudgedCall): About => ({
+  method,
+  name: target.name,
+  era,
+  decision: { effect, reason, rule, args, policy },
+})
+
+function deniedError({ target, reason, listed, retryAfter }: JudgedCall, denials: Denials): RequestError {
+  if (retryAfter !== undefined) return new RequestError(429, reason, limitWords(reason, retryAfter), { retryAfter })
+  if (denials === 'explicit') return explicitDenial(target.kind, reason)
+  const words = listed ? 'Not allowed with these arguments.' : 'This account may not make this call.'
+  return new RequestError(403, reason, words)
 }
 
 function checkKnown(place: Protected | undefined): Protected {

@@ -12,12 +12,14 @@ import { passed, type Verdict } from './verdict.ts'
 
 export interface Permit {
   readonly verdict: Verdict
-  /** `some`: there are rules about single tools, so that each call has to be looked at. */
+  /** `some`: there are rules or scopes for single tools, so that each call has to be looked at. */
   readonly view: 'all' | 'some'
 }
 
 export interface PermitNeeds {
   readonly policy: Pick<Policy, 'view'>
+  /** The scopes of the principal open some calls of the server and not others. */
+  tellsCallsApart(principal: Principal, server: string): boolean
   /** Throws BearerError `insufficient_scope`. */
   checkScopes(principal: Principal, call: Call): void
   mintAssertion(principal: Principal, audience: string): Assertion
@@ -56,7 +58,7 @@ export function permits(needs: PermitNeeds): (principal: Principal, place: Prote
 
 /** Who it is stays the same while the lists are the very same lists: they are read anew every few seconds. */
 const RESTS_ON = ['kind', 'subject', 'email', 'name', 'groups', 'roles', 'teams', 'client', 'scopes'] as const
-const ALSO_ON = ['method', 'issuer', 'scopeRule', 'reach', 'expiresAt'] as const
+const ALSO_ON = ['method', 'issuer', 'scopeRule', 'reach', 'claims', 'capabilities', 'expiresAt'] as const
 
 function isUnchanged(before: Principal, now: Principal): boolean {
   for (const name of RESTS_ON) if (before[name] !== now[name]) return false
@@ -64,7 +66,11 @@ function isUnchanged(before: Principal, now: Principal): boolean {
   return true
 }
 
-function checkPlace({ policy, checkScopes }: PermitNeeds, principal: Principal, place: Protected): 'all' | 'some' {
+function checkPlace(
+  { policy, checkScopes, tellsCallsApart }: PermitNeeds,
+  principal: Principal,
+  place: Protected,
+): 'all' | 'some' {
   const { server } = place
   if (!place.admits(principal.email)) throw new RequestError(403, 'not_admitted', 'This account is not admitted here.')
   const view = policy.view(principal, server)
@@ -74,7 +80,7 @@ function checkPlace({ policy, checkScopes }: PermitNeeds, principal: Principal, 
     place.scoped || principal.scopeRule !== 'covers' ? principal : { ...principal, scopeRule: 'required' as const }
   checkScopes(bound, { principal: bound, server, kind: 'method', method: 'ping', name: 'ping' })
   checkOwnScopes(principal, place)
-  return view
+  return tellsCallsApart(bound, server) ? 'some' : view
 }
 
 /** RFC 6750 §3.1 and MCP 2026-07-28, Authorization: one challenge names all that is needed, so what is held already is named again. */

@@ -6,8 +6,14 @@ import { protectedResources } from './protected.ts'
 function placesOf(input: object, url = 'https://gate.example.com') {
   const parsed = Config.parse(input)
   const config = { ...parsed, server: { ...parsed.server, url, allowedOrigins: [] } } as Settled
-  const scopesFor = (server: string) => ['openid', ...(server === 'bare.example.com' ? [] : ['mcp:tools'])]
-  return protectedResources({ config, scopesFor })
+  const isCovered = (server: string) => server !== 'bare.example.com'
+  const scopes = {
+    isCovered,
+    scopesFor: (server = '') => ['openid', ...(isCovered(server) ? ['mcp:tools'] : [])],
+    requiredScopesFor: () => ['openid'],
+    stepUpScopesFor: () => [],
+  }
+  return protectedResources({ config, scopes })
 }
 
 const at = (url: string) => {

@@ -6,6 +6,7 @@ import { isLoopback } from '../config/listen.ts'
 import type { Config } from '../config/schema.ts'
 import { emailMatcher } from '../identity/admission.ts'
 import type { Wanted } from '../identity/way.ts'
+import type { ScopeGate } from '../policy/scopes.ts'
 import { OperatorError } from '../protocol/errors.ts'
 import { PROTECTED_RESOURCE_PATH } from '../protocol/protected-resource.ts'
 import { type Resource, serverPath } from '../protocol/resource.ts'
@@ -47,8 +48,7 @@ export interface ProtectedResources {
 
 interface Needs {
   readonly config: Pick<Config, 'server' | 'servers' | 'auth' | 'forwardAuth' | 'oauth' | 'doors'>
-  /** What clients are told to ask for at a server. */
-  scopesFor(server: string): readonly string[]
+  readonly scopes: Pick<ScopeGate, 'scopesFor' | 'requiredScopesFor' | 'stepUpScopesFor' | 'isCovered'>
 }
 
 interface Entry {
@@ -67,7 +67,7 @@ interface Entry {
 const MOST_HELD = 1000
 
 /** Throws OperatorError for an entry that could not be told apart from another. */
-export function protectedResources({ config, scopesFor }: Needs): ProtectedResources {
+export function protectedResources({ config, scopes: gate }: Needs): ProtectedResources {
   const { server, servers, forwardAuth, oauth, doors } = config
   const entries = doors.decision ? [...forwardAuth.resources.map(configuredEntry), ...servers.flatMap(publicEntry)] : []
   // The longest path first, and a name before a pattern: the first that fits is the one that was meant.
@@ -82,7 +82,6 @@ export function protectedResources({ config, scopesFor }: Needs): ProtectedResou
   const known = new Map<string, readonly Entry[]>()
   const mayBePlain = (host: string) => server.development || isLoopback(host.replace(/:\d+$/, ''))
   const plainByDefault = server.url.startsWith('http:')
-  const everywhere = oauth.requiredScopes.map(canonicalScope)
 
   function entriesAt(host: string): readonly Entry[] {
     const before = known.get(host)
@@ -122,13 +121,15 @@ export function protectedResources({ config, scopesFor }: Needs): ProtectedResou
     const url = `${origin}${path}`
     const required = settings.scopes.map(canonicalScope)
     const rules = id ?? host
-    const own = scopesFor(rules)
     const issued = servers.find((one) => one.id === id)
-    const told = namesOurScopes(config, issued) ? own : oauth.requiredScopes
+    const told = namesOurScopes(config, issued) ? gate.scopesFor(rules) : gate.requiredScopesFor(rules)
     const scopes = [...new Set([...told, ...oauth.scopesSupported, ...required])]
     const title = id === undefined ? host : (titles.get(id) ?? id)
     const document = documentUrl(server.url, { host, path })
-    const resource = { url, title, server: rules, scopes, document, ...authorizationServersOf(config, issued) }
+    // What every call here must hold is asked for at once.
+    const stepUpScopes = gate.stepUpScopesFor(rules).filter((name) => !required.includes(name))
+    const named = authorizationServersOf(config, issued)
+    const resource = { url, title, server: rules, scopes, stepUpScopes, document, ...named }
     return {
       resource,
       server: rules,
@@ -138,7 +139,7 @@ export function protectedResources({ config, scopesFor }: Needs): ProtectedResou
       },
       origin,
       required,
-      scoped: own.some((scope) => !everywhere.includes(scope)),
+      scoped: gate.isCovered(rules),
       admits: emailMatcher(settings.allowedEmails ?? []),
       unauthenticated: settings.unauthenticated ?? forwardAuth.unauthenticated,
     }

@@ -1,6 +1,6 @@
 // The record of one decision for an ingress: who asked for what, and what they were told.
 import type { CallEvent } from '../audit/event.ts'
-import type { Decision } from '../protocol/decision.ts'
+import type { Grounds } from '../policy/informed.ts'
 import { isoTime } from '../protocol/iso-time.ts'
 import type { Principal } from '../protocol/principal.ts'
 
@@ -16,7 +16,7 @@ export interface Decided {
   /** Tool, prompt or resource; else the path. Never the query: addresses carry secrets there. */
   readonly name: string
   readonly era: 'modern' | 'legacy' | undefined
-  readonly decision: Decision
+  readonly decision: Grounds
   /** What the ingress is told. */
   readonly status: number
   readonly latency: number
@@ -46,6 +46,8 @@ export function decidedEvent(decided: Decided): CallEvent {
   if (principal.method !== 'none') event.auth = principal.method
   if (principal.family !== undefined) event.family = principal.family
   if (decision.rule !== undefined) event.rule = decision.rule
+  if (decision.args !== undefined) event.args = decision.args
+  if (decision.policy !== undefined) event.policy = decision.policy
   if (era !== undefined) event.era = era
   return event
 }

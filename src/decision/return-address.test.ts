@@ -17,7 +17,9 @@ const config = {
   ...parsed,
   server: { ...parsed.server, url: 'https://gate.example.com', allowedOrigins: [] },
 } as Settled
-const places = protectedResources({ config, scopesFor: () => [] })
+const none = () => []
+const scopes = { scopesFor: none, requiredScopesFor: none, stepUpScopesFor: none, isCovered: () => false }
+const places = protectedResources({ config, scopes })
 
 describe('a return address', () => {
   it.each([

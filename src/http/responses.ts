@@ -60,10 +60,10 @@ export function answerOf(
     return plain(error.status, error.reason, message, headers)
   }
   if (error instanceof RpcError) {
-    const { code, message, data } = error
+    const { code, message, data, retryAfter } = error
     return {
       status: error.status,
-      headers: {},
+      headers: retryAfter === undefined ? {} : { 'Retry-After': String(retryAfter) },
       body: rpcError(context.rpcId ?? null, { code, message, data }),
       reason: error.reason,
       unexpected: false,

@@ -15,7 +15,7 @@ export interface Attributes {
   readonly givenRoles: readonly string[]
   readonly teams: readonly string[]
   /** As of the last sign-in. */
-  readonly claims: UserRecord['claims']
+  readonly claims?: UserRecord['claims']
   readonly disabled: boolean
   /** The sign-in rules of today admit the person: they hold at every use, not only at sign-in. */
   readonly admitted: boolean

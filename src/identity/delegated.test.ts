@@ -2,7 +2,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { type AuthServer, startAuthServer } from '../../test/support/auth-server.ts'
 import { identity as section } from '../config/identity.ts'
 import { delegatedProvider, subjectOf } from './delegated.ts'
-import { KINDS, mappingOf } from './kinds.ts'
+import { KINDS, keptOf, mappingOf } from './kinds.ts'
 import { FederationError } from './provider.ts'
 
 const CALLBACK = 'https://gate.example/oauth/callback'
@@ -26,7 +26,9 @@ function providerAt(url: string, more: object = {}) {
   })
   const [provider] = providers
   if (provider?.type !== 'delegated') throw new TypeError('not parsed')
-  return delegatedProvider({ provider, mapping: mappingOf(provider, {}), proof: KINDS.delegated.proof })
+  const identity = { mapping: {}, claims: ['department', 'org.unit'] }
+  const kept = keptOf(provider.mapping, identity)
+  return delegatedProvider({ provider, mapping: mappingOf(provider, {}), kept, proof: KINDS.delegated.proof })
 }
 
 /** To the server and back; answers the profile, or how it failed. */
@@ -82,6 +84,13 @@ describe('coming back', () => {
       `POST /gateway-oauth/exchange?code=…&gateway_uri=${encodeURIComponent(CALLBACK)}`,
       'GET /user_info?provider=azure',
     ])
+  })
+
+  it('keeps the claims that are listed', async () => {
+    server.claims = { ...ANN, department: 'ops', org: { unit: 'north', other: 1 } }
+    expect(await signIn()).toMatchObject({ claims: { department: 'ops', org: { unit: 'north' } } })
+    server.claims = { ...ANN, department: 'ops\u0000' }
+    expect(await signIn()).toBe('faulty claim_malformed')
   })
 
   it.each<[string, (answer: URL) => void, string]>([

@@ -53,7 +53,7 @@ describe('what must not be read at all', () => {
     ['a space', `${head}.${body} .${signature}`],
     ['a line break', `${signed}\n`],
     ['other unused bits', `${head}.${body}.${signature.slice(0, -1)}${flipped(signature.slice(-1))}`],
-    ['plus and slash', signed.replace(/[-_]/g, '+')],
+    ['plus and slash', token({ claims: { mark: '?'.repeat(12) } }).replace(/[-_]/g, '+')],
     ['a claim twice', token({ claimsText: '{"sub":"ann","iss":"https://issuer.example","sub":"bob"}' })],
     ['a claim twice, once escaped', token({ claimsText: '{"sub":"ann","s\\u0075b":"bob"}' })],
     ['a claim twice deep inside', token({ claimsText: '{"a":[{"b":1,"b":2}]}' })],

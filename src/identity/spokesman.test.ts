@@ -71,6 +71,7 @@ describe('one proxy before several servers', () => {
   const needs = (asked: string[]) => ({
     general: undefined,
     nobodyNamed: false,
+    kept: { claims: [], organisation: undefined },
     fetch: async (url: string) => {
       asked.push(url)
       return { status: 200, headers: new Headers(), body: Buffer.from(JSON.stringify(edges.keys.keySet)) }

@@ -1,7 +1,7 @@
 // The event stream that answers one request: its notifications, then its one answer. What else an upstream puts there is refused.
 import type { RpcId } from '../protocol/jsonrpc.ts'
 import { answering, readJson } from './answer.ts'
-import { readEvent, replaceData } from './events.ts'
+import { readEvent, replaceData, writeEvent } from './events.ts'
 import { FAULTS, type Fault } from './fault.ts'
 import type { Screen } from './screen.ts'
 
@@ -17,6 +17,8 @@ export interface AnswerStream {
 }
 
 const NOTHING = Buffer.alloc(0)
+/** A comment, for what may have been no more than one. */
+const ALIVE = Buffer.from(':\n\n')
 
 export function answerStream(needs: {
   id: RpcId
@@ -25,7 +27,7 @@ export function answerStream(needs: {
   requestsAllowed: boolean
 }): AnswerStream {
   const { id, screen, requestsAllowed } = needs
-  const { edit, reword, hears } = screen
+  const { edit, reword, hears, aside } = screen
   let pending = true
   let resumable = false
   return {
@@ -34,9 +36,13 @@ export function answerStream(needs: {
     pass(event) {
       const { data, hasId } = readEvent(event)
       // Who may not resume is not sent to try: a stream that ends without an answer is then an error.
-      resumable ||= hasId && hears === undefined
-      if (data === undefined) return event
+      resumable ||= hasId && hears === undefined && aside === undefined
+      if (data === undefined) return aside === undefined ? event : ALIVE
       const kind = answering(data, id)
+      if (aside !== undefined && (kind === 'notification' || (kind === 'request' && requestsAllowed))) {
+        const said = aside(readJson(data))
+        return said === undefined ? NOTHING : writeEvent(said)
+      }
       if (kind === 'notification' && hears?.(data) === false) return NOTHING
       if (kind === 'notification' || (kind === 'request' && requestsAllowed)) return event
       if (kind !== 'answer' || !pending) return FAULTS.protocol
@@ -47,7 +53,7 @@ export function answerStream(needs: {
     },
     passPart(part, last) {
       // What must be filtered must be seen whole. Otherwise so much data at once is the answer: notifications are small.
-      if (edit !== undefined) return FAULTS.too_large
+      if (edit !== undefined || aside !== undefined) return FAULTS.too_large
       if (last) pending = false
       return part
     },

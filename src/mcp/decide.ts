@@ -1,4 +1,5 @@
 // Phase 3: may the caller do what the message asks? Policy's answer for everything it touches, then the token's scopes.
+import { type Grounds, grounded, type InformNeeds, informed } from '../policy/informed.ts'
 import type { Policy } from '../policy/policy.ts'
 import { OUTSIDE_TOKEN } from '../policy/reach.ts'
 import type { Call, Decision, RequestFacts } from '../protocol/decision.ts'
@@ -14,30 +15,23 @@ export interface Inquiry {
   readonly wordless: boolean
   readonly params: Readonly<Record<string, unknown>> | undefined
   readonly target: Target
-  /** `undefined` where nobody can say: a condition that asks is then not met. */
-  readonly request: RequestFacts | undefined
+  readonly request: RequestFacts
 }
 
-/** The decision, which of the things touched made it, and what it rests on. */
-export type Verdict = Decision & {
+/** The decision, and which of the things touched made it. */
+export type Verdict = Grounds & {
   readonly target: Target
-  /** The thing is listed for this caller: what was refused are these arguments. */
+  /** The thing is listed for this caller: where it is refused, it is for what this call says. */
   readonly listed: boolean
-  /** Fields of the arguments that conditions read, for the record. */
-  readonly args?: Readonly<Record<string, unknown>> | undefined
-  /** Which policy it was. */
-  readonly policy: string
+  /** Seconds until a limit lets it pass; of a limit's refusal alone. */
+  readonly retryAfter?: number
 }
-
-/** A tool as its server defines it. */
-export type Definition = Readonly<Record<string, unknown>>
 
 export interface DecideNeeds {
   readonly policy: Omit<Policy, 'view'>
+  readonly definitionOf?: InformNeeds['definitionOf']
   /** Throws BearerError `insufficient_scope`. */
   checkScopes(principal: Principal, call: Call): void
-  /** Of a tool, where somebody knows it; asked for only where a rule reads it. */
-  definitionOf?(server: string, tool: string): Definition | undefined | Promise<Definition | undefined>
 }
 
 // Whoever sees the server may shake hands with it, answer it and end what they began; the session says whose it is.
@@ -50,16 +44,14 @@ export const TASKS_CLOSED = 'tasks_closed'
  * `insufficient_scope`.
  */
 export function decideInquiry(needs: DecideNeeds, inquiry: Inquiry): Verdict | Promise<Verdict> {
-  const { policy } = needs
-  const { server, method, wordless, params, target } = inquiry
+  const { method, wordless, params, target } = inquiry
   if (!wordless && isTaskMethod(method))
-    return verdictOf(needs, { effect: 'deny', reason: TASKS_CLOSED, rule: undefined }, target, false)
+    return { effect: 'deny', reason: TASKS_CLOSED, rule: undefined, target, listed: false }
   checkNoTask(method, params)
   const call = callOf(inquiry)
-  if (isOpen(inquiry)) return scoped(needs, inquiry, VISIBLE, call, [])
-  const tool = target.kind === 'tool' && policy.reads(server).tool ? needs.definitionOf?.(server, target.name) : undefined
-  if (tool instanceof Promise) return tool.then((known) => asked(needs, inquiry, { ...call, tool: known }))
-  return asked(needs, inquiry, tool === undefined ? call : { ...call, tool })
+  if (isOpen(inquiry)) return scoped(needs, inquiry, VISIBLE, [call])
+  const known = informed(needs, call)
+  return known instanceof Promise ? known.then((it) => judged(needs, inquiry, it)) : judged(needs, inquiry, known)
 }
 
 function callOf({ principal, server, method, params, target, request }: Inquiry): Call {
@@ -67,54 +59,37 @@ function callOf({ principal, server, method, params, target, request }: Inquiry)
   return { principal, server, method, kind, name, args: argumentsOf(method, params), request }
 }
 
-/** Decision points outside are asked before the decision, which itself waits for nobody. */
-function asked(needs: DecideNeeds, inquiry: Inquiry, call: Call): Verdict | Promise<Verdict> {
-  const consulted = needs.policy.consult(call)
-  if (consulted === undefined) return judged(needs, inquiry, call)
-  return consulted.then((answered) => judged(needs, inquiry, answered))
-}
-
 function judged(needs: DecideNeeds, inquiry: Inquiry, call: Call): Verdict | Promise<Verdict> {
-  const { policy } = needs
-  const decision = policy.decide(call)
+  const decision = needs.policy.decide(call)
   if (isRefused(decision)) return refusal(needs, decision, call)
-  const heard = listenedResources(inquiry.method, inquiry.params).map(
-    (name): Call => ({ ...call, kind: 'resource', name, args: undefined }),
-  )
-  if (heard.length === 0) return scoped(needs, inquiry, decision, call, heard)
-  const consulted = heard.map((each) => policy.consult(each))
-  if (consulted.every((each) => each === undefined)) return listened(needs, inquiry, decision, call, heard)
-  return Promise.all(heard.map((each, at) => consulted[at] ?? each)).then((answered) =>
-    listened(needs, inquiry, decision, call, answered),
-  )
+  const heard = listenedResources(inquiry.method, inquiry.params)
+  if (heard.length === 0) return scoped(needs, inquiry, decision, [call])
+  const known = heard.map((name) => informed(needs, { ...call, kind: 'resource', name }))
+  return Promise.all(known).then((calls) => listening(needs, inquiry, decision, [call, ...calls]))
 }
 
-function listened(needs: DecideNeeds, inquiry: Inquiry, decision: Decision, call: Call, heard: readonly Call[]): Verdict {
-  for (const each of heard) {
+/** Each URI that is listened to is decided like a subscription of its own. */
+function listening(needs: DecideNeeds, inquiry: Inquiry, decision: Decision, calls: readonly Call[]): Verdict {
+  for (const each of calls.slice(1)) {
     const verdict = needs.policy.decide(each)
     if (isRefused(verdict)) return refusal(needs, verdict, each)
   }
-  return scoped(needs, inquiry, decision, call, heard)
+  return scoped(needs, inquiry, decision, calls)
 }
 
-function scoped(needs: DecideNeeds, inquiry: Inquiry, decision: Decision, call: Call, heard: readonly Call[]): Verdict {
+function scoped(needs: DecideNeeds, inquiry: Inquiry, decision: Decision, calls: readonly Call[]): Verdict {
   const { principal, wordless, target } = inquiry
   // After policy: a challenge for a hidden thing would say that it is there. A stream asks for no more than a ping does.
-  needs.checkScopes(principal, wordless ? { ...call, name: 'ping' } : call)
-  for (const each of heard) needs.checkScopes(principal, each)
-  return verdictOf(needs, decision, target, true, call)
+  for (const each of calls) needs.checkScopes(principal, wordless ? { ...each, name: 'ping' } : each)
+  const [call] = calls
+  return { ...(call === undefined ? decision : grounded(needs.policy, decision, call)), target, listed: true }
 }
 
 /** What is listed and refused all the same was refused for what this call says. */
-function refusal(needs: DecideNeeds, decision: Decision, call: Call): Verdict {
+function refusal({ policy }: DecideNeeds, decision: Decision, call: Call): Verdict {
   const { args: _, answers: __, ...thing } = call
-  const { kind, name } = thing
-  return verdictOf(needs, decision, { kind, name }, needs.policy.couldAllow(thing).effect === 'allow', call)
-}
-
-function verdictOf({ policy }: DecideNeeds, decision: Decision, target: Target, listed: boolean, call?: Call): Verdict {
-  const args = call?.args === undefined || !policy.reads(call.server).args ? undefined : policy.argumentsRead(call)
-  return { ...decision, target, listed, args, policy: policy.version }
+  const listed = policy.couldAllow(thing).effect === 'allow'
+  return { ...grounded(policy, decision, call), target: { kind: call.kind, name: call.name }, listed }
 }
 
 /** What the caller may see and this token may not is said aloud, by the gate of scopes. */

@@ -126,10 +126,13 @@ export async function startGate(upstreams: Record<string, Upstream>) {
       return principal
     },
     policy: policyOfNames({ decide, view: () => state.view }),
+    admit: () => () => undefined,
     checkScopes(_, call) {
       if (!state.scopes && call.kind === 'tool')
         throw new BearerError('insufficient_scope', 'scope_missing', 'More is needed.', ['mcp:tools'])
     },
+    denials: 'hidden',
+    minimumRevision: () => undefined,
     upstreams: { get: (id) => upstreams[id], report: () => {} },
     recorder: {
       async decide(event) {

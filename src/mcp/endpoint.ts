@@ -3,32 +3,37 @@ import type { CallEvent, RecordedCall, Recorder } from '../audit/event.ts'
 import { readBody } from '../http/body.ts'
 import { answerDoorPreflight } from '../http/cors.ts'
 import type { Exchange } from '../http/exchange.ts'
+import type { Limits } from '../policy/limits.ts'
 import type { Policy } from '../policy/policy.ts'
 import type { Clock } from '../protocol/clock.ts'
-import type { Call, Decision } from '../protocol/decision.ts'
+import type { Call, Decision, RequestFacts } from '../protocol/decision.ts'
+import type { Denials } from '../protocol/denials.ts'
 import { RequestError, RpcError } from '../protocol/errors.ts'
 import { isRecord } from '../protocol/json.ts'
 import type { RpcId } from '../protocol/jsonrpc.ts'
-import { RPC } from '../protocol/mcp.ts'
+import { type Revision, RPC } from '../protocol/mcp.ts'
 import type { Principal } from '../protocol/principal.ts'
 import type { Marks } from '../store/ephemeral.ts'
 import type { SealKey } from '../tokens/seal.ts'
 import type { Upstream, Upstreams } from '../upstreams/upstream.ts'
-import { decideInquiry } from './decide.ts'
+import { admitInquiry } from './admit.ts'
+import { type DecideNeeds, decideInquiry } from './decide.ts'
 import { checkEra, claimedEra, type Era, eraOfHead } from './era.ts'
 import type { Edit } from './filter.ts'
 import { createForward } from './forward.ts'
 import { type McpHead, readHead } from './headers.ts'
-import { hiddenError, unknownServer } from './hidden.ts'
+import { deniedError, unknownServer, unseenServer } from './hidden.ts'
 import { checkMediaType, type Incoming, parseMessage } from './message.ts'
 import { callEvent, isRefusedCredential, type Recorded, reasonOf, UNPROVED } from './record.ts'
 import type { Ending } from './relay.ts'
 import { createRemoteRoute } from './remote.ts'
+import { checkRevision } from './revision.ts'
 import { mayHear, type Screen, screenOf } from './screen.ts'
 import { createSessions } from './session.ts'
 import { createStdioRoute } from './stdio.ts'
 import { createStreams, type StreamEnd } from './streams.ts'
 import { type Target, targetOf } from './target.ts'
+import { checkUnambiguous } from './unambiguous.ts'
 
 export interface McpNeeds {
   readonly clock: Clock
@@ -39,6 +44,12 @@ export interface McpNeeds {
   readonly policy: Policy
   /** Throws BearerError `insufficient_scope`. */
   checkScopes(principal: Principal, call: Call): void
+  /** What limits say of a call that policy allows. */
+  readonly admit: Limits['admit']
+  readonly definitionOf?: DecideNeeds['definitionOf']
+  readonly denials: Denials
+  /** Oldest that may be spoken to the server. */
+  minimumRevision(serverId: string): Revision | undefined
   readonly upstreams: Pick<Upstreams, 'get' | 'report'>
   readonly recorder: Pick<Recorder, 'decide' | 'finish'>
   /** Answers a refusal; `rpcId` where the message was read before it was refused. */
@@ -60,7 +71,7 @@ export interface McpNeeds {
   }
 }
 
-type HttpMethod = 'POST' | 'GET' | 'DELETE'
+export type HttpMethod = 'POST' | 'GET' | 'DELETE'
 
 /** A request, once it is read and its head fits its body: what the later phases look at. */
 interface Visit {
@@ -78,6 +89,7 @@ interface Visit {
   readonly wordless: boolean
   readonly params: Readonly<Record<string, unknown>> | undefined
   readonly target: Target
+  readonly request: RequestFacts
 }
 
 export function mcpEndpoint(needs: McpNeeds): (exchange: Exchange, serverId: string) => Promise<void> {
@@ -90,6 +102,7 @@ export function mcpEndpoint(needs: McpNeeds): (exchange: Exchange, serverId: str
     let event: CallEvent | undefined
     let recorded: RecordedCall | undefined
     let ending: Ending | undefined
+    let endAdmission: (() => void) | undefined
     try {
       // 0 Where does it come from?
       needs.cors(exchange)
@@ -98,18 +111,25 @@ export function mcpEndpoint(needs: McpNeeds): (exchange: Exchange, serverId: str
       // 1 Who is it? Before anything else of the request is judged, so that every stranger gets the same challenge.
       principal = await needs.authenticate(exchange, serverId)
       const view = policy.view(principal, serverId)
-      if (view === 'none') throw unknownServer()
+      if (view === 'none') throw unseenServer(needs.denials)
       // 2 What does it say?
       const httpMethod = checkHttpMethod(exchange)
       const head = readHead(exchange.req.rawHeaders)
       if (httpMethod === 'POST') incoming = parseMessage(await readText(exchange, needs.limits), needs.limits)
+      if (incoming !== undefined && policy.reads(serverId).args) checkUnambiguous(incoming.body)
       const visit = checkVisit({ exchange, principal, upstream, view, httpMethod, head, incoming })
+      const minimum = needs.minimumRevision(serverId)
+      if (minimum !== undefined) checkRevision(minimum, visit)
       // 3 May it? Recorded before a byte leaves.
-      const decision = decideInquiry(needs, visit)
-      const decided = callEvent(visit, decision)
+      const deciding = decideInquiry(needs, visit)
+      const decision = deciding instanceof Promise ? await deciding : deciding
+      const admitting = admitInquiry(needs.admit, visit, decision)
+      const { verdict, end } = admitting instanceof Promise ? await admitting : admitting
+      endAdmission = end
+      const decided = callEvent(visit, verdict)
       recorded = await recorder.decide(decided)
       event = decided
-      if (decision.effect === 'deny') throw hiddenError(decision.target, visit.era, decision.reason)
+      if (verdict.effect === 'deny') throw deniedError(verdict, visit.era, needs.denials)
       // 4 The upstream's turn.
       ending = await forward(visit)
     } catch (error) {
@@ -122,6 +142,7 @@ export function mcpEndpoint(needs: McpNeeds): (exchange: Exchange, serverId: str
       needs.refuse(exchange, error, serverId, incoming?.id)
     } finally {
       // 5 How did it end?
+      endAdmission?.()
       if (recorded !== undefined && event !== undefined)
         recorder.finish(recorded, { ...event, ...outcomeOf(exchange, ending), latency: clock() - exchange.at })
     }
@@ -133,14 +154,14 @@ function checkKnown(upstream: Upstream | undefined): Upstream {
   return upstream
 }
 
-function checkHttpMethod({ req, res }: Exchange): HttpMethod {
+export function checkHttpMethod({ req, res }: Exchange): HttpMethod {
   const { method } = req
   if (method === 'POST' || method === 'GET' || method === 'DELETE') return method
   res.setHeader('Allow', 'POST, GET, DELETE, OPTIONS')
   throw new RequestError(405, 'method_not_allowed', 'Use POST, GET or DELETE.')
 }
 
-function readText(exchange: Exchange, limits: McpNeeds['limits']): Promise<Buffer> {
+export function readText(exchange: Exchange, limits: McpNeeds['limits']): Promise<Buffer> {
   checkMediaType(exchange.req.headers)
   return readBody(exchange, limits.body, limits.bodyTimeout)
 }
@@ -182,20 +203,21 @@ function checkVisit(read: {
     wordless,
     params,
     target,
+    request: { address: exchange.address, at: exchange.at, era },
   }
 }
 
-const refusal = (error: unknown): Decision => ({ effect: 'deny', reason: reasonOf(error), rule: undefined })
+export const refusal = (error: unknown): Decision => ({ effect: 'deny', reason: reasonOf(error), rule: undefined })
 
 /** Policy allowed it, and something else did not: a session of another, no room for a stream. The record says the last word. */
-function refusedAfterAll(event: CallEvent, error: unknown): CallEvent {
+export function refusedAfterAll(event: CallEvent, error: unknown): CallEvent {
   if (event.decision === 'deny') return event
   const { rule: _, ...rest } = event
   return { ...rest, decision: 'deny', reason: reasonOf(error) }
 }
 
 /** What can be said of a request that was refused before it was understood. */
-function unread(known: {
+export function unread(known: {
   exchange: Exchange
   principal: Principal
   server: string
@@ -206,7 +228,7 @@ function unread(known: {
   return { exchange, principal, server, method, target: undefined, era: undefined }
 }
 
-function outcomeOf({ res }: Exchange, ending: Ending | undefined): Pick<CallEvent, 'status' | 'outcome'> {
+export function outcomeOf({ res }: Exchange, ending: Ending | undefined): Pick<CallEvent, 'status' | 'outcome'> {
   if (ending === undefined) return { status: res.statusCode, outcome: 'refused' }
   return { ...(ending.status !== undefined && { status: ending.status }), outcome: ending.outcome }
 }

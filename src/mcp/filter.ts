@@ -24,11 +24,7 @@ export type Shows = (kind: TargetKind, name: string, tool: Readonly<Record<strin
 /** Rewrites a response. `undefined`: it is not the shape of such a list, and what cannot be filtered must not pass. */
 export type Edit = (message: unknown) => object | undefined
 
-export function listFilter(needs: {
-  method: string
-  era: 'modern' | 'legacy'
-  shows: Shows
-}): Edit | undefined {
+export function listFilter(needs: { method: string; era: 'modern' | 'legacy'; shows: Shows }): Edit | undefined {
   const shape = LISTS.get(needs.method)
   if (shape === undefined) return undefined
   return (message) => {

@@ -17,7 +17,12 @@ const config = Config.parse({
   scopes: { 'mcp:tools': { title: 'Use the tools', covers: ['*/*'] } },
 })
 const { checkScopes } = createScopeGate({ scopes: config.scopes, requiredScopes: [] })
-const judge = forwardedCalls({ policy: createPolicy(config), checkScopes, limits: config.server.limits })
+const judge = forwardedCalls({
+  policy: createPolicy(config),
+  checkScopes,
+  admit: () => () => undefined,
+  limits: config.server.limits,
+})
 const ann: Principal = {
   ...ANONYMOUS,
   kind: 'person',
@@ -39,11 +44,12 @@ const JSON_TYPE: Fields = [['Content-Type', 'application/json']]
 function ask(fields: Fields, message?: object, principal = ann) {
   const headers = Object.fromEntries(fields.map(([name, value]) => [name.toLowerCase(), value]))
   const body = message === undefined ? undefined : Buffer.from(JSON.stringify(message))
-  return judge({ principal, server: 'notes', headers, rawHeaders: fields.flat(), body })
+  const request = { address: '192.0.2.1', at: 0 }
+  return judge({ principal, server: 'notes', headers, rawHeaders: fields.flat(), body, request })
 }
-const reasonOf = (run: () => unknown): string => {
+const reasonOf = async (run: () => Promise<unknown>): Promise<string> => {
   try {
-    run()
+    await run()
   } catch (error) {
     if (error instanceof RequestError || error instanceof RpcError || error instanceof BearerError) return error.reason
     throw error
@@ -78,8 +84,8 @@ describe('a call that an ingress keeps to itself', () => {
     ['resources/read', 'file:///private/a', 'deny', undefined],
     ['tools/list', undefined, 'allow', 'read'],
     ['server/discover', undefined, 'allow', undefined],
-  ] as const)('is judged by its fields: %s %s', (method, name, effect, rule) => {
-    const judged = ask(named(method, name))
+  ] as const)('is judged by its fields: %s %s', async (method, name, effect, rule) => {
+    const judged = await ask(named(method, name))
     expect(judged).toMatchObject({ effect, method, era: 'modern' })
     if (rule !== undefined) expect(judged.rule).toBe(rule)
   })
@@ -92,20 +98,20 @@ describe('a call that an ingress keeps to itself', () => {
     ['that says what it touches in its body', named('completion/complete', 'greet')],
     ['that listens to what its body names', named('subscriptions/listen')],
     ['that subscribes to what its body names', named('resources/subscribe', 'file:///public/a')],
-  ])('is refused %s', (_what, fields) => {
-    expect(reasonOf(() => ask(fields))).toBe('call_unknown')
+  ])('is refused %s', async (_what, fields) => {
+    expect(await reasonOf(() => ask(fields))).toBe('call_unknown')
   })
 
   it.each<[string, Fields]>([
     ['no name', named('tools/call')],
     ['a broken name', named('tools/call', '=?base64?x')],
     ['two names', [...MODERN, ['mcp-name', 'read_secret']]],
-  ])('is malformed with %s', (_what, fields) => {
-    expect(reasonOf(() => ask(fields))).not.toBe('judged')
+  ])('is malformed with %s', async (_what, fields) => {
+    expect(await reasonOf(() => ask(fields))).not.toBe('judged')
   })
 
-  it('needs the scope that opens it', () => {
-    expect(reasonOf(() => ask(MODERN, undefined, { ...ann, scopes: ['email'] }))).toBe('scope_missing')
+  it('needs the scope that opens it', async () => {
+    expect(await reasonOf(() => ask(MODERN, undefined, { ...ann, scopes: ['email'] }))).toBe('scope_missing')
   })
 })
 
@@ -114,15 +120,17 @@ describe('a call that an ingress sends along', () => {
     ['read_note', 'allow'],
     ['read_secret', 'deny'],
     ['delete_note', 'deny'],
-  ])('is judged by its message: %s', (name, effect) => {
-    expect(ask(JSON_TYPE, call(name))).toMatchObject({ effect, target: { kind: 'tool', name }, era: 'legacy' })
+  ])('is judged by its message: %s', async (name, effect) => {
+    expect(await ask(JSON_TYPE, call(name))).toMatchObject({ effect, target: { kind: 'tool', name }, era: 'legacy' })
     const modern = [...JSON_TYPE, ...named('tools/call', name)]
-    expect(ask(modern, call(name, { _meta: META }))).toMatchObject({ effect, era: 'modern' })
+    expect(await ask(modern, call(name, { _meta: META }))).toMatchObject({ effect, era: 'modern' })
   })
 
-  it('is refused when its fields say otherwise', () => {
-    expect(reasonOf(() => ask([...JSON_TYPE, ...MODERN], call('read_secret', { _meta: META })))).toBe('name_mismatch')
-    expect(reasonOf(() => ask([...JSON_TYPE, ['Mcp-Method', 'ping']], call('read_note')))).toBe('method_mismatch')
+  it('is refused when its fields say otherwise', async () => {
+    expect(await reasonOf(() => ask([...JSON_TYPE, ...MODERN], call('read_secret', { _meta: META })))).toBe(
+      'name_mismatch',
+    )
+    expect(await reasonOf(() => ask([...JSON_TYPE, ['Mcp-Method', 'ping']], call('read_note')))).toBe('method_mismatch')
   })
 
   it.each<[string, Fields, object]>([
@@ -130,11 +138,14 @@ describe('a call that an ingress sends along', () => {
     ['no JSON-RPC', JSON_TYPE, { name: 'read_note' }],
     ['another media type', [['Content-Type', 'text/plain']], call('read_note')],
     ['a compressed body', [...JSON_TYPE, ['Content-Encoding', 'gzip']], call('read_note')],
-  ])('is refused as %s', (_what, fields, message) => {
-    expect(reasonOf(() => ask(fields, message))).not.toBe('judged')
+  ])('is refused as %s', async (_what, fields, message) => {
+    expect(await reasonOf(() => ask(fields, message))).not.toBe('judged')
   })
 
-  it('may answer the server', () => {
-    expect(ask(JSON_TYPE, { jsonrpc: '2.0', id: 1, result: {} })).toMatchObject({ effect: 'allow', method: 'response' })
+  it('may answer the server', async () => {
+    expect(await ask(JSON_TYPE, { jsonrpc: '2.0', id: 1, result: {} })).toMatchObject({
+      effect: 'allow',
+      method: 'response',
+    })
   })
 })

@@ -1,21 +1,21 @@
 // A call that an ingress asks about, and sends to the server itself: judged by the message where the ingress sends it along, else by
 // the fields in which a request of MCP 2026-07-28 repeats it (Transports: a server MUST refuse fields that differ from the body).
 import type { IncomingHttpHeaders } from 'node:http'
-import type { Policy } from '../policy/policy.ts'
-import type { Call, Decision } from '../protocol/decision.ts'
+import type { Limits } from '../policy/limits.ts'
+import type { RequestFacts } from '../protocol/decision.ts'
 import { RequestError } from '../protocol/errors.ts'
 import { decodeHeaderValue } from '../protocol/header-value.ts'
 import type { Principal } from '../protocol/principal.ts'
-import { decideInquiry } from './decide.ts'
+import { admitInquiry } from './admit.ts'
+import { type DecideNeeds, decideInquiry, type Verdict } from './decide.ts'
 import { checkEra, type Era, eraOfHead } from './era.ts'
 import { type McpHead, readHead } from './headers.ts'
 import { checkMediaType, parseMessage } from './message.ts'
 import { type Target, targetOf } from './target.ts'
+import { checkUnambiguous } from './unambiguous.ts'
 
-interface Needs {
-  readonly policy: Policy
-  /** Throws BearerError `insufficient_scope`. */
-  checkScopes(principal: Principal, call: Call): void
+interface Needs extends DecideNeeds {
+  readonly admit: Limits['admit']
   readonly limits: { readonly depth: number; readonly keys: number }
 }
 
@@ -27,11 +27,12 @@ export interface ForwardedCall {
   readonly rawHeaders: readonly string[]
   /** The whole message; `undefined` where the ingress keeps it. */
   readonly body: Buffer | undefined
+  /** Of the caller, and when. */
+  readonly request: Omit<RequestFacts, 'era'>
 }
 
-export interface JudgedCall extends Decision {
+export type JudgedCall = Verdict & {
   readonly method: string
-  readonly target: Target
   readonly era: Era
 }
 
@@ -39,16 +40,27 @@ export interface JudgedCall extends Decision {
 const UNNAMED = new Set(['completion/complete', 'subscriptions/listen', 'resources/subscribe', 'resources/unsubscribe'])
 
 /** Throws RequestError or RpcError for a call that nobody can be sure of, BearerError `insufficient_scope`. */
-export function forwardedCalls({ policy, checkScopes, limits }: Needs): (call: ForwardedCall) => JudgedCall {
-  return function judge({ principal, server, headers, rawHeaders, body }) {
+export function forwardedCalls(needs: Needs): (call: ForwardedCall) => Promise<JudgedCall> {
+  const { policy, limits } = needs
+  return async function judge({ principal, server, headers, rawHeaders, body, request: { address, at } }) {
     const head = readHead(rawHeaders)
+    const readsArguments = policy.reads(server).args
     const said = body === undefined ? saidByHead(head) : saidByBody(head, headers, body, limits)
+    if (body !== undefined && readsArguments) checkUnambiguous(body)
     const { method, params, wordless, era } = said
     const target = targetOf(method, params)
-    const decision = decideInquiry({ policy, checkScopes }, { principal, server, method, wordless, params, target })
-    return { ...decision, method, era }
+    // The fields name the thing and keep what it is called with.
+    if (body === undefined && readsArguments && hasArguments(target)) throw unknownCall()
+    const request = { address, at, era }
+    const inquiry = { principal, server, method, wordless, params, target, request }
+    const { verdict, end } = await admitInquiry(needs.admit, inquiry, await decideInquiry(needs, inquiry))
+    // The call goes past us, and nobody tells when it has ended: of what runs at once this one is no part.
+    end?.()
+    return { ...verdict, method, era }
   }
 }
+
+const hasArguments = ({ kind }: Target): boolean => kind === 'tool' || kind === 'prompt'
 
 interface Words {
   readonly method: string

@@ -1,5 +1,6 @@
 // What a caller is told of a thing that policy hides: the words an MCP server has for a thing it does not know, whatever the upstream's
 // own words are, so that hidden and unknown answer alike. MCP 2025-11-25 and 2026-07-28, Server features: error handling.
+import { limitError } from '../policy/limits.ts'
 import { type Denials, explicitDenial } from '../protocol/denials.ts'
 import { RequestError, RpcError } from '../protocol/errors.ts'
 import { isRecord } from '../protocol/json.ts'
@@ -19,7 +20,9 @@ export const unseenServer = (denials: Denials): RequestError =>
   denials === 'explicit' ? explicitDenial('server', 'no_rule_allows') : unknownServer()
 
 /** What the caller of a refused call is told. What is listed is refused aloud, so that a model can read it and change the call. */
-export function deniedError({ target, reason, listed }: Verdict, era: Era, denials: Denials): RpcError | RequestError {
+export function deniedError(verdict: Verdict, era: Era, denials: Denials): RpcError | RequestError {
+  const { target, reason, listed, retryAfter } = verdict
+  if (retryAfter !== undefined) return limitError(reason, retryAfter)
   if (denials === 'explicit' && reason !== TASKS_CLOSED) return explicitDenial(target.kind, reason)
   if (!listed) return hiddenError(target, era, reason)
   return new RpcError(RPC.invalidParams, reason, 'Not allowed with these arguments.', { status: 200 })

@@ -7,13 +7,13 @@ import { sendJson } from '../http/responses.ts'
 import type { Policy } from '../policy/policy.ts'
 import { reaches } from '../policy/reach.ts'
 import type { Clock } from '../protocol/clock.ts'
-import type { Call } from '../protocol/decision.ts'
+import type { Call, RequestFacts } from '../protocol/decision.ts'
 import { BearerError, RequestError } from '../protocol/errors.ts'
 import { isRecord } from '../protocol/json.ts'
 import type { Principal } from '../protocol/principal.ts'
 import { type Upstream, UpstreamError } from '../upstreams/upstream.ts'
 import { decideInquiry } from './decide.ts'
-import { listFilter } from './filter.ts'
+import { listFilter, type Shows } from './filter.ts'
 import { callEvent, isRefusedCredential, reasonOf, UNPROVED } from './record.ts'
 import { listTools } from './tool-list.ts'
 
@@ -50,7 +50,7 @@ interface Seat {
   readonly principal: Principal
 }
 
-type Content = (seats: readonly Seat[], principal: Principal) => unknown
+type Content = (seats: readonly Seat[], principal: Principal, exchange: Exchange) => unknown
 
 export function overviewEndpoints(needs: OverviewNeeds): { match(path: string): Endpoint | undefined } {
   const visible = (seats: readonly Seat[]): readonly Seat[] =>
@@ -63,7 +63,7 @@ export function overviewEndpoints(needs: OverviewNeeds): { match(path: string): 
       '/servers',
       (seats) => ({ servers: visible(seats).map(({ server: { id, title, url } }) => ({ id, title, url })) }),
     ],
-    ['/tools', (seats) => toolsOf(visible(seats), needs)],
+    ['/tools', (seats, _principal, exchange) => toolsOf(visible(seats), exchange, needs)],
   ]
   const endpoints = new Map(contents.map(([path, content]) => [path, overview(needs, content)]))
   return { match: (path) => endpoints.get(path) }
@@ -99,7 +99,7 @@ function overview(needs: OverviewNeeds, content: Content): Endpoint {
         return found.principal
       })
       await recorded(principal, 'allow', 'overview')
-      sendJson(res, 200, await content(seats, principal), { 'Cache-Control': 'no-store' })
+      sendJson(res, 200, await content(seats, principal, exchange), { 'Cache-Control': 'no-store' })
     } catch (error) {
       if (event === undefined && isRefusedCredential(error)) await recorded(UNPROVED, 'deny', reasonOf(error))
       needs.refuse(exchange, error, servers[0]?.id)
@@ -112,9 +112,13 @@ function overview(needs: OverviewNeeds, content: Content): Endpoint {
   }
 }
 
+/** Good for the servers they name; every other credential holds at all servers with the same ways to knock. */
+const FOR_ITS_AUDIENCE = new Set<Principal['method']>(['access_token', 'external_token'])
+
 /**
- * A token is good for one server, a proxy's word for all: the caller is asked for at each. What one server refuses for another reason
- * than its audience, the others with the same ways to knock refuse, too, and are not asked. Throws the first refusal when all refuse.
+ * A token is good for one server, a proxy's word for all: the caller is asked for at each, and once where the answer is the same (each
+ * time counts as a use of an API token). What one server refuses for another reason than its audience, the others with the same ways to
+ * knock refuse, too, and are not asked. Throws the first refusal when all refuse.
  */
 async function findSeats(
   exchange: Exchange,
@@ -124,10 +128,13 @@ async function findSeats(
   const seats: Seat[] = []
   const refusals: unknown[] = []
   let refusedByAll = false
+  let known: Principal | undefined
   for (const server of servers) {
     if (refusedByAll && !server.apart) continue
     try {
-      seats.push({ server, principal: await authenticate(exchange, server.id) })
+      const principal = (server.apart ? undefined : known) ?? (await authenticate(exchange, server.id))
+      seats.push({ server, principal })
+      if (!server.apart && !FOR_ITS_AUDIENCE.has(principal.method)) known = principal
     } catch (error) {
       if (!isRefusal(error)) throw error
       refusals.push(error)
@@ -149,8 +156,9 @@ function profileOf(principal: Principal): object {
   return { kind, subject, email, name, groups, roles, teams, client, method, issuer, identity, scopes, expires }
 }
 
-async function toolsOf(seats: readonly Seat[], needs: OverviewNeeds): Promise<object> {
-  const lists = await Promise.all(seats.map((seat) => toolsAt(seat, needs)))
+async function toolsOf(seats: readonly Seat[], { address, at }: Exchange, needs: OverviewNeeds): Promise<object> {
+  const request = { address, at, era: 'legacy' } as const
+  const lists = await Promise.all(seats.map((seat) => toolsAt(seat, request, needs)))
   return {
     tools: lists.flatMap((list) => ('tools' in list ? list.tools : [])),
     unavailable: lists.flatMap((list) => ('reason' in list ? [list] : [])),
@@ -160,17 +168,17 @@ async function toolsOf(seats: readonly Seat[], needs: OverviewNeeds): Promise<ob
 type ToolsAt = { readonly tools: readonly object[] } | { readonly server: string; readonly reason: string }
 
 /** What `tools/list` at the server's own address would show. */
-async function toolsAt({ server, principal }: Seat, needs: OverviewNeeds): Promise<ToolsAt> {
+async function toolsAt({ server, principal }: Seat, request: RequestFacts, needs: OverviewNeeds): Promise<ToolsAt> {
   const method = 'tools/list'
-  const asked = { principal, server: server.id, method }
-  const decide = (kind: Call['kind'], name: string) => needs.policy.decide({ ...asked, kind, name })
+  const asked = { principal, server: server.id, method, request }
+  const shows: Shows = (kind, name, tool) => needs.policy.couldAllow({ ...asked, kind, name, tool })
   try {
     const target = { kind: 'method', name: method } as const
-    const verdict = decideInquiry(needs, { ...asked, wordless: false, params: undefined, target })
+    const verdict = await decideInquiry(needs, { ...asked, wordless: false, params: undefined, target })
     const upstream = needs.upstreams.get(server.id)
     if (verdict.effect === 'deny' || upstream === undefined) return { tools: [] }
     const result = { tools: await listTools(upstream, AbortSignal.timeout(needs.patience ?? PATIENCE)) }
-    const shown = listFilter({ method, era: 'legacy', decide })?.({ result })
+    const shown = listFilter({ method, era: 'legacy', shows })?.({ result })
     return { tools: toolEntries(shown, server) }
   } catch (error) {
     if (error instanceof UpstreamError || error instanceof BearerError)

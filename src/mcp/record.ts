@@ -1,7 +1,7 @@
 // The record of one request at the MCP door: the decision before anything leaves, the outcome when the answer has ended.
 import type { CallEvent } from '../audit/event.ts'
 import type { Exchange } from '../http/exchange.ts'
-import type { Decision } from '../protocol/decision.ts'
+import type { Grounds } from '../policy/informed.ts'
 import { BearerError, RequestError, RpcError } from '../protocol/errors.ts'
 import { isoTime } from '../protocol/iso-time.ts'
 import { ANONYMOUS, type Principal } from '../protocol/principal.ts'
@@ -19,7 +19,7 @@ export interface Recorded {
 
 type Draft = { -readonly [Key in keyof CallEvent]: CallEvent[Key] }
 
-export function callEvent(call: Recorded, decision: Decision): CallEvent {
+export function callEvent(call: Recorded, decision: Grounds): CallEvent {
   const { exchange, principal, target, era } = call
   const event: Draft = {
     kind: 'call',
@@ -39,6 +39,8 @@ export function callEvent(call: Recorded, decision: Decision): CallEvent {
   if (principal.family !== undefined) event.family = principal.family
   if (target !== undefined && target.kind !== 'method') event.name = target.name
   if (decision.rule !== undefined) event.rule = decision.rule
+  if (decision.args !== undefined) event.args = decision.args
+  if (decision.policy !== undefined) event.policy = decision.policy
   if (era !== undefined) event.era = era
   return event
 }

@@ -124,7 +124,8 @@ export class Relay implements Dispatcher.DispatchHandler {
     const { res, id, era, screen, limits, upstream, openStream } = this.passage
     this.state = 'events'
     if (id !== undefined) this.answer = answerStream({ id, screen, requestsAllowed: era === 'legacy' })
-    const judged = screen.edit !== undefined || (id === undefined && screen.hears !== undefined)
+    const { edit, aside, hears } = screen
+    const judged = edit !== undefined || aside !== undefined || (id === undefined && hears !== undefined)
     let begun = false
     this.splitter = splitEvents(judged ? upstream.maxAnswer : limits.streamBuffer, (event, whole) => {
       this.passEvent(begun ? event : withoutMark(event), whole)

@@ -17,6 +17,8 @@ export interface Screen {
   readonly reword: Edit | undefined
   /** Which messages of a stream may pass; `undefined` is all. */
   readonly hears: Hears | undefined
+  /** What becomes of the notifications and questions before an answer, in place of `hears`; `undefined` leaves one out. */
+  readonly aside?: Edit | undefined
 }
 
 export interface Screened {
@@ -35,8 +37,7 @@ type Judge = Pick<Policy, 'couldAllow'>
 export function screenOf(policy: Judge, visit: Screened): Screen {
   const { method, view, principal, server, era, target, incoming, request } = visit
   if (view === 'all') return { edit: undefined, reword: withoutTasks(method), hears: undefined }
-  const shows: Shows = (kind, name, tool) =>
-    policy.couldAllow({ principal, server, method, kind, name, tool, request })
+  const shows: Shows = (kind, name, tool) => policy.couldAllow({ principal, server, method, kind, name, tool, request })
   const edit = isList(method) ? listFilter({ method, era, shows }) : undefined
   const names = target.kind !== 'method' && incoming?.kind === 'request'
   const reword = names ? unknownInOurWords({ target, era, id: incoming.id }) : withoutTasks(method)

@@ -1,52 +1,113 @@
-// A second, closer look at a message whose arguments rules read: whatever reader the server behind us uses, it must read what the rule
-// read. RFC 8259 §4 leaves names that come twice to the reader, §6 the range of numbers; readers in Go fold the case of names.
-// The text has been parsed already, so that its grammar, depth and number of keys are in order.
+// A second, closer look at a message whose arguments rules read: whatever reader the server behind us uses must read what the rule read.
+// RFC 8259 §4 leaves names that come twice to the reader, §6 the range of numbers; readers in Go fold the case of names.
+// The text has been parsed before, so that its grammar, depth and number of keys are in order.
 import { RpcError } from '../protocol/errors.ts'
 import { RPC } from '../protocol/mcp.ts'
 
-const STRING = /"(?:[^"\\]|\\.)*"/y
-const NUMBER = /-?(\d+)(?:\.(\d+))?(?:[eE]([+-]?\d+))?/y
-const COLON = /[ \t\r\n]*:/y
+const SPACE = /[ \t\r\n]*/y
+const STRING = /"[^"\\]*(?:\\.[^"\\]*)*"/y
+const LITERAL = /[a-z]+/y
+const NUMBER = /-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?/y
+const DECIMAL = /^-?(\d+)(?:\.(\d+))?(?:[eE]([+-]?\d+))?$/
 
-/** What is passed as it stands: fifteen digits and no exponent survive every reader of doubles (IEEE 754). */
-const SHORT = 15
+/** Digits that every reader of doubles gives back as they were (IEEE 754). */
+const EXACT = /^-?(?=[\d.]{1,16}$)\d{1,15}(?:\.\d{1,14})?$/
 
-interface Container {
-  /** Names so far; `undefined` in an array. */
-  readonly names: Set<string> | undefined
-  /** Those of arguments, folded. */
-  readonly folded: Set<string> | undefined
-}
+type Place = 'envelope' | 'params' | 'arguments' | 'other'
 
-/** Members of `params` that carry what a tool or prompt is called with. */
+/** Members of `params` with what a tool or prompt is called with. */
 const CARRY_ARGUMENTS = new Set(['arguments', 'argument', 'context'])
 
 /** Throws RpcError for a text that two readers could read differently. */
 export function checkUnambiguous(body: Buffer): void {
-  const text = body.toString('utf8')
-  const open: Container[] = []
-  /** Depth of the value that carries arguments, while inside. */
-  let arguing = 0
-  let name = ''
-  for (let at = 0; at < text.length; at++) {
-    const character = text[at] ?? ''
-    if (character === '{' || character === '[') {
-      const params = open.length === 2 && name !== '' && open[0]?.names?.has('params') === true
-      if (arguing === 0 && params && CARRY_ARGUMENTS.has(name)) arguing = open.length + 1
-      const isObject = character === '{'
-      open.push({ names: isObject ? new Set() : undefined, folded: isObject && arguing > 0 ? new Set() : undefined })
-    } else if (character === '}' || character === ']') {
-      if (open.length === arguing) arguing = 0
-      open.pop()
-    } else if (character === '"') {
-      const spelled = match(STRING, text, at)
-      at += spelled.length - 1
-      const isName = COLON.test(text.slice(at + 1, at + 1))
-      if (isName) name = spelled
-    } else if (character === '-' || (character >= '0' && character <= '9')) {
-      const spelled = match(NUMBER, text, at)
-      checkNumber(spelled)
-      at += spelled.length - 1
-    }
+  readValue({ text: body.toString('utf8'), at: 0 }, 'envelope')
+}
+
+interface Cursor {
+  readonly text: string
+  at: number
+}
+
+function readValue(cursor: Cursor, place: Place): void {
+  take(cursor, SPACE)
+  const first = cursor.text[cursor.at]
+  if (first === '{') readObject(cursor, place)
+  else if (first === '[') readArray(cursor, place)
+  else if (first === '"') take(cursor, STRING)
+  else if (first !== undefined && first >= 'a') take(cursor, LITERAL)
+  else checkNumber(take(cursor, NUMBER))
+}
+
+function readObject(cursor: Cursor, place: Place): void {
+  const names = new Set<string>()
+  const folded = new Set<string>()
+  for (let more = enter(cursor, '}'); more; more = goesOn(cursor)) {
+    take(cursor, SPACE)
+    const name = nameOf(take(cursor, STRING))
+    if (names.size === names.add(name).size) throw refused('json_duplicate_key', 'A key of the message comes twice.')
+    if (place === 'arguments' && folded.size === folded.add(foldCase(name)).size)
+      throw refused('json_key_case', 'Two keys of the arguments differ in case alone.')
+    take(cursor, SPACE)
+    cursor.at += 1
+    readValue(cursor, within(place, name))
   }
 }
+
+function readArray(cursor: Cursor, place: Place): void {
+  for (let more = enter(cursor, ']'); more; more = goesOn(cursor)) readValue(cursor, place)
+}
+
+function within(place: Place, name: string): Place {
+  if (place === 'envelope') return name === 'params' ? 'params' : 'other'
+  if (place === 'params') return CARRY_ARGUMENTS.has(name) ? 'arguments' : 'other'
+  return place
+}
+
+/** Past the opening mark; `false`: there is nothing inside, and the closing one is behind us, too. */
+function enter(cursor: Cursor, closing: string): boolean {
+  cursor.at += 1
+  take(cursor, SPACE)
+  if (cursor.text[cursor.at] !== closing) return true
+  cursor.at += 1
+  return false
+}
+
+/** Past the comma, else past the closing mark. */
+function goesOn(cursor: Cursor): boolean {
+  take(cursor, SPACE)
+  cursor.at += 1
+  return cursor.text[cursor.at - 1] === ','
+}
+
+function take(cursor: Cursor, token: RegExp): string {
+  token.lastIndex = cursor.at
+  const [found] = token.exec(cursor.text) ?? []
+  // The text was parsed: what is no token here is a mistake of this file, and nothing may pass by it.
+  if (found === undefined) throw new TypeError(`No JSON token at ${cursor.at}.`)
+  cursor.at += found.length
+  return found
+}
+
+const nameOf = (spelled: string): string =>
+  spelled.includes('\\') ? (JSON.parse(spelled) as string) : spelled.slice(1, -1)
+
+/** As Go's decoder does, the long s and the Kelvin sign included. */
+const foldCase = (name: string): string => name.toUpperCase().toLowerCase()
+
+/** A reader of decimals or of wide integers would get another number than we do. */
+function checkNumber(spelled: string): void {
+  if (EXACT.test(spelled)) return
+  const value = Number(spelled)
+  if (Math.abs(value) > Number.MAX_SAFE_INTEGER || canonical(spelled) !== canonical(String(value)))
+    throw refused('json_number', 'A number of the message is beyond what every reader reads alike.')
+}
+
+/** Digits without zeros at their ends, and the power of ten behind them. */
+function canonical(spelled: string): string {
+  const [, whole = '', fraction = '', exponent = '0'] = DECIMAL.exec(spelled) ?? []
+  const digits = (whole + fraction).replace(/^0+/, '')
+  const plain = digits.replace(/0+$/, '')
+  return plain === '' ? '0' : `${plain}e${Number(exponent) - fraction.length + digits.length - plain.length}`
+}
+
+const refused = (reason: string, message: string) => new RpcError(RPC.invalidRequest, reason, message)

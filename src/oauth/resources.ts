@@ -6,7 +6,7 @@ import { grantableScopes } from './scopes.ts'
 interface Needs {
   readonly resources: { main(): Resource | undefined }
   /** What this client may name. */
-  findFor(clientId: string, url: string): Pick<Resource, 'url' | 'scopes'> | undefined
+  findFor(clientId: string, url: string): Pick<Resource, 'url' | 'scopes' | 'stepUpScopes'> | undefined
   readonly allowedScopes: readonly string[]
   readonly accessTokenTtl: number
   /** Id of the key that signs now. */
@@ -41,9 +41,9 @@ export function resourceIndicators({ resources, findFor, allowedScopes, accessTo
   }
 
   /** The first place where client, redirect URI and resource are all known, so that a refusal can be sent to the client. */
-  function keepGrantable({ oidc }: KoaContextWithOIDC, resource: Pick<Resource, 'scopes'>): void {
+  function keepGrantable({ oidc }: KoaContextWithOIDC, resource: Pick<Resource, 'scopes' | 'stepUpScopes'>): void {
     const asked = oidc.params?.['scope']
-    const scopes = grantableScopes(typeof asked === 'string' ? asked : undefined, resource.scopes, allowedScopes)
+    const scopes = grantableScopes(typeof asked === 'string' ? asked : undefined, resource, allowedScopes)
     if (scopes.length === 0)
       throw new errors.InvalidScope('none of the requested scopes can be granted', String(asked ?? ''))
     if (oidc.params) oidc.params['scope'] = scopes.join(' ')

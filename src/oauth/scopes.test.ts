@@ -24,7 +24,14 @@ describe('RFC 6749 §3.3: the scopes of an authorization', () => {
     ['and still drops identity scopes', 'openid profile', ['openid', 'email'], ['openid', ...RESOURCE]],
     ['case matters', 'MCP:TOOLS', [], []],
   ])('%s', (_name, asked, allowed, expected) => {
-    expect(grantableScopes(asked, RESOURCE, allowed)).toEqual(expected)
+    expect(grantableScopes(asked, { scopes: RESOURCE }, allowed)).toEqual(expected)
+  })
+
+  it('leaves out of the default set what only some operations need', () => {
+    const resource = { scopes: RESOURCE, stepUpScopes: ['mcp:write'] }
+    expect(grantableScopes(undefined, resource, [])).toEqual(['mcp:tools'])
+    expect(grantableScopes('offline_access', resource, [])).toEqual(['offline_access', 'mcp:tools'])
+    expect(grantableScopes('mcp:tools mcp:write', resource, [])).toEqual(['mcp:tools', 'mcp:write'])
   })
 
   it('has words for a person', () => {

@@ -1,5 +1,5 @@
 // Which of the asked scopes an authorization may hold: RFC 6749 §3.3. What is unknown or not allowed is dropped, nothing is added to what was asked.
-import { ADMIN_SCOPE, DECIDE_SCOPE, OWN_TOKENS_SCOPE } from '../protocol/resource.ts'
+import { ADMIN_SCOPE, DECIDE_SCOPE, OWN_TOKENS_SCOPE, type Resource } from '../protocol/resource.ts'
 import { canonicalScope, parseScope } from '../protocol/scope.ts'
 
 /** OpenID Connect Core §5.4 and §11: they say nothing about a resource. */
@@ -20,7 +20,7 @@ const isIdentity = (scope: string): boolean => IDENTITY_SCOPES.some((name) => na
 /** Empty when something was asked and none of it can be had. A request that names no scope of the resource gets the resource's own (its default minimal set). */
 export function grantableScopes(
   asked: string | undefined,
-  resource: readonly string[],
+  { scopes: resource, stepUpScopes = [] }: Pick<Resource, 'scopes' | 'stepUpScopes'>,
   allowed: readonly string[],
 ): string[] {
   const open = allowed.map(canonicalScope)
@@ -31,7 +31,9 @@ export function grantableScopes(
     open.length === 0 || open.includes(scope) || (aboutIdentity && resource.includes(scope))
   const wanted = [...new Set(parseScope(asked ?? '').map(canonicalScope))]
   const known = wanted.filter((scope) => (isIdentity(scope) || resource.includes(scope)) && isAllowed(scope))
-  return wanted.every(isIdentity) ? [...new Set([...known, ...resource.filter(isAllowed)])] : known
+  if (!wanted.every(isIdentity)) return known
+  const minimal = resource.filter((scope) => isAllowed(scope) && !stepUpScopes.includes(scope))
+  return [...new Set([...known, ...minimal])]
 }
 
 export function scopeTitle(scope: string, configured: Readonly<Record<string, { title: string }>>): string {

@@ -18,8 +18,14 @@ export interface Metrics {
   request(door: string, status: number, seconds: number): void
   upstream(server: string, outcome: string): void
   /** Read at every scrape; the last ones given count. */
-  watch(gauges: { streamsOpen(): number; auditWaiting(): number }): void
+  watch(gauges: Partial<Gauges>): void
   expose(): Promise<{ contentType: string; text: string }>
+}
+
+interface Gauges {
+  streamsOpen(): number
+  auditWaiting(): number
+  limitsInStore(): number
 }
 
 export function createMetrics({ users }: Pick<MetricsConfig, 'users'>): Metrics {
@@ -36,12 +42,13 @@ export function createMetrics({ users }: Pick<MetricsConfig, 'users'>): Metrics 
     'server',
     'outcome',
   ])
-  let gauges = { streamsOpen: () => 0, auditWaiting: () => 0 }
+  let gauges: Gauges = { streamsOpen: () => 0, auditWaiting: () => 0, limitsInStore: () => 1 }
   const families = [
     ...[attempts, successes, failures, latency, missing, byUser, decisions, requests, durations, upstreams],
     ...processFamilies(),
     gauge('portcullis_streams_open', 'Streams that are open.', () => gauges.streamsOpen()),
     gauge('portcullis_audit_waiting', 'Calls the audit store has not taken yet.', () => gauges.auditWaiting()),
+    gauge('portcullis_limits_in_store', '1; 0 while limits are counted by this replica alone.', () => gauges.limitsInStore()),
   ]
 
   const userLabel = cappedLabels(MOST_USERS, users === 'hashed' ? pseudonym : (user) => user)
@@ -73,7 +80,7 @@ export function createMetrics({ users }: Pick<MetricsConfig, 'users'>): Metrics 
       upstreams.at(serverLabel(server)).at(outcome).count += 1
     },
     watch(next) {
-      gauges = next
+      gauges = { ...gauges, ...next }
     },
     expose: async () => ({ contentType: EXPOSITION_TYPE, text: exposition(families) }),
   }

@@ -25,6 +25,27 @@ export function coversCall(targets: readonly Target[], call: Call): boolean {
   )
 }
 
+/**
+ * Some of what the targets speak of is in this call: what needs a scope of its own. Where covering is strict about spellings this is
+ * strict the other way round: a resource in a doubtful spelling may be any of the server.
+ */
+export function touchesCall(targets: readonly Target[], call: Call): boolean {
+  const ofServer = targets.filter(({ server }) => server.matches(call.server))
+  if (ofServer.length === 0) return false
+  const ofKind = ofServer.filter(({ kind }) => kind === 'everything' || kind === call.kind)
+  if (call.kind !== 'resource') return ofKind.some(({ kind, name }) => kind === 'everything' || name.matches(call.name))
+  if (!isNormalUri(call.name)) return ofKind.length > 0
+  const spellings = spellingsOf(call.name)
+  return ofKind.some(({ kind, name }) => kind === 'everything' || spellings.some((uri) => name.matches(uri)))
+}
+
+/** All of a server, whatever the call. */
+export const coversServer = (targets: readonly Target[], server: string): boolean =>
+  targets.some((target) => target.kind === 'everything' && target.server.matches(server))
+
+export const touchesServer = (targets: readonly Target[], server: string): boolean =>
+  targets.some((target) => target.server.matches(server))
+
 function covers({ server, kind, name }: Target, call: Call): boolean {
   if (!server.matches(call.server)) return false
   // A bare method of the standard is open to whoever may use some part of the server, as it is in policy.

@@ -27,11 +27,13 @@ const decide = (principal: Principal, server: string, kind: TargetKind, name: st
   gate.decide({ principal, server, kind, name, method: kind === 'method' ? name : 'tools/call' })
 
 /** What the MCP door does: `allow`, `hidden`, or the reason of a refusal that is said aloud. */
-function ask(principal: Principal, server: string, method: string, params: Record<string, unknown> = {}) {
+async function ask(principal: Principal, server: string, method: string, params: Record<string, unknown> = {}) {
   const target = targetOf(method, params)
+  const request = { address: '192.0.2.1', at: 0, era: 'legacy' } as const
   try {
-    const inquiry = { principal, server, method, wordless: false, params, target }
-    return decideInquiry({ policy: gate, checkScopes }, inquiry).effect === 'allow' ? 'allow' : 'hidden'
+    const inquiry = { principal, server, method, wordless: false, params, target, request }
+    const { effect } = await decideInquiry({ policy: gate, checkScopes }, inquiry)
+    return effect === 'allow' ? 'allow' : 'hidden'
   } catch (error) {
     expect(error).toMatchObject({ code: 'insufficient_scope', status: 403 })
     return error instanceof BearerError ? error.reason : undefined
@@ -46,24 +48,29 @@ describe('a token with a reach', () => {
     ['another tool', 'github', { name: 'create_issue' }, 'outside_token'],
     ['a tool of that name elsewhere', 'docs', { name: 'get_issue' }, 'outside_token'],
     ['a tool that policy hides', 'github', { name: 'delete_issue' }, 'hidden'],
-  ])('at %s', (_what, server, params, outcome) => expect(ask(reader, server, 'tools/call', params)).toBe(outcome))
+  ])('at %s', async (_what, server, params, outcome) =>
+    expect(await ask(reader, server, 'tools/call', params)).toBe(outcome),
+  )
 
-  it('may shake hands and list where it reaches something, and nowhere else', () => {
+  it('may shake hands and list where it reaches something, and nowhere else', async () => {
     for (const method of ['initialize', 'ping', 'tools/list', 'logging/setLevel']) {
-      expect(ask(reader, 'github', method)).toBe('allow')
-      expect(ask(reader, 'mail', method)).toBe('outside_token')
+      expect(await ask(reader, 'github', method)).toBe('allow')
+      expect(await ask(reader, 'mail', method)).toBe('outside_token')
     }
-    expect(ask(reader, 'github', 'vendor/wipe')).toBe('outside_token')
+    expect(await ask(reader, 'github', 'vendor/wipe')).toBe('outside_token')
   })
 
-  it('reads resources in one spelling only, and listens to no others', () => {
+  it('reads resources in one spelling only, and listens to no others', async () => {
     const read = (uri: string) => ask(reader, 'docs', 'resources/read', { uri })
-    expect(read('file:///public/a')).toBe('allow')
+    expect(await read('file:///public/a')).toBe('allow')
     for (const uri of ['file:///private/a', 'file:///public/../private/a', 'file:///public/%2e%2e/private/a'])
-      expect(read(uri)).not.toBe('allow')
+      expect(await read(uri)).not.toBe('allow')
     const listen = (...resourceSubscriptions: string[]) =>
       ask(reader, 'docs', 'subscriptions/listen', { notifications: { resourceSubscriptions } })
-    expect([listen('file:///public/a'), listen('file:///public/a', 'file:///b')]).toEqual(['allow', 'outside_token'])
+    expect([await listen('file:///public/a'), await listen('file:///public/a', 'file:///b')]).toEqual([
+      'allow',
+      'outside_token',
+    ])
   })
 
   it('sees lists through the same function', () => {
@@ -78,20 +85,20 @@ describe('a token with a reach', () => {
     ])
   })
 
-  it('that reaches a whole server sees what its owner does', () => {
+  it('that reaches a whole server sees what its owner does', async () => {
     const whole = holder('mail/*', 'github/*')
     expect([gate.view(whole, 'mail'), gate.view(whole, 'github'), gate.view(whole, 'docs')]).toEqual([
       'all',
       'some',
       'some',
     ])
-    expect(ask(whole, 'mail', 'vendor/wipe')).toBe('allow')
-    expect(ask(whole, 'github', 'tools/call', { name: 'delete_issue' })).toBe('hidden')
+    expect(await ask(whole, 'mail', 'vendor/wipe')).toBe('allow')
+    expect(await ask(whole, 'github', 'tools/call', { name: 'delete_issue' })).toBe('hidden')
   })
 
-  it('that reaches nothing may do nothing, and without one all its owner may', () => {
-    expect(ask(holder(), 'github', 'ping')).toBe('outside_token')
-    expect(ask({ ...holder(), reach: undefined }, 'github', 'tools/call', { name: 'create_issue' })).toBe('allow')
+  it('that reaches nothing may do nothing, and without one all its owner may', async () => {
+    expect(await ask(holder(), 'github', 'ping')).toBe('outside_token')
+    expect(await ask({ ...holder(), reach: undefined }, 'github', 'tools/call', { name: 'create_issue' })).toBe('allow')
   })
 })
 

@@ -1,16 +1,17 @@
 // What scopes open and what a challenge asks for.
 import { describe, expect, it } from 'vitest'
+import { scopes } from '../config/scopes.ts'
 import type { Call, TargetKind } from '../protocol/decision.ts'
 import { BearerError, OperatorError } from '../protocol/errors.ts'
 import { ANONYMOUS, type Principal } from '../protocol/principal.ts'
 import { createScopeGate } from './scopes.ts'
 
-const SCOPES = {
+const SCOPES = scopes.parse({
   'mcp:tools': { title: 'All', covers: ['*/*'] },
   'github:read': { title: 'Read', covers: ['github/get_*', 'github/search_*'] },
   'github:write': { title: 'Write', covers: ['github/*_issue'] },
   'files:read': { title: 'Files', covers: ['resource:files/file:///pub/*'] },
-}
+})
 const holder = (...scopes: string[]): Principal => ({
   ...ANONYMOUS,
   scopeRule: 'covers',
@@ -92,9 +93,8 @@ describe('checkScopes', () => {
   })
 
   it('refuses a scope that covers nothing sensible', () => {
-    expect(() => createScopeGate({ scopes: { bad: { title: '', covers: ['github'] } }, requiredScopes: [] })).toThrow(
-      OperatorError,
-    )
+    const bad = { title: '', covers: ['github'], requiredFor: [] }
+    expect(() => createScopeGate({ scopes: { bad }, requiredScopes: [] })).toThrow(OperatorError)
   })
 })
 

@@ -10,6 +10,12 @@ describe('RFC 6750 §3, RFC 9728 §5.1', () => {
       'Bearer resource_metadata="https://mcp.example/.well-known/oauth-protected-resource/servers/a/mcp", scope="mcp:tools"',
     )
   })
+  it('leaves to a later challenge what only some operations need', () => {
+    const wide = { ...resource, scopes: ['mcp:tools', 'notes:delete'], stepUpScopes: ['notes:delete'] }
+    expect(bearerChallenge(new BearerError(undefined, 'no_credential', 'x'), wide)).toContain('scope="mcp:tools"')
+    const needed = new BearerError('insufficient_scope', 'scope_missing', 'More.', ['mcp:tools', 'notes:delete'])
+    expect(bearerChallenge(needed, wide)).toContain('scope="mcp:tools notes:delete"')
+  })
   it('carries the error of a refused credential', () => {
     expect(bearerChallenge(new BearerError('invalid_token', 'expired', 'Not valid.'), resource)).toMatch(
       /^Bearer error="invalid_token", error_description="Not valid\."/,

@@ -8,7 +8,8 @@ const quote = (value: string): string => `"${value.replace(/[^\x20-\x7e]/g, '').
 
 export function bearerChallenge(error: BearerError, resource: Resource): string {
   // RFC 6750 §3.1: a request without credentials gets a challenge without an error code.
-  const scopes = error.scopes.length > 0 ? error.scopes : resource.scopes
+  const { scopes: known, stepUpScopes = [] } = resource
+  const scopes = error.scopes.length > 0 ? error.scopes : known.filter((name) => !stepUpScopes.includes(name))
   const parameters = [
     ...(error.code === undefined ? [] : [`error=${quote(error.code)}`, `error_description=${quote(error.message)}`]),
     `resource_metadata=${quote(resource.document ?? metadataUrl(resource.url))}`,

@@ -32,18 +32,21 @@ export class RpcError extends Error {
   readonly reason: string
   readonly status: number
   readonly data: unknown
+  /** Seconds. */
+  readonly retryAfter: number | undefined
 
   constructor(
     code: number,
     reason: string,
     message: string,
-    options: { status?: number; data?: unknown; cause?: unknown } = {},
+    options: { status?: number; data?: unknown; retryAfter?: number; cause?: unknown } = {},
   ) {
     super(message, options.cause === undefined ? undefined : { cause: options.cause })
     this.code = code
     this.reason = reason
     this.status = options.status ?? 400
     this.data = options.data
+    this.retryAfter = options.retryAfter
   }
 }
 

@@ -4,6 +4,8 @@ export const MODERN_REVISION = '2026-07-28'
 /** Revisions of the handshake era that we speak over Streamable HTTP. */
 export const LEGACY_REVISIONS = ['2025-11-25', '2025-06-18', '2025-03-26'] as const
 
+export type Revision = typeof MODERN_REVISION | (typeof LEGACY_REVISIONS)[number]
+
 export const META_PROTOCOL_VERSION = 'io.modelcontextprotocol/protocolVersion'
 export const META_CLIENT_CAPABILITIES = 'io.modelcontextprotocol/clientCapabilities'
 export const META_CLIENT_INFO = 'io.modelcontextprotocol/clientInfo'
@@ -29,4 +31,6 @@ export const RPC = {
   headerMismatch: -32020,
   missingCapability: -32021,
   unsupportedVersion: -32022,
+  /** An implementation's own codes lie outside what JSON-RPC reserves (MCP 2026-07-28, Error codes); this is HTTP's number. */
+  tooManyRequests: 429,
 } as const

@@ -8,6 +8,8 @@ export interface Resource {
   readonly server: string | undefined
   /** What clients are told to ask for; without `offline_access` (MCP 2026-07-28, Authorization). */
   readonly scopes: readonly string[]
+  /** Those of them that only some calls need: no first challenge asks for them (MCP 2026-07-28, Authorization: step-up). */
+  readonly stepUpScopes?: readonly string[]
   /** Where its document stands (RFC 9728), for a resource on another origin than ours. */
   readonly document?: string
   /** Path at which it answers here, where that is not the one of its identifier. */
@@ -31,8 +33,10 @@ export interface Resources {
   main(): Resource | undefined
 }
 
-/** Everything behind the gate at one address; here, the only server there is. */
+/** Everything behind the gate at one address; under the identity of `OAUTH_RESOURCE`, the only server there is. */
 export const MCP_PATH = '/mcp'
+/** In place of a server's id: all of them as one. No server can have it. */
+export const AGGREGATE = '*'
 
 export function serverPath(id: string): string {
   return `/servers/${id}/mcp`

@@ -1,7 +1,9 @@
 // What every store promises, as one suite. A backend that passes is done.
 import { afterAll, beforeAll, describe } from 'vitest'
+import { allowancePromises } from './conformance/allowances.ts'
 import { apiTokenPromises } from './conformance/api-tokens.ts'
 import { artifactPromises } from './conformance/artifacts.ts'
+import { clientSessionPromises } from './conformance/client-sessions.ts'
 import { clientPromises } from './conformance/clients.ts'
 import { ephemeralPromises } from './conformance/ephemeral.ts'
 import { familyPromises } from './conformance/families.ts'
@@ -41,6 +43,8 @@ export function storeConformance(name: string, open: () => Promise<Pair['one']>)
     toolPinPromises(pair)
     artifactPromises(pair)
     ephemeralPromises(pair)
+    clientSessionPromises(pair)
+    allowancePromises(pair)
     recordPromises(pair)
   })
 }

@@ -1,5 +1,8 @@
-// What expires by itself: codes, interactions, browser sessions, one-time tickets, replay marks, counters.
+// What expires by itself: codes, interactions, browser sessions, one-time tickets, replay marks, counters, allowances,
+// sessions of clients.
 // Every write has an expiry; an expired row is as good as absent. Times are milliseconds since the epoch.
+
+import type { ClientSessions } from './client-sessions.ts'
 
 export type ArtifactKind = 'AuthorizationCode' | 'Interaction' | 'Session' | 'RegistrationAccessToken'
 
@@ -48,11 +51,33 @@ export interface Counters {
   reset(key: string): Promise<void>
 }
 
+/**
+ * What of a rate or a quota is used: a level that rises with what is taken, up to a ceiling. Below the floor it counts as the floor, and
+ * above the ceiling as the ceiling. Whole numbers; for a rate they are times, so that the floor rises with the clock.
+ */
+export interface Allowance {
+  readonly name: string
+  /** What one costs. */
+  readonly unit: number
+  readonly floor: number
+  readonly ceiling: number
+}
+
+export interface Allowances {
+  /** Takes up to `wanted`, and nothing that is not there: all takers together are given what lies between floor and ceiling. */
+  take(asked: Allowance & { readonly wanted: number; readonly expiresAt: number }): Promise<{
+    readonly granted: number
+    readonly level: number
+  }>
+}
+
 export interface Ephemeral {
   readonly artifacts: Artifacts
   readonly tickets: Tickets
   readonly marks: Marks
   readonly counters: Counters
+  readonly clientSessions: ClientSessions
+  readonly allowances: Allowances
   /** Deletes what has expired (marks a CLOCK_GRACE later), families and refresh tokens too; answers how many rows. Called on a timer, in small bites. */
   sweep(now: number): Promise<number>
 }

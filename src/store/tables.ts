@@ -2,8 +2,10 @@
 import type { Durable } from './durable.ts'
 import type { Ephemeral } from './ephemeral.ts'
 import type { Sql } from './sql.ts'
+import { allowances } from './tables/allowances.ts'
 import { apiTokens } from './tables/api-tokens.ts'
 import { artifacts } from './tables/artifacts.ts'
+import { clientSessions } from './tables/client-sessions.ts'
 import { clients } from './tables/clients.ts'
 import { consents } from './tables/consents.ts'
 import { counters } from './tables/counters.ts'
@@ -49,6 +51,8 @@ export function tables({ durable, relaxed, refreshActs }: Needs): Tables {
       tickets: tickets(durable),
       marks: marks(relaxed),
       counters: counters(relaxed),
+      clientSessions: clientSessions(relaxed),
+      allowances: allowances(relaxed),
       sweep: (now) => sweep(relaxed, now),
     },
     async check() {

@@ -20,9 +20,14 @@ export function seal(keys: readonly SealKey[], binding: string, payload: object)
   return Buffer.concat([sealed, cipher.getAuthTag()]).toString('base64url')
 }
 
-/** `undefined` for what was not sealed with one of these keys for this binding. */
-export function unseal(keys: readonly SealKey[], binding: string, text: string): Record<string, unknown> | undefined {
-  if (text.length > LONGEST || !/^[A-Za-z0-9_-]+$/.test(text)) return undefined
+/** `undefined` for what was not sealed with one of these keys for this binding, or is longer than it can be. */
+export function unseal(
+  keys: readonly SealKey[],
+  binding: string,
+  text: string,
+  longest = LONGEST,
+): Record<string, unknown> | undefined {
+  if (text.length > longest || !/^[A-Za-z0-9_-]+$/.test(text)) return undefined
   const sealed = Buffer.from(text, 'base64url')
   // A second spelling of the same bytes would escape whatever is remembered of the first.
   if (sealed.length <= NONCE + TAG || sealed.toString('base64url') !== text) return undefined

@@ -42,6 +42,7 @@ export function openAuthZen(ground: Ground, callers: Callers): (path: string) =>
       issuers: auth.issuers.map(({ issuer }) => issuer),
     }),
     policy,
+    admit: ground.limits.admit,
     isServer: (name) => ids.has(name) || places.hasHost(name),
     nextId: requestIds(),
     recorder: countedRecorder(metrics, recorder),

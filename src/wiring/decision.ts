@@ -36,7 +36,7 @@ export interface OpenDecisionDoor extends DecisionDoor {
 }
 
 export function openDecisionDoor(ground: Ground, callers: Callers, { findAccount }: OAuthDoor): OpenDecisionDoor {
-  const { config, clock, log, keyring, metrics, policy, places, recorder, revocations, scopes, store } = ground
+  const { config, clock, limits, log, keyring, metrics, policy, places, recorder, revocations, scopes, store } = ground
   const { server, forwardAuth: settings, auth, doors } = config
   const { sealKeys } = keyring
   const serverUrl = server.url
@@ -57,12 +57,19 @@ export function openDecisionDoor(ground: Ground, callers: Callers, { findAccount
     permit: permits({
       policy,
       checkScopes: scopes.checkScopes,
+      tellsCallsApart: scopes.tellsCallsApart,
       mintAssertion: assertionMinter({ keyring, issuer: serverUrl, clock }),
       onOmitted: ({ subject }, fields) =>
         log.warn({ subject, fields }, 'too long for a header field, and sent empty: name fewer of them'),
       clock,
     }),
-    judgeCall: forwardedCalls({ policy, checkScopes: scopes.checkScopes, limits: server.limits }),
+    judgeCall: forwardedCalls({
+      policy,
+      checkScopes: scopes.checkScopes,
+      admit: limits.admit,
+      limits: server.limits,
+    }),
+    denials: config.policy.denials,
     recorder: countedRecorder(metrics, recorder),
   })
   const signIn = signInEndpoint({

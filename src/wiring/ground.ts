@@ -10,7 +10,7 @@ import { type LineSink, openLineSink } from '../observe/lines.ts'
 import type { Log } from '../observe/log.ts'
 import { createMetrics, type Metrics } from '../observe/metrics.ts'
 import { createPolicy } from '../policy/create.ts'
-import { createScopeGate } from '../policy/scopes.ts'
+import { createScopeGate, type ScopeGate } from '../policy/scopes.ts'
 import type { Clock } from '../protocol/clock.ts'
 import {
   adminResource,
@@ -27,6 +27,8 @@ import { openRevocationList } from '../tokens/revocations.ts'
 import { accessTokenVerifier } from '../tokens/verify.ts'
 import { openCredentialWatch } from '../tokens/watch.ts'
 import { createUpstreams } from '../upstreams/registry.ts'
+import { tellFailedConditions } from './failed-conditions.ts'
+import { openLimits } from './limits.ts'
 
 const REVOCATIONS_STALE_AFTER = 60_000
 
@@ -51,7 +53,7 @@ export async function openGround(config: Config, needs: GatewayNeeds, opened: Op
   const { clock, log, store } = needs
   const onError = (error: unknown) => log.error({ error }, 'the store did not answer')
   const metrics = needs.metrics ?? createMetrics(config.metrics)
-  const recorder = await openRecord(config, needs, opened)
+  const recorder = tellFailedConditions(await openRecord(config, needs, opened), { log, clock })
   const keyring = await openKeyring({
     keys: store.durable.keys,
     clock,
@@ -70,7 +72,7 @@ export async function openGround(config: Config, needs: GatewayNeeds, opened: Op
   const watch = openCredentialWatch({ revocations, clock })
   opened.push(watch.close)
   const scopes = createScopeGate({ scopes: config.scopes, requiredScopes: config.oauth.requiredScopes })
-  const places = protectedResources({ config, scopesFor: scopes.scopesFor })
+  const places = protectedResources({ config, scopes })
   const upstreams = createUpstreams(upstreamsOf(config.servers), { log, clock })
   opened.push(() => upstreams.close())
   return {
@@ -87,6 +89,7 @@ export async function openGround(config: Config, needs: GatewayNeeds, opened: Op
     tokens: accessTokenVerifier({ keyring, revocations, issuer: config.server.url, clock }),
     watch,
     policy: createPolicy(config),
+    limits: openLimits({ config, store, clock, log, metrics }),
     scopes,
     upstreams,
     resources: resourcesOf(config, scopes, places),
@@ -117,7 +120,7 @@ async function openRecord({ store: { directory }, audit }: Config, needs: Gatewa
   return recorder
 }
 
-function resourcesOf(config: Config, scopes: { scopesFor(server?: string): string[] }, places: ProtectedResources) {
+function resourcesOf(config: Config, scopes: ScopeGate, places: ProtectedResources) {
   const { server, servers, oauth, doors } = config
   const listed = servers.map((entry) => ({
     url: server.url + serverPath(entry.id),
@@ -125,10 +128,11 @@ function resourcesOf(config: Config, scopes: { scopesFor(server?: string): strin
     server: entry.id,
     scopes: [
       ...new Set([
-        ...(namesOurScopes(config, entry) ? scopes.scopesFor(entry.id) : oauth.requiredScopes),
+        ...(namesOurScopes(config, entry) ? scopes.scopesFor(entry.id) : scopes.requiredScopesFor(entry.id)),
         ...oauth.scopesSupported,
       ]),
     ],
+    stepUpScopes: scopes.stepUpScopesFor(entry.id),
     ...authorizationServersOf(config, entry),
   }))
   const address = mcpAddress(config)

@@ -1,5 +1,6 @@
 // The MCP door, on the ground of the gateway.
 import { randomBytes } from 'node:crypto'
+import { upstreamsOf } from '../config/servers.ts'
 import { doorCors } from '../http/cors.ts'
 import type { Endpoint } from '../http/exchange.ts'
 import { countedRecorder, countedUpstreams, logRefusal, measured } from '../http/observed.ts'
@@ -34,11 +35,15 @@ export function openMcpDoor(ground: Ground, { authenticate }: Callers): McpDoor 
       sendAnswer(exchange, answer)
     },
   }
+  const minimums = new Map(upstreamsOf(config.servers).map(({ id, minimumRevision }) => [id, minimumRevision]))
   const serve = mcpEndpoint({
     ...door,
     clock,
     policy: ground.policy,
     checkScopes: ground.scopes.checkScopes,
+    admit: ground.limits.admit,
+    denials: config.policy.denials,
+    minimumRevision: (id) => minimums.get(id),
     upstreams: countedUpstreams(metrics, ground.upstreams),
     recorder: countedRecorder(metrics, ground.recorder),
     watch: ground.watch.watch,

@@ -9,6 +9,7 @@ import { trustedProxies } from '../http/trusted-proxy.ts'
 import { emailMatcher } from '../identity/admission.ts'
 import type { AttributesOf } from '../identity/attributes.ts'
 import { type Authenticate, authenticator } from '../identity/authenticate.ts'
+import { capabilityFields, narrowing } from '../identity/capabilities.ts'
 import { identityFields } from '../identity/edge-headers.ts'
 import { keptOf } from '../identity/kinds.ts'
 import { certificateField, certificateWay } from '../identity/mtls.ts'
@@ -19,6 +20,7 @@ import { staticTokenWay } from '../identity/static-token.ts'
 import type { Vouching } from '../identity/vouched.ts'
 import type { TokenWay, TransportWay, Wanted } from '../identity/way.ts'
 import { rarely } from '../observe/rarely.ts'
+import { openCapabilities } from './capabilities.ts'
 import type { Ground } from './ground.ts'
 import { openIssuers } from './issuers.ts'
 
@@ -48,7 +50,8 @@ export function openAuthenticate(ground: Ground, { attributes, vouching, apiToke
   const others = servers.flatMap(({ id, auth: own }): [string, Authenticate][] =>
     own === undefined ? [] : [[id, build(waysAt(auth, own))]],
   )
-  return authenticateAt(build(waysAt(auth)), new Map(others))
+  const chain = authenticateAt(build(waysAt(auth)), new Map(others))
+  return auth.capabilities === undefined ? chain : narrowing(chain, openCapabilities(auth.capabilities, ground))
 }
 
 function proxyMaker({ config, clock, log }: Ground, { admit }: Vouching): (proxy: ProxyConfig) => SpokesmanWay {
@@ -78,7 +81,9 @@ function certificateMaker({ config, clock, log }: Ground, vouching: Vouching): (
 export function openCredentials({ config }: Ground) {
   const { isTrusted, peerOf } = trustedProxies(identityProxies(config), config.server.listen)
   const certificateFields = certificatesOf(config).flatMap((mtls) => certificateField(mtls) ?? [])
-  const fields = [...proxiesOf(config).flatMap(identityFields), ...certificateFields]
+  const { capabilities } = config.auth
+  const listFields = capabilities === undefined ? [] : capabilityFields(capabilities)
+  const fields = [...proxiesOf(config).flatMap(identityFields), ...certificateFields, ...listFields]
   return credentialsReader({ isTrusted, peerOf, identityFields: fields })
 }
 

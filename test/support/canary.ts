@@ -11,6 +11,11 @@ export interface CanaryRequest {
   readonly trailers: readonly string[]
 }
 
+interface Offered {
+  readonly tools?: readonly string[]
+  readonly prompts?: readonly string[]
+}
+
 export interface Canary {
   readonly url: string
   /** In the order in which their heads arrived, unfinished ones included. */
@@ -24,7 +29,7 @@ export const CANARY_TOOLS = ['read_note', 'write_note', 'delete_note'] as const
 type Recorded = { -readonly [Member in keyof CanaryRequest]: CanaryRequest[Member] }
 type Message = { id?: unknown; method?: unknown; params?: Record<string, unknown> }
 
-export async function startCanary(): Promise<Canary> {
+export async function startCanary(offered: Offered = {}): Promise<Canary> {
   const requests: Recorded[] = []
   const server = createServer(async (req, res) => {
     const { method = '', url = '', rawHeaders } = req
@@ -32,7 +37,7 @@ export async function startCanary(): Promise<Canary> {
     requests.push(seen)
     seen.body = await readBody(req)
     seen.trailers = req.rawTrailers
-    answer(seen, res)
+    answer(seen, res, offered)
   })
   server.listen(0, '127.0.0.1')
   await new Promise((resolve, reject) => server.once('listening', resolve).once('error', reject))
@@ -56,7 +61,7 @@ async function readBody(req: IncomingMessage): Promise<Buffer> {
   return Buffer.concat(chunks)
 }
 
-function answer({ method, body }: CanaryRequest, res: ServerResponse): void {
+function answer({ method, body }: CanaryRequest, res: ServerResponse, offered: Offered): void {
   if (method === 'DELETE') return void res.writeHead(200).end()
   if (method !== 'POST') return void res.writeHead(405, { Allow: 'POST, DELETE' }).end()
   const message = parseMessage(body)
@@ -64,7 +69,7 @@ function answer({ method, body }: CanaryRequest, res: ServerResponse): void {
   if (message.id === undefined) return void res.writeHead(202).end()
   const session = message.method === 'initialize' ? { 'Mcp-Session-Id': 'canary-session' } : {}
   res.writeHead(200, { 'Content-Type': 'application/json', ...session })
-  res.end(JSON.stringify({ jsonrpc: '2.0', id: message.id, result: resultOf(message) }))
+  res.end(JSON.stringify({ jsonrpc: '2.0', id: message.id, result: resultOf(message, offered) }))
 }
 
 function parseMessage(body: Buffer): Message | undefined {
@@ -76,12 +81,15 @@ function parseMessage(body: Buffer): Message | undefined {
   }
 }
 
-function resultOf({ method, params = {} }: Message): Record<string, unknown> {
+function resultOf(
+  { method, params = {} }: Message,
+  { tools = CANARY_TOOLS, prompts }: Offered,
+): Record<string, unknown> {
   const meta = params['_meta']
   const modern = typeof meta === 'object' && meta !== null && 'io.modelcontextprotocol/protocolVersion' in meta
   const wire = modern ? { resultType: 'complete' } : {}
   const cached = modern ? { ttlMs: 0, cacheScope: 'private' } : {}
-  const capabilities = { tools: {} }
+  const capabilities = { tools: {}, ...(prompts !== undefined && { prompts: {} }) }
   switch (method) {
     case 'initialize':
       return { protocolVersion: '2025-11-25', capabilities, serverInfo: { name: 'canary', version: '1.0.0' } }
@@ -90,7 +98,11 @@ function resultOf({ method, params = {} }: Message): Record<string, unknown> {
     case 'ping':
       return wire
     case 'tools/list':
-      return { ...wire, ...cached, tools: CANARY_TOOLS.map(describeTool) }
+      return { ...wire, ...cached, tools: tools.map(describeTool) }
+    case 'prompts/list':
+      return { ...wire, ...cached, prompts: (prompts ?? []).map((name) => ({ name })) }
+    case 'prompts/get':
+      return { ...wire, messages: [{ role: 'user', content: { type: 'text', text: String(params['name']) } }] }
     default:
       return { ...wire, content: [{ type: 'text', text: JSON.stringify({ method, params }) }] }
   }

@@ -3,6 +3,7 @@ import { proxy } from '../../src/config/auth-proxy.ts'
 import { outboundFetch } from '../../src/http/outbound.ts'
 import { emailMatcher } from '../../src/identity/admission.ts'
 import type { FetchDocument } from '../../src/identity/document.ts'
+import type { KeptPaths } from '../../src/identity/kept-claims.ts'
 import { spokesmen } from '../../src/identity/spokesman.ts'
 import type { Vouched } from '../../src/identity/vouched.ts'
 import type { Credentials } from '../../src/identity/way.ts'
@@ -26,15 +27,18 @@ interface Options {
   readonly named?: boolean
   readonly allowedEmails?: readonly string[]
   readonly now?: number
+  readonly kept?: KeptPaths
   /** In place of the network. */
   readonly fetch?: FetchDocument
 }
+
+const NOTHING: KeptPaths = { claims: [], organisation: undefined }
 
 const silent = () => undefined
 
 export function openEdge(
   settings: object,
-  { named = true, allowedEmails = [], now = Date.now(), fetch = outbound() }: Options = {},
+  { named = true, allowedEmails = [], now = Date.now(), fetch = outbound(), kept = NOTHING }: Options = {},
 ): OpenedEdge {
   const told: string[] = []
   const asked: string[] = []
@@ -42,6 +46,7 @@ export function openEdge(
   const { way, whyNobody } = spokesmen({
     general: undefined,
     nobodyNamed: !named,
+    kept,
     fetch: (url) => {
       asked.push(url)
       return fetch(url)

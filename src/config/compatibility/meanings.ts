@@ -61,6 +61,11 @@ export const MEANINGS: Readonly<Record<string, Meaning>> = {
   OAUTH_AUTHORIZATION_SERVERS: { there: 'whose tokens count', test: 'src/config/seed-issuers.test.ts' },
   OAUTH_BEARER_METHODS_SUPPORTED: { there: 'where a token may stand' },
   OAUTH_SCOPES_SUPPORTED: { there: 'scopes in the document', test: DOCUMENT },
+  TRUSTED_HEADER_PUBLIC_KEY: {
+    there: 'whose signed lists of capabilities count',
+    test: 'test/acceptance/capabilities.test.ts',
+  },
+  '-enforce-capability-filtering': { there: 'nothing is open without such a list' },
   '-mcp-broker-public-address': { there: 'where it listens' },
   '-max-request-body-size': { there: 'largest request' },
   MCP_GATEWAY_BASE_URL: { there: 'its address from outside' },

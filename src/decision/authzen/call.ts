@@ -1,5 +1,8 @@
 // What an evaluation is about, in policy's words: `{ type: tool, id: notes/read_note }` with the action `can_use` is a call of that tool.
-import type { TargetKind } from '../../protocol/decision.ts'
+import { isIP } from 'node:net'
+import type { RequestFacts, TargetKind } from '../../protocol/decision.ts'
+import { RequestError } from '../../protocol/errors.ts'
+import { isRecord } from '../../protocol/json.ts'
 import type { Evaluation } from './evaluation.ts'
 
 /** `server`: to reach it at all. */
@@ -62,3 +65,24 @@ export function callOf({ resource, action }: Pick<Evaluation, 'resource' | 'acti
   if (server === undefined || name === undefined) return { reason: 'unknown_resource' }
   return { server, kind: words.kind, method, name }
 }
+
+type Arguments = Readonly<Record<string, unknown>>
+
+/** What it is called with: `arguments` among the properties of the action, else of the resource. Throws RequestError 400. */
+export function argumentsOf({ action, resource }: Pick<Evaluation, 'resource' | 'action'>): Arguments | undefined {
+  const given = action.properties['arguments'] ?? resource.properties['arguments']
+  if (given === undefined || isRecord(given)) return given
+  throw unreadable('properties.arguments: Expected an object.')
+}
+
+/** The request of the subject, as the service that enforces saw it; a condition that asks for what is not told is not met. */
+export function requestOf({ context }: Pick<Evaluation, 'context'>, at: number): RequestFacts | undefined {
+  const address = context?.['address']
+  const era = context?.['era'] ?? 'modern'
+  if (address === undefined) return undefined
+  if (typeof address !== 'string' || isIP(address) === 0) throw unreadable('context.address: Expected an IP address.')
+  if (era !== 'modern' && era !== 'legacy') throw unreadable('context.era: Expected modern or legacy.')
+  return { address, at, era }
+}
+
+const unreadable = (message: string) => new RequestError(400, 'bad_evaluation', message)

@@ -49,7 +49,8 @@ function refusedSampling(asked: Params, sampling: unknown): Refusal | undefined 
 /** MCP 2025-11-25, Elicitation: an empty `elicitation` is the form mode alone. */
 function refusedElicitation({ mode = 'form', url }: Params, elicitation: unknown): Refusal | undefined {
   if (!isRecord(elicitation)) return 'not_declared'
-  if (mode === 'form') return isRecord(elicitation['form']) || !isRecord(elicitation['url']) ? undefined : 'not_declared'
+  if (mode === 'form')
+    return isRecord(elicitation['form']) || !isRecord(elicitation['url']) ? undefined : 'not_declared'
   if (mode !== 'url') return 'not_a_question'
   if (!isRecord(elicitation['url'])) return 'not_declared'
   return isSafeLink(url) ? undefined : 'unsafe_link'

@@ -2,7 +2,7 @@
 // MCP 2025-11-25, Transports: listening for messages; Resources: subscriptions; Utilities: progress, logging.
 import { isRecord } from '../../protocol/json.ts'
 
-export type ListKind = 'tools' | 'prompts' | 'resources'
+export type ChangedList = 'tools' | 'prompts' | 'resources'
 
 /** Where a message came from. */
 export interface Origin {
@@ -22,13 +22,14 @@ export interface Hearer {
   isProgressOf(server: string, token: unknown): boolean
 }
 
-const LIST_CHANGES: ReadonlyMap<string, ListKind> = new Map([
+const LIST_CHANGES: ReadonlyMap<string, ChangedList> = new Map([
   ['notifications/tools/list_changed', 'tools'],
   ['notifications/prompts/list_changed', 'prompts'],
   ['notifications/resources/list_changed', 'resources'],
 ])
 
-export const listChanged = (method: string): ListKind | undefined => LIST_CHANGES.get(method)
+export const listChange = (list: ChangedList): string => `notifications/${list}/list_changed`
+export const listChanged = (method: string): ChangedList | undefined => LIST_CHANGES.get(method)
 
 export function mayHear({ server, own }: Origin, method: string, params: unknown, hearer: Hearer): boolean {
   // A server that the caller can no longer see says nothing any more, whatever it is about.
@@ -46,20 +47,19 @@ export function mayHear({ server, own }: Origin, method: string, params: unknown
 
 export interface Coalesced {
   /** A list has changed, of whichever server. */
-  changed(kind: ListKind): void
+  changed(kind: ChangedList): void
   end(): void
 }
 
 /** The first of many changes is told at once, and those that follow closely once together: a client asks for the whole list either way. */
 export function coalesce(tell: (method: string) => void, within: number): Coalesced {
-  const waiting = new Map<ListKind, { timer: NodeJS.Timeout; again: boolean }>()
-  const method = (kind: ListKind): string => `notifications/${kind}/list_changed`
-  const wait = (kind: ListKind): void => {
+  const waiting = new Map<ChangedList, { timer: NodeJS.Timeout; again: boolean }>()
+  const wait = (kind: ChangedList): void => {
     const timer = setTimeout(() => {
       const again = waiting.get(kind)?.again === true
       waiting.delete(kind)
       if (!again) return
-      tell(method(kind))
+      tell(listChange(kind))
       wait(kind)
     }, within).unref()
     waiting.set(kind, { timer, again: false })
@@ -71,7 +71,7 @@ export function coalesce(tell: (method: string) => void, within: number): Coales
         known.again = true
         return
       }
-      tell(method(kind))
+      tell(listChange(kind))
       wait(kind)
     },
     end() {

@@ -14,7 +14,7 @@ export interface Subscriptions {
 }
 
 const MOST = 1000
-const MOST_HOLDERS = 100_000
+const MOST_HOLDERS = 10_000
 const NONE: ReadonlySet<string> = new Set()
 
 export function createSubscriptions(): Subscriptions {
@@ -26,12 +26,25 @@ export function createSubscriptions(): Subscriptions {
     if (left > 0) wanted.set(keyOf(server, uri), left)
     else wanted.delete(keyOf(server, uri))
   }
+  const end: Subscriptions['end'] = (holder) => {
+    const held = [...(holders.get(holder) ?? [])].flatMap(([server, uris]) =>
+      [...uris].map((uri) => [server, uri] as const),
+    )
+    holders.delete(holder)
+    for (const [server, uri] of held) count(server, uri, -1)
+    return held
+  }
   return {
     add(holder, server, uri) {
       const servers = holders.get(holder) ?? new Map<string, Set<string>>()
       const uris = servers.get(server) ?? new Set<string>()
       if (uris.has(uri)) return true
-      if (sizeOf(servers) >= MOST || (!holders.has(holder) && holders.size >= MOST_HOLDERS)) return false
+      if (sizeOf(servers) >= MOST) return false
+      // Who left without a word is forgotten when there are too many; the oldest first.
+      if (!holders.has(holder) && holders.size >= MOST_HOLDERS) {
+        const [oldest] = holders.keys()
+        if (oldest !== undefined) end(oldest)
+      }
       holders.set(holder, servers)
       servers.set(server, uris.add(uri))
       count(server, uri, 1)
@@ -48,14 +61,7 @@ export function createSubscriptions(): Subscriptions {
     has: (holder, server, uri) => holders.get(holder)?.get(server)?.has(uri) === true,
     of: (holder, server) => holders.get(holder)?.get(server) ?? NONE,
     isWanted: (server, uri) => wanted.has(keyOf(server, uri)),
-    end(holder) {
-      const held = [...(holders.get(holder) ?? [])].flatMap(([server, uris]) =>
-        [...uris].map((uri) => [server, uri] as const),
-      )
-      holders.delete(holder)
-      for (const [server, uri] of held) count(server, uri, -1)
-      return held
-    },
+    end,
   }
 }
 

@@ -4,6 +4,8 @@ import { spine } from './0001-spine.ts'
 import { apiTokens } from './0002-api-tokens.ts'
 import { usersByEmail } from './0003-users-by-email.ts'
 import { userClaims } from './0004-user-claims.ts'
+import { allowances } from './0005-allowances.ts'
+import { clientSessions } from './0006-client-sessions.ts'
 import { toolPins } from './0007-tool-pins.ts'
 import type { TextType } from './text.ts'
 
@@ -21,6 +23,8 @@ export const stateSchema = (text: TextType): Schema => ({
     '0002-api-tokens': apiTokens(text),
     '0003-users-by-email': usersByEmail,
     '0004-user-claims': userClaims(text),
+    '0005-allowances': allowances(text),
+    '0006-client-sessions': clientSessions(text),
     '0007-tool-pins': toolPins(text),
   },
 })

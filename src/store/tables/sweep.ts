@@ -14,6 +14,9 @@ const SWEEPS = [
   sweeping('tickets', 'kind, id_hash', 'expires_at'),
   sweeping('marks', 'mark', 'expires_at', CLOCK_GRACE),
   sweeping('counters', 'name, window_ms', 'ends_at'),
+  sweeping('allowances', 'name', 'expires_at'),
+  // Whoever ends the sessions themselves ends these with them; what a crash left between the two goes here.
+  sweeping('session_legs', 'session, server', 'expires_at'),
   sweeping('refresh_tokens', 'id_hash', 'expires_at'),
   sweeping('families', 'id', 'expires_at'),
 ]

@@ -2,8 +2,14 @@
 // What a server does beside its part (another's id, two answers, a page, nothing at all) becomes one fault (catalogue row E27).
 import type { Dispatcher } from 'undici'
 import { isRecord } from '../../protocol/json.ts'
-import type { RpcId, RpcMessage, RpcResponse } from '../../protocol/jsonrpc.ts'
-import { rpcError } from '../../protocol/jsonrpc.ts'
+import {
+  type RpcId,
+  type RpcMessage,
+  type RpcNotification,
+  type RpcRequest,
+  type RpcResponse,
+  rpcError,
+} from '../../protocol/jsonrpc.ts'
 import { HEADER_SESSION } from '../../protocol/mcp.ts'
 import { type RemoteUpstream, UpstreamError } from '../../upstreams/upstream.ts'
 import { readJson } from '../answer.ts'
@@ -12,19 +18,21 @@ import { readEvent, splitEvents, withoutMark } from '../events.ts'
 import { FAULTS, type Fault, faultOfError, faultOfHead } from '../fault.ts'
 import { mediaType } from '../headers.ts'
 
-/** What a server says before it answers: a notification, or in the handshake era a request of its own. */
-export type Aside = Readonly<Record<string, unknown>> & { readonly method: string }
+/** What a server says before it answers. */
+export interface Hearing {
+  readonly onNotification?: ((notification: RpcNotification) => void) | undefined
+  /** Absent: a server may ask nothing here, and one that does has broken the protocol. */
+  readonly onRequest?: ((request: RpcRequest) => void) | undefined
+}
 
-export interface Question {
+export interface Posting extends Hearing {
   readonly message: RpcMessage
   /** Beside our credential, which is set over them. */
   readonly headers: Readonly<Record<string, string>>
   readonly signal: AbortSignal
-  /** Absent where the era lets a server say nothing but notifications, and nobody hears those. */
-  readonly onAside?: ((aside: Aside) => 'taken' | 'refused') | undefined
 }
 
-export interface Answer {
+export interface Posted {
   readonly status: number
   /** Session id that the server gave out. */
   readonly session: string | undefined
@@ -40,11 +48,11 @@ export const failure = ({ reason, message }: Fault, cause?: unknown): UpstreamEr
 
 /** Why a wait was ended from outside. */
 export const faultOfAbort = ({ reason }: AbortSignal): Fault =>
-  isRecord(reason) && reason['name'] === 'TimeoutError' ? FAULTS.timeout : FAULTS.cancelled
+  reason instanceof Error && reason.name === 'TimeoutError' ? FAULTS.timeout : FAULTS.cancelled
 
 /** Rejects with UpstreamError. The end of the signal closes the request: to a server of 2026-07-28 that is its cancellation. */
-export async function ask(upstream: RemoteUpstream, question: Question): Promise<Answer> {
-  const { message, headers, signal } = question
+export async function post(upstream: RemoteUpstream, posting: Posting): Promise<Posted> {
+  const { message, headers, signal } = posting
   const patience = new AbortController()
   // Counted from here: the wait for a free connection is part of the caller's wait.
   const deadline = new Deadline(upstream.requestTimeout, () => patience.abort(failure(FAULTS.timeout)))
@@ -67,30 +75,35 @@ export async function ask(upstream: RemoteUpstream, question: Question): Promise
       signal: patience.signal,
     })
     deadline.cancel()
-    return await readAnswer(answer, question, upstream.maxAnswer)
+    return await readPosted(answer, posting, upstream.maxAnswer)
   } catch (error) {
-    if (error instanceof UpstreamError || !(error instanceof Error)) throw error
-    throw failure(faultOfError(error), error)
+    throw asUpstreamError(error)
   } finally {
     deadline.cancel()
     signal.removeEventListener('abort', leave)
   }
 }
 
-async function readAnswer(answer: Dispatcher.ResponseData, question: Question, most: number): Promise<Answer> {
+function asUpstreamError(error: unknown): unknown {
+  return error instanceof UpstreamError || !(error instanceof Error) ? error : failure(faultOfError(error), error)
+}
+
+type Body = Dispatcher.ResponseData['body']
+
+async function readPosted(answer: Dispatcher.ResponseData, posting: Posting, most: number): Promise<Posted> {
   const { statusCode: status, headers, body } = answer
   const given = headers[HEADER_SESSION]
   const session = typeof given === 'string' ? given : undefined
-  const id = 'method' in question.message && 'id' in question.message ? question.message.id : undefined
+  const id = idOf(posting.message)
   const fault = faultOfHead(status, headers)
-  if (fault !== undefined || id === undefined || id === null) {
+  if (fault !== undefined || id === undefined) {
     await body.dump()
     if (fault !== undefined) throw failure(fault)
     return { status, session, response: undefined }
   }
   const type = mediaType(headers)
   if (type === 'text/event-stream' && status === 200)
-    return { status, session, response: await readEvents(body, { id, most, onAside: question.onAside }) }
+    return { status, session, response: await readEvents(body, { ...posting, id, most }) }
   const text = await readBody(body, most)
   if (type === 'application/json') return { status, session, response: readResponse(text, id, status) }
   if (status >= 500) throw failure(FAULTS.upstream_error)
@@ -98,7 +111,8 @@ async function readAnswer(answer: Dispatcher.ResponseData, question: Question, m
   return { status, session, response: undefined }
 }
 
-type Body = Dispatcher.ResponseData['body']
+const idOf = (message: RpcMessage): RpcId | undefined =>
+  'method' in message && 'id' in message ? message.id : undefined
 
 async function readBody(body: Body, most: number): Promise<Buffer> {
   const chunks: Buffer[] = []
@@ -115,20 +129,17 @@ async function readBody(body: Body, most: number): Promise<Buffer> {
 
 /** A refusal may have lost our id, or be no JSON-RPC at all; a success may not. */
 function readResponse(text: Buffer, id: RpcId, status: number): RpcResponse | undefined {
-  const message = readJson(text)
-  const kind = kindOf(message, id)
-  if (isRecord(message) && kind === 'answer') return responseOf(message, id)
+  const said = readMessage(text, id)
+  if (said.kind === 'answer') return said.response
   if (status < 400) throw failure(FAULTS.protocol)
+  const message = readJson(text)
   if (isRecord(message) && message['id'] === undefined && isErrorObject(message['error']))
     return rpcError(id, message['error'])
   if (status >= 500) throw failure(FAULTS.upstream_error)
   return undefined
 }
 
-function readEvents(
-  body: Body,
-  { id, most, onAside }: { id: RpcId; most: number; onAside: Question['onAside'] },
-): Promise<RpcResponse> {
+function readEvents(body: Body, reading: Hearing & { id: RpcId; most: number }): Promise<RpcResponse> {
   const { promise, resolve, reject } = Promise.withResolvers<RpcResponse>()
   let begun = false
   let over = false
@@ -138,55 +149,68 @@ function readEvents(
     reject(failure(fault))
     body.destroy()
   }
-  const splitter = splitEvents(most, (event, whole) => {
+  const finish = (response: RpcResponse): void => {
+    over = true
+    resolve(response)
+    const late = new Deadline(REST.time, () => body.destroy())
+    body.once('close', () => late.cancel())
+  }
+  const take = (data: Buffer): void => {
+    const said = readMessage(data, reading.id)
+    if (said.kind === 'answer') finish(said.response)
+    else if (said.kind === 'notification') reading.onNotification?.(said.notification)
+    else if (said.kind === 'request' && reading.onRequest !== undefined) reading.onRequest(said.request)
+    else fail(FAULTS.protocol)
+  }
+  const splitter = splitEvents(reading.most, (event, whole) => {
+    // One chunk can hold several events, and the first may have ended it.
     if (over) return
     if (!whole) return fail(FAULTS.too_large)
     const { data } = readEvent(begun ? event : withoutMark(event))
     begun = true
-    if (data === undefined) return
-    const message = readJson(data)
-    const kind = kindOf(message, id)
-    if (isAside(message) && kind !== 'stranger') {
-      const heard = onAside?.(message) ?? (kind === 'notification' ? 'taken' : 'refused')
-      return heard === 'refused' ? fail(FAULTS.protocol) : undefined
-    }
-    if (!isRecord(message) || kind !== 'answer') return fail(FAULTS.protocol)
-    over = true
-    resolve(responseOf(message, id))
-    const late = new Deadline(REST.time, () => body.destroy())
-    body.once('close', () => late.cancel())
+    if (data !== undefined) take(data)
   })
   body.on('data', (chunk: Buffer) => {
     if (!over) return splitter.push(chunk)
     rest += chunk.length
     if (rest > REST.size) body.destroy()
   })
-  body.once('end', () => over || fail(FAULTS.reset))
-  // Also when we have destroyed it ourselves: whoever waited has been told by then.
-  body.on('error', (error: Error) => reject(error instanceof UpstreamError ? error : failure(faultOfError(error), error)))
+  body.once('end', () => {
+    if (!over) fail(FAULTS.reset)
+  })
+  // Comes after our own end of it, too: whoever waited has been told by then.
+  body.on('error', (error: Error) => reject(asUpstreamError(error)))
   return promise
 }
 
-type Kind = 'answer' | 'request' | 'notification' | 'stranger'
+type Said =
+  | { readonly kind: 'answer'; readonly response: RpcResponse }
+  | { readonly kind: 'notification'; readonly notification: RpcNotification }
+  | { readonly kind: 'request'; readonly request: RpcRequest }
+  | { readonly kind: 'stranger' }
 
-function kindOf(message: unknown, id: RpcId): Kind {
-  if (!isRecord(message)) return 'stranger'
-  const answers = ('result' in message ? 1 : 0) + ('error' in message ? 1 : 0)
-  if ('method' in message) {
-    if (answers > 0 || !isAside(message)) return 'stranger'
-    return 'id' in message ? 'request' : 'notification'
+const STRANGER: Said = { kind: 'stranger' }
+
+/** JSON-RPC 2.0 §4 and §5: what this is to the request that waits. */
+function readMessage(text: Buffer, waiting: RpcId): Said {
+  const message = readJson(text)
+  if (!isRecord(message)) return STRANGER
+  const { id, method, result, error } = message
+  if (method !== undefined) {
+    // Half call, half answer: which of them a reader takes it for, nobody knows.
+    if (typeof method !== 'string' || 'result' in message || 'error' in message) return STRANGER
+    const params = isRecord(message['params']) ? { params: message['params'] } : {}
+    if (id === undefined) return { kind: 'notification', notification: { jsonrpc: '2.0', method, ...params } }
+    return isId(id) ? { kind: 'request', request: { jsonrpc: '2.0', id, method, ...params } } : STRANGER
   }
-  if (answers !== 1) return 'stranger'
-  if ('error' in message && !isErrorObject(message['error'])) return 'stranger'
   // An error without an id is what a server sends that could not read ours.
-  return message['id'] === id || (message['id'] === null && 'error' in message) ? 'answer' : 'stranger'
+  if (isErrorObject(error) && !('result' in message) && (id === waiting || id === null))
+    return { kind: 'answer', response: rpcError(waiting, error) }
+  if (result === undefined || 'error' in message || id !== waiting) return STRANGER
+  return { kind: 'answer', response: { jsonrpc: '2.0', id: waiting, result } }
 }
 
-const isAside = (message: unknown): message is Aside => isRecord(message) && typeof message['method'] === 'string'
+const isId = (id: unknown): id is RpcId => typeof id === 'string' || typeof id === 'number'
 
 const isErrorObject = (error: unknown): error is { code: number; message: string; data?: unknown } =>
   isRecord(error) && typeof error['code'] === 'number' && typeof error['message'] === 'string'
-
-function responseOf({ result, error }: Readonly<Record<string, unknown>>, id: RpcId): RpcResponse {
-  return isErrorObject(error) ? rpcError(id, error) : { jsonrpc: '2.0', id, result }
-}

@@ -1,0 +1,94 @@
+// A view's own address: /mcp, or a virtual server's. The phases are those of one server's endpoint; what differs is that the third finds
+// the server, and the fourth asks as many as it takes. MCP 2026-07-28 and 2025-11-25, Transports.
+import type { CallEvent, RecordedCall } from '../../audit/event.ts'
+import { answerDoorPreflight } from '../../http/cors.ts'
+import type { Exchange } from '../../http/exchange.ts'
+import type { Principal } from '../../protocol/principal.ts'
+import { type Admitted, admitInquiry } from '../admit.ts'
+import { checkHttpMethod, type McpNeeds, outcomeOf, readText, refusal, refusedAfterAll, unread } from '../endpoint.ts'
+import { readHead } from '../headers.ts'
+import { unknownServer, unseenServer } from '../hidden.ts'
+import { type Incoming, parseMessage } from '../message.ts'
+import { callEvent, isRefusedCredential, UNPROVED } from '../record.ts'
+import type { Ending } from '../relay.ts'
+import { decideVisit, type Found, type ViewDecideNeeds, type ViewVerdict, viewRefusal } from './decision.ts'
+import { checkViewVisit, type ViewVisit } from './visit.ts'
+import type { View } from './view.ts'
+import type { Views } from './views.ts'
+
+export interface ViewNeeds
+  extends ViewDecideNeeds,
+    Pick<McpNeeds, 'clock' | 'cors' | 'authenticate' | 'admit' | 'recorder' | 'refuse' | 'limits'> {
+  readonly views: Views
+  /** Phase 4; `found` is the thing that policy allowed. */
+  answer(visit: ViewVisit, found: Found | undefined): Promise<Ending>
+}
+
+export function viewEndpoint(needs: ViewNeeds): (exchange: Exchange, viewId: string) => Promise<void> {
+  const { recorder, clock, views } = needs
+
+  return async function serve(exchange, viewId) {
+    let principal: Principal | undefined
+    let incoming: Incoming | undefined
+    let event: CallEvent | undefined
+    let recorded: RecordedCall | undefined
+    let ending: Ending | undefined
+    let endAdmission: (() => void) | undefined
+    let view: View | undefined
+    try {
+      // 0 Where does it come from?
+      needs.cors(exchange)
+      if (exchange.req.method === 'OPTIONS') return answerDoorPreflight(exchange)
+      if (views.get(viewId) === undefined) throw unknownServer()
+      // 1 Who is it, and which part of everything is it about?
+      principal = await needs.authenticate(exchange, viewId)
+      view = views.chosen(viewId, exchange.req.headers, principal)
+      if (view === undefined) throw unseenServer(needs.denials)
+      // 2 What does it say?
+      const httpMethod = checkHttpMethod(exchange)
+      const head = readHead(exchange.req.rawHeaders)
+      if (httpMethod === 'POST') incoming = parseMessage(await readText(exchange, needs.limits), needs.limits)
+      const visit = checkViewVisit({ exchange, principal, view, httpMethod, head, incoming })
+      // 3 May it, and at which server? Recorded before a byte leaves.
+      const decision = await decideVisit(needs, visit)
+      const { verdict, end } = await admitVisit(needs, visit, decision)
+      endAdmission = end
+      const decided = callEvent(recordedAs(visit, decision.found), verdict)
+      recorded = await recorder.decide(decided)
+      event = decided
+      if (verdict.effect === 'deny') throw viewRefusal({ ...verdict, found: decision.found }, visit, needs.denials)
+      // 4 The turn of whoever has it.
+      ending = await needs.answer(visit, decision.found)
+    } catch (error) {
+      if (event === undefined && (principal !== undefined || isRefusedCredential(error))) {
+        const known = unread({ exchange, principal: principal ?? UNPROVED, server: view?.id ?? viewId, incoming })
+        const refused = callEvent(known, refusal(error))
+        recorded = await recorder.decide(refused)
+        event = refused
+      } else if (event !== undefined) event = refusedAfterAll(event, error)
+      needs.refuse(exchange, error, viewId, incoming?.id)
+    } finally {
+      // 5 How did it end?
+      endAdmission?.()
+      if (recorded !== undefined && event !== undefined)
+        recorder.finish(recorded, { ...event, ...outcomeOf(exchange, ending), latency: clock() - exchange.at })
+    }
+  }
+}
+
+/** A limit on the virtual server and one on the server behind it both count the call, once. */
+async function admitVisit({ admit }: ViewNeeds, visit: ViewVisit, decision: ViewVerdict): Promise<Admitted> {
+  const { view, target } = visit
+  const { found } = decision
+  if (found === undefined) return admitInquiry(admit, { ...visit, server: view.id }, decision)
+  const home = { server: found.server, kind: target.kind, name: found.name }
+  if (view.virtual) return admitInquiry(admit, { ...visit, server: view.id }, decision, home)
+  return admitInquiry(admit, { ...visit, server: home.server, target: home }, decision)
+}
+
+/** Under the names of the server that does it, and the place where it was asked for. */
+function recordedAs(visit: ViewVisit, found: Found | undefined) {
+  const { view, target } = visit
+  if (found === undefined) return { ...visit, server: view.id }
+  return { ...visit, server: found.server, target: { ...target, name: found.name }, via: view.id }
+}

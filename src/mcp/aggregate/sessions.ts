@@ -1,0 +1,208 @@
+// Sessions of handshake clients at an address with several servers behind it: a sealed id in the client's hands, a row in the store.
+// Any replica opens them; MCP 2025-11-25, Transports: unknown or ended is 404, and the client starts again.
+import { randomBytes } from 'node:crypto'
+import type { Clock } from '../../protocol/clock.ts'
+import { isRecord } from '../../protocol/json.ts'
+import type { RpcRequest, RpcResponse } from '../../protocol/jsonrpc.ts'
+import { ANONYMOUS } from '../../protocol/principal.ts'
+import type { ClientSession, ClientSessions } from '../../store/client-sessions.ts'
+import { type SealKey, seal, unseal } from '../../tokens/seal.ts'
+import type { RemoteUpstream, Upstreams } from '../../upstreams/upstream.ts'
+import { askInSession, nextId, type UpstreamSession } from '../bridge/handshake.ts'
+import type { ClientHello } from '../bridge/hello.ts'
+import type { Hearing } from '../bridge/post.ts'
+import { withSession } from '../bridge/with-session.ts'
+import { type SessionPlace, sessionNotFound } from '../session.ts'
+import { createUpstreamSessions } from './upstream-session.ts'
+
+export interface AggregateSession {
+  readonly id: string
+  /** What the client has of it. */
+  readonly sealedId: string
+  readonly subject: string
+  /** Whose it is, and at which address: `server` is the virtual server's id, or the aggregate's own name. */
+  readonly place: SessionPlace
+  readonly hello: ClientHello
+  /** What the client has set (`logging/setLevel`); `undefined` before. */
+  readonly logLevel: string | undefined
+  readonly expiresAt: number
+}
+
+export interface AggregateSessions {
+  /** The id for the client. Beyond what one person may have, the longest unused sessions of theirs end. */
+  begin(place: SessionPlace, hello: ClientHello): Promise<string>
+  /** Throws RpcError 404 for an id that is not this principal's at this address: forged, moved, expired or ended, all alike. */
+  open(place: SessionPlace, sealedId: string): Promise<AggregateSession>
+  /** Ends it on every replica, and its sessions at the servers. */
+  end(session: AggregateSession): Promise<void>
+  /** Its session at a server, opened at the first use. Rejects with UpstreamError, or RpcError 404 where it has ended meanwhile. */
+  upstreamSession(session: AggregateSession, upstream: RemoteUpstream, signal: AbortSignal): Promise<UpstreamSession>
+  /** The server has forgotten it (404): the next use opens another. */
+  lost(session: AggregateSession, upstream: RemoteUpstream, gone: UpstreamSession): void
+  /** Those that are open, by server. */
+  opened(session: AggregateSession): ReadonlyMap<string, UpstreamSession>
+  /** One request of ours in it, at a server; a lost session is opened anew, and what may be repeated is. The answer has the message's id. */
+  ask(session: AggregateSession, upstream: RemoteUpstream, asking: Asking): Promise<RpcResponse>
+  /** MCP 2025-11-25, Logging: told to the servers that are open, and to others when they are. */
+  setLogLevel(session: AggregateSession, level: string): Promise<void>
+  /** Ends what has expired. Called on a timer. */
+  sweep(): Promise<void>
+}
+
+export interface Asking {
+  readonly message: RpcRequest
+  readonly signal: AbortSignal
+  readonly onNotification?: Hearing['onNotification']
+}
+
+interface Needs {
+  /** AES-256 keys, newest first: the first seals, all open. */
+  sealKeys(): readonly SealKey[]
+  readonly rows: ClientSessions
+  readonly upstreams: Pick<Upstreams, 'get'>
+  readonly clock: Clock
+  /** The store did not take a write that nobody waits for. */
+  onError(error: unknown): void
+  /** A session at a server has come to be; what is asked in it waits until this has resolved. */
+  onJoined?(session: AggregateSession, upstream: RemoteUpstream, joined: UpstreamSession): Promise<void>
+}
+
+const HOUR = 3_600_000
+export const LIFE = 7 * 24 * HOUR
+/** Unused for so long, it ends: servers are not asked to keep what nobody comes back to. */
+const IDLE = 8 * HOUR
+/** How exactly its last use is known. */
+const TOUCH = 5 * 60_000
+/** How long a row is believed before it is looked up again: the promise of every revocation (5 s). */
+const FRESH = 4000
+const REMEMBERED = 10_000
+/** Of one person; whoever is nobody shares a name with all others. */
+const MOST = 100
+const MOST_OF_NOBODY = 5000
+const BITE = 500
+
+interface Opened {
+  readonly session: AggregateSession
+  readonly binding: string
+  readonly checkedAt: number
+  readonly row: ClientSession
+}
+
+export function createAggregateSessions(needs: Needs): AggregateSessions {
+  const { sealKeys, rows, clock, onError } = needs
+  const legs = createUpstreamSessions(needs)
+  // Opening costs more than all the rest: the ids in use are remembered, the least used one goes first.
+  const opened = new Map<string, Opened>()
+
+  function remember(entry: Opened): AggregateSession {
+    const { sealedId } = entry.session
+    opened.delete(sealedId)
+    if (opened.size >= REMEMBERED) {
+      const [oldest] = opened.values()
+      if (oldest !== undefined) forget(oldest.session)
+    }
+    opened.set(sealedId, entry)
+    return entry.session
+  }
+
+  function forget(session: AggregateSession): void {
+    opened.delete(session.sealedId)
+    legs.forget(session)
+  }
+
+  /** Written now and then, and waited for by nobody. */
+  function touched(row: ClientSession): ClientSession {
+    const now = clock()
+    if (now - row.usedAt < TOUCH) return row
+    const use = { usedAt: now, expiresAt: expiryOf(row.createdAt, now) }
+    rows.touch(row.id, use).catch(onError)
+    return { ...row, ...use }
+  }
+
+  async function open(place: SessionPlace, sealedId: string): Promise<AggregateSession> {
+    const binding = bindingOf(place)
+    const now = clock()
+    const seen = opened.get(sealedId)
+    const known = seen?.binding === binding ? seen : undefined
+    const age = now - (known?.checkedAt ?? 0)
+    // Negative after a clock that was set back: then its age cannot be told.
+    if (known !== undefined && age >= 0 && age < FRESH && known.row.expiresAt > now) return known.session
+    const id = known?.row.id ?? parseId(unseal(sealKeys(), binding, sealedId), now)
+    const found = id === undefined ? undefined : await rows.find(id, now)
+    if (found === undefined) {
+      if (known !== undefined) forget(known.session)
+      throw sessionNotFound()
+    }
+    const row = touched(found.session)
+    const session = sessionOf(row, place, sealedId)
+    legs.learn(session, found.legs)
+    return remember({ session, binding, row, checkedAt: now })
+  }
+
+  const upstreamSession: AggregateSessions['upstreamSession'] = legs.get
+  const lost: AggregateSessions['lost'] = legs.lost
+
+  return {
+    async begin(place, hello) {
+      const now = clock()
+      const id = randomBytes(16).toString('base64url')
+      const { subject } = place
+      const kept = { ...hello }
+      const row = { id, subject, hello: kept, logLevel: undefined, createdAt: now, usedAt: now }
+      const most = subject === ANONYMOUS.subject ? MOST_OF_NOBODY : MOST
+      legs.close(await rows.begin({ ...row, expiresAt: expiryOf(now, now) }, most))
+      return seal(sealKeys(), bindingOf(place), { i: id, e: now + LIFE })
+    },
+    open,
+    async end(session) {
+      forget(session)
+      legs.close(await rows.end(session.id))
+    },
+    upstreamSession,
+    lost,
+    opened: legs.known,
+    async ask(session, upstream, { message, signal, onNotification }) {
+      const source = {
+        get: () => upstreamSession(session, upstream, signal),
+        lost: (gone: UpstreamSession) => lost(session, upstream, gone),
+      }
+      const own = { ...message, id: nextId() }
+      const response = await withSession(source, { method: message.method, signal }, (leg) =>
+        askInSession(upstream, leg, { message: own, signal, onNotification }),
+      )
+      return { ...response, id: message.id }
+    },
+    async setLogLevel(session, level) {
+      await rows.setLogLevel(session.id, level)
+      const known = opened.get(session.sealedId)
+      if (known !== undefined) {
+        const row = { ...known.row, logLevel: level }
+        remember({ ...known, row, session: sessionOf(row, session.place, session.sealedId) })
+      }
+      await legs.tellLogLevel(session, level)
+    },
+    async sweep() {
+      legs.close(await rows.endExpired(clock(), BITE))
+    },
+  }
+}
+
+const expiryOf = (createdAt: number, usedAt: number): number => Math.min(createdAt + LIFE, usedAt + IDLE)
+
+const bindingOf = ({ subject, server }: SessionPlace): string => `aggregate-session\0${subject}\0${server}`
+
+function parseId(payload: Record<string, unknown> | undefined, now: number): string | undefined {
+  const { i, e } = payload ?? {}
+  return typeof i === 'string' && typeof e === 'number' && e > now ? i : undefined
+}
+
+function sessionOf(row: ClientSession, place: SessionPlace, sealedId: string): AggregateSession {
+  const { id, subject, logLevel, expiresAt } = row
+  return { id, sealedId, subject, place, hello: parseHello(row), logLevel, expiresAt }
+}
+
+function parseHello({ hello: { revision, capabilities, clientInfo } }: ClientSession): ClientHello {
+  if (typeof revision !== 'string' || !isRecord(capabilities) || !isRecord(clientInfo))
+    throw new TypeError('The stored session does not hold a handshake.')
+  return { revision, capabilities, clientInfo }
+}

@@ -1,0 +1,182 @@
+// One request of a client to a server of the other era, or to a child process: asked as the server's era wants it, answered as the
+// client's does. MCP 2026-07-28 and 2025-11-25.
+import type { Clock } from '../../protocol/clock.ts'
+import { type RpcNotification, type RpcRequest, type RpcResponse, rpcError } from '../../protocol/jsonrpc.ts'
+import { RPC } from '../../protocol/mcp.ts'
+import type { Principal } from '../../protocol/principal.ts'
+import {
+  type RemoteUpstream,
+  type StdioUpstream,
+  type Upstream,
+  UpstreamError,
+  type Upstreams,
+} from '../../upstreams/upstream.ts'
+import { askInSession, nextId, refusalOf } from './handshake.ts'
+import { type ClientHello, isModernHello } from './hello.ts'
+import { post } from './post.ts'
+import { probeEra } from './probe.ts'
+import { legacyRequest, logLevelOf, modernRequest, progressTokenOf } from './request.ts'
+import { isAtLeast, isLogLevel, legacyResponse, modernResponse, notificationFor } from './response.ts'
+import { createSessionPool, type PooledSession } from './session-pool.ts'
+import { createUpstreamEras, type UpstreamEras } from './upstream-era.ts'
+import { withSession } from './with-session.ts'
+
+export interface BridgeCall {
+  readonly principal: Principal
+  /** As policy judged it, under the server's own names. */
+  readonly message: RpcRequest
+  readonly hello: ClientHello
+  readonly signal: AbortSignal
+  /** Progress of this call, under the client's own token, and the log messages that it asked for. */
+  onNotification(notification: RpcNotification): void
+  /** The tool as its server defines it: which arguments it wants in the head. */
+  readonly definition?: Readonly<Record<string, unknown>> | undefined
+  /** What a client of the handshake era has set for its session; a modern one says it with the request. */
+  readonly logLevel?: string | undefined
+}
+
+export interface Bridge {
+  /** The answer has the client's id. Rejects with UpstreamError, whose reason is one of FAULTS. */
+  bridgeCall(upstream: Upstream, call: BridgeCall): Promise<RpcResponse>
+  readonly eraOf: UpstreamEras['eraOf']
+  /** Sessions that are open for clients without. */
+  sessions(): number
+  /** Ends sessions that nobody uses. Called on a timer. */
+  sweep(): void
+  close(): void
+}
+
+interface Needs {
+  readonly report: Upstreams['report']
+  readonly clock: Clock
+}
+
+/** Faults that say nothing of the server's health. */
+const NOT_ITS_HEALTH = new Set(['cancelled', 'too_large', 'session_lost'])
+
+export function createBridge({ report, clock }: Needs): Bridge {
+  const eras = createUpstreamEras({ probe: probeEra, clock })
+  const pool = createSessionPool({ clock })
+
+  async function callRemote(upstream: RemoteUpstream, call: BridgeCall): Promise<RpcResponse> {
+    const { message, hello, signal } = call
+    const era = await eras.eraOf(upstream, signal)
+    if (era === 'modern') {
+      const answer = await callModern(upstream, call, () => eras.forget(upstream))
+      return isModernHello(hello) ? { ...answer, id: message.id } : legacyResponse(answer, message)
+    }
+    const lease = pool.lease(upstream, call.principal)
+    try {
+      return await withSession(lease, { method: message.method, signal }, (session) =>
+        callLegacy(upstream, session, call),
+      )
+    } catch (error) {
+      // The handshake was no more understood than the probe: it may have been taken down, upgraded, replaced.
+      if (error instanceof UpstreamError && error.reason === 'upstream_error') eras.forget(upstream)
+      throw error
+    } finally {
+      lease.end()
+    }
+  }
+
+  async function reported(upstream: RemoteUpstream, answer: Promise<RpcResponse>): Promise<RpcResponse> {
+    try {
+      const response = await answer
+      report(upstream.id, { ok: true })
+      return response
+    } catch (error) {
+      if (error instanceof UpstreamError && !NOT_ITS_HEALTH.has(error.reason))
+        report(upstream.id, { ok: false, reason: error.reason })
+      throw error
+    }
+  }
+
+  return {
+    async bridgeCall(upstream, call) {
+      const { message } = call
+      // Ours to answer: one era has it and the other does not.
+      if (message.method === 'ping') return { jsonrpc: '2.0', id: message.id, result: {} }
+      return upstream.kind === 'stdio' ? callChild(upstream, call) : reported(upstream, callRemote(upstream, call))
+    },
+    eraOf: eras.eraOf,
+    sessions: pool.size,
+    sweep: pool.sweep,
+    close: pool.close,
+  }
+}
+
+/** The channel has ids and progress tokens of its own; log messages of a process that all callers share are nobody's. */
+async function callChild(upstream: StdioUpstream, { message, hello, signal, onNotification }: BridgeCall) {
+  // One log level for everybody's process: nobody may set it for the others.
+  if (message.method === 'logging/setLevel')
+    return rpcError(message.id, { code: RPC.methodNotFound, message: 'Method not found' })
+  const id = nextId()
+  const heard = { ourToken: id, progressToken: progressTokenOf(message), logLevel: undefined }
+  const response = await upstream.request(legacyRequest(message, id), {
+    signal,
+    onNotification: forwarder(heard, onNotification),
+  })
+  if (!isModernHello(hello)) return { ...response, id: message.id }
+  const { serverInfo } = await upstream.initialize()
+  return modernResponse(response, message, serverInfo)
+}
+
+async function callModern(upstream: RemoteUpstream, call: BridgeCall, doubt: () => void): Promise<RpcResponse> {
+  const { message, hello, signal, definition } = call
+  // The level is the client's session's, and goes with each of its requests from now on.
+  if (message.method === 'logging/setLevel') return { jsonrpc: '2.0', id: message.id, result: {} }
+  const id = nextId()
+  const logLevel = isModernHello(hello) ? logLevelOf(message) : call.logLevel
+  const request = modernRequest(message, { id, hello, logLevel, definition })
+  const heard = { ourToken: id, progressToken: progressTokenOf(message), logLevel }
+  const posted = await post(upstream, {
+    ...request,
+    signal,
+    onNotification: forwarder(heard, call.onNotification),
+  })
+  if (posted.status >= 400 && !isModernRefusal(posted.response)) doubt()
+  return posted.response ?? refusalOf(message)
+}
+
+/** A server of 2026-07-28 refuses in its own words; the handshake's, or none, are another's. */
+function isModernRefusal(response: RpcResponse | undefined): boolean {
+  const code = response?.error?.code
+  return code !== undefined && code !== RPC.legacyServerError && code !== RPC.unsupportedVersion
+}
+
+async function callLegacy(upstream: RemoteUpstream, pooled: PooledSession, call: BridgeCall): Promise<RpcResponse> {
+  const { message, hello, signal } = call
+  const { session } = pooled
+  const modern = isModernHello(hello)
+  const id = nextId()
+  const logLevel = modern ? logLevelOf(message) : call.logLevel
+  await setLogLevel(upstream, pooled, { logLevel, signal })
+  const heard = { ourToken: id, progressToken: progressTokenOf(message), logLevel }
+  const response = await askInSession(upstream, session, {
+    message: legacyRequest(message, id),
+    signal,
+    onNotification: forwarder(heard, call.onNotification),
+  })
+  return modern ? modernResponse(response, message, session.serverInfo) : { ...response, id: message.id }
+}
+
+/** MCP 2025-11-25, Logging: one level a session. It only gets less severe, and each call takes of it what it asked for. */
+async function setLogLevel(
+  upstream: RemoteUpstream,
+  pooled: PooledSession,
+  { logLevel, signal }: { readonly logLevel: string | undefined; readonly signal: AbortSignal },
+): Promise<void> {
+  const { session, logLevel: told } = pooled
+  if (!isLogLevel(logLevel) || session.capabilities['logging'] === undefined) return
+  if (told !== undefined && isAtLeast(logLevel, told)) return
+  const message = { jsonrpc: '2.0' as const, id: nextId(), method: 'logging/setLevel', params: { level: logLevel } }
+  await askInSession(upstream, session, { message, signal })
+  pooled.logLevel = logLevel
+}
+
+function forwarder(heard: Parameters<typeof notificationFor>[1], onNotification: BridgeCall['onNotification']) {
+  return (notification: RpcNotification): void => {
+    const told = notificationFor(notification, heard)
+    if (told !== undefined) onNotification(told)
+  }
+}

@@ -1,0 +1,151 @@
+// The handshake with a server, as its client: MCP 2025-11-25, Lifecycle; and the requests inside the session that it opens.
+import { randomInt } from 'node:crypto'
+import { isRecord } from '../../protocol/json.ts'
+import { type RpcNotification, type RpcRequest, type RpcResponse, rpcError } from '../../protocol/jsonrpc.ts'
+import { HEADER_PROTOCOL_VERSION, HEADER_SESSION, LEGACY_REVISIONS, RPC } from '../../protocol/mcp.ts'
+import { type RemoteUpstream, UpstreamError } from '../../upstreams/upstream.ts'
+import { FAULTS } from '../fault.ts'
+import type { ClientHello } from './hello.ts'
+import { failure, type Hearing, type Posted, post } from './post.ts'
+
+/** A session of ours at a server. */
+export interface UpstreamSession {
+  /** A secret of ours; `undefined` at a server that has no sessions. */
+  readonly id: string | undefined
+  /** As the server settled it. */
+  readonly revision: string
+  readonly capabilities: Readonly<Record<string, unknown>>
+}
+
+/** What a server says of itself. */
+export interface Introduction extends UpstreamSession {
+  readonly serverInfo: Readonly<Record<string, unknown>>
+  readonly instructions: string | undefined
+}
+
+/** The server has never heard of the session, or has forgotten it: what was asked in it was not done. */
+export class SessionLost extends UpstreamError {
+  constructor() {
+    super(FAULTS.session_lost.reason, FAULTS.session_lost.message)
+  }
+}
+
+const FAREWELL = 5000
+const revisions: readonly string[] = LEGACY_REVISIONS
+
+// Not from 1: in a session that a client uses too, ours must not be its ids.
+let last = randomInt(2 ** 47)
+
+/** An id that no other request in any session has; it serves as a progress token as well. */
+export function nextId(): number {
+  last += 1
+  return last
+}
+
+/** Rejects with UpstreamError, also where the server settles on a revision that is not spoken here. */
+export async function openUpstreamSession(
+  upstream: RemoteUpstream,
+  hello: ClientHello,
+  signal: AbortSignal,
+): Promise<Introduction> {
+  const { revision, capabilities, clientInfo } = hello
+  const params = { protocolVersion: revision, capabilities, clientInfo }
+  const message = { jsonrpc: '2.0' as const, id: nextId(), method: 'initialize', params }
+  const opened = await post(upstream, { message, headers: {}, signal })
+  const introduction = parseIntroduction(opened)
+  await tellInSession(upstream, introduction, { jsonrpc: '2.0', method: 'notifications/initialized' }, signal)
+  return introduction
+}
+
+function parseIntroduction({ response, session }: Posted): Introduction {
+  const result = response?.result
+  if (!isRecord(result)) throw failure(FAULTS.upstream_error, response?.error?.message)
+  const { protocolVersion, capabilities, serverInfo, instructions } = result
+  if (typeof protocolVersion !== 'string' || !revisions.includes(protocolVersion)) throw failure(FAULTS.protocol)
+  return {
+    id: session,
+    revision: protocolVersion,
+    capabilities: isRecord(capabilities) ? capabilities : {},
+    serverInfo: isRecord(serverInfo) ? serverInfo : {},
+    instructions: typeof instructions === 'string' ? instructions : undefined,
+  }
+}
+
+/** Nobody waits for it: a server that does not end sessions ends them by itself one day. */
+export function closeUpstreamSession(upstream: RemoteUpstream, session: UpstreamSession): void {
+  if (session.id === undefined) return
+  const headers = { ...headersOf(session), ...upstream.credentialHeaders }
+  upstream.pool
+    .request({ path: upstream.path, method: 'DELETE', headers, signal: AbortSignal.timeout(FAREWELL) })
+    .then(({ body }) => body.dump())
+    .catch(() => undefined)
+}
+
+/**
+ * One request in a session. Rejects with UpstreamError; SessionLost when the session is gone. The end of the signal, and of
+ * patience, is told to the server: leaving alone cancels nothing in this era.
+ */
+export async function askInSession(
+  upstream: RemoteUpstream,
+  session: UpstreamSession,
+  asking: { readonly message: RpcRequest; readonly signal: AbortSignal; onNotification?: Hearing['onNotification'] },
+): Promise<RpcResponse> {
+  const { message, signal, onNotification } = asking
+  const reply = (response: RpcResponse) => void tellLater(upstream, session, response)
+  try {
+    const posted = await post(upstream, {
+      message,
+      headers: headersOf(session),
+      signal,
+      onNotification,
+      onRequest: (request) => reply(answerOf(request)),
+    })
+    if (isLost(posted, session)) throw new SessionLost()
+    return posted.response ?? refusalOf(message)
+  } catch (error) {
+    if (error instanceof UpstreamError && (error.reason === 'cancelled' || error.reason === 'timeout')) {
+      const params = { requestId: message.id, reason: error.message }
+      tellLater(upstream, session, { jsonrpc: '2.0', method: 'notifications/cancelled', params })
+    }
+    throw error
+  }
+}
+
+/** A notification, or the answer to a request of the server. Rejects as `askInSession` does. */
+export async function tellInSession(
+  upstream: RemoteUpstream,
+  session: UpstreamSession,
+  message: RpcNotification | RpcResponse,
+  signal: AbortSignal,
+): Promise<void> {
+  const posted = await post(upstream, { message, headers: headersOf(session), signal })
+  if (isLost(posted, session)) throw new SessionLost()
+}
+
+/** What nobody waits for: a server that is not there any more goes without it. */
+function tellLater(upstream: RemoteUpstream, session: UpstreamSession, message: RpcNotification | RpcResponse): void {
+  tellInSession(upstream, session, message, AbortSignal.timeout(FAREWELL)).catch(() => undefined)
+}
+
+const headersOf = ({ id, revision }: UpstreamSession): Record<string, string> => ({
+  [HEADER_PROTOCOL_VERSION]: revision,
+  ...(id !== undefined && { [HEADER_SESSION]: id }),
+})
+
+/** MCP 2025-11-25, Transports: 404. Servers in the field say 400 with words about the session, or about a handshake that they missed. */
+function isLost({ status, response }: Posted, { id }: UpstreamSession): boolean {
+  if (status === 404) return id !== undefined
+  const { code = 0, message = '' } = response?.error ?? {}
+  return (
+    status === 400 && (code === RPC.legacyServerError || code === -32001) && /session|initiali[sz]ed/i.test(message)
+  )
+}
+
+/** We have declared nothing that a server could ask for; it is told so, so that it does not wait. */
+function answerOf({ id, method }: RpcRequest): RpcResponse {
+  if (method === 'ping') return { jsonrpc: '2.0', id, result: {} }
+  return rpcError(id, { code: RPC.methodNotFound, message: 'Method not found' })
+}
+
+export const refusalOf = ({ id }: RpcRequest): RpcResponse =>
+  rpcError(id, { code: RPC.legacyServerError, message: 'The server behind the gate refused the request.' })

@@ -1,0 +1,132 @@
+// Sessions of ours at servers of the handshake era, for clients that have none: one a person and server, opened at its first use, ended
+// when nobody has used it for a while. Never one for two people.
+import type { Clock } from '../../protocol/clock.ts'
+import { ANONYMOUS, type Principal } from '../../protocol/principal.ts'
+import type { RemoteUpstream } from '../../upstreams/upstream.ts'
+import { closeUpstreamSession, type Introduction, openUpstreamSession } from './handshake.ts'
+import { OUR_HELLO } from './hello.ts'
+import { openingSignal, unlessAborted } from './patience.ts'
+
+export interface PooledSession {
+  readonly session: Introduction
+  /** The least severe log level that the server was told; `undefined` before the first. */
+  logLevel: string | undefined
+}
+
+/** One call's use of a session. */
+export interface Lease {
+  /** Rejects with UpstreamError. */
+  get(signal: AbortSignal): Promise<PooledSession>
+  /** The server does not know it any more: the next `get` opens another. */
+  lost(session: PooledSession): void
+  end(): void
+}
+
+export interface SessionPool {
+  lease(upstream: RemoteUpstream, principal: Principal): Lease
+  size(): number
+  /** Ends what has idled. Called on a timer. */
+  sweep(): void
+  /** Ends all of them, whoever uses them. */
+  close(): void
+}
+
+const IDLE = 5 * 60_000
+const MOST = 10_000
+
+interface Entry {
+  readonly upstream: RemoteUpstream
+  opening: Promise<PooledSession> | undefined
+  current: PooledSession | undefined
+  leases: number
+  usedAt: number
+}
+
+export function createSessionPool({ clock }: { readonly clock: Clock }): SessionPool {
+  const entries = new Map<string, Entry>()
+
+  function open(entry: Entry): Promise<PooledSession> {
+    if (entry.opening !== undefined) return entry.opening
+    const opening = openUpstreamSession(entry.upstream, OUR_HELLO, openingSignal(entry.upstream)).then(
+      (session): PooledSession => ({ session, logLevel: undefined }),
+    )
+    entry.opening = opening
+    opening.then(
+      (opened) => {
+        entry.current = opened
+      },
+      () => {
+        entry.opening = undefined
+      },
+    )
+    return opening
+  }
+
+  function end(key: string, entry: Entry): void {
+    if (entries.get(key) === entry) entries.delete(key)
+    entry.opening?.then(
+      ({ session }) => closeUpstreamSession(entry.upstream, session),
+      () => undefined, // There is nothing to end.
+    )
+  }
+
+  /** The longest unused goes first; those in use are as many as the calls that run. */
+  function makeRoom(): void {
+    if (entries.size < MOST) return
+    for (const [key, entry] of entries) {
+      if (entry.leases > 0) continue
+      end(key, entry)
+      return
+    }
+  }
+
+  function take(key: string, upstream: RemoteUpstream): Entry {
+    const known = entries.get(key)
+    entries.delete(key)
+    if (known === undefined) makeRoom()
+    const entry = known ?? { upstream, opening: undefined, current: undefined, leases: 0, usedAt: clock() }
+    entries.set(key, entry)
+    entry.leases += 1
+    return entry
+  }
+
+  return {
+    lease(upstream, principal) {
+      const key = keyOf(upstream, principal)
+      const entry = take(key, upstream)
+      return {
+        get: (signal) => unlessAborted(open(entry), signal),
+        lost(session) {
+          // Another call may have opened the next one already.
+          if (entry.current !== session) return
+          entry.opening = undefined
+          entry.current = undefined
+        },
+        end() {
+          entry.leases -= 1
+          entry.usedAt = clock()
+          // Whoever is nobody is not known again either: the next one may be somebody else.
+          if (isNobody(principal)) end(key, entry)
+        },
+      }
+    },
+    size: () => entries.size,
+    sweep() {
+      for (const [key, entry] of entries) if (entry.leases === 0 && clock() - entry.usedAt >= IDLE) end(key, entry)
+    },
+    close() {
+      for (const [key, entry] of entries) end(key, entry)
+    },
+  }
+}
+
+const isNobody = ({ kind, subject }: Principal): boolean => kind === 'anonymous' || subject === ANONYMOUS.subject
+
+let nobodies = 0
+
+/** Two people never have one key; nobody has a key of their own for every call. */
+function keyOf({ id }: RemoteUpstream, principal: Principal): string {
+  if (!isNobody(principal)) return JSON.stringify([id, principal.subject])
+  nobodies += 1
+  return JSON.stringify([id, null, nobodies])
+}

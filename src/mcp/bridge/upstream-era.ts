@@ -1,0 +1,46 @@
+// The era of each server, asked once and believed for a while: servers are upgraded, and taken back.
+import type { Clock } from '../../protocol/clock.ts'
+import type { RemoteUpstream, Upstream } from '../../upstreams/upstream.ts'
+import type { Era } from '../era.ts'
+import { openingSignal, unlessAborted } from './patience.ts'
+
+export interface UpstreamEras {
+  /** Rejects with UpstreamError; a failure decides nothing, and the next one who asks tries again. */
+  eraOf(upstream: Upstream, signal: AbortSignal): Promise<Era>
+  /** It did not act like a server of its era. */
+  forget(upstream: RemoteUpstream): void
+}
+
+const BELIEVED = 10 * 60_000
+
+interface Verdict {
+  readonly era: Promise<Era>
+  readonly until: number
+}
+
+export function createUpstreamEras(needs: {
+  readonly probe: (upstream: RemoteUpstream, signal: AbortSignal) => Promise<Era>
+  readonly clock: Clock
+}): UpstreamEras {
+  const { probe, clock } = needs
+  const verdicts = new WeakMap<RemoteUpstream, Verdict>()
+
+  function ask(upstream: RemoteUpstream): Promise<Era> {
+    const known = verdicts.get(upstream)
+    if (known !== undefined && clock() < known.until) return known.era
+    const verdict = { era: probe(upstream, openingSignal(upstream)), until: clock() + BELIEVED }
+    verdicts.set(upstream, verdict)
+    verdict.era.catch(() => {
+      if (verdicts.get(upstream) === verdict) verdicts.delete(upstream)
+    })
+    return verdict.era
+  }
+
+  return {
+    async eraOf(upstream, signal) {
+      // A child was spoken to when it was started, and speaks the handshake.
+      return upstream.kind === 'stdio' ? 'legacy' : unlessAborted(ask(upstream), signal)
+    },
+    forget: (upstream) => void verdicts.delete(upstream),
+  }
+}

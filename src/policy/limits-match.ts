@@ -1,0 +1,89 @@
+// Whether a limit speaks of a call, and under which key the call is counted. Keys are made of who somebody is, never of where a request
+// says that it comes from.
+import { createHash } from 'node:crypto'
+import type { Counted, LimitConfig } from '../config/limits.ts'
+import type { RolesConfig } from '../config/scopes.ts'
+import type { Call } from '../protocol/decision.ts'
+import type { Principal } from '../protocol/principal.ts'
+import { isNormalUri, spellingsOf } from './normal-uri.ts'
+import { parseSubject, type Subject } from './subject.ts'
+import { parseTarget, type Target } from './target.ts'
+
+/** What is called, under one of its names: a view's, or that of the server behind the view. */
+export type Thing = Pick<Call, 'server' | 'kind' | 'name'>
+
+export function matcherOf(match: string, where: string): (thing: Thing, method: string) => boolean {
+  const { kind, server, name }: Target = parseTarget(match, where)
+  return function matches(thing, method) {
+    if (!server.matches(thing.server)) return false
+    // By the message's own method, whatever it names: so that completions and lists can be limited, and no spelling matters.
+    if (kind === 'method') return name.matches(method)
+    if (thing.kind === 'method') return false
+    if (kind === 'everything') return true
+    return kind === thing.kind && (kind === 'resource' ? isSpelling(thing.name) : name.matches(thing.name))
+  }
+
+  /** Another spelling of a resource is no way around its limit. */
+  function isSpelling(uri: string): boolean {
+    return !isNormalUri(uri) || spellingsOf(uri).some((one) => name.matches(one))
+  }
+}
+
+/** As for rules: a role stands for its members of the configuration too. */
+export function subjectsOf(texts: readonly string[], roles: RolesConfig, where: string): readonly Subject[] {
+  return texts.flatMap((text) => {
+    const subject = parseSubject(text, where)
+    if (subject.type !== 'role') return [subject]
+    return [subject, ...(roles[subject.value] ?? []).map((member) => parseSubject(member, `roles.${subject.value}`))]
+  })
+}
+
+export function isOneOf(subjects: readonly Subject[], principal: Principal): boolean {
+  if (principal.kind === 'anonymous') return subjects.some(({ type }) => type === 'anonymous')
+  return subjects.some((subject) => isSubject(subject, principal))
+}
+
+function isSubject(subject: Subject, principal: Principal): boolean {
+  switch (subject.type) {
+    case 'signed_in':
+      return true
+    case 'anonymous':
+      return false
+    case 'user':
+      return subject.value === principal.subject || subject.value === principal.email
+    case 'client':
+      return subject.value === principal.client
+    case 'group':
+      return principal.groups.includes(subject.value)
+    case 'role':
+      return principal.roles.includes(subject.value)
+    case 'team':
+      return principal.teams.includes(subject.value)
+  }
+}
+
+const LONGEST_KEY = 200
+
+export function keyMaker(per: LimitConfig['per']): (principal: Principal, thing: Thing) => string {
+  const [only, ...others] = per
+  const parts = per.map((one) => PARTS[one])
+  if (only !== undefined && others.length === 0) {
+    const part = PARTS[only]
+    return (principal, thing) => short(part(principal, thing))
+  }
+  return (principal, thing) => short(JSON.stringify(parts.map((part) => part(principal, thing))))
+}
+
+const PARTS: Readonly<Record<Counted, (principal: Principal, thing: Thing) => string>> = {
+  principal: ({ subject }) => subject,
+  client: ({ client }) => client ?? '',
+  // All secrets and refreshes of one authorization or API token are one token.
+  token: ({ family, subject }) => family ?? subject,
+  server: (_, { server }) => server,
+  // Addresses of resources come from callers in any number: those of a server are counted as one.
+  tool: (_, { server, kind, name }) => `${server} ${kind} ${kind === 'resource' ? '' : name}`,
+}
+
+/** Names come from callers, as long as they like. */
+const short = (key: string): string =>
+  key.length <= LONGEST_KEY ? key : `#${createHash('sha256').update(key).digest('base64url')}`

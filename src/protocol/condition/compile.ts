@@ -1,0 +1,146 @@
+// A condition, ready to be evaluated: its functions metered, its loops counted, and what it reads known.
+import { type CelInput, celEnv, celError, isCelError, plan } from '@bufbuild/cel'
+import { checkCondition, type Reads } from './check.ts'
+import { HAS, LOOP, meteredFunctions, meteredName, NO_OVERLOAD } from './functions.ts'
+import { refillMeter } from './meter.ts'
+import { ConditionFlaw, type Expr, partsOf, readCondition, type Written } from './syntax.ts'
+import { celOf, requestFacts } from './values.ts'
+import { findForm, type Variable } from './vocabulary.ts'
+
+/** What a condition is evaluated with, by variable. What is not known is UNKNOWN. */
+export type Facts = { readonly [variable in Variable]: CelInput }
+
+/** CEL's logic passes errors by where the rest decides (`false && error` is false): what comes out true or false without knowing is so.
+ * The library takes an error for a value, which its types do not say. */
+export const UNKNOWN = celError('unknown') as unknown as CelInput
+
+export type Outcome = boolean | 'unknown' | 'error'
+
+export interface Condition {
+  readonly text: string
+  readonly reads: Reads
+  /** Never throws. Costs what the meter allows; `unknown` where something that it reads is. */
+  evaluate(facts: Facts): Outcome
+}
+
+const environment = celEnv({ funcs: meteredFunctions() })
+
+/** Throws ConditionFlaw. */
+export function compileCondition(text: string): Condition {
+  const written = readCondition(text)
+  const reads = checkCondition(written)
+  const run = plan(environment, metered(written.expr))
+  checkSample(run, written)
+  const variables = [...reads.variables]
+  return {
+    text,
+    reads,
+    evaluate(facts) {
+      const result = run(facts)
+      if (typeof result === 'boolean') return result
+      return isCelError(result) && variables.some((name) => facts[name] === UNKNOWN) ? 'unknown' : 'error'
+    },
+  }
+}
+
+/** What is wrong with a condition, in words for whoever wrote it. */
+export function conditionFlaw(text: string): string | undefined {
+  try {
+    compileCondition(text)
+    return undefined
+  } catch (error) {
+    if (error instanceof ConditionFlaw) return error.message
+    throw error
+  }
+}
+
+/** A caller of whom everything is known; of the call nothing is. */
+const SAMPLE: Facts = {
+  principal: celOf({
+    subject: 'u1',
+    email: 'ann@example.com',
+    name: 'Ann',
+    groups: ['group'],
+    roles: ['role'],
+    teams: ['team'],
+    client: 'client',
+    kind: 'person',
+    method: 'access_token',
+    issuer: 'https://issuer.example',
+    scopes: ['scope'],
+  }),
+  client: celOf({ id: 'client' }),
+  server: celOf({ id: 'server' }),
+  tool: UNKNOWN,
+  args: UNKNOWN,
+  request: requestFacts({ address: '192.0.2.1', at: 0, era: 'modern' }),
+  resource: UNKNOWN,
+}
+
+function checkSample(run: (facts: Facts) => unknown, { expr, flaw }: Written): void {
+  refillMeter()
+  const result = run(SAMPLE)
+  if (isCelError(result) ? result.message.startsWith(NO_OVERLOAD) : typeof result !== 'boolean')
+    throw flaw(
+      `On a sample this is ${isCelError(result) ? `an error: ${result.message}` : 'neither true nor false'}.`,
+      expr,
+    )
+}
+
+/** The same expression with the functions that pay, and with loops that pay for each turn. */
+function metered(expr: Expr): Expr {
+  const { case: kind, value } = expr.exprKind
+  const part = <Given extends Expr | undefined>(of: Given) => (of === undefined ? of : metered(of))
+  if (kind === 'selectExpr')
+    return value.testOnly
+      ? callOf(expr, HAS, [part(value.operand), constant(expr, { case: 'stringValue', value: value.field })])
+      : { ...expr, exprKind: { case: kind, value: { ...value, operand: part(value.operand) } } }
+  if (kind === 'callExpr') {
+    const name = findForm(value.function) === undefined ? value.function : meteredName(value.function)
+    const call = { ...value, function: name, target: part(value.target), args: value.args.map(metered) }
+    return { ...expr, exprKind: { case: kind, value: call } }
+  }
+  if (kind === 'listExpr')
+    return { ...expr, exprKind: { case: kind, value: { ...value, elements: value.elements.map(metered) } } }
+  if (kind === 'structExpr') {
+    const entries = value.entries.map((entry) => ({
+      ...entry,
+      keyKind:
+        entry.keyKind.case === 'mapKey'
+          ? { case: entry.keyKind.case, value: metered(entry.keyKind.value) }
+          : entry.keyKind,
+      value: part(entry.value),
+    }))
+    return { ...expr, exprKind: { case: kind, value: { ...value, entries } } }
+  }
+  if (kind !== 'comprehensionExpr') return expr
+  const weight = constant(expr, { case: 'int64Value', value: BigInt(1 + Math.ceil(sizeOf(value.loopStep) / 4)) })
+  const loop = {
+    ...value,
+    iterRange: part(value.iterRange),
+    accuInit: part(value.accuInit),
+    loopCondition: callOf(expr, LOOP, [part(value.loopCondition), weight]),
+    loopStep: part(value.loopStep),
+    result: part(value.result),
+  }
+  return { ...expr, exprKind: { case: kind, value: loop } }
+}
+
+type Call = Extract<Expr['exprKind'], { case: 'callExpr' }>['value']
+type Constant = Extract<Expr['exprKind'], { case: 'constExpr' }>['value']
+
+function callOf(at: Expr, name: string, args: readonly (Expr | undefined)[]): Expr {
+  const value: Call = {
+    $typeName: 'cel.expr.Expr.Call',
+    function: name,
+    args: args.filter((arg) => arg !== undefined),
+  }
+  return { ...at, exprKind: { case: 'callExpr', value } }
+}
+
+function constant(at: Expr, constantKind: Constant['constantKind']): Expr {
+  return { ...at, exprKind: { case: 'constExpr', value: { $typeName: 'cel.expr.Constant', constantKind } } }
+}
+
+const sizeOf = (expr: Expr | undefined): number =>
+  expr === undefined ? 0 : partsOf(expr).reduce((sum, part) => sum + sizeOf(part), 1)

@@ -1,0 +1,22 @@
+// What evaluating conditions may cost. Arguments come from callers: the work is counted, not hoped to be small. One unit is at most about
+// a microsecond; evaluation is synchronous, so one counter serves.
+import { celError } from '@bufbuild/cel'
+
+/** For all conditions of one decision together: about 10 ms, and about 1 MB of texts. */
+const BUDGET = 10_000
+/** Characters that are looked at for one unit. */
+const LETTERS = 64
+
+let left = BUDGET
+
+export function refillMeter(): void {
+  left = BUDGET
+}
+
+/** Throws where nothing is left; whoever evaluates takes that as an error of the condition. */
+export function spend(units: number): void {
+  left -= units
+  if (left < 0) throw celError('the condition takes too long')
+}
+
+export const spendText = (letters: number): void => spend(letters / LETTERS)

@@ -1,0 +1,85 @@
+// JSON as conditions see it: whole numbers are integers, so that `args.n + 1` and `args.n % 2` are what people expect. Members are
+// converted when they are asked for.
+import { type CelInput, celError, celList, celMap } from '@bufbuild/cel'
+import { timestampFromMs } from '@bufbuild/protobuf/wkt'
+import { isRecord } from '../json.ts'
+import { spend } from './meter.ts'
+
+/** Throws for what cannot be judged exactly. */
+export function celOf(value: unknown): CelInput {
+  if (typeof value === 'string' || typeof value === 'boolean' || value === null) return value
+  if (typeof value === 'number') return celNumber(value)
+  if (Array.isArray(value)) {
+    spend(1 + value.length / 8)
+    return celList(value.map(celOf))
+  }
+  if (isRecord(value)) return celMap(new Members(value))
+  throw celError('this is no value of JSON')
+}
+
+/** RFC 8259 §6: beyond 2^53 readers disagree on what a number is. */
+function celNumber(value: number): CelInput {
+  if (Number.isSafeInteger(value)) return BigInt(value)
+  if (Number.isInteger(value)) throw celError('this integer is not exact')
+  return value
+}
+
+/** `time` is a timestamp, with its methods. */
+export function requestFacts({ address, at, era }: { address: string; at: number; era: string }): CelInput {
+  return celMap(
+    new Map<string, CelInput>([
+      ['address', address],
+      ['time', timestampFromMs(at)],
+      ['era', era],
+    ]),
+  )
+}
+
+/** An object's own members, and nothing that it inherits. */
+class Members implements ReadonlyMap<string, CelInput> {
+  readonly #members: Readonly<Record<string, unknown>>
+
+  constructor(members: Readonly<Record<string, unknown>>) {
+    this.#members = members
+  }
+
+  get size(): number {
+    return this.#names().length
+  }
+
+  get(name: string): CelInput | undefined {
+    if (typeof name !== 'string' || !Object.hasOwn(this.#members, name)) return undefined
+    const value = this.#members[name]
+    return value === undefined ? undefined : celOf(value)
+  }
+
+  has(name: string): boolean {
+    return this.get(name) !== undefined
+  }
+
+  keys(): MapIterator<string> {
+    return this.#names().values()
+  }
+
+  *values(): MapIterator<CelInput> {
+    for (const [, value] of this.entries()) yield value
+  }
+
+  *entries(): MapIterator<[string, CelInput]> {
+    for (const name of this.#names()) yield [name, celOf(this.#members[name])]
+  }
+
+  [Symbol.iterator](): MapIterator<[string, CelInput]> {
+    return this.entries()
+  }
+
+  forEach(visit: (value: CelInput, name: string, map: ReadonlyMap<string, CelInput>) => void): void {
+    for (const [name, value] of this.entries()) visit(value, name, this)
+  }
+
+  #names(): string[] {
+    const names = Object.keys(this.#members).filter((name) => this.#members[name] !== undefined)
+    spend(names.length / 8)
+    return names
+  }
+}
