@@ -61,7 +61,7 @@ async function wire(config: Config, needs: GatewayNeeds, opened: Opened): Promis
   const { metrics, recorder, revocations, resources, upstreams, watch } = ground
   const callers = await openCallers(ground)
   const authorization = openOAuthDoor(ground, callers, opened)
-  const mcp = openMcpDoor(ground, callers)
+  const mcp = openMcpDoor(ground, callers, opened)
   const decision = openDecisionDoor(ground, callers, authorization)
   const doors: readonly Door[] = [
     ['decision', decision.match],

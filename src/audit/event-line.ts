@@ -44,6 +44,7 @@ function callFields(event: CallEvent, longest: number): Fields {
     beside: cut(event.beside, longest),
     by: cut(event.by, longest),
     server: cut(event.server, longest),
+    via: cut(event.via, longest),
     method: cut(event.method, longest),
     name: cut(event.name, longest),
     decision: event.decision,

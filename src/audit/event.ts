@@ -17,6 +17,8 @@ export interface CallEvent {
   /** Who asked, where that is somebody else than the subject. */
   readonly by?: string
   readonly server: string
+  /** The address where it was asked for, where that is not the server's own: `*`, or a virtual server. */
+  readonly via?: string
   readonly method: string
   /** Tool, prompt or resource, when the method names one. */
   readonly name?: string

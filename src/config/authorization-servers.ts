@@ -1,6 +1,6 @@
 // Which authorization servers a protected resource names to clients (RFC 9728 §2), and what the address /mcp is called. Pure.
 import type { Config } from './schema.ts'
-import type { McpServerConfig } from './servers.ts'
+import { type McpServerConfig, upstreamsOf } from './servers.ts'
 import { waysAt } from './ways.ts'
 
 type Settings = Pick<Config, 'oauth' | 'auth' | 'doors'>
@@ -20,6 +20,13 @@ export function authorizationServersOf(
 export function namesOurScopes(config: Settings, server?: McpServerConfig): boolean {
   const { authorizationServers } = authorizationServersOf(config, server)
   return authorizationServers === undefined || waysAt(config.auth, server?.auth).issuers.some(({ scopes }) => scopes)
+}
+
+/** `/mcp` answers for all servers at once, where it is not the address of the only one. At most one. */
+export function aggregateAddress(config: Config): readonly { readonly url: string; readonly path: '/mcp' }[] {
+  const { oauth, server, servers, aggregate } = config
+  if (!aggregate.enabled || upstreamsOf(servers).length === 0 || mcpAddress(config) !== undefined) return []
+  return [{ url: oauth.resource ?? `${server.url}/mcp`, path: '/mcp' }]
 }
 
 /** `/mcp` answers for the one server there is, under the identity that is written. */

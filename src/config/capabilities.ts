@@ -8,11 +8,9 @@ const publicKey = z.string().check(({ value, issues }) => {
   if (flaw !== undefined) issues.push({ code: 'custom', message: flaw, input: value })
 })
 
-export const CAPABILITIES_HEADER = 'X-Mcp-Authorized'
-
 export const capabilities = z.strictObject({
   header: fieldName
-    .default(CAPABILITIES_HEADER)
+    .default('X-Mcp-Authorized')
     .describe(
       'Header with the list, a JWT signed with ES256, from `server.trustedProxies`. Its older name X-Authorized-Tools is read beside the default.',
     ),

@@ -3,8 +3,12 @@ import { z } from 'zod'
 import { duration, fieldName } from './units.ts'
 
 const point = {
-  url: z.url({ protocol: /^https?$/ }),
-  timeout: duration('500ms').describe('Longest wait for its answer; what comes later is a no.'),
+  url: z
+    .url({ protocol: /^https?$/ })
+    .refine((url) => !/^https?:\/\/[^/?#]*@/.test(url), 'Write its secret under headers, not into its address.'),
+  timeout: duration('500ms')
+    .refine((ms) => ms > 0, 'Longer than 0, such as 500ms.')
+    .describe('Longest wait for its answer; what comes later is a no.'),
   cache: duration('5s').describe('How long an answer counts for the same question; 0 asks every time.'),
   headers: z
     .record(

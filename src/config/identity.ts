@@ -136,7 +136,7 @@ export const identity = z.strictObject({
     .max(50)
     .default([])
     .describe(
-      'Claim paths that conditions of rules read as `principal.claims`. Those that rules name as `claim:` are kept anyway.',
+      'Claim paths kept of people and tokens as `principal.claims`, beside those that rules name. `org.unit` keeps no more of `org`.',
     ),
   sessionTtl: duration('8h').describe('Lifetime of a browser sign-in.'),
 })

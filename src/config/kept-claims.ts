@@ -1,12 +1,31 @@
-// Which claims are kept of a caller: those that the operator lists, and those that rules name.
+// Which claims are kept of a caller: those that the operator lists, and those that rules read.
+import { compileCondition } from '../protocol/condition/compile.ts'
+import type { IdentityConfig } from './identity.ts'
+import type { RuleConfig } from './policy.ts'
 import type { Config } from './schema.ts'
 
-/** `claim:PATH=VALUE`, the subject of a rule. */
+/** `claim:PATH=VALUE`, the subject of a rule or a limit. */
 const CLAIM_SUBJECT = /^claim:([^=]+)=/
 
 /** A rule about a claim that nobody kept would never match: an allow for nobody, a deny for nobody. */
-export function keptClaims({ identity, policy }: Pick<Config, 'identity' | 'policy'>): string[] {
-  const named = policy.rules.flatMap(({ to }) => to.flatMap((subject) => CLAIM_SUBJECT.exec(subject)?.[1] ?? []))
-  const accessClaim = policy.resourceAccess === undefined ? [] : [policy.resourceAccess.claim]
-  return [...new Set([...identity.claims, ...named, ...accessClaim])]
+export function withKeptClaims({
+  identity,
+  policy,
+  limits,
+}: Pick<Config, 'identity' | 'policy' | 'limits'>): IdentityConfig {
+  const subjects = [...policy.rules, ...limits].flatMap(({ to }) => to)
+  const access = policy.resourceAccess === undefined ? [] : [policy.resourceAccess.claim]
+  const named = [
+    ...identity.claims,
+    ...subjects.flatMap((subject) => CLAIM_SUBJECT.exec(subject)?.[1] ?? []),
+    ...access,
+  ]
+  const read = policy.rules.flatMap(claimsRead).filter((name) => !named.some((path) => isWithin(path, name)))
+  return { ...identity, claims: [...new Set([...named, ...read])] }
 }
+
+/** Of `principal.claims.org.unit` it is `org`: whoever lists `org.unit` keeps that alone. */
+const isWithin = (path: string, name: string): boolean => path === name || path.startsWith(`${name}.`)
+
+const claimsRead = ({ when = '', unless = '' }: RuleConfig): readonly string[] =>
+  [when, unless].filter((text) => text.includes('claims')).flatMap((text) => compileCondition(text).reads.claims ?? [])

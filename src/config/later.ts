@@ -11,8 +11,6 @@ const LATER: Readonly<Record<string, string>> = {
   'servers[].passthroughHeaders': 'header passthrough',
   'servers[].instances': 'more than one process of a stdio server',
   'servers[].limits': 'limits of one server',
-  'policy.rules[].when': 'conditions',
-  'policy.rules[].unless': 'conditions',
   'audit.arguments': 'digests of arguments in the record',
   cluster: 'more than one replica',
   vault: 'the vault',

@@ -1,7 +1,7 @@
 // Who may call what: rules with or without conditions, deny wins, no rule no access.
 import { z } from 'zod'
 import { conditionFlaw } from '../protocol/condition/compile.ts'
-import { methodFlaw, SUBJECT, SUBJECT_FORM, TARGET, TARGET_FORM } from '../protocol/rule-words.ts'
+import { methodFlaw, SUBJECT, SUBJECT_FORM, TARGET, TARGET_FORM, uriFlaw } from '../protocol/rule-words.ts'
 import { decisionPoints } from './decision-points.ts'
 
 const subjects = z.array(z.string().regex(SUBJECT, SUBJECT_FORM)).min(1)
@@ -12,7 +12,7 @@ const targetsOf = (effect: 'allow' | 'deny') =>
         .string()
         .regex(TARGET, TARGET_FORM)
         .check(({ value, issues }) => {
-          const message = methodFlaw(value, effect)
+          const message = methodFlaw(value, effect) ?? uriFlaw(value)
           if (message !== undefined) issues.push({ code: 'custom', message, input: value })
         }),
     )

@@ -55,18 +55,11 @@ describe('is refused, and its twin taken:', () => {
       providers({ type: 'local', title: 'Staff' }, provider({})),
     ],
     [
-      'an organisation among the claim paths',
-      'identity.mapping.organisation',
-      /not available in this version/,
-      { identity: { mapping: { organisation: 'org' } } },
-      { identity: { mapping: { teams: 'org' } } },
-    ],
-    [
-      'one among those of a provider',
-      'identity.providers[0].mapping.organisation',
-      /not available in this version/,
-      providers(provider({ mapping: { organisation: 'org' } })),
-      providers(provider({ mapping: { teams: 'org' } })),
+      'a claim to keep without a name',
+      'identity.claims[0]',
+      />=1 characters/,
+      { identity: { claims: [''], mapping: { organisation: 'org' } } },
+      { identity: { claims: ['department'], mapping: { organisation: 'org' } } },
     ],
     [
       'plain http to a provider',

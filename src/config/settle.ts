@@ -63,6 +63,7 @@ async function checkPlainHttp(parsed: Parsed, url: string, around: Surroundings)
     ...publicAddresses(parsed),
     ...issuerAddresses(parsed),
     ...keyAddresses(parsed),
+    ...pointAddresses(parsed),
   ]
   const checked = addresses.map(async (entry) => {
     if (await staysHere(entry.url, around)) return []
@@ -104,6 +105,13 @@ function providerAddresses({ identity }: Parsed): Address[] {
     return [issuer, { path: ['identity', 'providers', index, 'api'], url: provider.api }]
   })
 }
+
+/** Whose word decides calls. */
+const pointAddresses = ({ policy }: Parsed): Address[] =>
+  Object.entries(policy.decisionPoints).map(([name, { url }]) => ({
+    path: ['policy', 'decisionPoints', name, 'url'],
+    url,
+  }))
 
 /** Where the keys of other issuers come from, where their tokens are shown, and what we are called under another name. */
 function issuerAddresses({ auth, oauth }: Parsed): Address[] {

@@ -1,7 +1,7 @@
 // What a trusted proxy's signed list confines a caller to (Kuadrant's x-mcp-authorized): RFC 7515, RFC 7519. A list that cannot be
 // believed allows nothing; it never stands for none.
 import type { KeyObject } from 'node:crypto'
-import { CAPABILITIES_HEADER, type CapabilitiesConfig } from '../config/capabilities.ts'
+import type { CapabilitiesConfig } from '../config/capabilities.ts'
 import type { Clock } from '../protocol/clock.ts'
 import { BearerError } from '../protocol/errors.ts'
 import type { Capabilities, Principal } from '../protocol/principal.ts'
@@ -29,13 +29,15 @@ export type ReadCapabilities = (credentials: Credentials) => Capabilities | Prom
 
 const NOTHING: Capabilities = { tools: new Map(), prompts: new Map() }
 
+const HEADER = 'x-mcp-authorized'
 const OLDER_HEADER = 'x-authorized-tools'
 /** Kilobytes each, and of each caller a new one every few minutes. */
 const MOST_HELD = 5000
 
 /** Fields that may hold the list, lower case. */
 export function capabilityFields({ header }: Pick<CapabilitiesConfig, 'header'>): readonly string[] {
-  return header === CAPABILITIES_HEADER ? [header.toLowerCase(), OLDER_HEADER] : [header.toLowerCase()]
+  const name = header.toLowerCase()
+  return name === HEADER ? [HEADER, OLDER_HEADER] : [name]
 }
 
 export function capabilitiesReader({ config, key, clock, onRefused, onUntrusted }: Needs): ReadCapabilities {

@@ -22,8 +22,10 @@ export interface Profile {
 export class ClaimError extends Error {
   override readonly name = 'ClaimError'
   readonly reason = 'claim_malformed'
+  readonly path: string
   constructor(path: string) {
     super(`The claim ${path} is malformed.`)
+    this.path = path
   }
 }
 

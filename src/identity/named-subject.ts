@@ -5,6 +5,8 @@ import { ANONYMOUS, type Principal } from '../protocol/principal.ts'
 import type { UserRecord, Users } from '../store/durable.ts'
 import { LOCAL_ISSUER } from './admission.ts'
 import type { Attributes, AttributesOf } from './attributes.ts'
+import { ClaimError } from './claims.ts'
+import { type KeptPaths, keepClaims } from './kept-claims.ts'
 import type { IsEmailAdmitted, Vouching } from './vouched.ts'
 
 /** As the service names them; what it says of them is believed where we know nothing ourselves. */
@@ -24,6 +26,8 @@ interface Needs {
   readonly isEmailAdmitted: IsEmailAdmitted
   /** Issuers whose accounts may knock here without ever having signed in. */
   readonly issuers: readonly string[]
+  /** Properties that are kept for conditions, as claims would be. */
+  readonly kept: KeptPaths
 }
 
 const PEOPLE = new Set(['user', 'identity'])
@@ -67,6 +71,7 @@ export function findSubject(needs: Needs): (subject: NamedSubject) => Promise<Fo
       groups: texts(told, 'groups'),
       roles: texts(told, 'roles'),
       teams: texts(told, 'teams'),
+      claims: claimsIn(told, needs.kept),
       client: optionalText(told, 'client'),
     } as const
     try {
@@ -115,6 +120,14 @@ function texts(properties: NamedSubject['properties'], name: string): readonly s
   const value = properties[name] ?? []
   if (Array.isArray(value) && value.every((item) => typeof item === 'string')) return value
   throw badProperty(name)
+}
+
+function claimsIn(properties: NamedSubject['properties'], kept: KeptPaths): Principal['claims'] {
+  try {
+    return keepClaims([properties], kept)
+  } catch (error) {
+    throw error instanceof ClaimError ? badProperty(error.path) : error
+  }
 }
 
 const badProperty = (name: string) =>

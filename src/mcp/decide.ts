@@ -28,7 +28,7 @@ export type Verdict = Grounds & {
 }
 
 export interface DecideNeeds {
-  readonly policy: Omit<Policy, 'view'>
+  readonly policy: Pick<Policy, 'decide' | 'couldAllow' | 'reads' | 'argumentsRead' | 'consult' | 'version'>
   readonly definitionOf?: InformNeeds['definitionOf']
   /** Throws BearerError `insufficient_scope`. */
   checkScopes(principal: Principal, call: Call): void

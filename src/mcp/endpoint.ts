@@ -24,6 +24,7 @@ import { createForward } from './forward.ts'
 import { type McpHead, readHead } from './headers.ts'
 import { deniedError, unknownServer, unseenServer } from './hidden.ts'
 import { checkMediaType, type Incoming, parseMessage } from './message.ts'
+import { checkParamHeaders } from './param-headers.ts'
 import { callEvent, isRefusedCredential, type Recorded, reasonOf, UNPROVED } from './record.ts'
 import type { Ending } from './relay.ts'
 import { createRemoteRoute } from './remote.ts'
@@ -130,6 +131,8 @@ export function mcpEndpoint(needs: McpNeeds): (exchange: Exchange, serverId: str
       recorded = await recorder.decide(decided)
       event = decided
       if (verdict.effect === 'deny') throw deniedError(verdict, visit.era, needs.denials)
+      const mirrored = checkParamHeaders(needs.definitionOf, visit)
+      if (mirrored !== undefined) await mirrored
       // 4 The upstream's turn.
       ending = await forward(visit)
     } catch (error) {

@@ -115,6 +115,55 @@ describe('a call that an ingress keeps to itself', () => {
   })
 })
 
+describe('a call to a server whose rules read arguments', () => {
+  const careful = forwardedCalls({
+    policy: {
+      ...createPolicy(config),
+      reads: () => ({ args: true, tool: false }),
+      decide: ({ kind, args }) => {
+        const small = kind !== 'tool' || Number(args?.['amount']) <= 1000
+        return { effect: small ? 'allow' : 'deny', reason: 'test', rule: undefined }
+      },
+      argumentsRead: ({ args }) => args,
+    },
+    checkScopes,
+    admit: () => () => undefined,
+    limits: config.server.limits,
+  })
+  const sent = (fields: Fields, text?: string) =>
+    careful({
+      principal: ann,
+      server: 'notes',
+      headers: Object.fromEntries(fields.map(([name, value]) => [name.toLowerCase(), value])),
+      rawHeaders: fields.flat(),
+      body: text === undefined ? undefined : Buffer.from(text),
+      request: { address: '192.0.2.1', at: 0 },
+    })
+  const paying = (args: string) =>
+    `{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"read_note","arguments":${args}}}`
+
+  it('is judged by them', async () => {
+    expect(await sent(JSON_TYPE, paying('{"amount":5}'))).toMatchObject({ effect: 'allow', args: { amount: 5 } })
+    expect(await sent(JSON_TYPE, paying('{"amount":5000}'))).toMatchObject({ effect: 'deny', listed: true })
+  })
+
+  it('is refused where the ingress keeps the message, and what has no arguments is not', async () => {
+    expect(await reasonOf(() => sent(MODERN))).toBe('call_unknown')
+    expect(await reasonOf(() => sent(named('prompts/get', 'greet')))).toBe('call_unknown')
+    expect(await sent(named('tools/list'))).toMatchObject({ effect: 'allow' })
+    expect(await sent(named('resources/read', 'file:///public/a'))).toMatchObject({ effect: 'allow' })
+  })
+
+  it.each([
+    ['{"amount":5,"amount":5000}', 'json_duplicate_key'],
+    ['{"amount":5,"Amount":5000}', 'json_key_case'],
+    ['{"amount":1e400}', 'json_number'],
+  ])('is refused where two readers would read two messages: %s', async (args, reason) => {
+    expect(await reasonOf(() => sent(JSON_TYPE, paying(args)))).toBe(reason)
+    expect(await reasonOf(() => ask(JSON_TYPE, JSON.parse(paying('{"amount":5,"Amount":5000}'))))).toBe('judged')
+  })
+})
+
 describe('a call that an ingress sends along', () => {
   it.each([
     ['read_note', 'allow'],

@@ -12,6 +12,8 @@ export interface Recorded {
   readonly exchange: Exchange
   readonly principal: Principal
   readonly server: string
+  /** The view through which the server was reached. */
+  readonly via?: string
   readonly method: string
   readonly target: Target | undefined
   readonly era: Era | undefined
@@ -42,6 +44,7 @@ export function callEvent(call: Recorded, decision: Grounds): CallEvent {
   if (decision.args !== undefined) event.args = decision.args
   if (decision.policy !== undefined) event.policy = decision.policy
   if (era !== undefined) event.era = era
+  if (call.via !== undefined) event.via = call.via
   return event
 }
 

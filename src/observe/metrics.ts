@@ -17,6 +17,8 @@ export interface Metrics {
   /** `door` is one of ours, or `other`. */
   request(door: string, status: number, seconds: number): void
   upstream(server: string, outcome: string): void
+  /** `answer` is `yes`, `no`, or why there was none. */
+  decisionPoint(point: string, answer: string): void
   /** Read at every scrape; the last ones given count. */
   watch(gauges: Partial<Gauges>): void
   expose(): Promise<{ contentType: string; text: string }>
@@ -42,13 +44,19 @@ export function createMetrics({ users }: Pick<MetricsConfig, 'users'>): Metrics 
     'server',
     'outcome',
   ])
+  const points = counter('portcullis_decision_points_total', 'Questions to decision points outside, by answer.', [
+    'point',
+    'answer',
+  ])
   let gauges: Gauges = { streamsOpen: () => 0, auditWaiting: () => 0, limitsInStore: () => 1 }
   const families = [
-    ...[attempts, successes, failures, latency, missing, byUser, decisions, requests, durations, upstreams],
+    ...[attempts, successes, failures, latency, missing, byUser, decisions, requests, durations, upstreams, points],
     ...processFamilies(),
     gauge('portcullis_streams_open', 'Streams that are open.', () => gauges.streamsOpen()),
     gauge('portcullis_audit_waiting', 'Calls the audit store has not taken yet.', () => gauges.auditWaiting()),
-    gauge('portcullis_limits_in_store', '1; 0 while limits are counted by this replica alone.', () => gauges.limitsInStore()),
+    gauge('portcullis_limits_in_store', '1; 0 while limits are counted by this replica alone.', () =>
+      gauges.limitsInStore(),
+    ),
   ]
 
   const userLabel = cappedLabels(MOST_USERS, users === 'hashed' ? pseudonym : (user) => user)
@@ -78,6 +86,9 @@ export function createMetrics({ users }: Pick<MetricsConfig, 'users'>): Metrics 
     },
     upstream(server, outcome) {
       upstreams.at(serverLabel(server)).at(outcome).count += 1
+    },
+    decisionPoint(point, answer) {
+      points.at(point).at(answer).count += 1
     },
     watch(next) {
       gauges = { ...gauges, ...next }

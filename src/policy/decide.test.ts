@@ -182,7 +182,7 @@ describe('decide', () => {
     const read = (uri: string) => rules.decide(call(person(), 'files', 'resource', uri)).effect
     for (const uri of ['https://x', 'https://x/', 'file:///docs/{id}', 'file:///docs/%7Bid%7D', 'https://a.example'])
       expect([uri, read(uri)]).toEqual([uri, 'allow'])
-    for (const uri of ['https://x/y', 'file:///docs/a', 'file:///etc', 'https://a.example:80@b/', 'https://y'])
+    for (const uri of ['https://x/y', 'file:///docs/a/b', 'file:///etc', 'https://a.example:80@b/', 'https://y'])
       expect([uri, read(uri)]).toEqual([uri, 'deny'])
   })
 
@@ -292,6 +292,10 @@ function isSubject(subject: Subject, principal: Principal): boolean {
       return principal.roles.includes(subject.value)
     case 'team':
       return principal.teams.includes(subject.value)
+    case 'token':
+      return subject.value === principal.tokenId
+    case 'claim':
+      return principal.claims?.[subject.path] === subject.value
   }
 }
 

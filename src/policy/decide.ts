@@ -1,38 +1,136 @@
-// May this principal make this call? Pure: no clock, no store, no throw. Lists are filtered by the same function.
+// May this principal make this call? Pure: no clock, no store, no throw. Lists are filtered by the same function, with the arguments unknown.
 import type { Call, Decision } from '../protocol/decision.ts'
 import { isStandardMethod } from '../protocol/methods.ts'
-import { firstRule } from './match.ts'
+import { type ClaimedAccess, RESOURCE_ACCESS } from './access.ts'
+import type { Knowing } from './facts.ts'
+import { type Holds, type Judge, judge } from './holds.ts'
+import { conditionalRules, firstRule } from './match.ts'
 import type { Ranked } from './name-index.ts'
 import { foldUri, isNormalUri } from './normal-uri.ts'
-import { bucketsFor, type RuleIndex } from './rule-index.ts'
+import { type Bucket, bucketsFor, type RuleIndex } from './rule-index.ts'
 import { openingRule, viewOf } from './view.ts'
 
-export function decide(index: RuleIndex, call: Call): Decision {
-  const spelled = decideName(index, call)
+export interface Rulebook {
+  readonly index: RuleIndex
+  readonly access: ClaimedAccess
+}
+
+/** With `thing` known, an allow says that some arguments could be allowed. */
+export function decide(book: Rulebook, call: Call, knowing: Exclude<Knowing, 'server'>): Decision {
+  return overSpellings(call, (spelled) => decideName(book, spelled, knowing))
+}
+
+/** What the denials alone say, for a thing that is shown under another name. */
+export function findDenial(book: Rulebook, call: Call, knowing: Exclude<Knowing, 'server'>): Decision | undefined {
+  const decision = overSpellings(call, (spelled) => {
+    const { allows: _, ...asked } = askedOf(book, spelled, knowing)
+    return denialOf(asked) ?? strangeUri({ ...asked, allows: [] }, isSpeakingOfResources) ?? NOT_DENIED
+  })
+  return decision.effect === 'deny' ? decision : undefined
+}
+
+const NOT_DENIED: Decision = { effect: 'allow', reason: 'not_denied', rule: undefined }
+
+/** Rules compare text and the server behind us may not: what it could understand must be allowed as well. */
+function overSpellings(call: Call, decideOne: (call: Call) => Decision): Decision {
+  const spelled = decideOne(call)
   const folded = call.kind === 'resource' && spelled.effect === 'allow' ? foldUri(call.name) : undefined
   if (folded === undefined) return spelled
-  // Rules compare text and the server behind us may not: what it could understand must be allowed as well.
-  const understood = decideName(index, { ...call, name: folded })
+  const understood = decideOne({ ...call, name: folded })
   return understood.effect === 'deny' ? understood : spelled
 }
 
-function decideName(index: RuleIndex, { principal, server, kind, name }: Call): Decision {
-  const layers = index.layersOf(server)
-  const denies = bucketsFor(layers, 'deny', principal)
-  const denying = firstRule(denies, kind, name)
-  if (denying) return refusal('denied_by_rule', denying)
-  const allows = bucketsFor(layers, 'allow', principal)
-  // `file:///public/../private` begins like what is public: where rules tell resources apart, only one spelling counts.
-  if (kind === 'resource' && !isNormalUri(name) && viewOf(allows, denies) !== 'all') {
-    return refusal('resource_uri_not_normal')
-  }
-  // A bare method of the standard (logging/setLevel, tools/list …) touches nothing of its own: who sees part of the server may call it.
-  const bare = kind === 'method' && isStandardMethod(name)
-  const allowing = firstRule(allows, kind, name) ?? (bare ? openingRule(allows, denies) : undefined)
-  if (!allowing) return refusal('no_rule_allows')
-  return { effect: 'allow', reason: 'allowed_by_rule', rule: allowing.rule.id }
+interface Asked {
+  readonly book: Rulebook
+  readonly call: Call
+  /** A bare method of the standard (logging/setLevel, tools/list …) touches nothing of its own. */
+  readonly bare: boolean
+  readonly allows: readonly Bucket[]
+  readonly denies: readonly Bucket[]
+  readonly judge: Judge
 }
 
-function refusal(reason: string, ranked?: Ranked): Decision {
-  return { effect: 'deny', reason, rule: ranked?.rule.id }
+function askedOf(book: Rulebook, call: Call, knowing: Exclude<Knowing, 'server'>): Asked {
+  const layers = book.index.layersOf(call.server)
+  const bare = call.kind === 'method' && isStandardMethod(call.name)
+  return {
+    book,
+    call,
+    bare,
+    allows: bucketsFor(layers, 'allow', call.principal),
+    denies: bucketsFor(layers, 'deny', call.principal),
+    judge: judge(call, bare ? 'server' : knowing),
+  }
+}
+
+function decideName(book: Rulebook, call: Call, knowing: Exclude<Knowing, 'server'>): Decision {
+  const asked = askedOf(book, call, knowing)
+  return denialOf(asked) ?? strangeUri(asked, (seen) => viewOf(seen) !== 'all') ?? allowOf(asked)
+}
+
+/** The plain rules first, which cost nothing; then each condition, as they are written. */
+function denialOf({ call: { kind, name }, denies, judge: { holds } }: Omit<Asked, 'allows'>): Decision | undefined {
+  const plain = firstRule(denies, kind, name)
+  if (plain) return decisionBy('deny', 'denied_by_rule', plain)
+  for (const ranked of conditionalRules(denies, kind, name)) {
+    const outcome = holds(ranked)
+    if (outcome === 'yes') return decisionBy('deny', 'denied_by_rule', ranked)
+    if (outcome === 'error') return decisionBy('deny', 'condition_failed', ranked)
+  }
+  return undefined
+}
+
+function allowOf(asked: Asked): Decision {
+  const { book, call, bare, allows, judge: judging } = asked
+  const plain = firstRule(allows, call.kind, call.name)
+  if (plain) return decisionBy('allow', 'allowed_by_rule', plain)
+  const { yes, unknown, error } = firstOfEach(conditionalRules(allows, call.kind, call.name), judging)
+  if (yes) return decisionBy('allow', 'allowed_by_rule', yes)
+  if (book.access.allows(call)) return { effect: 'allow', reason: 'allowed_by_rule', rule: RESOURCE_ACCESS }
+  if (unknown) return decisionBy('allow', 'could_be_allowed', unknown)
+  // Who sees part of the server may call it.
+  const opening = bare ? openingRule(seenBy(asked)) : undefined
+  if (opening !== undefined) return { effect: 'allow', reason: 'allowed_by_rule', rule: opening }
+  return error ? decisionBy('deny', 'condition_failed', error) : NO_RULE_ALLOWS
+}
+
+const NO_RULE_ALLOWS: Decision = { effect: 'deny', reason: 'no_rule_allows', rule: undefined }
+
+function firstOfEach(rules: readonly Ranked[], { holds }: Judge): { readonly [outcome in Holds]?: Ranked } {
+  const first: { [outcome in Holds]?: Ranked } = {}
+  for (const ranked of rules) {
+    const outcome = holds(ranked)
+    first[outcome] ??= ranked
+    if (outcome === 'yes') break
+  }
+  return first
+}
+
+/** `file:///public/../private` begins like what is public: where rules tell resources apart, only one spelling counts. */
+function strangeUri(asked: Asked, tellsApart: (seen: ReturnType<typeof seenBy>) => boolean): Decision | undefined {
+  const { kind, name } = asked.call
+  if (kind !== 'resource' || isNormalUri(name) || !tellsApart(seenBy(asked))) return undefined
+  return { effect: 'deny', reason: 'resource_uri_not_normal', rule: undefined }
+}
+
+const isSpeakingOfResources = ({ denies }: { readonly denies: readonly Bucket[] }): boolean =>
+  denies.some(({ plain, conditional }) =>
+    [plain, conditional].some((said) => said?.patterns.some(({ kind }) => kind === 'resource')),
+  )
+
+/** What shows of a server does not hang on what is called there. */
+function seenBy({ book, call, allows, denies }: Asked) {
+  const { principal, server } = call
+  return { allows, denies, judge: judge(call, 'server'), claimed: book.access.list(principal, server) }
+}
+
+const decisionBy = (effect: Decision['effect'], reason: string, { rule }: Ranked): Decision => ({
+  effect,
+  reason,
+  rule: rule.id,
+})
+
+export function viewFor(book: Rulebook, call: Call): 'all' | 'some' | 'none' {
+  const asked = askedOf(book, call, 'thing')
+  return viewOf(seenBy(asked))
 }

@@ -5,6 +5,7 @@ import type { Counted, LimitConfig } from '../config/limits.ts'
 import type { RolesConfig } from '../config/scopes.ts'
 import type { Call } from '../protocol/decision.ts'
 import type { Principal } from '../protocol/principal.ts'
+import { claimTexts } from './claim.ts'
 import { isNormalUri, spellingsOf } from './normal-uri.ts'
 import { parseSubject, type Subject } from './subject.ts'
 import { parseTarget, type Target } from './target.ts'
@@ -59,6 +60,13 @@ function isSubject(subject: Subject, principal: Principal): boolean {
       return principal.roles.includes(subject.value)
     case 'team':
       return principal.teams.includes(subject.value)
+    case 'token':
+      // What people know an API token by; its secrets have ids of their own.
+      return (
+        subject.value === principal.tokenId || (principal.method === 'api_token' && subject.value === principal.family)
+      )
+    case 'claim':
+      return principal.claims !== undefined && claimTexts(principal.claims, subject.path).includes(subject.value)
   }
 }
 

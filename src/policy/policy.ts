@@ -7,6 +7,12 @@ export interface Policy {
   decide(call: Call): Decision
   /** Could some call of this thing be allowed, whatever its arguments? What lists show, and notifications tell of. */
   couldAllow(call: Omit<Call, 'args' | 'answers'>): Decision
+  /**
+   * May this call of a view be made, which is a call of something underneath? The view's own rules must allow it and neither side's
+   * deny it; the underlying server's allow is not asked for.
+   */
+  decideThrough(call: Call, underlying: Call): Decision
+  couldAllowThrough(call: Omit<Call, 'args' | 'answers'>, underlying: Omit<Call, 'args' | 'answers'>): Decision
   /** How much of a server a principal can see at all: `all` lets lists pass untouched, `none` hides the server itself. */
   view(principal: Principal, server: string): 'all' | 'some' | 'none'
   /** What conditions about a server read, and must be known of a call before `decide`. */

@@ -35,13 +35,13 @@ export const reaches = ({ reach }: Pick<Principal, 'reach'>, server: string): bo
 export const reachesAll = (reach: readonly string[], server: string): boolean =>
   targetsOf(reach).some((target) => target.kind === 'everything' && target.server.matches(server))
 
-/** Nothing that `inner` reaches lies outside `outer`. A pattern that matches another, stars and all, matches whatever that one does. */
+/** Nothing that `inner` reaches lies outside `outer`. */
 export function isReachWithin(inner: readonly string[], outer: readonly string[]): boolean {
   return targetsOf(inner).every((one) =>
     targetsOf(outer).some(
       ({ server, kind, name }) =>
-        server.matches(one.server.pattern) &&
-        (kind === 'everything' || (kind === one.kind && name.matches(one.name.pattern))),
+        server.covers(one.server.pattern) &&
+        (kind === 'everything' || (kind === one.kind && name.covers(one.name.pattern))),
     ),
   )
 }

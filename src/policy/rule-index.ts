@@ -1,43 +1,60 @@
 // Rules by server, subject and name, so that a decision costs the same with ten rules and with a thousand.
+import type { Variable } from '../protocol/condition/vocabulary.ts'
 import type { TargetKind } from '../protocol/decision.ts'
 import type { Glob } from '../protocol/glob.ts'
 import type { Principal } from '../protocol/principal.ts'
+import { claimTexts } from './claim.ts'
 import { type NameIndex, nameIndex, type Ranked } from './name-index.ts'
-import type { Rule } from './rules.ts'
+import { isConditional, type Rule } from './rules.ts'
 import type { NamedSubject, Subject } from './subject.ts'
 
-/** What the rules of one effect say of one subject on one server. */
-export interface Bucket {
-  everything: Ranked | undefined
+/** What some rules of one effect say of one subject on one server. */
+export interface Said {
+  readonly everything: Ranked[]
   readonly names: Record<TargetKind, NameIndex>
   readonly patterns: { readonly kind: TargetKind; readonly name: Glob; readonly ranked: Ranked }[]
+}
+
+/** Apart: without a condition the first that matches decides, with one each has to be tried. */
+export interface Bucket {
+  plain: Said | undefined
+  conditional: Said | undefined
 }
 
 interface Subjects {
   signedIn: Bucket | undefined
   anonymous: Bucket | undefined
   readonly named: Record<NamedSubject, Map<string, Bucket>>
+  /** Claims that rules name, each with its values. */
+  readonly claims: Map<string, Map<string, Bucket>>
 }
 
 /** One set of rules that holds on a server: those that name it, or those for every server. */
 export interface Layer {
   readonly allow: Subjects
   readonly deny: Subjects
+  /** What conditions speak of, whomever they are for. */
+  readonly conditions: Bucket
 }
 
 export interface RuleIndex {
   layersOf(server: string): readonly Layer[]
+  /** What conditions about a server read of a call. */
+  readsOf(server: string): Reading
 }
 
-type Entry = Ranked & { readonly target: Rule['targets'][number] }
+interface Reading {
+  readonly args: boolean
+  readonly tool: boolean
+}
 
 /** `servers` are the configured ids; another id is looked up as well, only more slowly. */
 export function indexRules(rules: readonly Rule[], servers: readonly string[]): RuleIndex {
-  const entries = rules.flatMap((rule, rank) => rule.targets.map((target): Entry => ({ rule, rank, target })))
+  const entries = rules.flatMap((rule, rank) => rule.targets.map((target): Ranked => ({ rule, rank, target })))
   const general = entries.filter(({ target }) => target.server.pattern === '*')
   const particular = entries.filter(({ target }) => target.server.pattern !== '*')
   const everywhere = general.length === 0 ? [] : [layerOf(general)]
-  const build = (server: string, among: readonly Entry[]): readonly Layer[] => {
+  const build = (server: string, among: readonly Ranked[]): readonly Layer[] => {
     const own = among.filter(({ target }) => target.server.matches(server))
     return own.length === 0 ? everywhere : [layerOf(own), ...everywhere]
   }
@@ -45,7 +62,20 @@ export function indexRules(rules: readonly Rule[], servers: readonly string[]): 
   const known = new Map([...new Set([...servers, ...named])].map((server) => [server, build(server, particular)]))
   const patterns = particular.filter(({ target }) => !target.server.literal)
   // Nothing is kept of an id that nobody configured: such ids come from callers, without end.
-  return { layersOf: (server) => known.get(server) ?? build(server, patterns) }
+  const layersOf = (server: string) => known.get(server) ?? build(server, patterns)
+  const readings = new Map([...known].map(([server, layers]) => [server, readingOf(layers)]))
+  return { layersOf, readsOf: (server) => readings.get(server) ?? readingOf(layersOf(server)) }
+}
+
+function readingOf(layers: readonly Layer[]): Reading {
+  const rules = layers
+    .flatMap(({ conditions: { conditional } }) => conditional ?? [])
+    .flatMap(({ everything, patterns }) => [...everything, ...patterns.map(({ ranked }) => ranked)])
+    .map(({ rule }) => rule)
+  const read = (name: Variable) =>
+    rules.some(({ when, unless }) => [when, unless].some((condition) => condition?.reads.variables.has(name)))
+  // Whoever decides outside is shown the arguments.
+  return { args: read('args') || rules.some(({ ask }) => ask !== undefined), tool: read('tool') }
 }
 
 /** The buckets that speak of this principal. */
@@ -60,7 +90,7 @@ function collect(subjects: Subjects, principal: Principal, found: Bucket[]): voi
     if (subjects.anonymous) found.push(subjects.anonymous)
     return
   }
-  const { user, client, group, role, team } = subjects.named
+  const { user, client, group, role, team, token } = subjects.named
   if (subjects.signedIn) found.push(subjects.signedIn)
   add(user, principal.subject, found)
   add(user, principal.email, found)
@@ -68,6 +98,11 @@ function collect(subjects: Subjects, principal: Principal, found: Bucket[]): voi
   addAll(group, principal.groups, found)
   addAll(role, principal.roles, found)
   addAll(team, principal.teams, found)
+  add(token, principal.tokenId, found)
+  // What people know an API token by; its secrets have ids of their own.
+  if (principal.method === 'api_token') add(token, principal.family, found)
+  if (principal.claims !== undefined)
+    for (const [path, values] of subjects.claims) addAll(values, claimTexts(principal.claims, path), found)
 }
 
 function add(from: ReadonlyMap<string, Bucket>, value: string | undefined, found: Bucket[]): void {
@@ -81,9 +116,10 @@ function addAll(from: ReadonlyMap<string, Bucket>, values: readonly string[], fo
   for (const value of values) add(from, value, found)
 }
 
-function layerOf(entries: readonly Entry[]): Layer {
-  const layer: Layer = { allow: noSubjects(), deny: noSubjects() }
+function layerOf(entries: readonly Ranked[]): Layer {
+  const layer: Layer = { allow: noSubjects(), deny: noSubjects(), conditions: emptyBucket() }
   for (const entry of entries) {
+    if (isConditional(entry.rule)) enter(layer.conditions, entry)
     for (const subject of entry.rule.subjects) enter(bucketOf(layer[entry.rule.effect], subject), entry)
   }
   return layer
@@ -98,28 +134,46 @@ function bucketOf(subjects: Subjects, subject: Subject): Bucket {
     subjects.anonymous ??= emptyBucket()
     return subjects.anonymous
   }
-  const named = subjects.named[subject.type]
+  const named = subject.type === 'claim' ? valuesOf(subjects.claims, subject.path) : subjects.named[subject.type]
   const bucket = named.get(subject.value) ?? emptyBucket()
   named.set(subject.value, bucket)
   return bucket
 }
 
-function enter(bucket: Bucket, { rule, rank, target }: Entry): void {
-  const ranked = { rule, rank }
-  if (target.kind === 'everything') {
-    bucket.everything ??= ranked
-    return
-  }
-  bucket.names[target.kind].add(target.name, ranked)
-  bucket.patterns.push({ kind: target.kind, name: target.name, ranked })
+function valuesOf(claims: Subjects['claims'], path: string): Map<string, Bucket> {
+  const values = claims.get(path) ?? new Map<string, Bucket>()
+  claims.set(path, values)
+  return values
 }
 
-function emptyBucket(): Bucket {
+function enter(bucket: Bucket, ranked: Ranked): void {
+  const part = isConditional(ranked.rule) ? 'conditional' : 'plain'
+  const said = bucket[part] ?? nothingSaid()
+  bucket[part] = said
+  const { kind, name } = ranked.target
+  if (kind === 'everything') {
+    said.everything.push(ranked)
+    return
+  }
+  said.names[kind].add(name, ranked)
+  said.patterns.push({ kind, name, ranked })
+}
+
+const emptyBucket = (): Bucket => ({ plain: undefined, conditional: undefined })
+
+function nothingSaid(): Said {
   const names = { tool: nameIndex(), prompt: nameIndex(), resource: nameIndex(), method: nameIndex() }
-  return { everything: undefined, names, patterns: [] }
+  return { everything: [], names, patterns: [] }
 }
 
 function noSubjects(): Subjects {
-  const named = { user: new Map(), group: new Map(), role: new Map(), team: new Map(), client: new Map() }
-  return { signedIn: undefined, anonymous: undefined, named }
+  const named = {
+    user: new Map(),
+    group: new Map(),
+    role: new Map(),
+    team: new Map(),
+    client: new Map(),
+    token: new Map(),
+  }
+  return { signedIn: undefined, anonymous: undefined, named, claims: new Map() }
 }

@@ -1,8 +1,10 @@
 // The rules of the configuration, checked and compiled: what they say, ready to be matched.
 import type { PolicyConfig, RuleConfig } from '../config/policy.ts'
 import type { RolesConfig } from '../config/scopes.ts'
+import { type Condition, compileCondition } from '../protocol/condition/compile.ts'
+import { ConditionFlaw } from '../protocol/condition/syntax.ts'
 import { OperatorError } from '../protocol/errors.ts'
-import { methodFlaw } from '../protocol/rule-words.ts'
+import { methodFlaw, uriFlaw } from '../protocol/rule-words.ts'
 import { isNormalUri } from './normal-uri.ts'
 import { parseSubject, type Subject } from './subject.ts'
 import { foldedTarget, parseTarget, type Target } from './target.ts'
@@ -13,7 +15,15 @@ export interface Rule {
   readonly effect: 'allow' | 'deny'
   readonly targets: readonly Target[]
   readonly subjects: readonly Subject[]
+  /** Both must be so for the rule to hold. */
+  readonly when: Condition | undefined
+  readonly unless: Condition | undefined
+  /** The decision point outside whose yes the call also needs. */
+  readonly ask: string | undefined
 }
+
+/** What a rule says depends on more than who, where and what. */
+export const isConditional = ({ when, unless, ask }: Rule): boolean => (when ?? unless ?? ask) !== undefined
 
 /** Throws OperatorError for a rule that cannot mean what it says. */
 export function compileRules(policy: PolicyConfig, roles: RolesConfig): readonly Rule[] {
@@ -29,14 +39,31 @@ function compileRule(
 ): Rule {
   const effect = 'allow' in config ? 'allow' : 'deny'
   const texts = 'allow' in config ? config.allow : config.deny
-  const targets = texts.flatMap((text) =>
-    spelledOut(checkMethodTarget(parseTarget(text, where), effect, where), effect),
-  )
+  const targets = texts.flatMap((text) => spelledOut(checkTarget(parseTarget(text, where), effect, where), effect))
   const subjects = config.to.flatMap((text) => {
     const subject = parseSubject(text, where)
     return subject.type === 'role' ? [subject, ...(members.get(subject.value) ?? [])] : [subject]
   })
-  return { id, effect, targets, subjects }
+  const compile = (text: string | undefined, key: string) =>
+    text === undefined ? undefined : compileText(text, `${where}.${key}`)
+  return {
+    id,
+    effect,
+    targets,
+    subjects,
+    when: compile(config.when, 'when'),
+    unless: compile(config.unless, 'unless'),
+    ask: config.ask,
+  }
+}
+
+function compileText(text: string, where: string): Condition {
+  try {
+    return compileCondition(text)
+  } catch (cause) {
+    if (!(cause instanceof ConditionFlaw)) throw cause
+    throw new OperatorError(`${where}: ${cause.message}`, { cause })
+  }
 }
 
 /** `roles` of the configuration: a rule for a role is a rule for its members, whoever made the principal. */
@@ -46,8 +73,8 @@ function roleMembers(roles: RolesConfig): ReadonlyMap<string, readonly Subject[]
   )
 }
 
-function checkMethodTarget(target: Target, effect: Rule['effect'], where: string): Target {
-  const flaw = methodFlaw(target.text, effect)
+function checkTarget(target: Target, effect: Rule['effect'], where: string): Target {
+  const flaw = methodFlaw(target.text, effect) ?? uriFlaw(target.text)
   if (flaw !== undefined) throw new OperatorError(`${where}: "${target.text}". ${flaw}`)
   return target
 }

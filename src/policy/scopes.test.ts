@@ -98,6 +98,100 @@ describe('checkScopes', () => {
   })
 })
 
+describe('requiredFor', () => {
+  const gate = createScopeGate({
+    scopes: scopes.parse({
+      'mcp:tools': { title: 'All' },
+      'github:read': { title: 'Read', covers: ['github/get_*'] },
+      'github:danger': { title: 'Danger', requiredFor: ['github/delete_*', 'resource:github/file:///secret/*'] },
+      'github:purge': { title: 'Purge', covers: ['github/*'], requiredFor: ['github/*_all'] },
+      'files:any': { title: 'Files', requiredFor: ['files/*'] },
+    }),
+    requiredScopes: ['openid'],
+  })
+  const held = (...names: string[]) => holder('openid', ...names)
+
+  it('opens nothing where it says nothing of what it covers', () => {
+    expect(needs(gate, call(held('github:danger'), 'github', 'delete_repo'))).toEqual([
+      'openid',
+      'github:danger',
+      'github:purge',
+    ])
+  })
+
+  it('names every scope that the call needs, beside one that covers it', () => {
+    expect(needs(gate, call(held('mcp:tools'), 'github', 'delete_all'))).toEqual([
+      'openid',
+      'github:danger',
+      'github:purge',
+      'mcp:tools',
+    ])
+    expect(needs(gate, call(held('github:read'), 'github', 'get_all'))).toEqual([
+      'openid',
+      'github:purge',
+      'github:read',
+    ])
+    expect(needs(gate, call(held('mcp:tools', 'github:danger'), 'github', 'delete_repo'))).toBe('passes')
+    expect(needs(gate, call(held('github:danger', 'github:purge'), 'github', 'delete_all'))).toBe('passes')
+  })
+
+  it('leaves other calls, and bare methods, alone', () => {
+    for (const name of ['get_repo', 'create_repo']) {
+      expect(needs(gate, call(held('mcp:tools'), 'github', name))).toBe('passes')
+      expect(needs(gate, call(held('mcp:tools'), 'github', name, 'prompt'))).toBe('passes')
+    }
+    expect(needs(gate, call(held('mcp:tools'), 'github', 'tools/list', 'method'))).toBe('passes')
+  })
+
+  it('of a whole server is needed for all of it', () => {
+    expect(needs(gate, call(held('mcp:tools'), 'files', 'ping', 'method'))).toEqual([
+      'openid',
+      'files:any',
+      'mcp:tools',
+    ])
+    expect(needs(gate, call(held('mcp:tools', 'files:any'), 'files', 'ping', 'method'))).toBe('passes')
+  })
+
+  it.each([
+    ['file:///secret/a', true],
+    ['file:/secret/a', true],
+    ['file:///public/../secret/a', true],
+    ['FILE:///secret/a', true],
+    ['file:///public/a', false],
+  ])('is asked for by any spelling of a resource: %s: %s', (uri, needed) => {
+    const asked = needs(gate, call(held('mcp:tools'), 'github', uri, 'resource'))
+    expect(asked !== 'passes' && asked.includes('github:danger')).toBe(needed)
+  })
+
+  it('holds for tokens that do not speak of what our scopes cover, and not for those who came without one', () => {
+    const foreign: Principal = { ...holder('openid'), scopeRule: 'required' }
+    expect(needs(gate, call(foreign, 'github', 'delete_repo'))).toEqual(['openid', 'github:danger'])
+    expect(needs(gate, call({ ...foreign, scopes: ['openid', 'github:danger'] }, 'github', 'delete_repo'))).toBe(
+      'passes',
+    )
+    expect(needs(gate, call({ ...foreign, scopeRule: 'none' }, 'github', 'delete_repo'))).toBe('passes')
+  })
+
+  it('is in what a server’s clients may be granted, and of them what is asked for later', () => {
+    expect(gate.scopesFor('github')).toEqual(['openid', 'mcp:tools', 'github:read', 'github:danger', 'github:purge'])
+    expect(gate.stepUpScopesFor('github')).toEqual(['github:danger', 'github:purge'])
+    expect(gate.stepUpScopesFor('files')).toEqual([])
+    expect(gate.requiredScopesFor('files')).toEqual(['openid', 'files:any'])
+    expect(gate.isCovered('files')).toBe(true)
+  })
+
+  it.each([
+    [['mcp:tools'], true],
+    [['github:read'], true],
+    [['mcp:tools', 'github:danger'], true],
+    [['mcp:tools', 'github:danger', 'github:purge'], false],
+    [[], true],
+  ])('calls have to be looked at while something is missing: %j: %s', (names, apart) => {
+    expect(gate.tellsCallsApart(held(...names), 'github')).toBe(apart)
+    expect(gate.tellsCallsApart(ANONYMOUS, 'github')).toBe(false)
+  })
+})
+
 describe('scopesFor', () => {
   const gate = createScopeGate({ scopes: SCOPES, requiredScopes: ['openid'] })
   it('advertises what touches the server, and what every token must hold', () => {

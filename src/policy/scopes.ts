@@ -39,7 +39,7 @@ export function createScopeGate(needs: { scopes: ScopesConfig; requiredScopes: r
   const demanding = scopes.filter(({ requiredFor }) => requiredFor.length > 0)
   const opens = (name: string, call: Call) => coversCall(byName.get(name)?.covers ?? [], call)
   const isStepUp = ({ requiredFor }: Scope, server: string | undefined) =>
-    requiredFor.length > 0 && (server === undefined || !coversServer(requiredFor, server))
+    server === undefined || (touchesServer(requiredFor, server) && !coversServer(requiredFor, server))
 
   return {
     checkScopes(principal, call) {

@@ -1,23 +1,33 @@
-// Whom a rule is for: `*` (anyone signed in), `anonymous`, or one `user:`, `group:`, `role:`, `team:`, `client:`.
+// Whom a rule is for: `*` (anyone signed in), `anonymous`, one `user:`, `group:`, `role:`, `team:`, `client:` or `token:`, or who has a
+// claim, `claim:PATH=VALUE`.
 import { OperatorError } from '../protocol/errors.ts'
 import { SUBJECT, SUBJECT_FORM } from '../protocol/rule-words.ts'
 
-const NAMED = ['user', 'group', 'role', 'team', 'client'] as const
+const NAMED = ['user', 'group', 'role', 'team', 'client', 'token'] as const
 export type NamedSubject = (typeof NAMED)[number]
 
 export type Subject =
   | { readonly type: 'signed_in' }
   | { readonly type: 'anonymous' }
   | { readonly type: NamedSubject; readonly value: string }
+  | { readonly type: 'claim'; readonly path: string; readonly value: string }
 
 export function parseSubject(text: string, where: string): Subject {
   if (text === '*') return { type: 'signed_in' }
   if (text === 'anonymous') return { type: 'anonymous' }
+  if (!SUBJECT.test(text)) throw nobody(text, where)
   const at = text.indexOf(':')
-  const type = NAMED.find((name) => name === text.slice(0, at))
   const value = text.slice(at + 1)
-  if (type === undefined || !SUBJECT.test(text))
-    throw new OperatorError(`${where}: "${text}" is nobody. ${SUBJECT_FORM}`)
+  if (text.startsWith('claim:')) return parseClaim(value)
+  const type = NAMED.find((name) => name === text.slice(0, at))
+  if (type === undefined) throw nobody(text, where)
   // Principals carry their verified e-mail in lower case.
   return { type, value: type === 'user' && value.includes('@') ? value.toLowerCase() : value }
 }
+
+function parseClaim(text: string): Subject {
+  const at = text.indexOf('=')
+  return { type: 'claim', path: text.slice(0, at), value: text.slice(at + 1) }
+}
+
+const nobody = (text: string, where: string) => new OperatorError(`${where}: "${text}" is nobody. ${SUBJECT_FORM}`)

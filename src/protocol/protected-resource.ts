@@ -1,5 +1,5 @@
 // Protected resource metadata, RFC 9728 §2 and §3.1.
-import type { Resource } from './resource.ts'
+import { firstScopes, type Resource } from './resource.ts'
 
 export const PROTECTED_RESOURCE_PATH = '/.well-known/oauth-protected-resource'
 
@@ -21,12 +21,13 @@ export interface ProtectedResourceMetadata {
 /** `issuer`: ours, which gives out the tokens where nobody else does. */
 export function protectedResourceMetadata(resource: Resource, issuer: string): ProtectedResourceMetadata {
   const servers = resource.authorizationServers ?? [issuer]
+  const scopes = firstScopes(resource)
   return {
     resource: resource.url,
     resource_name: resource.title,
     // RFC 9728 §3.2: parameters with zero values MUST be omitted.
     ...(servers.length === 0 ? {} : { authorization_servers: servers }),
     bearer_methods_supported: ['header'],
-    ...(resource.scopes.length === 0 ? {} : { scopes_supported: resource.scopes }),
+    ...(scopes.length === 0 ? {} : { scopes_supported: scopes }),
   }
 }

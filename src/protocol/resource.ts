@@ -4,11 +4,11 @@ export interface Resource {
   /** `resource` of RFC 8707 and RFC 9728, `aud` of our tokens: no trailing slash, no query, no fragment. */
   readonly url: string
   readonly title: string
-  /** Id of the server behind it; `undefined` for our own administration. */
+  /** Id of the server behind it, `*` for all of them as one; `undefined` for our own administration. */
   readonly server: string | undefined
-  /** What clients are told to ask for; without `offline_access` (MCP 2026-07-28, Authorization). */
+  /** What clients may be granted; without `offline_access` (MCP 2026-07-28, Authorization). */
   readonly scopes: readonly string[]
-  /** Those of them that only some calls need: no first challenge asks for them (MCP 2026-07-28, Authorization: step-up). */
+  /** Those of them that only some calls need, and a client asks for when it is told so. */
   readonly stepUpScopes?: readonly string[]
   /** Where its document stands (RFC 9728), for a resource on another origin than ours. */
   readonly document?: string
@@ -16,6 +16,14 @@ export interface Resource {
   readonly path?: string
   /** Whose tokens are for it, where they are not ours. */
   readonly authorizationServers?: readonly string[]
+}
+
+/**
+ * What clients are told to ask for at first. MCP 2026-07-28, Authorization, scope minimisation: documents and first challenges name what
+ * is usual, the challenge of a call that needs more names all that it needs.
+ */
+export function firstScopes({ scopes, stepUpScopes = [] }: Resource): readonly string[] {
+  return stepUpScopes.length === 0 ? scopes : scopes.filter((name) => !stepUpScopes.includes(name))
 }
 
 export interface Resources {
@@ -29,7 +37,7 @@ export interface Resources {
   at(path: string): Resource | undefined
   /** Identifiers of one server, at whichever of its addresses: a token for one of them is good at the others. */
   audiences(id: string): readonly string[]
-  /** What is meant where none is named: `/mcp`, else the only one there is. */
+  /** What is meant where none is named: the only server there is, else `/mcp`. */
   main(): Resource | undefined
 }
 
@@ -39,7 +47,7 @@ export const MCP_PATH = '/mcp'
 export const AGGREGATE = '*'
 
 export function serverPath(id: string): string {
-  return `/servers/${id}/mcp`
+  return id === AGGREGATE ? MCP_PATH : `/servers/${id}/mcp`
 }
 
 /** HTTP+SSE of MCP 2024-11-05 and WebSocket; at the root, of the only server there is. */
@@ -64,7 +72,10 @@ export function createResources(
     [...further, ...own].map((resource) => [resource.path ?? new URL(resource.url).pathname, resource]),
   )
   const all = [...own, ...foreign]
-  const main = byPath.get(MCP_PATH) ?? (all.length === 1 ? all[0] : undefined)
+  const servers = all.filter(({ server }) => server !== AGGREGATE)
+  const atMcp = byPath.get(MCP_PATH)
+  const isAlias = atMcp !== undefined && atMcp.server !== AGGREGATE
+  const main = isAlias || servers.length !== 1 ? atMcp : servers[0]
   return {
     list: () => all,
     further: () => further,

@@ -2,6 +2,7 @@
 // none with its line; policy compiles the same words.
 import { compileGlob } from './glob.ts'
 import { idleMethodRule } from './methods.ts'
+import { isTemplate, templateFlaw } from './uri-template.ts'
 
 /** Kind, server, name. */
 export const TARGET = /^(?:(prompt|resource|method):)?([^/\s]+)\/(\S+)$/
@@ -9,12 +10,18 @@ export const TARGET_FORM =
   'Write server/tool, prompt:server/name, resource:server/uri or method:server/method; * is a wildcard.'
 
 // A name with a star would match nobody: an allow would be useless, a deny an open gate.
-export const SUBJECT = /^(?:\*|anonymous|(?:user|group|role|team|client):[^*\r\n]+)$/
+export const SUBJECT = /^(?:\*|anonymous|(?:user|group|role|team|client|token):[^*\r\n]+|claim:[^*=\r\n]+=[^*\r\n]+)$/
 export const SUBJECT_FORM =
-  'Write *, anonymous, user:…, group:…, role:…, team:… or client:…, without a wildcard in the name.'
+  'Write *, anonymous, user:…, group:…, role:…, team:…, client:…, token:… or claim:PATH=VALUE, without a wildcard in the name.'
 
 export const MEMBER = /^(?:group|team|user):[^*\r\n]+$/
 export const MEMBER_FORM = 'Write group:NAME, team:NAME or user:EMAIL, without a wildcard in the name.'
+
+/** What is wrong with the variables of a resource's URI. */
+export function uriFlaw(text: string): string | undefined {
+  const [, kind, , uri = ''] = TARGET.exec(text) ?? []
+  return kind === 'resource' && isTemplate(uri) ? templateFlaw(uri) : undefined
+}
 
 /** These call something, and are decided by its name. */
 const CALLING_METHODS = ['tools/call', 'prompts/get', 'resources/read'] as const

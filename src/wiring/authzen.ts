@@ -1,10 +1,13 @@
 // AuthZEN, on the ground of the gateway: services are known by our own tokens alone.
+
+import { withKeptClaims } from '../config/kept-claims.ts'
 import { authZen } from '../decision/authzen/endpoint.ts'
 import type { Endpoint } from '../http/exchange.ts'
 import { countedRecorder, logRefusal } from '../http/observed.ts'
 import { requestIds } from '../http/request-id.ts'
 import { emailMatcher } from '../identity/admission.ts'
 import { authenticator } from '../identity/authenticate.ts'
+import { keptOf } from '../identity/kinds.ts'
 import { findSubject } from '../identity/named-subject.ts'
 import { ownTokens } from '../identity/own-token.ts'
 import { decisionResource } from '../protocol/resource.ts'
@@ -40,6 +43,7 @@ export function openAuthZen(ground: Ground, callers: Callers): (path: string) =>
       admit: vouching.admit,
       isEmailAdmitted: emailMatcher(identity.allowedEmails),
       issuers: auth.issuers.map(({ issuer }) => issuer),
+      kept: keptOf(undefined, withKeptClaims(config)),
     }),
     policy,
     admit: ground.limits.admit,

@@ -1,6 +1,6 @@
 // Who may be calling: people and their attributes, the identity providers, and the ways to knock.
 import { isReachable } from '../config/admin.ts'
-import { keptClaims } from '../config/kept-claims.ts'
+import { withKeptClaims } from '../config/kept-claims.ts'
 import { createAdmission } from '../identity/admission.ts'
 import { attributesOf } from '../identity/attributes.ts'
 import { createIdentityProviders } from '../identity/idp.ts'
@@ -28,7 +28,7 @@ export async function openCallers(ground: Ground) {
     clock,
   })
   const idps = await createIdentityProviders({
-    identity: { ...config.identity, claims: keptClaims(config) },
+    identity: withKeptClaims(config),
     clockTolerance: config.auth.clockTolerance,
     clock,
   })

@@ -2,9 +2,14 @@
 import { join } from 'node:path'
 import { openRecorder } from '../audit/recorder.ts'
 import { claimSpoolFolder, dropSpoolFolder } from '../audit/spool-folder.ts'
-import { authorizationServersOf, mcpAddress, namesOurScopes } from '../config/authorization-servers.ts'
+import {
+  aggregateAddress,
+  authorizationServersOf,
+  mcpAddress,
+  namesOurScopes,
+} from '../config/authorization-servers.ts'
 import type { Config } from '../config/schema.ts'
-import { upstreamsOf } from '../config/servers.ts'
+import { type McpServerConfig, upstreamsOf } from '../config/servers.ts'
 import { type ProtectedResources, protectedResources } from '../decision/protected.ts'
 import { type LineSink, openLineSink } from '../observe/lines.ts'
 import type { Log } from '../observe/log.ts'
@@ -13,6 +18,7 @@ import { createPolicy } from '../policy/create.ts'
 import { createScopeGate, type ScopeGate } from '../policy/scopes.ts'
 import type { Clock } from '../protocol/clock.ts'
 import {
+  AGGREGATE,
   adminResource,
   channelPaths,
   createResources,
@@ -27,6 +33,7 @@ import { openRevocationList } from '../tokens/revocations.ts'
 import { accessTokenVerifier } from '../tokens/verify.ts'
 import { openCredentialWatch } from '../tokens/watch.ts'
 import { createUpstreams } from '../upstreams/registry.ts'
+import { openDecisionPoints } from './decision-points.ts'
 import { tellFailedConditions } from './failed-conditions.ts'
 import { openLimits } from './limits.ts'
 
@@ -88,7 +95,7 @@ export async function openGround(config: Config, needs: GatewayNeeds, opened: Op
     revocations,
     tokens: accessTokenVerifier({ keyring, revocations, issuer: config.server.url, clock }),
     watch,
-    policy: createPolicy(config),
+    policy: createPolicy(config, { ask: openDecisionPoints({ config, clock, log, metrics }) }),
     limits: openLimits({ config, store, clock, log, metrics }),
     scopes,
     upstreams,
@@ -122,25 +129,35 @@ async function openRecord({ store: { directory }, audit }: Config, needs: Gatewa
 
 function resourcesOf(config: Config, scopes: ScopeGate, places: ProtectedResources) {
   const { server, servers, oauth, doors } = config
+  const scopesAt = (entry?: McpServerConfig): string[] => [
+    ...new Set([
+      ...(namesOurScopes(config, entry) ? scopes.scopesFor(entry?.id) : scopes.requiredScopesFor(entry?.id)),
+      ...oauth.scopesSupported,
+    ]),
+  ]
   const listed = servers.map((entry) => ({
     url: server.url + serverPath(entry.id),
     title: entry.title ?? entry.id,
     server: entry.id,
-    scopes: [
-      ...new Set([
-        ...(namesOurScopes(config, entry) ? scopes.scopesFor(entry.id) : scopes.requiredScopesFor(entry.id)),
-        ...oauth.scopesSupported,
-      ]),
-    ],
+    scopes: scopesAt(entry),
     stepUpScopes: scopes.stepUpScopesFor(entry.id),
     ...authorizationServersOf(config, entry),
   }))
   const address = mcpAddress(config)
   const alias = listed.flatMap((resource) => (address === undefined ? [] : [{ ...resource, ...address }]))
+  const all = aggregateAddress(config).map((at) => ({
+    ...at,
+    title: oauth.resourceName ?? 'All servers',
+    server: AGGREGATE,
+    scopes: scopesAt(),
+    stepUpScopes: scopes.stepUpScopesFor(),
+    ...authorizationServersOf(config),
+  }))
   const administration = doors.admin ? [adminResource(server.url)] : []
   const decisions = doors.decision ? [decisionResource(server.url)] : []
-  return createResources([...listed, ...alias], places.list(), places.findByUrl, [
+  return createResources([...listed, ...alias, ...all], places.list(), places.findByUrl, [
     ...listed.flatMap((resource) => channelsOf(resource, server.url, servers.length === 1)),
+    ...all.flatMap((resource) => (servers.length === 1 ? [] : rootChannelsOf(resource, server.url))),
     ...administration,
     ...decisions,
   ])
@@ -148,6 +165,10 @@ function resourcesOf(config: Config, scopes: ScopeGate, places: ProtectedResourc
 
 /** A server's addresses for older clients, each a resource with a document of its own. */
 function channelsOf(resource: Resource, serverUrl: string, isOnly: boolean): Resource[] {
-  const paths = [...channelPaths(resource.server ?? ''), ...(isOnly ? ROOT_CHANNELS : [])]
-  return paths.map((path) => ({ ...resource, url: serverUrl + path }))
+  const own = channelPaths(resource.server ?? '').map((path) => ({ ...resource, url: serverUrl + path }))
+  return isOnly ? [...own, ...rootChannelsOf(resource, serverUrl)] : own
 }
+
+/** At the root there is the only server, else all of them. */
+const rootChannelsOf = ({ path: _, ...resource }: Resource, serverUrl: string): Resource[] =>
+  ROOT_CHANNELS.map((path) => ({ ...resource, url: serverUrl + path }))

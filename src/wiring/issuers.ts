@@ -1,7 +1,7 @@
 // Other authorization servers whose tokens count, each with its keys and its memory once, whatever servers its tokens are shown at.
 import { readFileSync } from 'node:fs'
 import type { IssuerConfig } from '../config/issuers.ts'
-import { keptClaims } from '../config/kept-claims.ts'
+import { withKeptClaims } from '../config/kept-claims.ts'
 import type { WaysConfig } from '../config/ways.ts'
 import { outboundFetch } from '../http/outbound.ts'
 import { emailMatcher } from '../identity/admission.ts'
@@ -40,7 +40,7 @@ export function openIssuers(
     issuerTokens({
       config: withKeys(issuer),
       configured,
-      identity: { ...identity, claims: keptClaims(config) },
+      identity: withKeptClaims(config),
       fetches,
       admit,
       isEmailAdmitted: emailMatcher(issuer.allowedEmails ?? identity.allowedEmails),

@@ -7,21 +7,24 @@ import { eventChannel } from '../mcp/event-channel.ts'
 import { unknownServer } from '../mcp/hidden.ts'
 import { createStreams } from '../mcp/streams.ts'
 import { webSocketDoor } from '../mcp/websocket.ts'
-import { EVENTS_PATH, MESSAGES_PATH, SOCKET_PATH } from '../protocol/resource.ts'
+import { AGGREGATE, EVENTS_PATH, MESSAGES_PATH, SOCKET_PATH } from '../protocol/resource.ts'
 import type { Ground } from './ground.ts'
 
 const SERVER_ROUTE = /^\/servers\/([a-z0-9][a-z0-9_-]{0,63})(\/sse|\/messages|\/ws)$/
 
 type Needs = Pick<McpNeeds, 'cors' | 'authenticate' | 'refuse'> & {
   readonly serve: (exchange: Exchange, serverId: string) => Promise<void>
+  /** A server, or a view of several. */
+  readonly isThere: (id: string) => boolean
 }
 
-export function openLasting({ config, clock, watch, policy, upstreams, resources }: Ground, needs: Needs) {
+export function openLasting({ config, clock, watch, policy, resources }: Ground, needs: Needs) {
   const { limits } = config.server
   const lasting = {
     ...needs,
     checkVisible(principal: Parameters<typeof policy.view>[0], id: string) {
-      if (upstreams.get(id) === undefined || policy.view(principal, id) === 'none') throw unknownServer()
+      const isSeen = id === AGGREGATE || policy.view(principal, id) !== 'none'
+      if (!needs.isThere(id) || !isSeen) throw unknownServer()
     },
     streams: createStreams({ most: limits.streamsPerPrincipal, watch: watch.watch }),
     newId: requestIds(),
@@ -31,7 +34,7 @@ export function openLasting({ config, clock, watch, policy, upstreams, resources
   const openSocket = webSocketDoor(lasting)
   const events = eventChannel(lasting)
 
-  /** At the root there is the only server, as long as it is the only one. */
+  /** At the root there is the only server, else all of them as one. */
   function find(path: string): { id: string; kind: string; root: boolean } | undefined {
     const [, id, kind] = SERVER_ROUTE.exec(path) ?? []
     if (id !== undefined && kind !== undefined) return { id, kind, root: false }

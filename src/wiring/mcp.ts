@@ -8,8 +8,9 @@ import { answerOf, sendAnswer } from '../http/responses.ts'
 import type { UpgradeEndpoint } from '../http/upgrade.ts'
 import { type McpNeeds, mcpEndpoint } from '../mcp/endpoint.ts'
 import { MCP_PATH } from '../protocol/resource.ts'
+import { openAggregate } from './aggregate.ts'
 import type { Callers } from './callers.ts'
-import type { Ground } from './ground.ts'
+import type { Ground, Opened } from './ground.ts'
 import { openLasting } from './lasting.ts'
 import { openOverview } from './overview.ts'
 import { openCredentials, wantedAt } from './ways.ts'
@@ -21,7 +22,7 @@ export interface McpDoor {
   matchUpgrade(path: string): UpgradeEndpoint | undefined
 }
 
-export function openMcpDoor(ground: Ground, { authenticate }: Callers): McpDoor {
+export function openMcpDoor(ground: Ground, { authenticate }: Callers, opened: Opened): McpDoor {
   const { config, clock, log, metrics, resources } = ground
   const { server } = config
   const readCredentials = openCredentials(ground)
@@ -36,24 +37,36 @@ export function openMcpDoor(ground: Ground, { authenticate }: Callers): McpDoor 
     },
   }
   const minimums = new Map(upstreamsOf(config.servers).map(({ id, minimumRevision }) => [id, minimumRevision]))
-  const serve = mcpEndpoint({
+  const parts = {
     ...door,
     clock,
     policy: ground.policy,
     checkScopes: ground.scopes.checkScopes,
     admit: ground.limits.admit,
     denials: config.policy.denials,
-    minimumRevision: (id) => minimums.get(id),
-    upstreams: countedUpstreams(metrics, ground.upstreams),
+    minimumRevision: (id: string) => minimums.get(id),
     recorder: countedRecorder(metrics, ground.recorder),
     watch: ground.watch.watch,
     marks: ground.store.ephemeral.marks,
     sealKeys: ground.keyring.sealKeys,
-    self: randomBytes(9).toString('base64url'),
     limits: server.limits,
+  }
+  const upstreams = countedUpstreams(metrics, ground.upstreams)
+  const { views, catalog, serve: serveView } = openAggregate(ground, { ...parts, upstreams }, opened)
+  const serveServer = mcpEndpoint({
+    ...parts,
+    upstreams,
+    definitionOf: catalog.definitionOf,
+    self: randomBytes(9).toString('base64url'),
   })
+  const serve: typeof serveServer = (exchange, id) =>
+    (views.get(id) === undefined ? serveServer : serveView)(exchange, id)
   const overview = openOverview(ground, authenticate)
-  const lasting = openLasting(ground, { ...door, serve })
+  const lasting = openLasting(ground, {
+    ...door,
+    serve,
+    isThere: (id) => (views.get(id) ?? upstreams.get(id)) !== undefined,
+  })
   return {
     match(path) {
       const id = SERVER_ROUTE.exec(path)?.[1] ?? (path === MCP_PATH ? resources.at(path)?.server : undefined)

@@ -1,7 +1,7 @@
 // The ways to knock, on the ground of the gateway: one authenticator for all servers, and one for each that says otherwise.
 import type { MtlsConfig } from '../config/auth.ts'
 import type { ProxyConfig } from '../config/auth-proxy.ts'
-import { keptClaims } from '../config/kept-claims.ts'
+import { withKeptClaims } from '../config/kept-claims.ts'
 import { certificatesOf, identityProxies, proxiesOf, type WaysConfig, waysAt } from '../config/ways.ts'
 import { credentialsReader } from '../http/credentials.ts'
 import { outboundFetch } from '../http/outbound.ts'
@@ -20,6 +20,7 @@ import { staticTokenWay } from '../identity/static-token.ts'
 import type { Vouching } from '../identity/vouched.ts'
 import type { TokenWay, TransportWay, Wanted } from '../identity/way.ts'
 import { rarely } from '../observe/rarely.ts'
+import { AGGREGATE } from '../protocol/resource.ts'
 import { openCapabilities } from './capabilities.ts'
 import type { Ground } from './ground.ts'
 import { openIssuers } from './issuers.ts'
@@ -57,7 +58,7 @@ export function openAuthenticate(ground: Ground, { attributes, vouching, apiToke
 function proxyMaker({ config, clock, log }: Ground, { admit }: Vouching): (proxy: ProxyConfig) => SpokesmanWay {
   return spokesmen({
     general: config.auth.proxy,
-    kept: keptOf(undefined, { ...config.identity, claims: keptClaims(config) }),
+    kept: keptOf(undefined, withKeptClaims(config)),
     nobodyNamed: config.server.trustedProxies.length === 0,
     fetch: outboundFetch({ allowLoopback: true, configured: true, maxBytes: LARGEST_KEY_SET }),
     admit,
@@ -90,7 +91,7 @@ export function openCredentials({ config }: Ground) {
 /** What knocking at a server asks for: its own addresses, made once. */
 export function wantedAt({ config: { servers }, resources }: Ground): (id: string | undefined) => Wanted {
   const wanted = new Map<string | undefined, Wanted>(
-    servers.map(({ id }) => [id, { server: id, resources: resources.audiences(id) }]),
+    [...servers.map(({ id }) => id), AGGREGATE].map((id) => [id, { server: id, resources: resources.audiences(id) }]),
   )
   return (id) => wanted.get(id) ?? { server: id, resources: [] }
 }

@@ -66,7 +66,7 @@ describe('TRUSTED_HEADER_PUBLIC_KEY', () => {
     writeFileSync(join(folder, 'portcullis.yaml'), 'server: { trustedProxies: [127.0.0.1] }\n')
     const { config } = await loadConfig({ env: { TRUSTED_HEADER_PUBLIC_KEY: PEM }, cwd: folder })
     kuadrant = await startKuadrant({
-      auth: { capabilities: config.auth.capabilities },
+      auth: { capabilities: { publicKey: config.auth.capabilities?.publicKey } },
       server: { trustedProxies: config.server.trustedProxies },
       policy: {
         rules: [
@@ -134,10 +134,10 @@ describe('TRUSTED_HEADER_PUBLIC_KEY', () => {
 
   it.each(BAD)('%s: nothing is listed and nothing can be called', async (_what, made) => {
     const before = kuadrant.reached().length
-    for (const id of ['server1', 'server2', 'server3'])
-      expect(await request(at(id), token(), 'tools/list', {}, { [FIELD]: made() })).not.toMatchObject({
-        body: { result: { tools: [expect.anything()] } },
-      })
+    for (const id of ['server1', 'server2', 'server3']) {
+      const { body } = await request(at(id), token(), 'tools/list', {}, { [FIELD]: made() })
+      expect((body['result'] as { tools?: unknown } | undefined)?.tools ?? []).toEqual([])
+    }
     const answer = await callTool(at('server1'), token(), 'greet', {}, { [FIELD]: made() })
     expect(answer.body).toHaveProperty('error')
     expect(kuadrant.reached()).toHaveLength(before)

@@ -5,7 +5,9 @@ import { describe, expect, it } from 'vitest'
 import { parse } from 'yaml'
 import { referencePages } from '../../src/config/docs.ts'
 import { takeForeignKeys } from '../../src/config/foreign-keys.ts'
+import { translateViews } from '../../src/config/foreign-kuadrant.ts'
 import { translateProviders } from '../../src/config/foreign-providers.ts'
+import { translateServers } from '../../src/config/foreign-servers.ts'
 import { createInput } from '../../src/config/input.ts'
 import { Config } from '../../src/config/schema.ts'
 import { applySeeds } from '../../src/config/seed-settings.ts'
@@ -43,6 +45,8 @@ describe('the documentation', () => {
       const told = [
         ...foreign.problems,
         ...translateProviders(input),
+        ...translateServers(input),
+        ...translateViews(input),
         ...applySeeds(foreign.given, 'seed', input).problems,
       ]
       const result = Config.safeParse(input.tree)

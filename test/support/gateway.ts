@@ -7,6 +7,7 @@ import { Config, type ConfigInput, type Config as Settled } from '../../src/conf
 import { createGateway } from '../../src/gateway.ts'
 import { createLog } from '../../src/observe/log.ts'
 import type { Clock } from '../../src/protocol/clock.ts'
+import { serverPath } from '../../src/protocol/resource.ts'
 import type { UserRecord } from '../../src/store/durable.ts'
 import { openStore } from '../../src/store/open.ts'
 import type { Store } from '../../src/store/store.ts'
@@ -32,6 +33,8 @@ type Sections = Pick<
   | 'doors'
   | 'tokens'
   | 'admin'
+  | 'aggregate'
+  | 'limits'
 >
 
 export interface GatewayOptions extends Sections {
@@ -56,7 +59,7 @@ export interface TestGateway {
   readonly clock: TestClock
   /** What it logged, a line each. */
   readonly log: readonly string[]
-  /** Public URL of one server's MCP endpoint: the resource of its tokens. */
+  /** Public URL of one server's MCP endpoint, or of `*`: the resource of its tokens. */
   resource(server: string): string
   addUser(user: NewUser): Promise<UserRecord>
   /** The person called `ann` is made on first use. */
@@ -132,7 +135,7 @@ export async function startGateway(options: GatewayOptions = {}): Promise<TestGa
     },
     clock,
     log: lines,
-    resource: (server) => `${config.server.url}/servers/${server}/mcp`,
+    resource: (server) => config.server.url + serverPath(server),
     addUser: (user) => addUser(store, user),
     async person(username = ANN.username) {
       const known = people.get(username)

@@ -25,16 +25,19 @@ interface Order {
   readonly args: readonly string[]
   readonly person?: Person
   readonly callback?: string
+  /** What is typed at it. */
+  readonly input?: string
   readonly env?: Readonly<Record<string, string>>
 }
 
-export async function runInspector({ url, folder, args, person, callback, env }: Order): Promise<InspectorRun> {
+export async function runInspector({ url, folder, args, person, callback, input, env }: Order): Promise<InspectorRun> {
   const callbackUrl = callback ?? `http://127.0.0.1:${await freePort()}/oauth/callback`
   const words = ['--cli', url, '--transport', 'http', '--format', 'json', '--callback-url', callbackUrl, ...args]
   const child = spawn(process.execPath, [INSPECTOR, ...words], {
-    stdio: ['ignore', 'pipe', 'pipe'],
+    stdio: ['pipe', 'pipe', 'pipe'],
     env: { ...inspectorEnv(folder), ...(person && { MCP_AUTO_OPEN_ENABLED: 'true' }), ...env },
   })
+  child.stdin.end(input)
   const visits: string[] = []
   let [stdout, stderr, journeys] = ['', '', Promise.resolve()]
   child.stdout.on('data', (chunk: Buffer) => {

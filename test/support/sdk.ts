@@ -18,6 +18,8 @@ export type Mode = NonNullable<VersionNegotiationOptions['mode']>
 export interface SdkHost {
   /** Connects, with sign-in where the server asks for it. The caller closes the client. */
   connect(url: string, mode?: Mode): Promise<Client>
+  /** Makes a request; where it needs more than the token has, the person allows that, and it is made again. */
+  allowing<T>(client: Client, request: () => Promise<T>): Promise<T>
   readonly tokens: StoredOAuthTokens | undefined
   /** How often the person was sent to the browser. */
   readonly signIns: number
@@ -34,6 +36,7 @@ export function createSdkHost(person: Person): SdkHost {
   ] = [undefined, undefined, '', 0]
   let answered: URLSearchParams | undefined
   let discovered: OAuthDiscoveryState | undefined
+  const transports = new WeakMap<Client, StreamableHTTPClientTransport>()
 
   const provider: OAuthClientProvider = {
     redirectUrl: REDIRECT,
@@ -74,6 +77,7 @@ export function createSdkHost(person: Person): SdkHost {
     const transport = new StreamableHTTPClientTransport(new URL(url), { authProvider: provider })
     try {
       await client.connect(transport)
+      transports.set(client, transport)
       return client
     } catch (error) {
       await client.close()
@@ -91,6 +95,16 @@ export function createSdkHost(person: Person): SdkHost {
       const second = await attempt(url, mode)
       if (second instanceof Client) return second
       throw new Error('The server asked for a sign-in again after one that worked.')
+    },
+    async allowing(client, request) {
+      answered = undefined
+      try {
+        return await request()
+      } catch (error) {
+        if (!(error instanceof UnauthorizedError) || answered === undefined) throw error
+        await transports.get(client)?.finishAuth(answered)
+        return request()
+      }
     },
     get tokens() {
       return tokens

@@ -1,7 +1,7 @@
 // What the servers behind the gate offer, kept for a while: asked for in parallel, each within its time, and never again by two at once.
 import type { Clock } from '../../protocol/clock.ts'
 import { type Upstream, UpstreamError } from '../../upstreams/upstream.ts'
-import type { Entry, ListKind, Listing, Offer } from './offer.ts'
+import type { Entry, Listing, ListKind, Offer } from './offer.ts'
 
 /** What is known of a server's lists at this moment. */
 export interface Known {
@@ -20,7 +20,7 @@ export interface Catalog {
   /** As known now, nothing is asked for. */
   known(server: string): Known | undefined
   /** A tool as its server defines it, for conditions; asked for where it is not known. */
-  definitionOf(server: string, tool: string): Promise<Entry | undefined>
+  definitionOf(server: string, tool: string): Promise<Entry | undefined> | Entry | undefined
   /** The server has said that one of its lists is another now. */
   forget(server: string): void
   /** Called when a server's lists turn out to be others. Answers the end of it. */
@@ -124,10 +124,12 @@ export function createCatalog({ get, readOffer, screenTools, clock, timeout, ttl
       return waits.length === 0 ? all() : Promise.all(waits).then(all)
     },
     known: (server) => slots.get(server)?.known,
-    async definitionOf(server, tool) {
-      await freshen(server)
-      const offer = slots.get(server)?.known.offer
-      return offer && toolsOf(offer).get(tool)
+    definitionOf(server, tool) {
+      const find = (): Entry | undefined => {
+        const offer = slots.get(server)?.known.offer
+        return offer && toolsOf(offer).get(tool)
+      }
+      return freshen(server)?.then(find) ?? find()
     },
     forget(server) {
       const slot = slots.get(server)

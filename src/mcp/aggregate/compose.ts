@@ -1,6 +1,7 @@
 // What one place shows of many servers: each thing under one name, and the way back from the name to the thing.
-import { compileGlob, type Glob } from '../../protocol/glob.ts'
+
 import type { TargetKind } from '../../protocol/decision.ts'
+import { compileGlob, type Glob } from '../../protocol/glob.ts'
 import type { Known } from './catalog.ts'
 import { createRegister, type LeftOut } from './names.ts'
 import { type Entry, LIST_FORMS, LIST_KINDS, type ListKind } from './offer.ts'
@@ -82,7 +83,9 @@ function give(kind: ListKind, candidates: readonly Candidate[], leftOut: LeftOut
     if (key !== 'name') {
       // One URI is one thing to a client: the first server that lists it has it.
       if (uris.has(own)) leftOut.push({ server, name: own, reason: 'name_taken' })
-      return uris.size === uris.add(own).size ? [] : [{ server, own, name: own, entry: reworded(entry, words), definition: entry }]
+      return uris.size === uris.add(own).size
+        ? []
+        : [{ server, own, name: own, entry: reworded(entry, words), definition: entry }]
     }
     const name = register.claim({ server, name: own }, wanted)
     if (typeof name === 'string')

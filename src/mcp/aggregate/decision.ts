@@ -1,8 +1,8 @@
 // Phase 3 at a view: what the request touches, at which server, and whether it may. What nobody has answers like what is hidden.
 import type { Policy } from '../../policy/policy.ts'
 import type { Call } from '../../protocol/decision.ts'
-import { BearerError, type RequestError, type RpcError } from '../../protocol/errors.ts'
 import type { Denials } from '../../protocol/denials.ts'
+import { BearerError, type RequestError, type RpcError } from '../../protocol/errors.ts'
 import type { Revision } from '../../protocol/mcp.ts'
 import type { Principal } from '../../protocol/principal.ts'
 import { type DecideNeeds, decideInquiry, type Verdict } from '../decide.ts'
@@ -14,8 +14,8 @@ import type { Catalog } from './catalog.ts'
 import type { Composition } from './compose.ts'
 import { throughAlias } from './judgement.ts'
 import { LIST_FORMS } from './offer.ts'
-import type { ViewVisit } from './visit.ts'
 import type { View } from './view.ts'
+import type { ViewVisit } from './visit.ts'
 
 /** A thing behind a view, as its own server calls it. */
 export interface Found {
@@ -51,7 +51,15 @@ export async function decideVisit(needs: ViewDecideNeeds, visit: ViewVisit): Pro
   const none = { target, listed: false, policy: needs.policy.version, rule: undefined, found: undefined }
   if (isOwn(visit)) {
     // Of lists each server is asked for its own scopes.
-    if (!LISTS.has(method)) checkAnyScope(needs, view.virtual ? [view.id] : view.servers, (server) => ({ principal, server, method, kind: 'method', name: 'ping', request }))
+    if (!LISTS.has(method))
+      checkAnyScope(needs, view.virtual ? [view.id] : view.servers, (server) => ({
+        principal,
+        server,
+        method,
+        kind: 'method',
+        name: 'ping',
+        request,
+      }))
     return { ...none, effect: 'allow', reason: 'server_visible', listed: true }
   }
   if (target.kind === 'method' || (LEGACY_ONLY.has(method) && era === 'modern'))
@@ -60,15 +68,26 @@ export async function decideVisit(needs: ViewDecideNeeds, visit: ViewVisit): Pro
   const found = find(visit, composition instanceof Promise ? await composition : composition)
   if (found === undefined) return { ...none, effect: 'deny', reason: 'unknown_name' }
   checkServer(needs, visit, found)
-  const verdict = await decideInquiry(inquiryNeeds(needs, visit), { ...visit, server: found.server, target: { ...target, name: found.name } })
+  const verdict = await decideInquiry(inquiryNeeds(needs, visit), {
+    ...visit,
+    server: found.server,
+    target: { ...target, name: found.name },
+  })
   return { ...verdict, found }
 }
 
 /** In the words of the place where the caller asked. */
-export function viewRefusal(verdict: ViewVerdict, { target, era }: ViewVisit, denials: Denials): RpcError | RequestError {
-  if (verdict.found === undefined) return hiddenError(verdict.target, era, verdict.reason)
+export function viewRefusal(
+  verdict: ViewVerdict,
+  { target, era }: ViewVisit,
+  denials: Denials,
+): RpcError | RequestError {
+  if (NOT_HERE.has(verdict.reason)) return hiddenError(verdict.target, era, verdict.reason)
   return deniedError({ ...verdict, target }, era, denials)
 }
+
+/** No rule has refused it: there is no such thing to refuse. */
+const NOT_HERE = new Set(['not_offered', 'unknown_name'])
 
 function isOwn(visit: ViewVisit): boolean {
   const { method, era, wordless } = visit
@@ -94,7 +113,11 @@ export function ownerOf(uri: string, view: View, composition: Composition): stri
 }
 
 /** What the server itself asks of every call. */
-function checkServer({ policy, minimumRevision }: ViewDecideNeeds, { view, incoming, head, era }: ViewVisit, { server }: Found): void {
+function checkServer(
+  { policy, minimumRevision }: ViewDecideNeeds,
+  { view, incoming, head, era }: ViewVisit,
+  { server }: Found,
+): void {
   const readsArguments = policy.reads(server).args || (view.virtual && policy.reads(view.id).args)
   if (incoming !== undefined && readsArguments) checkUnambiguous(incoming.body)
   for (const id of view.virtual ? [server, view.id] : [server]) {

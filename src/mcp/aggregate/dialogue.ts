@@ -7,6 +7,7 @@ import { askInSession, closeUpstreamSession, nextId, openUpstreamSession } from 
 import { OUR_HELLO } from '../bridge/hello.ts'
 import { failure, post } from '../bridge/post.ts'
 import { modernRequest } from '../bridge/request.ts'
+import type { UpstreamEras } from '../bridge/upstream-era.ts'
 import { FAULTS } from '../fault.ts'
 
 export type Result = Readonly<Record<string, unknown>>
@@ -21,14 +22,27 @@ export interface Dialogue {
 }
 
 /** Rejects with UpstreamError. */
-export async function openDialogue(upstream: Upstream, signal: AbortSignal): Promise<Dialogue> {
+export async function openDialogue(
+  upstream: Upstream,
+  eraOf: UpstreamEras['eraOf'],
+  signal: AbortSignal,
+): Promise<Dialogue> {
   if (upstream.kind === 'stdio') return openChild(upstream, signal)
+  const modern = (await eraOf(upstream, signal)) === 'modern' ? await openModern(upstream, signal) : undefined
+  return modern ?? shakeHands(upstream, signal)
+}
+
+/** `undefined`: it was one of that revision, and is one no more. */
+async function openModern(upstream: RemoteUpstream, signal: AbortSignal): Promise<Dialogue | undefined> {
   const ask = askModern(upstream, signal)
   const introduction = await ask('server/discover', {}).catch((error: unknown) => {
     if (error instanceof NotModern || isUnknownMethod(error)) return undefined
     throw error
   })
-  if (introduction !== undefined) return { era: 'modern', introduction, ask, end: () => undefined }
+  return introduction && { era: 'modern', introduction, ask, end: () => undefined }
+}
+
+async function shakeHands(upstream: RemoteUpstream, signal: AbortSignal): Promise<Dialogue> {
   const session = await openUpstreamSession(upstream, OUR_HELLO, signal)
   const { capabilities, instructions } = session
   return {

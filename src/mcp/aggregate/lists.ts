@@ -93,13 +93,24 @@ export function createLists(needs: Needs): Lists {
     return text
   }
 
-  function seen({ view, principal, kind, request }: Omit<ListAsked, 'cursor'>, composition: Composition): readonly Shown[] {
+  function seen(
+    { view, principal, kind, request }: Omit<ListAsked, 'cursor'>,
+    composition: Composition,
+  ): readonly Shown[] {
     const open = listable({ view, principal, kind, request })
     return composition.lists[kind].filter(({ server, own, name, definition }) => {
       if (!open.has(server)) return false
       const rules = view.virtual ? throughAlias(policy, { server: view.id, name }) : policy
       const tool = kind === 'tools' ? definition : undefined
-      const thing = { principal, server, method: LIST_FORMS[kind].method, kind: policyKind(kind), name: own, tool, request }
+      const thing = {
+        principal,
+        server,
+        method: LIST_FORMS[kind].method,
+        kind: policyKind(kind),
+        name: own,
+        tool,
+        request,
+      }
       return rules.couldAllow(thing).effect === 'allow'
     })
   }
@@ -138,7 +149,7 @@ export function createLists(needs: Needs): Lists {
         ? found.then(({ composition }) => seen(asked, composition))
         : seen(asked, found.composition)
     },
-    }
+  }
 
   function textOf({ kind, request, cursor }: ListAsked, all: readonly Shown[], missing: readonly object[]): string {
     const start = parseCursor(cursor, all.length)

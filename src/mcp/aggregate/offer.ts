@@ -2,6 +2,7 @@
 import { isRecord } from '../../protocol/json.ts'
 import { type Upstream, UpstreamError } from '../../upstreams/upstream.ts'
 import { failure } from '../bridge/post.ts'
+import type { UpstreamEras } from '../bridge/upstream-era.ts'
 import { FAULTS } from '../fault.ts'
 import { type Dialogue, isUnknownMethod, openDialogue, type Result } from './dialogue.ts'
 
@@ -51,9 +52,9 @@ const LARGEST_LIST = 16 * 1024 * 1024
 const LONGEST_INSTRUCTIONS = 16 * 1024
 
 /** Rejects with UpstreamError when the server cannot be talked to, at the latest when the signal ends. */
-export async function readOffer(upstream: Upstream, signal: AbortSignal): Promise<Offer> {
+export async function readOffer(upstream: Upstream, eraOf: UpstreamEras['eraOf'], signal: AbortSignal): Promise<Offer> {
   // The first use of a child starts it, which no signal ends.
-  const dialogue = await inTime(openDialogue(upstream, signal), signal)
+  const dialogue = await inTime(openDialogue(upstream, eraOf, signal), signal)
   try {
     const capabilities = recordOf(dialogue.introduction['capabilities'])
     const pages: Result[] = []
@@ -134,7 +135,8 @@ function isShallow(entry: object): boolean {
   let level: unknown[] = [entry]
   for (let depth = 0; depth < DEEPEST_ENTRY; depth++) {
     const next: unknown[] = []
-    for (const value of level) if (typeof value === "object" && value !== null) for (const inner of Object.values(value)) next.push(inner)
+    for (const value of level)
+      if (typeof value === 'object' && value !== null) for (const inner of Object.values(value)) next.push(inner)
     if (next.length === 0) return true
     level = next
   }

@@ -49,7 +49,9 @@ export function createStates(needs: { sealKeys(): readonly SealKey[]; marks: Mar
 }
 
 function bindingOf({ subject, view, server, method, name, args }: StateOf): string {
-  const digest = createHash('sha256').update(canonicalJson(args ?? {})).digest('base64url')
+  const digest = createHash('sha256')
+    .update(canonicalJson(args ?? {}))
+    .digest('base64url')
   return ['mcp-state', subject, view, server, method, name, digest].join('\0')
 }
 

@@ -7,7 +7,7 @@ import type { TargetKind } from '../../protocol/decision.ts'
 import { ANONYMOUS } from '../../protocol/principal.ts'
 import { AGGREGATE } from '../../protocol/resource.ts'
 import type { Known } from './catalog.ts'
-import { type Candidate, type Composition, compose, policyKind } from './compose.ts'
+import { type Candidate, type Composition, compose } from './compose.ts'
 import { naming } from './names.ts'
 import { type Entry, LIST_FORMS, type ListKind } from './offer.ts'
 
@@ -26,10 +26,7 @@ export interface View {
 }
 
 export function aggregateView(servers: readonly UpstreamConfig[], config: AggregateConfig, title: string): View {
-  const namesFor = naming(
-    config,
-    new Map(servers.map(({ id, prefix }) => [id, prefix])),
-  )
+  const namesFor = naming(config, new Map(servers.map(({ id, prefix }) => [id, prefix])))
   const ids = servers.map(({ id }) => id)
   return {
     id: AGGREGATE,
@@ -66,7 +63,9 @@ export function virtualView(config: VirtualServerConfig, upstreams: readonly str
   const resources = picksOf(config.resources, 'resource', `servers.${id}.resources`)
   const picks = { tools, prompts, resources, resourceTemplates: resources }
   const written = [...config.tools, ...config.prompts, ...config.resources].map(sourceOf)
-  const servers = upstreams.filter((server) => compileTargets(written, `servers.${id}`).some((one) => one.server.matches(server)))
+  const servers = upstreams.filter((server) =>
+    compileTargets(written, `servers.${id}`).some((one) => one.server.matches(server)),
+  )
   return {
     id,
     title,
@@ -74,7 +73,11 @@ export function virtualView(config: VirtualServerConfig, upstreams: readonly str
     virtual: true,
     servers,
     candidatesFor: (uri) => servers.filter((server) => resources.some(({ covers }) => covers(server, uri))),
-    compose: (known) => compose(ofEach((kind) => picked(known, kind, picks[kind])), known),
+    compose: (known) =>
+      compose(
+        ofEach((kind) => picked(known, kind, picks[kind])),
+        known,
+      ),
   }
 }
 
@@ -110,7 +113,10 @@ const sourceOf = (pick: Written): string => (typeof pick === 'string' ? pick : p
 /** Those that name one thing come first: a pattern beside them does not take it under its old name. */
 function picksOf(written: readonly Written[], kind: TargetKind, where: string): readonly Pick[] {
   const prefix = kind === 'tool' ? '' : `${kind}:`
-  const ordered = [...written.filter((pick) => typeof pick !== 'string'), ...written.filter((pick) => typeof pick === 'string')]
+  const ordered = [
+    ...written.filter((pick) => typeof pick !== 'string'),
+    ...written.filter((pick) => typeof pick === 'string'),
+  ]
   return ordered.map((pick) => {
     const targets = compileTargets([prefix + sourceOf(pick)], where)
     const covers = (server: string, name: string) => isCovered(targets, { server, kind, name })

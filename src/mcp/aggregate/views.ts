@@ -19,7 +19,10 @@ export interface Views {
 const HEADER = 'x-mcp-virtualserver'
 
 /** Throws OperatorError for picks that are none. */
-export function createViews(config: Pick<Config, 'servers' | 'aggregate'>, { view: seen }: Pick<Policy, 'view'>): Views {
+export function createViews(
+  config: Pick<Config, 'servers' | 'aggregate'>,
+  { view: seen }: Pick<Policy, 'view'>,
+): Views {
   const upstreams = upstreamsOf(config.servers)
   const ids = upstreams.map(({ id }) => id)
   const virtual = config.servers.filter(isVirtual)

@@ -56,11 +56,12 @@ describe('an answer', () => {
     const { send } = await posting((message, req, res) => {
       sockets.push(req.socket)
       events(res, ok(message))
-      if (sockets.length < 3) res.end()
+      if (sockets.length < 10) res.end()
       else open = res
     })
-    for (let at = 0; at < 3; at++) expect((await send()).response).toEqual(ok(REQUEST))
-    expect(new Set(sockets).size).toBe(1)
+    for (let at = 0; at < 10; at++) expect((await send()).response).toEqual(ok(REQUEST))
+    // The next one may leave before the end of the last one's stream has come.
+    expect(new Set(sockets).size).toBeLessThan(5)
     if (open !== undefined && !open.closed) await once(open, 'close')
   })
 

@@ -13,6 +13,8 @@ export type Facts = { readonly [variable in Variable]: CelInput }
 /** CEL's logic passes errors by where the rest decides (`false && error` is false): what comes out true or false without knowing is so.
  * The library takes an error for a value, which its types do not say. */
 export const UNKNOWN = celError('unknown') as unknown as CelInput
+/** What a known call does not have: an error of the condition, whatever else is unknown. */
+export const MISSING = celError('not there') as unknown as CelInput
 
 export type Outcome = boolean | 'unknown' | 'error'
 
@@ -25,8 +27,21 @@ export interface Condition {
 
 const environment = celEnv({ funcs: meteredFunctions() })
 
+/** By their text: a configuration is judged before it is built, and rules repeat each other. */
+const compiled = new Map<string, Condition>()
+const MOST_COMPILED = 20_000
+
 /** Throws ConditionFlaw. */
 export function compileCondition(text: string): Condition {
+  const known = compiled.get(text)
+  if (known !== undefined) return known
+  if (compiled.size >= MOST_COMPILED) compiled.clear()
+  const condition = compileText(text)
+  compiled.set(text, condition)
+  return condition
+}
+
+function compileText(text: string): Condition {
   const written = readCondition(text)
   const reads = checkCondition(written)
   const run = plan(environment, metered(written.expr))

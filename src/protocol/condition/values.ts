@@ -24,6 +24,11 @@ function celNumber(value: number): CelInput {
   return value
 }
 
+/** What is known of something; whatever else is asked of it is an error. */
+export function unknownMembers(known: Readonly<Record<string, unknown>>): CelInput {
+  return celMap(new PartlyKnown(known))
+}
+
 /** `time` is a timestamp, with its methods. */
 export function requestFacts({ address, at, era }: { address: string; at: number; era: string }): CelInput {
   return celMap(
@@ -81,5 +86,13 @@ class Members implements ReadonlyMap<string, CelInput> {
     const names = Object.keys(this.#members).filter((name) => this.#members[name] !== undefined)
     spend(names.length / 8)
     return names
+  }
+}
+
+class PartlyKnown extends Members {
+  override get(name: string): CelInput | undefined {
+    const value = super.get(name)
+    if (value === undefined) throw celError('not known')
+    return value
   }
 }

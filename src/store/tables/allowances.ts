@@ -4,7 +4,10 @@ import { number } from '../row.ts'
 import type { Sql } from '../sql.ts'
 
 // Whole numbers, and said to be: SQLite takes every number of ours for a fraction, and PostgreSQL has to know what it divides.
-const [WANTED, FLOOR, CEILING, UNIT] = ['$2', '$3', '$4', '$5'].map((name) => `CAST(${name} AS bigint)`)
+const WANTED = 'CAST($2 AS bigint)'
+const FLOOR = 'CAST($3 AS bigint)'
+const CEILING = 'CAST($4 AS bigint)'
+const UNIT = 'CAST($5 AS bigint)'
 const NOW = `CASE WHEN allowances.level > ${CEILING} THEN ${CEILING} WHEN allowances.level > ${FLOOR} THEN allowances.level ELSE ${FLOOR} END`
 const granted = (level: string): string =>
   `CASE WHEN (${CEILING} - ${level}) / ${UNIT} < ${WANTED} THEN (${CEILING} - ${level}) / ${UNIT} ELSE ${WANTED} END`

@@ -1,0 +1,201 @@
+// A call of one thing behind a view: as bytes through the relay to a remote server of the client's own era, else over the bridge.
+
+import { encodeHeaderValue } from '../../protocol/header-value.ts'
+import type { RpcNotification, RpcRequest, RpcResponse } from '../../protocol/jsonrpc.ts'
+import { HEADER_NAME, HEADER_PROTOCOL_VERSION } from '../../protocol/mcp.ts'
+import { type RemoteUpstream, type Upstream, UpstreamError, type Upstreams } from '../../upstreams/upstream.ts'
+import { sendRpc } from '../answer.ts'
+import type { Bridge } from '../bridge/call.ts'
+import type { ClientHello } from '../bridge/hello.ts'
+import { helloOfRequest } from '../bridge/hello.ts'
+import { writeEvent } from '../events.ts'
+import { FAULTS, type Fault, faultMessage } from '../fault.ts'
+import type { Forward } from '../forward.ts'
+import { type McpHead, upstreamHeaders } from '../headers.ts'
+import { unknownServer } from '../hidden.ts'
+import type { Ending, Passage } from '../relay.ts'
+import { EVENT_STREAM } from '../stdio-stream.ts'
+import type { Streams } from '../streams.ts'
+import { tell } from './answers.ts'
+import type { Audience, BackChannel } from './back-channel.ts'
+import type { Catalog } from './catalog.ts'
+import type { Found } from './decision.ts'
+import type { Outgoing } from './outgoing.ts'
+import { progressToken } from './running.ts'
+import type { AggregateSession, AggregateSessions } from './sessions.ts'
+import type { SpokenEra } from './spoken.ts'
+import type { ViewVisit } from './visit.ts'
+
+export interface CallNeeds {
+  readonly upstreams: Pick<Upstreams, 'get'>
+  readonly bridge: Pick<Bridge, 'bridgeCall'>
+  readonly eraFor: SpokenEra
+  readonly forward: Forward
+  readonly streams: Streams
+  readonly sessions: Pick<AggregateSessions, 'upstreamSession'>
+  readonly back: Pick<BackChannel, 'aside' | 'running'>
+  readonly catalog: Pick<Catalog, 'definitionOf'>
+  readonly limits: Passage['limits']
+}
+
+export interface ViewCall {
+  readonly visit: ViewVisit & { readonly incoming: { readonly kind: 'request' } }
+  readonly found: Found
+  readonly outgoing: Outgoing
+  /** Of a client of the handshake era. */
+  readonly session: AggregateSession | undefined
+  readonly audience: Audience
+}
+
+const faults: Readonly<Record<string, Fault>> = FAULTS
+const faultOf = ({ reason }: UpstreamError): Fault => faults[reason] ?? FAULTS.reset
+
+export function createCalls(needs: CallNeeds): (call: ViewCall) => Promise<Ending> {
+  const { upstreams, eraFor, back } = needs
+  return async function serve(call) {
+    const { visit, found, session } = call
+    const { exchange, era, incoming } = visit
+    const upstream = upstreams.get(found.server)
+    if (upstream === undefined) throw unknownServer()
+    const gone = new AbortController()
+    // MCP 2026-07-28: a client that goes away has cancelled; MCP 2025-11-25: it has not.
+    if (era === 'modern') exchange.res.once('close', () => gone.abort())
+    try {
+      const same = upstream.kind === 'remote' && (await eraFor(upstream, era, gone.signal)) === era
+      if (!same) return await bridged(needs, call, upstream, gone)
+      if (session === undefined) return await relayed(needs, call, { upstream, place: undefined })
+      const leg = await needs.sessions.upstreamSession(session, upstream, gone.signal)
+      const place = { server: upstream.id, session: leg.id, revision: leg.revision }
+      const forget = back.running.begin(session.id, incoming.message, {
+        server: upstream.id,
+        cancel: () => void tell(upstream, place, Buffer.from(JSON.stringify(cancelled(incoming.message)))),
+      })
+      try {
+        return await relayed(needs, call, { upstream, place })
+      } finally {
+        forget()
+      }
+    } catch (error) {
+      if (!(error instanceof UpstreamError)) throw error
+      return sendFault(call, faultOf(error))
+    }
+  }
+}
+
+const cancelled = ({ id }: RpcRequest): RpcNotification => ({
+  jsonrpc: '2.0',
+  method: 'notifications/cancelled',
+  params: { requestId: id },
+})
+
+interface Leg {
+  readonly upstream: RemoteUpstream
+  readonly place:
+    | { readonly server: string; readonly session: string | undefined; readonly revision: string }
+    | undefined
+}
+
+/** The same bytes but for the name; the answer passes through but for what concerns the view. */
+async function relayed(needs: CallNeeds, call: ViewCall, { upstream, place }: Leg): Promise<Ending> {
+  const { visit, outgoing, session, audience } = call
+  const { exchange, principal, incoming, era, head } = visit
+  const { id, message } = incoming
+  const client = session && { subject: session.subject, session: session.id, capabilities: session.hello.capabilities }
+  const aside = needs.back.aside({ server: upstream.id, place, token: progressToken(message.params), audience, client })
+  return needs.forward(
+    upstream,
+    {
+      method: 'POST',
+      headers: upstreamHeaders({
+        head: headFor(head, outgoing.name, place?.revision),
+        body: true,
+        session: place?.session,
+        lastEvent: undefined,
+        requestId: exchange.id,
+        credentialHeaders: upstream.credentialHeaders,
+      }),
+      body: outgoing.body,
+      lasting: false,
+    },
+    {
+      res: exchange.res,
+      requestId: exchange.id,
+      expects: 'answer',
+      id,
+      era,
+      screen: { edit: undefined, reword: outgoing.reword, hears: undefined, aside },
+      sessionFor: () => undefined,
+      openStream: (onEnd) => needs.streams.open(principal, onEnd),
+      upstream,
+      limits: needs.limits,
+    },
+  )
+}
+
+/** The head says what the body says: MCP 2026-07-28, Transports, for a party that rewrites. */
+function headFor(head: McpHead, name: string | undefined, revision: string | undefined): McpHead {
+  const passed: string[] = []
+  for (let at = 0; at < head.passed.length; at += 2) {
+    const field = head.passed[at] ?? ''
+    const value = head.passed[at + 1] ?? ''
+    if (field === HEADER_NAME && name !== undefined) passed.push(field, encodeHeaderValue(name))
+    else if (field !== HEADER_PROTOCOL_VERSION || revision === undefined) passed.push(field, value)
+  }
+  if (revision !== undefined) passed.push(HEADER_PROTOCOL_VERSION, revision)
+  return { ...head, passed }
+}
+
+/** JSON, or a stream from the first word of the server on. */
+async function bridged(needs: CallNeeds, call: ViewCall, upstream: Upstream, gone: AbortController): Promise<Ending> {
+  const { visit, outgoing, session } = call
+  const { exchange, principal, incoming, method } = visit
+  const { res } = exchange
+  const message = { ...incoming.message, params: outgoing.params }
+  const hello: ClientHello = session?.hello ?? helloOfRequest(message.params)
+  const forget =
+    session && needs.back.running.begin(session.id, message, { server: upstream.id, cancel: () => gone.abort() })
+  let closeStream: (() => void) | undefined
+  const openStream = (): (() => void) => {
+    res.writeHead(200, [...EVENT_STREAM])
+    // The call ends with the credential that made it.
+    return needs.streams.open(principal, () => gone.abort())
+  }
+  try {
+    const response = await needs.bridge.bridgeCall(upstream, {
+      principal,
+      message,
+      hello,
+      signal: gone.signal,
+      definition: method === 'tools/call' ? await needs.catalog.definitionOf(upstream.id, call.found.name) : undefined,
+      logLevel: session?.logLevel,
+      onNotification(notification) {
+        if (res.destroyed) return
+        closeStream ??= openStream()
+        res.write(writeEvent(notification))
+        // A reader that does not read loses its stream; the call itself goes on.
+        if (res.writableLength > needs.limits.streamBuffer) res.destroy()
+      },
+    })
+    return sendResponse(call, outgoing.reword(response) ?? response)
+  } finally {
+    closeStream?.()
+    forget?.()
+  }
+}
+
+function sendResponse({ visit: { exchange } }: ViewCall, response: object): Ending {
+  const { res } = exchange
+  if (res.destroyed) return { status: undefined, outcome: 'cancelled', fault: undefined }
+  if (res.headersSent) res.end(writeEvent(response))
+  else sendRpc(res, 200, response)
+  return { status: 200, outcome: 'answered', fault: undefined }
+}
+
+function sendFault({ visit: { exchange, incoming } }: ViewCall, fault: Fault): Ending {
+  const { res } = exchange
+  const body: RpcResponse = faultMessage(fault, incoming.id, exchange.id)
+  if (!res.headersSent) sendRpc(res, fault.status, body)
+  else if (!res.destroyed) res.end(writeEvent(body))
+  const outcome = fault.reason === 'cancelled' ? 'cancelled' : 'upstream_error'
+  return { status: res.statusCode, outcome, fault: fault.reason }
+}

@@ -1,0 +1,72 @@
+// What a view says of itself: the answer to `initialize` (MCP 2025-11-25, Lifecycle) and to `server/discover` (MCP 2026-07-28).
+import type { Policy } from '../../policy/policy.ts'
+import { LEGACY_REVISIONS, META_SERVER_INFO, MODERN_REVISION } from '../../protocol/mcp.ts'
+import type { Principal } from '../../protocol/principal.ts'
+import { OUR_HELLO } from '../bridge/hello.ts'
+import type { Catalog, Known } from './catalog.ts'
+import type { View } from './view.ts'
+
+interface Needs {
+  readonly catalog: Pick<Catalog, 'read'>
+  readonly policy: Pick<Policy, 'view'>
+  /** How long a client may keep it, milliseconds. */
+  readonly ttl: number
+}
+
+export interface Introduce {
+  /** Result of `initialize`, in the revision that was settled on. */
+  initialize(view: View, principal: Principal, revision: string): Promise<object>
+  discover(view: View, principal: Principal): Promise<object>
+}
+
+type Capabilities = Readonly<Record<string, unknown>>
+
+const SUPPORTED = [MODERN_REVISION, ...LEGACY_REVISIONS]
+const LONGEST_INSTRUCTIONS = 32 * 1024
+
+export function createIntroduction({ catalog, policy, ttl }: Needs): Introduce {
+  /** Of servers that the caller sees, and of no other. */
+  async function read(
+    view: View,
+    principal: Principal,
+  ): Promise<{ capabilities: Capabilities; instructions?: string }> {
+    const known = await catalog.read(view.servers)
+    const seen = view.virtual ? known : known.filter(({ server }) => policy.view(principal, server) !== 'none')
+    const instructions = view.instructions ?? joined(view.virtual ? [] : seen)
+    return { capabilities: union(seen), ...(instructions !== '' && { instructions }) }
+  }
+  const infoOf = ({ title }: View) => ({ ...OUR_HELLO.clientInfo, title })
+  return {
+    async initialize(view, principal, protocolVersion) {
+      const { capabilities, ...said } = await read(view, principal)
+      return { protocolVersion, capabilities, serverInfo: infoOf(view), ...said }
+    },
+    async discover(view, principal) {
+      const said = await read(view, principal)
+      const caching = { ttlMs: ttl, cacheScope: 'private' }
+      const meta = { [META_SERVER_INFO]: infoOf(view) }
+      return { resultType: 'complete', supportedVersions: SUPPORTED, ...said, ...caching, _meta: meta }
+    },
+  }
+}
+
+/** What one of them can do, the whole can do; of one that has not answered yet, anything may be expected. */
+function union(known: readonly Known[]): Capabilities {
+  const silent = known.some(({ offer }) => offer === undefined)
+  const offered = known.flatMap(({ offer }) => (offer === undefined ? [] : [offer.capabilities]))
+  const has = (name: string): boolean => silent || offered.some((capabilities) => capabilities[name] !== undefined)
+  return {
+    ...(has('tools') && { tools: { listChanged: true } }),
+    ...(has('prompts') && { prompts: { listChanged: true } }),
+    ...(has('resources') && { resources: { listChanged: true, subscribe: true } }),
+    ...(has('completions') && { completions: {} }),
+    ...(has('logging') && { logging: {} }),
+  }
+}
+
+function joined(known: readonly Known[]): string {
+  const said = known.flatMap(({ server, offer }) =>
+    offer?.instructions === undefined ? [] : [`${server}: ${offer.instructions}`],
+  )
+  return said.join('\n\n').slice(0, LONGEST_INSTRUCTIONS)
+}

@@ -1,0 +1,110 @@
+// A call on its way to the server that has the thing: its own name for it, and the state that it gave out; and what becomes of its answer.
+
+import { RpcError } from '../../protocol/errors.ts'
+import { isRecord } from '../../protocol/json.ts'
+import { type RpcId, type RpcResponse, rpcError } from '../../protocol/jsonrpc.ts'
+import { META_CLIENT_CAPABILITIES, RPC } from '../../protocol/mcp.ts'
+import { hiddenError, unknownInOurWords } from '../hidden.ts'
+import { argumentsOf } from '../target.ts'
+import { refusedInput } from './asked.ts'
+import type { Found } from './decision.ts'
+import { type Replacement, splice } from './splice.ts'
+import type { StateOf, States } from './state.ts'
+import type { ViewVisit } from './visit.ts'
+
+export interface Outgoing {
+  /** The client's bytes, with these values in place of its own. */
+  readonly body: Buffer
+  readonly params: Record<string, unknown>
+  /** Name or URI at the server, as its head says it; `undefined` for methods whose head names nothing. */
+  readonly name: string | undefined
+  /** What an answer may be exchanged for; `undefined` leaves it as it is. */
+  reword(message: unknown): object | undefined
+}
+
+export async function outgoing(
+  visit: ViewVisit & { readonly incoming: { readonly kind: 'request' } },
+  found: Found,
+  states: States,
+): Promise<Outgoing> {
+  const { incoming, target, view, principal, method, params = {}, era } = visit
+  const of: StateOf = {
+    subject: principal.subject,
+    view: view.id,
+    server: found.server,
+    method,
+    name: found.name,
+    args: argumentsOf(method, params),
+  }
+  const replacements = renamed(visit, found)
+  const { requestState } = params
+  if (requestState !== undefined) {
+    if (typeof requestState !== 'string' || era === 'legacy')
+      throw new RpcError(RPC.invalidParams, 'bad_state', 'Invalid params: requestState', { status: 200 })
+    replacements.push({ path: ['params', 'requestState'], value: await states.open(of, requestState) })
+  }
+  const unknown = unknownInOurWords({ target: { ...target, name: found.name }, era, id: incoming.id })
+  return {
+    body: splice(incoming.body, replacements),
+    params: withReplaced(params, replacements),
+    name: found.name,
+    reword(message) {
+      if (unknown(message) !== undefined) return unknownHere(visit, incoming.id)
+      return carried(message, { of, states, id: incoming.id, declared: declaredBy(params) })
+    },
+  }
+}
+
+/** URIs are the same everywhere. */
+function renamed({ target, method }: ViewVisit, found: Found): Replacement[] {
+  if (found.name === target.name) return []
+  const path = method === 'completion/complete' ? ['params', 'ref', 'name'] : ['params', 'name']
+  return [{ path, value: found.name }]
+}
+
+function withReplaced(
+  params: Readonly<Record<string, unknown>>,
+  replacements: readonly Replacement[],
+): Record<string, unknown> {
+  let written: Record<string, unknown> = { ...params }
+  for (const { path, value } of replacements) {
+    const [, key = '', inner] = path
+    const held = written[key]
+    written = { ...written, [key]: inner === undefined ? value : { ...(isRecord(held) ? held : {}), [inner]: value } }
+  }
+  return written
+}
+
+/** The server knows the thing no more: its own name for it is nobody's business here. */
+function unknownHere({ target, era }: ViewVisit, id: RpcId): RpcResponse {
+  const { code, message, data } = hiddenError(target, era, 'unknown')
+  return rpcError(id, { code, message, data })
+}
+
+interface Carrying {
+  readonly of: StateOf
+  readonly states: Pick<States, 'seal'>
+  readonly id: RpcId
+  readonly declared: Readonly<Record<string, unknown>>
+}
+
+/** MCP 2026-07-28, Multi round-trip requests: what the server asks, and the state to come back with, sealed. */
+function carried(message: unknown, { of, states, id, declared }: Carrying): object | undefined {
+  const result = isRecord(message) ? message['result'] : undefined
+  if (!isRecord(message) || !isRecord(result) || result['resultType'] !== 'input_required') return undefined
+  if (refusedInput(result, declared) !== undefined)
+    return refused(id, 'The server asks for what this client cannot be asked.')
+  const { requestState } = result
+  if (requestState === undefined) return undefined
+  const sealed = typeof requestState === 'string' ? states.seal(of, requestState) : undefined
+  if (sealed === undefined) return refused(id, 'The server gave out a state that cannot be carried.')
+  return { ...message, result: { ...result, requestState: sealed } }
+}
+
+const refused = (id: RpcId, message: string): RpcResponse => rpcError(id, { code: RPC.internalError, message })
+
+function declaredBy(params: Readonly<Record<string, unknown>>): Readonly<Record<string, unknown>> {
+  const meta = params['_meta']
+  const declared = isRecord(meta) ? meta[META_CLIENT_CAPABILITIES] : undefined
+  return isRecord(declared) ? declared : {}
+}

@@ -1,0 +1,206 @@
+// Phase 4 at a view: who answers what. The view itself the handshake, lists and housekeeping; the server that has a thing the rest.
+import type { Policy } from '../../policy/policy.ts'
+import { RequestError, RpcError } from '../../protocol/errors.ts'
+import type { RpcResponse } from '../../protocol/jsonrpc.ts'
+import { RPC } from '../../protocol/mcp.ts'
+import { sendBytes, sendRpc } from '../answer.ts'
+import { helloOfHandshake } from '../bridge/hello.ts'
+import { isLogLevel } from '../bridge/response.ts'
+import type { Ending } from '../relay.ts'
+import type { SessionPlace } from '../session.ts'
+import type { Audience, BackChannel } from './back-channel.ts'
+import { type CallNeeds, createCalls } from './call.ts'
+import { type Found, ownerOf } from './decision.ts'
+import type { Introduce } from './introduction.ts'
+import { throughAlias } from './judgement.ts'
+import type { Lists } from './lists.ts'
+import { LIST_FORMS, LIST_KINDS, type ListKind } from './offer.ts'
+import { outgoing } from './outgoing.ts'
+import type { AggregateSession, AggregateSessions } from './sessions.ts'
+import type { States } from './state.ts'
+import type { ViewVisit } from './visit.ts'
+
+export interface RequestNeeds extends Omit<CallNeeds, 'sessions' | 'back'> {
+  readonly policy: Policy
+  readonly lists: Lists
+  readonly introduction: Introduce
+  readonly sessions: AggregateSessions
+  readonly back: BackChannel
+  readonly states: States
+}
+
+type Asking = ViewVisit & { readonly incoming: { readonly kind: 'request' } }
+
+const LIST_OF: ReadonlyMap<string, ListKind> = new Map(LIST_KINDS.map((kind) => [LIST_FORMS[kind].method, kind]))
+
+export function createRequests(needs: RequestNeeds): (visit: ViewVisit, found: Found | undefined) => Promise<Ending> {
+  const { lists, introduction, sessions, back, states, upstreams } = needs
+  const call = createCalls(needs)
+
+  return async function answer(visit, found) {
+    const { incoming, era, method } = visit
+    if (era === 'modern') {
+      if (incoming === undefined) throw notAllowed(visit)
+      if (!isRequest(visit)) return accept(visit)
+      return shared(visit, found, undefined)
+    }
+    if (method === 'initialize' && isRequest(visit)) return begin(visit)
+    const session = await openSession(visit)
+    if (incoming === undefined) return visit.httpMethod === 'GET' ? listen(visit, session) : end(visit, session)
+    if (incoming.kind === 'response') return respond(visit, session, incoming)
+    if (!isRequest(visit)) return notice(visit, session)
+    if (method === 'ping') return send(visit, '{}')
+    if (method === 'logging/setLevel') return setLevel(visit, session)
+    if (found !== undefined && (method === 'resources/subscribe' || method === 'resources/unsubscribe'))
+      return subscribe(visit, found, session)
+    return shared(visit, found, session)
+  }
+
+  /** What both eras have. */
+  async function shared(
+    visit: Asking,
+    found: Found | undefined,
+    session: AggregateSession | undefined,
+  ): Promise<Ending> {
+    const { view, principal, method, params, request } = visit
+    const kind = LIST_OF.get(method)
+    if (kind !== undefined)
+      return send(visit, await lists.resultText({ view, principal, kind, request, cursor: params?.['cursor'] }))
+    if (method === 'server/discover') return send(visit, JSON.stringify(await introduction.discover(view, principal)))
+    if (method === 'subscriptions/listen') return listenTo(visit)
+    if (found === undefined) throw new TypeError(`Nobody answers ${method}.`)
+    return call({ visit, found, session, audience: audienceOf(visit), outgoing: await outgoing(visit, found, states) })
+  }
+
+  async function begin(visit: Asking): Promise<Ending> {
+    const { view, principal, params } = visit
+    const hello = helloOfHandshake(params)
+    const result = await introduction.initialize(view, principal, hello.revision)
+    const sealed = await sessions.begin(placeOf(visit), hello)
+    return send(visit, JSON.stringify(result), ['mcp-session-id', sealed])
+  }
+
+  async function openSession(visit: ViewVisit): Promise<AggregateSession> {
+    const { head } = visit
+    if (head.session === undefined)
+      throw new RpcError(RPC.legacyServerError, 'session_missing', 'Bad Request: Mcp-Session-Id is missing')
+    return sessions.open(placeOf(visit), head.session)
+  }
+
+  async function end({ exchange }: ViewVisit, session: AggregateSession): Promise<Ending> {
+    back.end(session.id)
+    await sessions.end(session)
+    exchange.res.writeHead(200, ['content-length', '0']).end()
+    return ANSWERED
+  }
+
+  function listen(visit: ViewVisit, session: AggregateSession): Promise<Ending> {
+    const { exchange, principal, view } = visit
+    const places = [...sessions.opened(session)].map(([server, { id, revision }]) => ({
+      server,
+      session: id,
+      revision,
+    }))
+    const { capabilities } = session.hello
+    const audience = audienceOf(visit)
+    return back.listen({
+      exchange,
+      principal,
+      servers: view.servers,
+      session: session.id,
+      capabilities,
+      places,
+      audience,
+    })
+  }
+
+  function listenTo(visit: Asking): Promise<Ending> {
+    const { exchange, principal, view, incoming } = visit
+    const locate = async (uri: string) => ownerOf(uri, view, await lists.compositionOf(view))
+    const audience = audienceOf(visit)
+    return back.listenTo({ exchange, principal, servers: view.servers, message: incoming.message, locate, audience })
+  }
+
+  async function respond(visit: ViewVisit, session: AggregateSession, incoming: ResponseIncoming): Promise<Ending> {
+    const { subject, id } = session
+    const answered = await back.answer({ subject, session: id }, incoming)
+    if (typeof answered === 'string') return accept(visit)
+    // The server did not take it; the client has done its part.
+    return { ...accept(visit), outcome: 'upstream_error', fault: answered.reason }
+  }
+
+  /** Notifications of a client: what ends a call ends only one of its own. */
+  function notice(visit: ViewVisit, session: AggregateSession): Ending {
+    const { method, params } = visit
+    if (method === 'notifications/cancelled') back.running.cancel(session.id, params?.['requestId'])
+    return accept(visit)
+  }
+
+  async function setLevel(visit: Asking, session: AggregateSession): Promise<Ending> {
+    const level = visit.params?.['level']
+    if (!isLogLevel(level))
+      throw new RpcError(RPC.invalidParams, 'bad_params', 'Invalid params: level', { status: 200 })
+    await sessions.setLogLevel(session, level)
+    return send(visit, '{}')
+  }
+
+  async function subscribe(visit: Asking, found: Found, session: AggregateSession): Promise<Ending> {
+    const { incoming, exchange, method } = visit
+    const upstream = upstreams.get(found.server)
+    if (upstream === undefined) throw new TypeError('The server is gone.')
+    const { signal } = new AbortController()
+    const { message } = incoming
+    const ask = (): Promise<RpcResponse> =>
+      upstream.kind === 'remote'
+        ? sessions.ask(session, upstream, { message, signal })
+        : needs.bridge.bridgeCall(upstream, {
+            principal: visit.principal,
+            message,
+            hello: session.hello,
+            signal,
+            onNotification: () => undefined,
+          })
+    const act = method === 'resources/subscribe' ? back.subscribe : back.unsubscribe
+    const response = await act({ session: session.id, upstream, uri: found.name, signal, ask })
+    sendRpc(exchange.res, 200, response ?? { jsonrpc: '2.0', id: message.id, result: {} })
+    return ANSWERED
+  }
+
+  function audienceOf({ view, principal, request, method }: ViewVisit): Audience {
+    const { policy } = needs
+    return {
+      sees: (server) => policy.view(principal, view.virtual ? view.id : server) !== 'none',
+      mayRead(server, uri) {
+        const rules = view.virtual ? throughAlias(policy, { server: view.id, name: uri }) : policy
+        const thing = { principal, server, method, kind: 'resource' as const, name: uri, request }
+        return rules.couldAllow(thing).effect === 'allow'
+      },
+    }
+  }
+}
+
+type ResponseIncoming = NonNullable<ViewVisit['incoming']> & { readonly kind: 'response' }
+
+const ANSWERED: Ending = { status: 200, outcome: 'answered', fault: undefined }
+
+const isRequest = (visit: ViewVisit): visit is Asking => visit.incoming?.kind === 'request'
+
+const placeOf = ({ principal, view }: ViewVisit): SessionPlace => ({ subject: principal.subject, server: view.id })
+
+/** `result` is JSON already: lists are kept so. */
+function send({ exchange, incoming }: Asking, result: string, headers: string[] = []): Ending {
+  const body = Buffer.from(`{"jsonrpc":"2.0","id":${JSON.stringify(incoming.id)},"result":${result}}`)
+  sendBytes(exchange.res, 200, headers, body)
+  return ANSWERED
+}
+
+function accept({ exchange }: ViewVisit): Ending {
+  exchange.res.writeHead(202, ['content-length', '0']).end()
+  return { ...ANSWERED, status: 202 }
+}
+
+/** MCP 2026-07-28, Transports: POST only. */
+function notAllowed({ exchange }: ViewVisit): RequestError {
+  exchange.res.setHeader('Allow', 'POST, OPTIONS')
+  return new RequestError(405, 'method_not_allowed', 'Use POST.')
+}

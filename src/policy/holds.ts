@@ -1,0 +1,43 @@
+// Whether a rule with a condition holds, as far as the call is known.
+import type { Call } from '../protocol/decision.ts'
+import { type CallFacts, factsOf, type Knowing } from './facts.ts'
+import type { Ranked } from './name-index.ts'
+
+/** `error`: its condition cannot be evaluated. `unknown`: for some arguments or answers it may hold, for others not. */
+export type Holds = 'yes' | 'no' | 'unknown' | 'error'
+
+/** What is known of a call, and which rules hold for it. */
+export interface Judge {
+  holds(ranked: Ranked): Holds
+}
+
+export function judge(call: Call, knowing: Knowing): Judge {
+  let facts: CallFacts | undefined
+  return {
+    holds({ rule, target }) {
+      facts ??= factsOf(call, knowing)
+      const told = facts.reading(target)
+      const parts = [
+        ...(rule.when === undefined ? [] : [rule.when.evaluate(told)]),
+        ...(rule.unless === undefined ? [] : [not(rule.unless.evaluate(told))]),
+        ...(rule.ask === undefined ? [] : [answer(rule.effect, rule.id, { call, knowing })]),
+      ]
+      if (parts.includes(false)) return 'no'
+      // An allow with an error among its parts never holds, a deny may still not hold for what is unknown.
+      const [first, second] = rule.effect === 'allow' ? SURE_FIRST : OPEN_FIRST
+      return parts.includes(first) ? first : parts.includes(second) ? second : 'yes'
+    },
+  }
+}
+
+const SURE_FIRST = ['error', 'unknown'] as const
+const OPEN_FIRST = ['unknown', 'error'] as const
+
+const not = (outcome: boolean | 'unknown' | 'error'): boolean | 'unknown' | 'error' =>
+  typeof outcome === 'boolean' ? !outcome : outcome
+
+/** A decision point is asked whether the call may be made: its yes makes an allow hold, and lifts a deny. */
+function answer(effect: 'allow' | 'deny', id: string, { call, knowing }: { call: Call; knowing: Knowing }) {
+  if (knowing !== 'call') return 'unknown'
+  return (call.answers?.get(id) === true) === (effect === 'allow')
+}

@@ -1,0 +1,103 @@
+// The addresses that show many servers, /mcp and the virtual servers', on the ground of the gateway.
+import { createBackChannel } from '../mcp/aggregate/back-channel.ts'
+import { createCatalog } from '../mcp/aggregate/catalog.ts'
+import { viewEndpoint } from '../mcp/aggregate/endpoint.ts'
+import { createIntroduction } from '../mcp/aggregate/introduction.ts'
+import { createLists } from '../mcp/aggregate/lists.ts'
+import { readOffer } from '../mcp/aggregate/offer.ts'
+import { createRequests } from '../mcp/aggregate/requests.ts'
+import { createAggregateSessions } from '../mcp/aggregate/sessions.ts'
+import { createSpokenEra } from '../mcp/aggregate/spoken.ts'
+import { createStates } from '../mcp/aggregate/state.ts'
+import { createViews } from '../mcp/aggregate/views.ts'
+import { createBridge } from '../mcp/bridge/call.ts'
+import type { McpNeeds } from '../mcp/endpoint.ts'
+import { createForward } from '../mcp/forward.ts'
+import { createStreams } from '../mcp/streams.ts'
+import { rarely } from '../observe/rarely.ts'
+import type { Ground, Opened } from './ground.ts'
+
+const TOLD = { every: 60_000, most: 50 }
+const SWEEP = 60_000
+
+type Door = Omit<McpNeeds, 'definitionOf' | 'self'>
+
+export function openAggregate(ground: Ground, door: Door, opened: Opened) {
+  const { config, clock, log, policy, store } = ground
+  const { aggregate, server } = config
+  const { limits } = server
+  const { get, report } = door.upstreams
+  const isTime = rarely({ ...TOLD, clock })
+  const bridge = createBridge({ report, clock })
+  const catalog = createCatalog({
+    get,
+    readOffer: (upstream, signal) => readOffer(upstream, bridge.eraOf, signal),
+    screenTools: async (_, tools) => tools,
+    clock,
+    timeout: aggregate.timeout,
+    ttl: aggregate.ttl,
+    onFailure(id, reason, error) {
+      if (reason === 'internal_error') log.error({ server: id, error }, 'the lists of a server could not be read')
+      else if (isTime(`${id} ${reason}`)) log.warn({ server: id, reason }, 'the lists of a server did not come')
+    },
+  })
+  const lists = createLists({
+    catalog,
+    policy,
+    checkScopes: door.checkScopes,
+    clock,
+    ttl: aggregate.ttl,
+    onLeftOut(view, leftOut) {
+      for (const { server: id, name, reason } of leftOut)
+        if (isTime(`${view.id} ${id} ${name}`))
+          log.warn({ view: view.id, server: id, name, reason }, 'something is not shown')
+    },
+  })
+  const streams = createStreams({ most: limits.streamsPerPrincipal, watch: door.watch })
+  const back = createBackChannel({
+    ...door,
+    get,
+    now: clock,
+    eraOf: bridge.eraOf,
+    mostBytes: limits.streamBuffer,
+    streams,
+    limits,
+    onListChanged: (id) => catalog.forget(id),
+    onError: (error, id) => log.error({ server: id, error }, 'a server could not be listened to'),
+  })
+  const sessions = createAggregateSessions({
+    sealKeys: door.sealKeys,
+    rows: store.ephemeral.clientSessions,
+    upstreams: { get },
+    clock,
+    onError: ground.onError,
+    onJoined: ({ id }, upstream, joined) =>
+      back.joined(id, upstream, { server: upstream.id, session: joined.id, revision: joined.revision }),
+  })
+  const answer = createRequests({
+    policy,
+    lists,
+    introduction: createIntroduction({ catalog, policy, ttl: aggregate.ttl }),
+    sessions,
+    back,
+    bridge,
+    eraFor: createSpokenEra({ eraOf: bridge.eraOf, clock }),
+    catalog,
+    upstreams: { get },
+    forward: createForward({ report }),
+    states: createStates({ sealKeys: door.sealKeys, marks: door.marks, now: clock }),
+    streams,
+    limits,
+  })
+  const sweep = setInterval(() => {
+    bridge.sweep()
+    sessions.sweep().catch(ground.onError)
+  }, SWEEP).unref()
+  opened.push(() => {
+    clearInterval(sweep)
+    bridge.close()
+  })
+  const views = createViews(config, policy)
+  const serve = viewEndpoint({ ...door, views, catalog, compositionOf: lists.compositionOf, answer })
+  return { serve, views, lists, catalog }
+}
