@@ -20,8 +20,11 @@ export function eventLine(event: CallEvent | ActEvent): string {
 
 /** The decision's own line with the outcome at its end: what was serialised once is not serialised again. */
 export function completedLine(decided: string, { status, outcome, latency }: CallEvent): string {
-  const members = JSON.stringify({ status, outcome, latency }).slice(1)
-  return members === '}' ? decided : `${decided.slice(0, -1)},${members}`
+  let line = decided.slice(0, -1)
+  if (status !== undefined) line += `,"status":${status}`
+  if (outcome !== undefined) line += `,"outcome":"${outcome}"`
+  if (latency !== undefined) line += `,"latency":${latency}`
+  return `${line}}`
 }
 
 function lineOf(event: CallEvent | ActEvent, longest: number): string {

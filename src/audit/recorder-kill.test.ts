@@ -41,10 +41,10 @@ const acknowledge = (kind, { id }) => writeSync(1, kind + ' ' + id + '\\n')
 async function calls() {
   for (;;) {
     const decided = event('call')
-    await recorder.decide(decided)
+    const call = await recorder.decide(decided)
     acknowledge('decided', decided)
     await pause(Math.random() * 20)
-    recorder.finish({ ...decided, outcome: 'answered', status: 200, latency: 1 })
+    recorder.finish(call, { ...decided, outcome: 'answered', status: 200, latency: 1 })
   }
 }
 async function acts() {

@@ -86,12 +86,11 @@ const spooled = () =>
 describe('calls', () => {
   it('are on disk when decide resolves, in the store a batch later, printed with their outcome', async () => {
     const { recorder, log, printed } = await open()
-    await recorder.decide(call(1))
+    const one = await recorder.decide(call(1))
     expect(spooled()).toContain(call(1).id)
     expect(log.records.size).toBe(0)
-    recorder.finish(ended(1))
-    await recorder.decide(call(2))
-    recorder.finish(ended(2))
+    recorder.finish(one, ended(1))
+    recorder.finish(await recorder.decide(call(2)), ended(2))
     expect(recorder.state()).toEqual({ healthy: true, waiting: 2 })
     await vi.advanceTimersByTimeAsync(10)
     expect(log.appends).toBe(1)
@@ -102,14 +101,27 @@ describe('calls', () => {
     expect(segments()).toEqual([])
   })
 
+  it('that are told at once are on disk and printed with their outcome, and written once', async () => {
+    const { recorder, log, printed } = await open()
+    await recorder.record(ended(1))
+    expect(JSON.parse(spooled())).toEqual(ended(1))
+    expect(printed.map((line) => JSON.parse(line))).toEqual([ended(1)])
+    expect(recorder.state().waiting).toBe(1)
+    await vi.advanceTimersByTimeAsync(2000)
+    expect(log.outcome(1)).toBe('answered')
+    expect(log.appends).toBe(1)
+    await recorder.close()
+    expect(segments()).toEqual([])
+  })
+
   it('are committed as they stand when they last, and once more when they end', async () => {
     const { recorder, log, printed } = await open()
-    await recorder.decide(call(1))
+    const one = await recorder.decide(call(1))
     await vi.advanceTimersByTimeAsync(1010)
     expect(log.outcome(1)).toBeUndefined()
     expect([...log.records.keys()]).toEqual([call(1).id])
     expect(printed).toEqual([])
-    recorder.finish(ended(1))
+    recorder.finish(one, ended(1))
     await vi.advanceTimersByTimeAsync(10)
     expect(log.outcome(1)).toBe('answered')
     expect(printed).toHaveLength(1)
@@ -118,13 +130,13 @@ describe('calls', () => {
 
   it('keep what changed after the decision, and the last of two outcomes', async () => {
     const { recorder, log } = await open()
-    await recorder.decide(call(1))
+    const one = await recorder.decide(call(1))
     const refused = call(1, { decision: 'deny', reason: 'too_late', outcome: 'refused', status: 503 })
-    recorder.finish(refused)
+    recorder.finish(one, refused)
     expect(recorder.state().waiting).toBe(1)
-    await recorder.decide(call(2))
-    recorder.finish(call(2, { outcome: 'upstream_error' }))
-    recorder.finish(ended(2))
+    const two = await recorder.decide(call(2))
+    recorder.finish(two, call(2, { outcome: 'upstream_error' }))
+    recorder.finish(two, ended(2))
     await recorder.close()
     expect([...log.records.values()].map((line) => JSON.parse(line))).toEqual([refused, ended(2)])
   })
@@ -132,10 +144,10 @@ describe('calls', () => {
   it('wait for a store that is away, and keep their outcome', async () => {
     const { recorder, log, reported } = await open()
     log.down = true
-    await recorder.decide(call(1))
+    const one = await recorder.decide(call(1))
     await recorder.decide(call(2))
     await vi.advanceTimersByTimeAsync(1500)
-    recorder.finish(ended(1))
+    recorder.finish(one, ended(1))
     expect(recorder.state()).toEqual({ healthy: false, reason: 'store_unavailable', waiting: 2 })
     expect(reported).toHaveLength(1)
     log.down = false
@@ -150,13 +162,28 @@ describe('calls', () => {
     const { recorder, log } = await open()
     let fail = (_: Error): void => undefined
     const append = vi.spyOn(log, 'append').mockImplementationOnce(() => new Promise((_, reject) => (fail = reject)))
-    await recorder.decide(call(1))
+    const one = await recorder.decide(call(1))
     await vi.advanceTimersByTimeAsync(1010)
     expect(append).toHaveBeenCalledOnce()
-    recorder.finish(ended(1))
+    recorder.finish(one, ended(1))
     fail(new StoreUnavailable('The database is away.'))
     await vi.advanceTimersByTimeAsync(500)
     expect(log.outcome(1)).toBe('answered')
+    await recorder.close()
+    expect(segments()).toEqual([])
+  })
+
+  it('have an outcome committed that came while their decision was on its way', async () => {
+    const { recorder, log } = await open()
+    let arrive = (): void => undefined
+    vi.spyOn(log, 'append').mockImplementationOnce(() => new Promise((resolve) => (arrive = resolve)))
+    const one = await recorder.decide(call(1))
+    await vi.advanceTimersByTimeAsync(1010)
+    recorder.finish(one, ended(1))
+    arrive()
+    await vi.advanceTimersByTimeAsync(10)
+    expect(log.outcome(1)).toBe('answered')
+    expect(recorder.state()).toEqual({ healthy: true, waiting: 0 })
     await recorder.close()
     expect(segments()).toEqual([])
   })
@@ -186,9 +213,9 @@ describe('calls', () => {
     mkdirSync(target)
     const { recorder, log, reported } = await open(recordLog(), { directory: target })
     rmSync(target, { recursive: true })
-    await expect(recorder.decide(call(1))).rejects.toEqual(
-      expect.objectContaining({ status: 503, reason: 'audit_unavailable', retryAfter: 5 }),
-    )
+    const unavailable = expect.objectContaining({ status: 503, reason: 'audit_unavailable', retryAfter: 5 })
+    await expect(recorder.decide(call(1))).rejects.toEqual(unavailable)
+    await expect(recorder.record(ended(3))).rejects.toEqual(unavailable)
     expect(recorder.state()).toMatchObject({ healthy: false, reason: 'spool_unwritable' })
     mkdirSync(target)
     await vi.advanceTimersByTimeAsync(1000)
@@ -208,10 +235,10 @@ describe('calls', () => {
     const { recorder, log, reported } = await open(recordLog(), { directory: target })
     const both = Promise.all([recorder.decide(call(1)), recorder.decide(call(2))])
     expect(readdirSync(target)).toEqual([])
-    await both
+    const calls = await both
     const [name = ''] = readdirSync(target)
     expect(readFileSync(join(target, name), 'utf8').split('\n')).toHaveLength(3)
-    for (const number of [1, 2]) recorder.finish(ended(number))
+    for (const [at, decided] of calls.entries()) recorder.finish(decided, ended(at + 1))
     await vi.advanceTimersByTimeAsync(10)
     await recorder.close()
     rmSync(target, { recursive: true })
@@ -237,9 +264,9 @@ describe('calls', () => {
 
   it('leave a folder that only its owner reads, in segments that go when they are committed', async () => {
     const { recorder, log, pass } = await open(recordLog(), { spoolLimit: 1024 ** 3 })
-    await recorder.decide(call(1))
+    const one = await recorder.decide(call(1))
     for (const name of segments()) expect(statSync(join(directory, name)).mode & 0o777).toBe(0o600)
-    recorder.finish(ended(1))
+    recorder.finish(one, ended(1))
     await vi.advanceTimersByTimeAsync(10)
     pass(10_000)
     await recorder.decide(call(2))
@@ -326,8 +353,7 @@ describe('acts', () => {
 describe('sinks', () => {
   it('without stdout print nothing', async () => {
     const { recorder, printed, log } = await open(recordLog(), { sink: ['store'] })
-    await recorder.decide(call(1))
-    recorder.finish(ended(1))
+    recorder.finish(await recorder.decide(call(1)), ended(1))
     await recorder.close()
     expect(printed).toEqual([])
     expect(log.records.size).toBe(1)
@@ -336,8 +362,7 @@ describe('sinks', () => {
   it('without the store print all, also what was left behind', async () => {
     writeFileSync(join(directory, 'spool-1780000000000-000001.jsonl'), `${JSON.stringify(call(1))}\n`)
     const { recorder, printed, log } = await open(recordLog(), { sink: ['stdout'] })
-    await recorder.decide(call(2))
-    recorder.finish(ended(2))
+    recorder.finish(await recorder.decide(call(2)), ended(2))
     await recorder.decide(call(3))
     await recorder.act(act(4))
     await recorder.close()

@@ -1,4 +1,4 @@
-// What comes in one turn of the event loop, handled together: one act for all of them, and one outcome that each waits for.
+// What comes before the event loop goes on, handled together: one act for all of them, and one outcome that each waits for.
 
 export interface Turns<T> {
   /** Resolves when the turn it came in is handled; rejects with what the handler threw. */
@@ -10,7 +10,6 @@ export interface Turns<T> {
 interface Turn<T> {
   readonly items: T[]
   readonly handled: PromiseWithResolvers<void>
-  readonly end: NodeJS.Immediate
 }
 
 export function turns<T>(handle: (items: readonly T[]) => void): Turns<T> {
@@ -18,9 +17,8 @@ export function turns<T>(handle: (items: readonly T[]) => void): Turns<T> {
 
   function flush(): void {
     if (turn === undefined) return
-    const { items, handled, end } = turn
+    const { items, handled } = turn
     turn = undefined
-    clearImmediate(end)
     try {
       handle(items)
       handled.resolve()
@@ -31,7 +29,10 @@ export function turns<T>(handle: (items: readonly T[]) => void): Turns<T> {
 
   return {
     add(item) {
-      turn ??= { items: [], handled: Promise.withResolvers(), end: setImmediate(flush) }
+      if (turn === undefined) {
+        turn = { items: [], handled: Promise.withResolvers() }
+        process.nextTick(flush)
+      }
       turn.items.push(item)
       return turn.handled.promise
     },

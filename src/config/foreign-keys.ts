@@ -112,8 +112,7 @@ export const FOREIGN_KEYS: readonly ForeignKey[] = [
   ...['include_tools', 'exclude_tools'].map((name) =>
     later({
       name: `adapter_config.${name}`,
-      feature: 'lists of tools',
-      owner: 'policy and aggregation',
+      feature: 'lists of tools; write policy.rules',
       refuses: { when: () => true, because: 'other tools would be open; write policy.rules' },
       example: '["search"]',
     }),

@@ -7,6 +7,8 @@ export interface Input extends Origins {
   get(path: Path): unknown
   /** Replaces the value at a path with everything below it. */
   set(path: Path, value: unknown, origin: Origin): void
+  /** Adds the items of a list of another input to the one at a path, each with where it was written. */
+  append(path: Path, other: Input, from: Path): void
   /** Takes a section out; answers what it held. Where it was written stays known. */
   take(section: string): unknown
 }
@@ -35,6 +37,12 @@ export function createInput(tree: Tree, positions: ReadonlyMap<string, Origin> =
     for (const known of origins.keys())
       if (known.startsWith(`${place}.`) || known.startsWith(`${place}[`)) origins.delete(known)
   }
+  const copyOrigins = (to: Path, other: Input, from: Path): void => {
+    origins.set(pathText(to), other.find(from))
+    const value = other.get(from)
+    const keys = Array.isArray(value) ? value.keys() : isTree(value) ? Object.keys(value) : []
+    for (const key of keys) copyOrigins([...to, key], other, [...from, key])
+  }
   return {
     tree,
     find,
@@ -48,6 +56,13 @@ export function createInput(tree: Tree, positions: ReadonlyMap<string, Origin> =
       place(tree, path, value)
       forgetBelow(pathText(path))
       origins.set(pathText(path), origin)
+    },
+    append(path, other, from) {
+      const known: unknown = path.reduce(child, tree as unknown) ?? []
+      const items = other.get(from)
+      if (!Array.isArray(known) || !Array.isArray(items)) return
+      for (const index of items.keys()) copyOrigins([...path, known.length + index], other, [...from, index])
+      place(tree, path, [...known, ...items])
     },
   }
 }

@@ -63,15 +63,15 @@ const limit = z
     path: ['burst'],
     message: 'It is more than the rate brings in a year.',
   })
-export type LimitConfig = z.output<typeof limit>
+type Written = z.output<typeof limit>
 
-/** An id names one limit in log and record; without one it is called by its place. */
-export const limitId = ({ id }: Pick<LimitConfig, 'id'>, index: number): string => id ?? `limit-${index + 1}`
+/** By its place, where it has no name. */
+const idOf = ({ id }: Written, index: number): string => id ?? `limit-${index + 1}`
 
-function checkIds({ value, issues }: { value: readonly LimitConfig[]; issues: z.core.$ZodRawIssue[] }): void {
+function checkIds({ value, issues }: { value: readonly Written[]; issues: z.core.$ZodRawIssue[] }): void {
   const seen = new Set<string>()
   value.forEach((entry, index) => {
-    const name = limitId(entry, index)
+    const name = idOf(entry, index)
     if (seen.has(name))
       issues.push({
         code: 'custom',
@@ -90,3 +90,5 @@ export const limits = z
     'How much of what: `{ to: [subject …], match: server/tool, rate: 120/min }`. All that speak of a call must hold.',
   )
   .check(checkIds)
+  .transform((written) => written.map((entry, index) => ({ ...entry, id: idOf(entry, index) })))
+export type LimitConfig = z.output<typeof limits>[number]

@@ -20,6 +20,8 @@ import { problemsOf } from './issues.ts'
 import { type Located, locateConfig } from './locate.ts'
 import type { Origins } from './origins.ts'
 import { configurationError, type Problem } from './problems.ts'
+import { readRuleFiles } from './rule-files.ts'
+import { ruleWarnings } from './rule-warnings.ts'
 import { Config } from './schema.ts'
 import { MCPAUTH_PATH } from './seed-mcpauth.ts'
 import { applySeeds, type GivenRow, readSeedFlags, readSeedVariables } from './seed-settings.ts'
@@ -50,6 +52,8 @@ export interface LoadedConfig {
   readonly quickstart: boolean
   /** What relative paths start from: the file's folder, or the current one. */
   readonly directory: string
+  /** Files and folders of rules, which belong to the configuration. */
+  readonly watched: readonly string[]
 }
 
 export interface LoadOptions {
@@ -105,10 +109,13 @@ export async function loadConfig({
 
   if (source.kind === 'environment') warnings.unshift(environmentWarning(input, given))
 
+  const directory = source.kind === 'environment' ? cwd : dirname(source.path)
+  const ruleFiles = readRuleFiles(input, { env, cwd, directory })
+  problems.push(...ruleFiles.problems)
+
   const result = Config.safeParse(input.tree)
   if (!result.success) problems.push(...newProblems(problemsOf(result.error.issues, input), problems))
   if (!result.success || problems.length > 0) throw configurationError(problems)
-  const directory = source.kind === 'environment' ? cwd : dirname(source.path)
   const settled = await settle(result.data, { input, directory, cwd, resolveHost })
   if (settled.problems.length > 0) throw configurationError(settled.problems)
   const { identity, oauth, server } = settled.config
@@ -119,9 +126,11 @@ export async function loadConfig({
     ...issuerWarnings(settled.config),
     ...ingressWarnings(settled.config),
     ...wildcardWarnings(oauth.gatewayCallbacks, server.development),
+    ...ruleWarnings(settled.config, input),
   )
   const quickstart = source.kind === 'quickstart'
-  return { config: settled.config, input, origins: input, warnings, source, quickstart, directory }
+  const { watched } = ruleFiles
+  return { config: settled.config, input, origins: input, warnings, source, quickstart, directory, watched }
 }
 
 /** A value that could not be read is missing for the schema too; that is told once. */

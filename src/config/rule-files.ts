@@ -5,7 +5,7 @@ import { readDocument } from './document.ts'
 import type { Input } from './input.ts'
 import { pathText } from './origins.ts'
 import { type Problem, placeOf } from './problems.ts'
-import { type Environment } from './substitute.ts'
+import type { Environment } from './substitute.ts'
 import { findNearest } from './suggest.ts'
 
 const FILES: readonly (string | number)[] = ['policy', 'files']
@@ -26,7 +26,7 @@ export function readRuleFiles(input: Input, around: Surroundings): { problems: P
   const problems: Problem[] = []
   const watched: string[] = []
   if (!Array.isArray(named)) return { problems, watched }
-  for (const [index, name] of named.entries()) {
+  for (const [index, name] of [...named.entries()]) {
     if (typeof name !== 'string') continue
     const at = [...FILES, index]
     const { kind } = input.find(at)
@@ -37,6 +37,8 @@ export function readRuleFiles(input: Input, around: Surroundings): { problems: P
       problems.push({ place: placeOf(input.find(at)), setting: pathText(at), message: `${path}: ${found.problem}` })
     else for (const file of found.files) problems.push(...readRuleFile(file, input, around))
   }
+  // They are rules like the others now: what `config print` shows could be written in one file.
+  input.set(FILES, [], input.find(FILES))
   return { problems, watched }
 }
 
@@ -63,7 +65,9 @@ function readRuleFile(path: string, input: Input, { env, cwd }: Surroundings): r
   })
   const rules = read.get(['rules'])
   if (!Array.isArray(rules) && problems.length + found.length === 0)
-    return [{ place: `${local.startsWith('..') ? path : local}:1:1`, message: `${basename(path)} holds no rules: list.` }]
+    return [
+      { place: `${local.startsWith('..') ? path : local}:1:1`, message: `${basename(path)} holds no rules: list.` },
+    ]
   if (Array.isArray(rules)) input.append(RULES, read, ['rules'])
   return [...problems, ...found]
 }

@@ -9,7 +9,6 @@ const key = (name: string, systems: readonly SeedSystem[], feature: string, owne
   owner,
   feature,
 })
-const POLICY = 'policy and aggregation'
 const UPSTREAMS = 'upstreams and credentials'
 
 export const SEED_KEYS: readonly KeyRow[] = [
@@ -20,7 +19,7 @@ export const SEED_KEYS: readonly KeyRow[] = [
     SOLACE,
     'write server.allowedOrigins, and proxy_oauth.allowed_redirect_uris for gateway_redirect_whitelist',
   ),
-  key('rate_limit', SOLACE, 'rate limits', POLICY),
+  key('rate_limit', SOLACE, 'write limits'),
   key('server.ssl_cert', SOLACE, 'write server.tls.cert'),
   key('server.ssl_key', SOLACE, 'write server.tls.key'),
   key('jwt_validation', PORTKEY, 'write auth.issuers'),
@@ -28,9 +27,9 @@ export const SEED_KEYS: readonly KeyRow[] = [
   key('forward_headers', PORTKEY, 'header passthrough', UPSTREAMS),
   key('passthrough_headers', PORTKEY, 'header passthrough', UPSTREAMS),
   key('oauth_metadata', PORTKEY, 'sign-in at a server behind', UPSTREAMS),
-  key('tool_authorization', PORTKEY, 'claims that a tool asks for; write policy.rules', POLICY),
-  key('authorization_webhook', PORTKEY, 'decisions of another service', POLICY),
-  key('rate_limits', PORTKEY, 'rate limits', POLICY),
+  key('tool_authorization', PORTKEY, 'claims that a tool asks for: write policy.rules with when'),
+  key('authorization_webhook', PORTKEY, 'decisions of another service: write policy.decisionPoints'),
+  key('rate_limits', PORTKEY, 'write limits'),
   ...['apiVersion', 'kind', 'metadata', 'spec'].map((name) =>
     key(name, KUADRANT, 'objects of Kubernetes are not read; write oauth.resource, auth.issuers and servers'),
   ),

@@ -32,7 +32,6 @@ function later(
 }
 
 const UPSTREAMS = 'upstreams and credentials'
-const POLICY = 'policy and aggregation'
 const OWN_KEYS: About = { feature: 'keys from the environment; ours are made and kept in the store' }
 const REDIS: About = { feature: 'Redis', owner: 'replicas' }
 const PASSTHROUGH: About = { feature: 'header passthrough', owner: UPSTREAMS }
@@ -251,7 +250,10 @@ export const LATER_FLAGS: readonly LaterRow[] = [
   ),
   ...flags(
     KUADRANT,
-    { feature: 'checks of tool definitions', owner: POLICY },
+    {
+      feature: 'servers that are refused for one bad tool; at /mcp that tool alone is left out',
+      asIs: is('filterout'),
+    },
     { 'invalid-tool-policy': 'RejectServer' },
   ),
   ...flags(
@@ -264,15 +266,7 @@ export const LATER_FLAGS: readonly LaterRow[] = [
     { feature: 'agents that call agents, and profiles of the process', bool: true, asIs: no },
     { 'enable-a2a': 'true', 'enable-pprof': 'true' },
   ),
-  ...flags(
-    KUADRANT,
-    { feature: 'tools that find tools', owner: POLICY, bool: true, asIs: no },
-    { 'discovery-tools-enabled': 'true' },
-  ),
-  ...flags(
-    KUADRANT,
-    { feature: 'tools that find tools', owner: POLICY, asIs: is('0') },
-    { 'discovery-tool-threshold': '50' },
-  ),
+  ...flags(KUADRANT, { feature: 'tools that find tools', bool: true, asIs: no }, { 'discovery-tools-enabled': 'true' }),
+  ...flags(KUADRANT, { feature: 'tools that find tools', asIs: is('0') }, { 'discovery-tool-threshold': '50' }),
   ...flags(KUADRANT, { feature: 'another form of the log; it is JSON where nobody watches' }, { 'log-format': 'json' }),
 ]

@@ -4,10 +4,11 @@ import type { IncomingMessage } from 'node:http'
 import { readBody } from '../http/body.ts'
 import { plainAddress } from '../http/client-address.ts'
 import { withoutCookies } from '../http/cookies.ts'
+import { endOfTurn } from '../http/end-of-turn.ts'
 import type { Endpoint, Exchange } from '../http/exchange.ts'
 import type { Credentials, Transport } from '../identity/way.ts'
 import { RequestError } from '../protocol/errors.ts'
-import type { Check } from './check.ts'
+import type { Ask, Check } from './check.ts'
 import { type Asked, namesNginx, readIngress } from './ingress.ts'
 import type { Original } from './original.ts'
 import { checkWhole } from './partial-body.ts'
@@ -35,11 +36,11 @@ export interface ForwardAuth {
 export function forwardAuth(needs: Needs): ForwardAuth {
   const { check, limits } = needs
   const endpoint = (read: (exchange: Exchange) => Asked): Endpoint =>
-    function ask(exchange) {
+    function serve(exchange) {
       const { req, id, at, address } = exchange
       const asked = readAsked(read, exchange)
       if (!('original' in asked)) return answer(needs, exchange, asked, undefined)
-      return check({
+      const ask: Ask = {
         id,
         at,
         address,
@@ -48,7 +49,10 @@ export function forwardAuth(needs: Needs): ForwardAuth {
         headers: req.headers,
         rawHeaders: req.rawHeaders,
         readBody: () => readMessage(exchange, limits),
-      }).then((verdict) => answer(needs, exchange, verdict, asked))
+      }
+      return endOfTurn()
+        .then(() => check(ask))
+        .then((verdict) => answer(needs, exchange, verdict, asked))
     }
   const vouched = (read: (exchange: Exchange) => Asked): Endpoint =>
     endpoint((exchange) => {

@@ -1,6 +1,7 @@
 // A request's body, whole: at most `limit` bytes, within `timeout` milliseconds. Trailers are never read (RFC 9110 §6.5.1).
 import type { IncomingMessage } from 'node:http'
 import { RequestError } from '../protocol/errors.ts'
+import { endOfTurn } from './end-of-turn.ts'
 import type { Exchange } from './exchange.ts'
 
 const tooLarge = () => new RequestError(413, 'body_too_large', 'The request body is too large.', { close: true })
@@ -9,7 +10,11 @@ const tooLarge = () => new RequestError(413, 'body_too_large', 'The request body
 export function readBody({ req }: Pick<Exchange, 'req'>, limit: number, timeout: number): Promise<Buffer> {
   // What is announced too large is refused before a byte of it is read.
   if (Number(req.headers['content-length'] ?? 0) > limit) return Promise.reject(tooLarge())
-  if (req.complete) return readArrived(req, limit)
+  // Without an event or a timer for each of its parts.
+  return endOfTurn().then(() => (req.complete ? readArrived(req, limit) : readOn(req, limit, timeout)))
+}
+
+function readOn(req: IncomingMessage, limit: number, timeout: number): Promise<Buffer> {
   return new Promise((resolve, reject) => {
     const chunks: Buffer[] = []
     let size = 0
@@ -35,6 +40,10 @@ export function readBody({ req }: Pick<Exchange, 'req'>, limit: number, timeout:
       () => settle(new RequestError(408, 'body_timeout', 'The request body took too long.', { close: true })),
       timeout,
     )
+    if (req.destroyed) {
+      lost()
+      return
+    }
     req.on('data', (chunk: Buffer) => {
       size += chunk.length
       if (size > limit) settle(tooLarge())
@@ -46,8 +55,7 @@ export function readBody({ req }: Pick<Exchange, 'req'>, limit: number, timeout:
   })
 }
 
-/** A small body comes in one segment with its head and is there already: no events, no timer. */
-async function readArrived(req: IncomingMessage, limit: number): Promise<Buffer> {
+function readArrived(req: IncomingMessage, limit: number): Buffer {
   const body: unknown = req.read()
   if (!Buffer.isBuffer(body)) return Buffer.alloc(0)
   if (body.length > limit) throw tooLarge()

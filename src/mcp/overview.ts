@@ -9,16 +9,14 @@ import { reaches } from '../policy/reach.ts'
 import type { Clock } from '../protocol/clock.ts'
 import type { Call, RequestFacts } from '../protocol/decision.ts'
 import { BearerError, RequestError } from '../protocol/errors.ts'
-import { isRecord } from '../protocol/json.ts'
 import type { Principal } from '../protocol/principal.ts'
-import { type Upstream, UpstreamError } from '../upstreams/upstream.ts'
+import { AGGREGATE } from '../protocol/resource.ts'
+import type { Catalog } from './aggregate/catalog.ts'
+import { type Lists, type Unavailable, unavailableOf } from './aggregate/lists.ts'
+import type { Entry } from './aggregate/offer.ts'
+import type { Views } from './aggregate/views.ts'
 import { decideInquiry } from './decide.ts'
-import { listFilter, type Shows } from './filter.ts'
 import { callEvent, isRefusedCredential, reasonOf, UNPROVED } from './record.ts'
-import { listTools } from './tool-list.ts'
-
-/** A server that does not answer by then is told of, and not waited for. */
-const PATIENCE = 5_000
 
 export interface ListedServer {
   readonly id: string
@@ -31,7 +29,8 @@ export interface ListedServer {
 export interface OverviewNeeds {
   readonly servers: readonly ListedServer[]
   readonly clock: Clock
-  readonly patience?: number
+  /** There is an address for all of them: a credential that holds there is good for every one without ways of its own. */
+  readonly aggregate: boolean
   cors(exchange: Exchange): void
   /** Throws BearerError. Without a server: where there is none. */
   authenticate(exchange: Exchange, server: string | undefined): Principal | Promise<Principal>
@@ -39,7 +38,9 @@ export interface OverviewNeeds {
   measure(examine: () => Promise<Principal>): Principal | Promise<Principal>
   readonly policy: Policy
   checkScopes(principal: Principal, call: Call): void
-  readonly upstreams: { get(id: string): Upstream | undefined }
+  readonly catalog: Pick<Catalog, 'read'>
+  readonly views: Pick<Views, 'get'>
+  readonly lists: Pick<Lists, 'visible'>
   readonly recorder: Pick<Recorder, 'decide' | 'finish'>
   refuse(exchange: Exchange, error: unknown, server: string | undefined): void
 }
@@ -122,28 +123,34 @@ const FOR_ITS_AUDIENCE = new Set<Principal['method']>(['access_token', 'external
  */
 async function findSeats(
   exchange: Exchange,
-  { servers, authenticate }: OverviewNeeds,
+  { servers, aggregate, authenticate }: OverviewNeeds,
 ): Promise<{ principal: Principal; seats: readonly Seat[] }> {
   if (servers.length === 0) return { principal: await authenticate(exchange, undefined), seats: [] }
   const seats: Seat[] = []
   const refusals: unknown[] = []
   let refusedByAll = false
   let known: Principal | undefined
-  for (const server of servers) {
-    if (refusedByAll && !server.apart) continue
+  const examine = async ({ id, apart }: Pick<ListedServer, 'id' | 'apart'>): Promise<Principal | undefined> => {
+    if (refusedByAll && !apart) return undefined
     try {
-      const principal = (server.apart ? undefined : known) ?? (await authenticate(exchange, server.id))
-      seats.push({ server, principal })
-      if (!server.apart && !FOR_ITS_AUDIENCE.has(principal.method)) known = principal
+      const principal = (apart ? undefined : known) ?? (await authenticate(exchange, id))
+      if (!apart && (id === AGGREGATE || !FOR_ITS_AUDIENCE.has(principal.method))) known = principal
+      return principal
     } catch (error) {
       if (!isRefusal(error)) throw error
       refusals.push(error)
-      if (!server.apart && error.reason !== 'audience_mismatch') refusedByAll = true
+      if (!apart && error.reason !== 'audience_mismatch') refusedByAll = true
+      return undefined
     }
   }
-  const [seat] = seats
-  if (seat === undefined) throw refusals[0]
-  return { principal: seat.principal, seats }
+  if (aggregate) await examine({ id: AGGREGATE, apart: false })
+  for (const server of servers) {
+    const principal = await examine(server)
+    if (principal !== undefined) seats.push({ server, principal })
+  }
+  const principal = known ?? seats[0]?.principal
+  if (principal === undefined) throw refusals[0]
+  return { principal, seats }
 }
 
 const isRefusal = (error: unknown): error is BearerError | RequestError =>
@@ -159,37 +166,51 @@ function profileOf(principal: Principal): object {
 async function toolsOf(seats: readonly Seat[], { address, at }: Exchange, needs: OverviewNeeds): Promise<object> {
   const request = { address, at, era: 'legacy' } as const
   const lists = await Promise.all(seats.map((seat) => toolsAt(seat, request, needs)))
-  return {
-    tools: lists.flatMap((list) => ('tools' in list ? list.tools : [])),
-    unavailable: lists.flatMap((list) => ('reason' in list ? [list] : [])),
-  }
+  return { tools: lists.flatMap(({ tools }) => tools), unavailable: lists.flatMap(({ unavailable }) => unavailable) }
 }
 
-type ToolsAt = { readonly tools: readonly object[] } | { readonly server: string; readonly reason: string }
+interface ToolsAt {
+  readonly tools: readonly object[]
+  readonly unavailable: readonly Unavailable[]
+}
 
 /** What `tools/list` at the server's own address would show. */
 async function toolsAt({ server, principal }: Seat, request: RequestFacts, needs: OverviewNeeds): Promise<ToolsAt> {
   const method = 'tools/list'
   const asked = { principal, server: server.id, method, request }
-  const shows: Shows = (kind, name, tool) => needs.policy.couldAllow({ ...asked, kind, name, tool })
   try {
     const target = { kind: 'method', name: method } as const
     const verdict = await decideInquiry(needs, { ...asked, wordless: false, params: undefined, target })
-    const upstream = needs.upstreams.get(server.id)
-    if (verdict.effect === 'deny' || upstream === undefined) return { tools: [] }
-    const result = { tools: await listTools(upstream, AbortSignal.timeout(needs.patience ?? PATIENCE)) }
-    const shown = listFilter({ method, era: 'legacy', shows })?.({ result })
-    return { tools: toolEntries(shown, server) }
+    if (verdict.effect === 'deny') return { tools: [], unavailable: [] }
+    const view = needs.views.get(server.id)
+    if (view === undefined) return await toolsOfServer(asked, needs)
+    const { entries, unavailable } = await needs.lists.visible({ view, principal, kind: 'tools', request })
+    return { tools: entries.map(({ entry }) => toolEntry(entry, server.id)), unavailable }
   } catch (error) {
-    if (error instanceof UpstreamError || error instanceof BearerError)
-      return { server: server.id, reason: error.reason }
-    throw error
+    if (!(error instanceof BearerError)) throw error
+    return { tools: [], unavailable: [{ server: server.id, reason: error.reason }] }
   }
 }
 
-function toolEntries(shown: object | undefined, { id }: ListedServer): object[] {
-  const result = isRecord(shown) ? shown['result'] : undefined
-  const tools: unknown = isRecord(result) ? result['tools'] : undefined
-  if (!Array.isArray(tools)) return []
-  return tools.filter(isRecord).map(({ name, title, description }) => ({ server: id, name, title, description }))
+async function toolsOfServer(
+  asked: Pick<Call, 'principal' | 'server' | 'method' | 'request'>,
+  { catalog, policy }: OverviewNeeds,
+): Promise<ToolsAt> {
+  const { server } = asked
+  const shows = (tool: Entry): boolean =>
+    policy.couldAllow({ ...asked, kind: 'tool', name: String(tool['name']), tool }).effect === 'allow'
+  const known = await catalog.read([server])
+  return {
+    tools: known.flatMap(({ offer }) =>
+      (offer?.lists.tools.entries ?? []).filter(shows).map((tool) => toolEntry(tool, server)),
+    ),
+    unavailable: unavailableOf('tools', known),
+  }
 }
+
+const toolEntry = ({ name, title, description }: Entry, server: string): object => ({
+  server,
+  name,
+  title,
+  description,
+})

@@ -13,9 +13,14 @@ import { parseTarget, type Target } from './target.ts'
 /** What is called, under one of its names: a view's, or that of the server behind the view. */
 export type Thing = Pick<Call, 'server' | 'kind' | 'name'>
 
-export function matcherOf(match: string, where: string): (thing: Thing, method: string) => boolean {
+export interface Matcher {
+  concerns(server: string): boolean
+  matches(thing: Thing, method: string): boolean
+}
+
+export function matcherOf(match: string, where: string): Matcher {
   const { kind, server, name }: Target = parseTarget(match, where)
-  return function matches(thing, method) {
+  function matches(thing: Thing, method: string): boolean {
     if (!server.matches(thing.server)) return false
     // By the message's own method, whatever it names: so that completions and lists can be limited, and no spelling matters.
     if (kind === 'method') return name.matches(method)
@@ -23,6 +28,8 @@ export function matcherOf(match: string, where: string): (thing: Thing, method: 
     if (kind === 'everything') return true
     return kind === thing.kind && (kind === 'resource' ? isSpelling(thing.name) : name.matches(thing.name))
   }
+
+  return { concerns: server.matches, matches }
 
   /** Another spelling of a resource is no way around its limit. */
   function isSpelling(uri: string): boolean {

@@ -1,6 +1,6 @@
 import { beforeAll, describe, expect, it } from 'vitest'
+import { NOON, openAllowances, person, type TestLimits, testLimits, toolCall } from '../../test/support/limits.ts'
 import type { Allowances } from '../store/ephemeral.ts'
-import { NOON, openAllowances, person, type TestLimits, testLimits, toolCall } from './limits.support.ts'
 
 const ANN = person('ann')
 const CALL = toolCall(ANN)

@@ -1,9 +1,9 @@
 import { beforeAll, describe, expect, it } from 'vitest'
+import { admitted, NOON, openAllowances, person, testLimits, toolCall } from '../../test/support/limits.ts'
 import { Config } from '../config/schema.ts'
 import type { Call } from '../protocol/decision.ts'
 import { ANONYMOUS } from '../protocol/principal.ts'
 import type { Allowances } from '../store/ephemeral.ts'
-import { admitted, NOON, openAllowances, person, testLimits, toolCall } from './limits.support.ts'
 import { limitError } from './limits.ts'
 
 const ANN = person('ann', { email: 'ann@example.com', groups: ['engineering'], client: 'inspector', family: 'f1' })

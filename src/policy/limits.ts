@@ -1,5 +1,5 @@
 // Limits: how often, how much and how many at once. Asked after policy's yes and before anything leaves for a server.
-import { type LimitConfig, limitId } from '../config/limits.ts'
+import type { LimitConfig } from '../config/limits.ts'
 import type { Config } from '../config/schema.ts'
 import type { Clock } from '../protocol/clock.ts'
 import type { Call } from '../protocol/decision.ts'
@@ -41,6 +41,7 @@ interface Needs {
 
 interface Limit {
   readonly id: string
+  concerns(server: string): boolean
   /** Under which of its names it speaks of the call, if it does. */
   findThing(call: Call, behind: Thing | undefined): Thing | undefined
   keyOf(principal: Call['principal'], thing: Thing): string
@@ -60,10 +61,12 @@ export function createLimits(config: Pick<Config, 'limits' | 'roles' | 'servers'
   const limits = config.limits.map((limit, index) => compileLimit(limit, index, config.roles, needs))
   if (limits.length === 0) return { admit: () => NOTHING_TO_END }
   const { clock } = needs
+  const byServer = new Map(config.servers.map(({ id }) => [id, limits.filter((limit) => limit.concerns(id))]))
 
   function stepsOf(call: Call, behind: Thing | undefined): Step[] {
     const steps: Step[] = []
-    for (const { id, findThing, keyOf, meters } of limits) {
+    const about = behind === undefined ? (byServer.get(call.server) ?? limits) : limits
+    for (const { id, findThing, keyOf, meters } of about) {
       const thing = findThing(call, behind)
       if (thing === undefined) continue
       const key = keyOf(call.principal, thing)
@@ -100,24 +103,24 @@ export function createLimits(config: Pick<Config, 'limits' | 'roles' | 'servers'
 }
 
 function compileLimit(config: LimitConfig, index: number, roles: Config['roles'], needs: Needs): Limit {
-  const id = limitId(config, index)
   const where = `limits.${index}`
-  const matches = matcherOf(config.match, where)
+  const { concerns, matches } = matcherOf(config.match, where)
   const subjects = subjectsOf(config.to, roles, where)
   return {
-    id,
+    id: config.id,
+    concerns,
     findThing(call, behind) {
       if (!isOneOf(subjects, call.principal)) return undefined
       if (behind !== undefined && matches(behind, call.method)) return behind
       return matches(call, call.method) ? call : undefined
     },
     keyOf: keyMaker(config.per),
-    meters: metersOf(id, config, needs),
+    meters: metersOf(config, needs),
   }
 }
 
 /** Those that nothing is lost by come first. */
-function metersOf(id: string, { rate, burst, quota, concurrent }: LimitConfig, needs: Needs): readonly Meter[] {
+function metersOf({ id, rate, burst, quota, concurrent }: LimitConfig, needs: Needs): readonly Meter[] {
   const onCrowded = () => needs.onCrowded(id)
   const { exchange, clock } = needs
   const together = (measure: Measure, kind: string) =>

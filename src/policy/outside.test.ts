@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
+import { person, toolCall } from '../../test/support/limits.ts'
 import { Config, type ConfigInput } from '../config/schema.ts'
 import type { Call } from '../protocol/decision.ts'
-import { person, toolCall } from './limits.support.ts'
 import { createAskOutside, type PostQuestion } from './outside.ts'
 
 const NOON = Date.UTC(2027, 0, 15, 12)

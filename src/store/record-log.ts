@@ -1,5 +1,6 @@
 // The audit record at rest: time-ordered ids, one JSON line each. Writes come in batches from one writer (audit/).
 
+/** Neither part holds a line feed. */
 export interface RecordLine {
   /** UUIDv7: time-ordered, so that the index grows at one end (a random id costs six times the write). */
   readonly id: string

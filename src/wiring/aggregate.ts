@@ -1,6 +1,7 @@
 // The addresses that show many servers, /mcp and the virtual servers', on the ground of the gateway.
 import { createBackChannel } from '../mcp/aggregate/back-channel.ts'
 import { createCatalog } from '../mcp/aggregate/catalog.ts'
+import { createCompose } from '../mcp/aggregate/composed.ts'
 import { viewEndpoint } from '../mcp/aggregate/endpoint.ts'
 import { createIntroduction } from '../mcp/aggregate/introduction.ts'
 import { createLists } from '../mcp/aggregate/lists.ts'
@@ -41,18 +42,17 @@ export function openAggregate(ground: Ground, door: Door, opened: Opened) {
       else if (isTime(`${id} ${reason}`)) log.warn({ server: id, reason }, 'the lists of a server did not come')
     },
   })
-  const lists = createLists({
+  const compose = createCompose({
     catalog,
     policy,
-    checkScopes: door.checkScopes,
     clock,
-    ttl: aggregate.ttl,
     onLeftOut(view, leftOut) {
       for (const { server: id, name, reason } of leftOut)
         if (isTime(`${view.id} ${id} ${name}`))
           log.warn({ view: view.id, server: id, name, reason }, 'something is not shown')
     },
   })
+  const lists = createLists({ compose, policy, checkScopes: door.checkScopes, clock, ttl: aggregate.ttl })
   const streams = createStreams({ most: limits.streamsPerPrincipal, watch: door.watch })
   const back = createBackChannel({
     ...door,
@@ -77,7 +77,8 @@ export function openAggregate(ground: Ground, door: Door, opened: Opened) {
   const answer = createRequests({
     policy,
     lists,
-    introduction: createIntroduction({ catalog, policy, ttl: aggregate.ttl }),
+    compose,
+    introduction: createIntroduction({ compose, ttl: aggregate.ttl }),
     sessions,
     back,
     bridge,
@@ -98,6 +99,6 @@ export function openAggregate(ground: Ground, door: Door, opened: Opened) {
     bridge.close()
   })
   const views = createViews(config, policy)
-  const serve = viewEndpoint({ ...door, views, catalog, compositionOf: lists.compositionOf, answer })
+  const serve = viewEndpoint({ ...door, views, catalog, compose, answer })
   return { serve, views, lists, catalog }
 }

@@ -52,7 +52,8 @@ export function openMcpDoor(ground: Ground, { authenticate }: Callers, opened: O
     limits: server.limits,
   }
   const upstreams = countedUpstreams(metrics, ground.upstreams)
-  const { views, catalog, serve: serveView } = openAggregate(ground, { ...parts, upstreams }, opened)
+  const aggregate = openAggregate(ground, { ...parts, upstreams }, opened)
+  const { views, catalog, serve: serveView } = aggregate
   const serveServer = mcpEndpoint({
     ...parts,
     upstreams,
@@ -61,7 +62,7 @@ export function openMcpDoor(ground: Ground, { authenticate }: Callers, opened: O
   })
   const serve: typeof serveServer = (exchange, id) =>
     (views.get(id) === undefined ? serveServer : serveView)(exchange, id)
-  const overview = openOverview(ground, authenticate)
+  const overview = openOverview(ground, authenticate, aggregate)
   const lasting = openLasting(ground, {
     ...door,
     serve,

@@ -3,12 +3,14 @@ import { doorCors } from '../http/cors.ts'
 import { countedRecorder, logRefusal, measured } from '../http/observed.ts'
 import { answerOf, sendAnswer } from '../http/responses.ts'
 import type { Authenticate } from '../identity/authenticate.ts'
-import { overviewEndpoints } from '../mcp/overview.ts'
-import { serverPath } from '../protocol/resource.ts'
+import { type OverviewNeeds, overviewEndpoints } from '../mcp/overview.ts'
+import { AGGREGATE, serverPath } from '../protocol/resource.ts'
 import type { Ground } from './ground.ts'
 import { openCredentials, wantedAt } from './ways.ts'
 
-export function openOverview(ground: Ground, authenticate: Authenticate) {
+type Known = Pick<OverviewNeeds, 'catalog' | 'views' | 'lists'>
+
+export function openOverview(ground: Ground, authenticate: Authenticate, known: Known) {
   const { config, clock, log, metrics, resources } = ground
   const { server, servers } = config
   const readCredentials = openCredentials(ground)
@@ -27,7 +29,8 @@ export function openOverview(ground: Ground, authenticate: Authenticate) {
     measure: (examine) => measured(metrics, examine)(),
     policy: ground.policy,
     checkScopes: ground.scopes.checkScopes,
-    upstreams: ground.upstreams,
+    ...known,
+    aggregate: resources.ofServer(AGGREGATE) !== undefined,
     recorder: countedRecorder(metrics, ground.recorder),
     refuse(exchange, error, id) {
       const answer = answerOf(error, { resource: resources.main() ?? resources.ofServer(id ?? '') ?? nowhere })

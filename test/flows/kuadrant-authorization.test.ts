@@ -165,3 +165,64 @@ describe('without explicit denials', () => {
     expect(kuadrant.reached()).toEqual([])
   })
 })
+
+describe('virtual servers', () => {
+  const ROLES = { ...ACCOUNTING, 'mcp-test/accounting': { roles: ['tool:test1_greet', 'tool:test3_sum'] } }
+  const at = (name: string) => ({ 'X-Mcp-Virtualserver': name })
+  const listedAt = async (name: string, token: string) => {
+    const { body } = await request(aggregate(), token, 'tools/list', {}, at(name))
+    return 'result' in body ? namesOf(body, 'tools') : []
+  }
+  const called = async (name: string, token: string, tool: string) =>
+    (await callTool(aggregate(), token, tool, {}, at(name))).body
+
+  beforeAll(async () => {
+    kuadrant = await startKuadrant({
+      policy: { resourceAccess: {}, rules: [{ id: 'no-sums', deny: ['server3/sum'], to: ['*'] }] },
+      views: [
+        {
+          id: 'accounting',
+          name: 'mcp-test/accounting',
+          tools: [
+            { from: 'server1/greet', name: 'test1_greet' },
+            { from: 'server2/headers', name: 'test2_headers' },
+            { from: 'server3/sum', name: 'test3_sum' },
+          ],
+        },
+      ],
+    })
+  })
+  afterAll(() => kuadrant?.close())
+
+  it('are what X-Mcp-Virtualserver names at /mcp: their tools, by the roles under their own name, less what is denied', async () => {
+    const token = kuadrant.token(ROLES)
+    expect(await listedAt('mcp-test/accounting', token)).toEqual(['test1_greet'])
+    expect(await called('mcp-test/accounting', token, 'test1_greet')).toHaveProperty('result')
+    expect(kuadrant.reached()).toEqual(['server1 tools/call greet'])
+    expect(await listed(aggregate(), token)).toEqual(['test1_greet', 'test2_headers', 'test3_add'])
+  })
+
+  it('guard calls as well: what the view does not show cannot be called through it', async () => {
+    const [token, before] = [kuadrant.token(ROLES), kuadrant.reached().length]
+    for (const tool of ['test3_add', 'test2_headers', 'test3_sum', 'test1_time'])
+      expect([tool, await called('mcp-test/accounting', token, tool)]).toEqual([
+        tool,
+        expect.objectContaining({ error: expect.objectContaining({ code: -32602 }) }),
+      ])
+    expect(kuadrant.reached()).toHaveLength(before)
+    expect((await callTool(aggregate(), token, 'test3_add')).body).toHaveProperty('result')
+  })
+
+  it.each(['mcp-test/nothing', '', 'accounting, mcp-test/accounting', '*'])(
+    'a name that is none (%j) shows nothing, never everything',
+    async (name) => {
+      const token = kuadrant.token(ROLES)
+      expect(await listedAt(name, token)).toEqual([])
+      expect(await called(name, token, 'test1_greet')).toHaveProperty('error')
+    },
+  )
+
+  it('nor does one that is not for the caller', async () => {
+    expect(await listedAt('mcp-test/accounting', kuadrant.token(ACCOUNTING))).toEqual([])
+  })
+})

@@ -4,7 +4,6 @@ import { createServer, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { Client, SSEClientTransport } from '@modelcontextprotocol/client'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import type { CallEvent } from '../../src/audit/event.ts'
 import { adminApiOf } from '../support/admin-api.ts'
 import { bearer, decisionsAs } from '../support/authzen.ts'
 import { type Canary, startCanary } from '../support/canary.ts'
@@ -77,7 +76,6 @@ describe('a rate', () => {
         decision: 'deny',
         reason: 'rate_limited',
         rule: 'two',
-        subject: (events.find(({ kind }) => kind === 'call') as CallEvent).subject,
         name: 'read_note',
         status: 429,
         outcome: 'refused',
@@ -86,7 +84,8 @@ describe('a rate', () => {
         /portcullis_decisions_total\{decision="deny",reason="rate_limited",server="notes"\} 1/,
       )
       gateway.clock.advance('30m')
-      expect(await statuses(2, () => callTool(url, token, 'read_note'))).toEqual([200, 429])
+      const later = await gateway.tokenFor('notes')
+      expect(await statuses(2, () => callTool(url, later, 'read_note'))).toEqual([200, 429])
     }),
   )
 
@@ -189,6 +188,9 @@ describe('clients that others wrote', () => {
 describe('calls under way', () => {
   let slow: Server
   let waiting: (() => void)[]
+  const release = () => {
+    for (const end of waiting.splice(0)) end()
+  }
   beforeAll(async () => {
     waiting = []
     slow = createServer((req, res) => {
@@ -207,7 +209,7 @@ describe('calls under way', () => {
     slow?.close()
   })
 
-  it('are so many at most; who ends, who goes away and who is refused by the server makes room', async () => {
+  it('are so many at most; who ends and who goes away makes room', async () => {
     const url = `http://127.0.0.1:${(slow.address() as AddressInfo).port}/mcp`
     const gateway = await startGateway({ servers: [{ id: 'slow', url }], limits: [{ id: 'one', concurrent: 1 }] })
     try {
@@ -219,7 +221,7 @@ describe('calls under way', () => {
         status: 429,
         body: { error: { code: 429, message: 'Too many calls are under way. Try again in 1 second.' } },
       })
-      waiting.splice(0).forEach((end) => end())
+      release()
       expect((await first).status).toBe(200)
 
       const second = once(slow, 'waiting')
@@ -242,7 +244,7 @@ describe('calls under way', () => {
       const third = once(slow, 'waiting')
       const last = callTool(at, token, 'work')
       await third
-      waiting.splice(0).forEach((end) => end())
+      release()
       expect((await last).status).toBe(200)
     } finally {
       await gateway.close()

@@ -80,22 +80,39 @@ describe('what clients are told', () => {
   })
 })
 
-it.each(['legacy', 'modern'])('the Inspector CLI steps up when its person agrees, protocol era %s', async (era) => {
-  const args = ['--method', 'tools/call', '--tool-name', 'test_simple_text', '--protocol-era', era]
-  const person = await gateway.person()
-  const called = await runInspector({ url: url(), folder, args, person, input: 'y\n' })
-  expect(called.result.content?.[0]?.text).toBeTruthy()
-  const asked = called.visits.map((visit) => new URL(visit).searchParams.get('scope')?.split(' ') ?? [])
-  expect(asked).toHaveLength(2)
-  expect(asked[0]).not.toContain('fixture:text')
-  expect(asked[1]).toEqual(expect.arrayContaining(['mcp:tools', 'fixture:text', 'fixture:audit']))
-})
+describe.each(['legacy', 'modern'])('the Inspector CLI, protocol era %s', (era) => {
+  let clientId: string
+  // It takes challenges up only with a client of its own; without one it signs in anew.
+  beforeAll(async () => {
+    clientId = (await registerClient(gateway, { redirectUris: ['http://127.0.0.1/oauth/callback'] })).id
+  })
+  const inspect = async (input: string, ...words: string[]) => {
+    const args = [...words, '--protocol-era', era, '--client-id', clientId]
+    return runInspector({ url: url(), folder, args, person: await gateway.person(), input })
+  }
+  const scopesOf = (visit: string | undefined) => new URL(visit ?? '').searchParams.get('scope')?.split(' ')
+  const CALL = ['--method', 'tools/call', '--tool-name', 'test_simple_text']
 
-it('the Inspector CLI stays where it is when its person does not agree', async () => {
-  const args = ['--method', 'tools/call', '--tool-name', 'test_simple_text']
-  const called = await runInspector({ url: url(), folder, args, person: await gateway.person(), input: 'n\n' })
-  expect(called.visits).toHaveLength(1)
-  expect(called.code).not.toBe(0)
+  it('steps up when its person agrees, and keeps what it had', async () => {
+    const listed = await inspect('', '--method', 'tools/list')
+    expect(scopesOf(listed.visits[0])).not.toContain('fixture:text')
+    const called = await inspect('y\n', ...CALL)
+    expect(called.stderr).toMatch(/step-up/i)
+    expect(scopesOf(called.visits[0])).toEqual(
+      expect.arrayContaining(['mcp:tools', 'fixture:text', 'fixture:audit', 'offline_access']),
+    )
+    expect(called.result.content?.[0]?.text).toBeTruthy()
+    expect((await inspect('', ...CALL, '--stored-auth-only')).code).toBe(0)
+  })
+
+  it('stays where it is when its person does not agree', async () => {
+    await inspect('', '--method', 'tools/list')
+    const called = await inspect('n\n', ...CALL)
+    expect(called.stderr).toMatch(/step-up/i)
+    expect(called.visits).toEqual([])
+    expect(called.code).not.toBe(0)
+    expect((await inspect('', '--method', 'tools/list', '--stored-auth-only')).code).toBe(0)
+  })
 })
 
 describe.each(['legacy', 'auto'] as const)('the SDK, protocol era %s', (mode) => {

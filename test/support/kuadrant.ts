@@ -35,21 +35,29 @@ export interface Kuadrant {
 
 export async function startKuadrant({
   auth = {},
+  views = [],
   ...options
-}: Omit<GatewayOptions, 'auth'> & { auth?: ConfigInput['auth'] } = {}): Promise<Kuadrant> {
+}: Omit<GatewayOptions, 'auth' | 'servers'> & {
+  auth?: ConfigInput['auth']
+  /** Virtual servers over those of the guide. */
+  views?: ConfigInput['servers']
+} = {}): Promise<Kuadrant> {
   const issuer = await startIssuer({ path: '/realms/mcp' })
   const started = await Promise.all(
     Object.entries(SERVERS).map(async ([id, { tools, prompts = [] }]) => [id, await startCanary({ tools, prompts })]),
   )
   const servers = Object.fromEntries(started) as Record<Id, Canary>
   const gateway = await startGateway({
-    servers: Object.entries(SERVERS).map(([id, { prefix }]) => ({
-      id,
-      name: nameOf(id as Id),
-      prefix,
-      url: servers[id as Id].url,
-    })),
     ...options,
+    servers: [
+      ...Object.entries(SERVERS).map(([id, { prefix }]) => ({
+        id,
+        name: nameOf(id as Id),
+        prefix,
+        url: servers[id as Id].url,
+      })),
+      ...views,
+    ],
     auth: { issuers: [{ issuer: issuer.issuer, type: 'keycloak', audience: 'mcp-gateway' }], ...auth },
   })
   const seconds = () => Math.floor(gateway.clock.now() / 1000)

@@ -193,13 +193,12 @@ export const CONTEXTFORGE_ANSWERS: readonly Row[] = [
   ),
   status.works('403 from elsewhere, at another time', 'address and hours', 'the same', TOKENS, 'from where: 403'),
   status.works('429 "Hourly request limit exceeded"', 'too often', '429 with Retry-After', TOKENS, 'how often: 429'),
-  status.later(
+  status.works(
     '429 "Daily request limit exceeded"',
     'a second limit beside it',
-    'policy and aggregation',
-    'a token has one rate; `/d` is a day',
-    TOKENS,
-    'how often: 429',
+    '429 with Retry-After: `limits` with `quota: N/day` and `per: token`',
+    'test/flows/limits.test.ts',
+    'The quota is used up',
   ),
   status.works(
     '404 of the document',

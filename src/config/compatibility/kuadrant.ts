@@ -4,8 +4,9 @@ import { endpoint, flag, header, key, type Row, status } from './row.ts'
 const A = 'test/acceptance'
 const GUIDE = 'test/flows/keycloak.test.ts'
 const DOCUMENT = `${A}/protected-resource.test.ts`
+const ROLES = 'test/flows/kuadrant-authorization.test.ts'
+const LISTS = `${A}/capabilities.test.ts`
 const FILE = 'src/config/foreign-kuadrant.test.ts'
-const POLICY = 'policy and aggregation'
 const UPSTREAMS = 'upstreams and credentials'
 const HOUSE = 'test/house/compatibility.test.ts'
 
@@ -73,10 +74,21 @@ export const KUADRANT_ROWS: readonly Row[] = [
   ].map((name) =>
     header.never(name, 'what the router read from the message', `${INTERNAL}, and reads the message itself`),
   ),
-  ...['x-mcp-authorized', 'x-authorized-tools', 'x-allowed-tools'].map((name) =>
-    header.later(name, 'signed list of what the caller may see', POLICY),
+  header.works(
+    'x-mcp-authorized',
+    'signed list of what the caller may see',
+    'the same with `auth.capabilities`; calls are held to it, too',
+    LISTS,
+    "FIELD = 'x-mcp-authorized'",
   ),
-  header.later('X-Mcp-Virtualserver', 'a view of the tools', POLICY),
+  header.works('x-authorized-tools', 'its older name', 'the same', LISTS, 'X-Authorized-Tools'),
+  header.never('x-allowed-tools', 'the same in a paper', 'no release had it'),
+  header.works(
+    'X-Mcp-Virtualserver',
+    'a view of the tools',
+    'the same at `/mcp`, for calls as well; an unknown one shows nothing',
+    ROLES,
+  ),
   header.never('router-key', 'trust between its processes', `${INTERNAL}. It let callers past the check once`),
   header.never('mcp-init-host', 'trust between its processes', `${INTERNAL}. It let callers past the check once`),
   header.works('Cookie', 'goes to no server', 'the same', `${A}/compatibility-headers.test.ts`),
@@ -101,29 +113,33 @@ export const KUADRANT_ROWS: readonly Row[] = [
     GUIDE,
     'sees what their groups and roles may see',
   ),
-  status.later(
+  status.works(
     '403 {"error":"Forbidden","message":"MCP Tool Access denied. …"}',
     'a tool that is not allowed',
-    POLICY,
-    'as an unknown tool',
-    GUIDE,
-    'What is in no rule is as if it were not there',
+    'the same with `policy.denials: explicit`, else as an unknown tool',
+    ROLES,
+    'is 403 with the words of the guide, and reaches nobody',
   ),
-  status.later(
+  status.works(
+    '403 {"error":"Forbidden","message":"MCP Access denied: Insufficient permissions."}',
+    'a prompt that is not allowed',
+    'the same with `policy.denials: explicit`',
+    ROLES,
+    'MCP Access denied: Insufficient permissions.',
+  ),
+  status.works(
     '401, 403 of other methods at the gateway',
     'only lists and initialize',
-    POLICY,
-    'as policy.rules say',
-    GUIDE,
-    'What is in no rule is as if it were not there',
+    'as policy.rules say, for whatever can be called',
+    ROLES,
+    'a prompt wants a role of its own',
   ),
-  status.later(
+  status.works(
     '200 empty list',
     'a bad capability header',
-    POLICY,
-    'the header is not read',
-    `${A}/compatibility-headers.test.ts`,
-    'is neither read nor sent',
+    'the same; calls are refused as well',
+    LISTS,
+    'nothing is listed and nothing can be called',
   ),
   status.later('-32042', 'a person’s own token is needed', UPSTREAMS, 'none is kept yet', HOUSE, 'answers 404 at'),
   status.later(
@@ -192,7 +208,7 @@ export const KUADRANT_ROWS: readonly Row[] = [
   key.later('spec.caCertSecretRef', 'MCPServerRegistration: authority of its certificate', UPSTREAMS),
   key.later('spec.tokenURLElicitation', 'MCPServerRegistration: where people leave tokens', UPSTREAMS),
   key.later('spec.userSpecificList', 'MCPServerRegistration: lists of each person', UPSTREAMS),
-  key.later('spec.category', 'MCPServerRegistration: category, hint, tags', POLICY),
+  key.never('spec.category', 'MCPServerRegistration: category, hint, tags', 'write servers[].title'),
   key.later('spec.state', 'MCPServerRegistration: switched on or off', 'administration'),
   key.own(
     'servers[].name',
@@ -206,17 +222,17 @@ export const KUADRANT_ROWS: readonly Row[] = [
   key.elsewhere(
     'claim: resource_access',
     'tools and prompts by role',
-    { status: 'later', owner: POLICY, today: 'no rule reads it; `mapping.roles` reads roles of one path' },
-    'src/identity/claims.test.ts',
-    'walks a path',
+    { status: 'works', how: 'the same with `policy.resourceAccess`' },
+    ROLES,
+    'resourceAccess: {}',
   ),
   ...['allowed-capabilities', 'allowed-tools'].map((name) =>
     key.elsewhere(
       `claim: ${name}`,
       'in the capability header',
-      { status: 'later', owner: POLICY, today: 'the header is not read' },
-      `${A}/compatibility-headers.test.ts`,
-      'is neither read nor sent',
+      { status: 'works', how: 'the same, where `x-mcp-authorized` is read' },
+      LISTS,
+      `'${name}'`,
     ),
   ),
 ]

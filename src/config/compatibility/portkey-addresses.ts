@@ -4,7 +4,7 @@ import { endpoint, header, type Row, status } from './row.ts'
 const A = 'test/acceptance'
 const TOKENS = `${A}/api-tokens.test.ts`
 const EXTERNAL = `${A}/external-tokens.test.ts`
-const POLICY = 'policy and aggregation'
+const ACCESS = 'test/flows/portkey-access.test.ts'
 const UPSTREAMS = 'upstreams and credentials'
 const HEADERS = `${A}/compatibility-headers.test.ts`
 
@@ -180,19 +180,17 @@ export const PORTKEY_ADDRESSES: readonly Row[] = [
     'the door refuses by then',
   ),
   status.works('429 rate of a key', 'too often', 'the same, with Retry-After', TOKENS, 'how often: 429'),
-  status.later(
+  status.works(
     '429 rate policy',
     'by tool, server, workspace',
-    POLICY,
-    'rates of API tokens only',
-    TOKENS,
-    'how often: 429',
+    '429 with Retry-After, as `limits` say',
+    ACCESS,
+    'are 429 with the time to wait',
   ),
-  status.later(
+  status.works(
     '-32602 "Tool … is blocked"',
     'a tool that is not allowed',
-    POLICY,
-    'as an unknown tool',
+    '-32602, in the words for an unknown tool; 403 with `policy.denials: explicit`',
     'test/flows/keycloak.test.ts',
     '-32602',
   ),

@@ -4,7 +4,7 @@ import { field, key, type Row } from './row.ts'
 const A = 'test/acceptance'
 const TOKENS = `${A}/api-tokens.test.ts`
 const FILE = 'src/config/foreign-portkey.test.ts'
-const POLICY = 'policy and aggregation'
+const ACCESS = 'test/flows/portkey-access.test.ts'
 const UPSTREAMS = 'upstreams and credentials'
 
 export const PORTKEY_KEYS: readonly Row[] = [
@@ -21,7 +21,7 @@ export const PORTKEY_KEYS: readonly Row[] = [
   key.own('servers.NAME.auth_type', 'how it is signed in to', 'none, headers; others are refused', FILE, 'auth_type'),
   key.own('servers.NAME.transport', 'how it is spoken to', 'http; others are refused', FILE, 'transport'),
   key.later('servers.NAME.passthroughHeaders', 'header passthrough', UPSTREAMS),
-  key.later('servers.NAME.tools', 'allowed, blocked, rateLimit, logCalls', POLICY),
+  key.write('servers.NAME.tools', 'allowed, blocked, rateLimit, logCalls', 'policy.rules', ACCESS, 'off-everywhere'),
   key.write('jwt_validation.jwksUri', 'where the keys are', 'auth.issuers[].jwksUri', 'src/identity/issuer.test.ts'),
   key.write('jwt_validation.jwks', 'the keys', 'auth.issuers[].jwks', 'src/identity/issuer.test.ts'),
   key.write(
@@ -98,10 +98,16 @@ export const PORTKEY_KEYS: readonly Row[] = [
   ...['client_id', 'client_secret', 'client_name', 'scope', 'authorization_params', 'redirect_uris'].map((name) =>
     key.later(`oauth_metadata.${name}`, 'sign-in at a server behind', UPSTREAMS),
   ),
-  key.later('tool_authorization', 'claims that a tool asks for', POLICY),
-  key.later('authorization_webhook.url', 'asks another service', POLICY),
-  key.later('authorization_webhook.timeout_ms', 'for so long', POLICY),
-  key.later('authorization_webhook.on_error', 'and then', POLICY),
+  key.write(
+    'tool_authorization',
+    'claims that a tool asks for',
+    'policy.rules[].when',
+    ACCESS,
+    "principal.claims.clearance == 'high'",
+  ),
+  key.write('authorization_webhook.url', 'asks another service', 'policy.decisionPoints', ACCESS, 'decisionPoints'),
+  key.write('authorization_webhook.timeout_ms', 'for so long', 'policy.decisionPoints', ACCESS, "timeout: '200ms'"),
+  key.never('authorization_webhook.on_error', 'and then', 'no answer is a no'),
   key.write(
     'policies',
     'principals, resources, effect',
@@ -109,9 +115,10 @@ export const PORTKEY_KEYS: readonly Row[] = [
     'test/flows/sign-in-and-call.test.ts',
     'lists what policy shows and calls a tool',
   ),
-  ...['conditions', 'group_by', 'target', 'unit'].map((name) =>
-    key.later(`rate_limits.${name}`, 'limits by tool and server', POLICY),
-  ),
+  key.write('rate_limits.conditions', 'whose calls count', 'limits[].to', ACCESS, "to: ['team:sales']"),
+  key.write('rate_limits.target', 'which calls count', 'limits[].match', ACCESS, "match: 'github/search_code'"),
+  key.write('rate_limits.unit', 'in which time', 'limits[].rate', ACCESS, "rate: '2/min'"),
+  key.write('rate_limits.group_by', 'what has a count of its own', 'limits[].per', 'src/policy/limits.test.ts', 'per:'),
 
   field.works('name', 'its name', 'name', 'test/acceptance/compatibility-fields.test.ts', "name: 'nightly'"),
   field.works(
@@ -126,7 +133,7 @@ export const PORTKEY_KEYS: readonly Row[] = [
   field.never('organisation_id', 'where it belongs', 'a gate serves one organisation'),
   field.works('workspace_id', 'where it belongs', 'team', `${A}/admin-api.test.ts`, "team: 'gate'"),
   field.works('rate_limits', 'how often', 'rate', TOKENS, 'how often: 429'),
-  field.later('usage_limits', 'how much in all', POLICY),
+  field.never('usage_limits', 'how much in all', '`limits` with `quota` and `per: token` count by hour and day'),
   field.never('defaults', 'settings of requests to models', 'there are no models here'),
   field.later('alert_emails', 'whom to tell', 'observability'),
   field.works(

@@ -12,6 +12,7 @@ import { isOpen, isTaskMethod } from '../target.ts'
 import { checkUnambiguous } from '../unambiguous.ts'
 import type { Catalog } from './catalog.ts'
 import type { Composition } from './compose.ts'
+import type { Compose } from './composed.ts'
 import { throughAlias } from './judgement.ts'
 import { LIST_FORMS } from './offer.ts'
 import type { View } from './view.ts'
@@ -35,7 +36,7 @@ export interface ViewDecideNeeds {
   readonly denials: Denials
   minimumRevision(serverId: string): Revision | undefined
   readonly catalog: Pick<Catalog, 'definitionOf'>
-  compositionOf(view: View): Composition | Promise<Composition>
+  readonly compose: Compose
 }
 
 const LISTS: ReadonlySet<string> = new Set(Object.values(LIST_FORMS).map(({ method }) => method))
@@ -64,8 +65,9 @@ export async function decideVisit(needs: ViewDecideNeeds, visit: ViewVisit): Pro
   }
   if (target.kind === 'method' || (LEGACY_ONLY.has(method) && era === 'modern'))
     return { ...none, effect: 'deny', reason: 'not_offered', target: { kind: 'method', name: method } }
-  const composition = needs.compositionOf(view)
-  const found = find(visit, composition instanceof Promise ? await composition : composition)
+  const composed = needs.compose(view, principal)
+  const { composition } = composed instanceof Promise ? await composed : composed
+  const found = find(visit, composition)
   if (found === undefined) return { ...none, effect: 'deny', reason: 'unknown_name' }
   checkServer(needs, visit, found)
   const verdict = await decideInquiry(inquiryNeeds(needs, visit), {

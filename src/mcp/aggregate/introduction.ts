@@ -1,14 +1,13 @@
 // What a view says of itself: the answer to `initialize` (MCP 2025-11-25, Lifecycle) and to `server/discover` (MCP 2026-07-28).
-import type { Policy } from '../../policy/policy.ts'
 import { LEGACY_REVISIONS, META_SERVER_INFO, MODERN_REVISION } from '../../protocol/mcp.ts'
 import type { Principal } from '../../protocol/principal.ts'
 import { OUR_HELLO } from '../bridge/hello.ts'
-import type { Catalog, Known } from './catalog.ts'
+import type { Known } from './catalog.ts'
+import type { Compose } from './composed.ts'
 import type { View } from './view.ts'
 
 interface Needs {
-  readonly catalog: Pick<Catalog, 'read'>
-  readonly policy: Pick<Policy, 'view'>
+  readonly compose: Compose
   /** How long a client may keep it, milliseconds. */
   readonly ttl: number
 }
@@ -24,16 +23,14 @@ type Capabilities = Readonly<Record<string, unknown>>
 const SUPPORTED = [MODERN_REVISION, ...LEGACY_REVISIONS]
 const LONGEST_INSTRUCTIONS = 32 * 1024
 
-export function createIntroduction({ catalog, policy, ttl }: Needs): Introduce {
-  /** Of servers that the caller sees, and of no other. */
+export function createIntroduction({ compose, ttl }: Needs): Introduce {
   async function read(
     view: View,
     principal: Principal,
   ): Promise<{ capabilities: Capabilities; instructions?: string }> {
-    const known = await catalog.read(view.servers)
-    const seen = view.virtual ? known : known.filter(({ server }) => policy.view(principal, server) !== 'none')
-    const instructions = view.instructions ?? joined(view.virtual ? [] : seen)
-    return { capabilities: union(seen), ...(instructions !== '' && { instructions }) }
+    const { known } = await compose(view, principal)
+    const instructions = view.instructions ?? (view.virtual ? '' : joined(known))
+    return { capabilities: union(known), ...(instructions !== '' && { instructions }) }
   }
   const infoOf = ({ title }: View) => ({ ...OUR_HELLO.clientInfo, title })
   return {

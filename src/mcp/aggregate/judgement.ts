@@ -1,9 +1,9 @@
 // Policy's answer for what is called through a view. The aggregate is no server of its own: its calls are those of the servers behind
 // it. A virtual server has rules of its own, and what is denied where a thing is at home stays denied.
 import type { Policy } from '../../policy/policy.ts'
-import type { Call, Decision } from '../../protocol/decision.ts'
+import type { Call } from '../../protocol/decision.ts'
 
-type Rules = Omit<Policy, 'view'>
+type Rules = Pick<Policy, 'decide' | 'couldAllow' | 'reads' | 'argumentsRead' | 'consult' | 'version'>
 
 /** What a thing is called in a virtual server. */
 export interface Alias {
@@ -12,20 +12,16 @@ export interface Alias {
 }
 
 /** `policy` for calls that name a thing at its own server, as the virtual server's rules and that server's denials judge them. */
-export function throughAlias(policy: Rules, alias: Alias): Rules {
+export function throughAlias(policy: Omit<Policy, 'view'>, alias: Alias): Rules {
   const here = <T extends Pick<Call, 'server' | 'kind' | 'name'>>(call: T): T => ({
     ...call,
     server: alias.server,
     name: call.kind === 'method' ? call.name : alias.name,
   })
-  const judge = <T extends Pick<Call, 'server' | 'kind' | 'name'>>(call: T, ask: (call: T) => Decision): Decision => {
-    const atHome = ask(call)
-    return isDenied(atHome) ? atHome : ask(here(call))
-  }
   return {
     version: policy.version,
-    decide: (call) => judge(call, policy.decide),
-    couldAllow: (call) => judge(call, policy.couldAllow),
+    decide: (call) => policy.decideThrough(here(call), call),
+    couldAllow: (call) => policy.couldAllowThrough(here(call), call),
     reads(server) {
       const [one, other] = [policy.reads(server), policy.reads(alias.server)]
       return { args: one.args || other.args, tool: one.tool || other.tool }
@@ -44,7 +40,3 @@ export function throughAlias(policy: Rules, alias: Alias): Rules {
     },
   }
 }
-
-/** Somebody wrote a rule against it; that nobody wrote one for it is the virtual server's business. */
-const isDenied = ({ effect, reason }: Decision): boolean =>
-  effect === 'deny' && (reason === 'denied_by_rule' || reason === 'condition_failed')

@@ -6,11 +6,12 @@ import type { Call, RequestFacts } from '../../protocol/decision.ts'
 import { RpcError } from '../../protocol/errors.ts'
 import { META_SERVER_INFO, RPC } from '../../protocol/mcp.ts'
 import type { Principal } from '../../protocol/principal.ts'
-import type { Catalog, Known } from './catalog.ts'
+import { OUR_HELLO } from '../bridge/hello.ts'
+import type { Known } from './catalog.ts'
 import { type Composition, policyKind, type Shown } from './compose.ts'
+import { type Compose, type Composed, FRESH, personKey } from './composed.ts'
 import { checkAnyScope } from './decision.ts'
 import { throughAlias } from './judgement.ts'
-import type { LeftOut } from './names.ts'
 import { LIST_FORMS, type ListKind } from './offer.ts'
 import type { View } from './view.ts'
 
@@ -25,71 +26,50 @@ export interface ListAsked {
 export interface Lists {
   /** JSON text of the result. Throws BearerError where no server behind the view may be listed with this token. */
   resultText(asked: ListAsked): string | Promise<string>
-  /** Everything that the view has, whoever asks. */
-  compositionOf(view: View): Composition | Promise<Composition>
-  /** What the caller sees of it. */
-  visible(asked: Omit<ListAsked, 'cursor'>): readonly Shown[] | Promise<readonly Shown[]>
+  /** The entries that the caller sees, and the servers whose list did not come. */
+  visible(asked: Omit<ListAsked, 'cursor'>): Promise<{ entries: readonly Shown[]; unavailable: readonly Unavailable[] }>
+}
+
+export interface Unavailable {
+  readonly server: string
+  readonly reason: string
 }
 
 interface Needs {
-  readonly catalog: Pick<Catalog, 'read'>
+  readonly compose: Compose
   readonly policy: Policy
   /** Throws BearerError `insufficient_scope`. */
   checkScopes(principal: Principal, call: Call): void
   readonly clock: Clock
   /** How long a client may keep a list, milliseconds. */
   readonly ttl: number
-  readonly onLeftOut: (view: View, leftOut: readonly LeftOut[]) => void
 }
 
 const PAGE = 1000
-/** What is kept of a caller's lists is asked for again after so long: conditions may read the time. */
-const FRESH = 1000
 const MOST_KEPT = 500
 const LARGEST_KEPT = 64 * 1024 * 1024
 export const META_UNAVAILABLE = 'portcullis/unavailable'
-const SERVER_INFO = { name: 'portcullis', version: '1' }
 
 interface Kept {
   readonly at: number
-  readonly versions: string
+  readonly version: string
   readonly text: string
 }
 
-interface Made {
-  readonly versions: string
-  readonly composition: Composition
-  readonly known: readonly Known[]
-}
-
 export function createLists(needs: Needs): Lists {
-  const { catalog, policy, clock } = needs
-  const made = new Map<string, Made>()
+  const { compose, policy, clock } = needs
   const kept = createKept()
 
-  const make = (view: View, known: readonly Known[]): Made => {
-    const versions = known.map(({ version }) => version).join()
-    const held = made.get(view.id)
-    if (held?.versions === versions) return held
-    const fresh = { versions, composition: view.compose(known), known }
-    made.set(view.id, fresh)
-    if (fresh.composition.leftOut.length > 0) needs.onLeftOut(view, fresh.composition.leftOut)
-    return fresh
-  }
-  const read = (view: View): Made | Promise<Made> => {
-    const known = catalog.read(view.servers)
-    return known instanceof Promise ? known.then((all) => make(view, all)) : make(view, known)
-  }
-
-  function write(asked: ListAsked, { versions, composition, known }: Made): string {
-    const { principal } = asked
-    // What a proxy signed for one request is not asked for twice.
-    const key = principal.capabilities === undefined ? keyOf(asked) : undefined
+  function write(asked: ListAsked, composed: Composed): string {
+    const { view, principal, kind, request, cursor } = asked
+    const person = personKey(principal)
+    const key = person && JSON.stringify([view.id, kind, request.era, request.address, cursor, person])
     const now = clock()
     const before = key === undefined ? undefined : kept.find(key)
-    if (before?.versions === versions && now >= before.at && now - before.at < FRESH) return before.text
-    const text = textOf(asked, seen(asked, composition), unavailable(asked, known))
-    if (key !== undefined) kept.keep(key, { at: now, versions, text })
+    const { version } = composed
+    if (before?.version === version && now >= before.at && now - before.at < FRESH) return before.text
+    const text = textOf(asked, seen(asked, composed.composition), missing(asked, composed.known))
+    if (key !== undefined) kept.keep(key, { at: now, version, text })
     return text
   }
 
@@ -125,29 +105,14 @@ export function createLists(needs: Needs): Lists {
     return new Set(view.virtual && open.length > 0 ? view.servers : open)
   }
 
-  /** Told only of servers that the caller sees. */
-  function unavailable({ view, principal, kind }: ListAsked, known: readonly Known[]): readonly object[] {
-    return known.flatMap(({ server, offer, failure }) => {
-      const reason = failure ?? offer?.lists[kind].reason
-      if (reason === undefined || (!view.virtual && policy.view(principal, server) === 'none')) return []
-      return [{ server, reason }]
-    })
-  }
-
   return {
     resultText(asked) {
-      const found = read(asked.view)
-      return found instanceof Promise ? found.then((all) => write(asked, all)) : write(asked, found)
+      const found = compose(asked.view, asked.principal)
+      return found instanceof Promise ? found.then((composed) => write(asked, composed)) : write(asked, found)
     },
-    compositionOf(view) {
-      const found = read(view)
-      return found instanceof Promise ? found.then(({ composition }) => composition) : found.composition
-    },
-    visible(asked) {
-      const found = read(asked.view)
-      return found instanceof Promise
-        ? found.then(({ composition }) => seen(asked, composition))
-        : seen(asked, found.composition)
+    async visible(asked) {
+      const { composition, known } = await compose(asked.view, asked.principal)
+      return { entries: seen(asked, composition), unavailable: missing(asked, known) }
     },
   }
 
@@ -160,7 +125,7 @@ export function createLists(needs: Needs): Lists {
     if (request.era === 'legacy')
       return JSON.stringify({ ...entries, ...next, ...(missing.length > 0 && { _meta: told }) })
     const caching = { ttlMs: needs.ttl, cacheScope: 'private' }
-    const meta = { [META_SERVER_INFO]: SERVER_INFO, ...told }
+    const meta = { [META_SERVER_INFO]: OUR_HELLO.clientInfo, ...told }
     return JSON.stringify({ resultType: 'complete', ...entries, ...next, ...caching, _meta: meta })
   }
 }
@@ -172,12 +137,17 @@ function parseCursor(cursor: unknown, length: number): number {
   throw new RpcError(RPC.invalidParams, 'bad_cursor', 'Invalid params: cursor', { status: 200 })
 }
 
-/** All that a judgement without arguments can depend on. */
-function keyOf({ view, principal, kind, request, cursor }: ListAsked): string {
-  const { subject, identity, issuer, email, client, method, tokenId, kind: who } = principal
-  const { groups, roles, teams, scopes, scopeRule, reach, claims, name } = principal
-  const person = [subject, identity, issuer, email, name, client, method, tokenId, who, groups, roles, teams]
-  return JSON.stringify([view.id, kind, request.era, request.address, cursor, person, scopes, scopeRule, reach, claims])
+/** What stands behind a virtual server is not named: who uses it need not know. */
+function missing({ view, kind }: Pick<ListAsked, 'view' | 'kind'>, known: readonly Known[]): readonly Unavailable[] {
+  const all = unavailableOf(kind, known)
+  return view.virtual ? all.slice(0, 1).map(({ reason }) => ({ server: view.id, reason })) : all
+}
+
+export function unavailableOf(kind: ListKind, known: readonly Known[]): readonly Unavailable[] {
+  return known.flatMap(({ server, offer, failure }) => {
+    const reason = failure ?? offer?.lists[kind].reason
+    return reason === undefined ? [] : [{ server, reason }]
+  })
 }
 
 /** The longest unused goes first. */

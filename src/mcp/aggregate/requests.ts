@@ -10,6 +10,7 @@ import type { Ending } from '../relay.ts'
 import type { SessionPlace } from '../session.ts'
 import type { Audience, BackChannel } from './back-channel.ts'
 import { type CallNeeds, createCalls } from './call.ts'
+import type { Compose } from './composed.ts'
 import { type Found, ownerOf } from './decision.ts'
 import type { Introduce } from './introduction.ts'
 import { throughAlias } from './judgement.ts'
@@ -23,6 +24,7 @@ import type { ViewVisit } from './visit.ts'
 export interface RequestNeeds extends Omit<CallNeeds, 'sessions' | 'back'> {
   readonly policy: Policy
   readonly lists: Lists
+  readonly compose: Compose
   readonly introduction: Introduce
   readonly sessions: AggregateSessions
   readonly back: BackChannel
@@ -116,7 +118,7 @@ export function createRequests(needs: RequestNeeds): (visit: ViewVisit, found: F
 
   function listenTo(visit: Asking): Promise<Ending> {
     const { exchange, principal, view, incoming } = visit
-    const locate = async (uri: string) => ownerOf(uri, view, await lists.compositionOf(view))
+    const locate = async (uri: string) => ownerOf(uri, view, (await needs.compose(view, principal)).composition)
     const audience = audienceOf(visit)
     return back.listenTo({ exchange, principal, servers: view.servers, message: incoming.message, locate, audience })
   }

@@ -340,6 +340,18 @@ describe('a client of the handshake era at a modern server', () => {
 })
 
 describe('a server that does not do its part', () => {
+  it('has not changed its era by failing, but by not shaking hands any more', async () => {
+    const { bridge } = bridged()
+    let status = 503
+    const server = await answering((m, _q, res) =>
+      json(res, error(m, -32000), m.method === 'initialize' ? status : 404),
+    )
+    const list = () => bridge.bridgeCall(server.upstream, listing())
+    const failing = { name: 'UpstreamError', reason: 'upstream_error' }
+    for (status of [503, 400, 400]) await expect(list()).rejects.toMatchObject(failing)
+    expect(methods(server)).toEqual(['server/discover', 'initialize', 'initialize', 'server/discover', 'initialize'])
+  })
+
   it('is one error for whoever called, and is reported', async () => {
     const { bridge, state } = bridged()
     const lying = await answering((m, _q, res) =>

@@ -11,7 +11,7 @@ import {
   UpstreamError,
   type Upstreams,
 } from '../../upstreams/upstream.ts'
-import { askInSession, nextId, refusalOf } from './handshake.ts'
+import { askInSession, HandshakeRefused, nextId, refusalOf } from './handshake.ts'
 import { type ClientHello, isModernHello } from './hello.ts'
 import { post } from './post.ts'
 import { probeEra } from './probe.ts'
@@ -72,7 +72,7 @@ export function createBridge({ report, clock }: Needs): Bridge {
       )
     } catch (error) {
       // The handshake was no more understood than the probe: it may have been taken down, upgraded, replaced.
-      if (error instanceof UpstreamError && error.reason === 'upstream_error') eras.forget(upstream)
+      if (error instanceof HandshakeRefused) eras.forget(upstream)
       throw error
     } finally {
       lease.end()

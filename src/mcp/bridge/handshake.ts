@@ -30,7 +30,16 @@ export class SessionLost extends UpstreamError {
   }
 }
 
+/** The server answers, and does not shake hands: it may be one of the other era. A server that fails has refused nothing. */
+export class HandshakeRefused extends UpstreamError {
+  constructor(why: string | undefined) {
+    super(FAULTS.upstream_error.reason, FAULTS.upstream_error.message, { cause: why })
+  }
+}
+
 const FAREWELL = 5000
+/** What many servers say beside the 404. */
+const SESSION_NOT_FOUND = -32001
 const revisions: readonly string[] = LEGACY_REVISIONS
 
 // Not from 1: in a session that a client uses too, ours must not be its ids.
@@ -42,7 +51,7 @@ export function nextId(): number {
   return last
 }
 
-/** Rejects with UpstreamError, also where the server settles on a revision that is not spoken here. */
+/** Rejects with UpstreamError: HandshakeRefused, or `protocol` where the server settles on a revision that is not spoken here. */
 export async function openUpstreamSession(
   upstream: RemoteUpstream,
   hello: ClientHello,
@@ -57,9 +66,10 @@ export async function openUpstreamSession(
   return introduction
 }
 
-function parseIntroduction({ response, session }: Posted): Introduction {
+function parseIntroduction({ status, response, session }: Posted): Introduction {
   const result = response?.result
-  if (!isRecord(result)) throw failure(FAULTS.upstream_error, response?.error?.message)
+  if (status >= 500 || status === 429) throw failure(FAULTS.upstream_error, response?.error?.message)
+  if (!isRecord(result)) throw new HandshakeRefused(response?.error?.message)
   const { protocolVersion, capabilities, serverInfo, instructions } = result
   if (typeof protocolVersion !== 'string' || !revisions.includes(protocolVersion)) throw failure(FAULTS.protocol)
   return {
@@ -134,11 +144,13 @@ const headersOf = ({ id, revision }: UpstreamSession): Record<string, string> =>
 
 /** MCP 2025-11-25, Transports: 404. Servers in the field say 400 with words about the session, or about a handshake that they missed. */
 function isLost({ status, response }: Posted, { id }: UpstreamSession): boolean {
-  if (status === 404) return id !== undefined
-  const { code = 0, message = '' } = response?.error ?? {}
-  return (
-    status === 400 && (code === RPC.legacyServerError || code === -32001) && /session|initiali[sz]ed/i.test(message)
-  )
+  return status === 404 ? id !== undefined : status === 400 && saysSessionLost(response?.error)
+}
+
+export function saysSessionLost(error: unknown): boolean {
+  const { code, message } = isRecord(error) ? error : {}
+  if (code !== RPC.legacyServerError && code !== SESSION_NOT_FOUND) return false
+  return typeof message === 'string' && /session|initiali[sz]ed/i.test(message)
 }
 
 /** We have declared nothing that a server could ask for; it is told so, so that it does not wait. */

@@ -21,6 +21,7 @@ import { TimestampSchema, timestampMs } from '@bufbuild/protobuf/wkt'
 import { spend, spendText } from './meter.ts'
 import { knownPattern } from './pattern.ts'
 import { TIME_PARTS, wallClock } from './time.ts'
+import { hasMember } from './values.ts'
 import { allForms } from './vocabulary.ts'
 
 const { DYN } = CelScalar
@@ -85,7 +86,10 @@ function payFor(value: CelValue | undefined): void {
     for (const item of value) payFor(item)
   } else if (isCelMap(value)) {
     spend(1)
-    for (const [, item] of value) payFor(item)
+    for (const [, item] of value) {
+      spend(2)
+      payFor(item)
+    }
   }
 }
 
@@ -147,7 +151,7 @@ function isIn(value: CelValue | undefined, among: CelValue | undefined): boolean
 function isMember(map: CelValue | undefined, name: CelValue | undefined): boolean {
   if (!isCelMap(map)) throw noOverload('has', [map])
   if (typeof name !== 'string' && !isNumeric(name) && typeof name !== 'boolean') throw noOverload('@in', [name, map])
-  return map.get(name) !== undefined
+  return hasMember(map, name)
 }
 
 const INTEGER = /^[+-]?\d{1,19}$/
@@ -167,6 +171,7 @@ const ofShortText =
     if (typeof value === 'string' && value.length > 64) throw celError(`${name}() of a text that is too long`)
     // Seconds in CEL, milliseconds in the library: written as text it is the same to everybody.
     if (isNumeric(value)) throw noOverload(name, [value])
+    spend(4)
     return fromLibrary(name, false, [value])
   }
 

@@ -1,9 +1,9 @@
 // What evaluating conditions may cost. Arguments come from callers: the work is counted, not hoped to be small. One unit is at most about
-// a microsecond; evaluation is synchronous, so one counter serves.
+// two microseconds; evaluation is synchronous, so one counter serves.
 import { celError } from '@bufbuild/cel'
 
-/** For all conditions of one decision together: about 10 ms, and about 1 MB of texts. */
-const BUDGET = 10_000
+/** For all conditions of one decision together: less than 10 ms, and about 300 kB of texts. */
+const BUDGET = 5_000
 /** Characters that are looked at for one unit. */
 const LETTERS = 64
 

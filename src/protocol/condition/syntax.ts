@@ -72,7 +72,9 @@ function checkSize({ expr, flaw }: Written): void {
     if (depth > MOST_DEPTH) throw flaw('The condition is nested too deeply.', at)
     const within = loops + (at.exprKind.case === 'comprehensionExpr' ? 1 : 0)
     if (within > MOST_LOOPS) throw flaw(`At most ${MOST_LOOPS} of all, exists, map and filter inside one another.`, at)
-    for (const part of partsOf(at)) walk(part, depth + 1, within)
+    const range = at.exprKind.case === 'comprehensionExpr' ? at.exprKind.value.iterRange : undefined
+    // What a loop goes over is made once, before it.
+    for (const part of partsOf(at)) walk(part, depth + 1, part === range ? loops : within)
   }
   walk(expr, 0, 0)
 }

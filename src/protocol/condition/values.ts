@@ -1,6 +1,6 @@
 // JSON as conditions see it: whole numbers are integers, so that `args.n + 1` and `args.n % 2` are what people expect. Members are
 // converted when they are asked for.
-import { type CelInput, celError, celList, celMap } from '@bufbuild/cel'
+import { type CelInput, type CelMap, celError, celList, celMap } from '@bufbuild/cel'
 import { timestampFromMs } from '@bufbuild/protobuf/wkt'
 import { isRecord } from '../json.ts'
 import { spend } from './meter.ts'
@@ -24,9 +24,20 @@ function celNumber(value: number): CelInput {
   return value
 }
 
-/** What is known of something; whatever else is asked of it is an error. */
+const partlyKnown = new WeakSet<object>()
+
+/** What is known of something; of the rest nobody can say whether it is there. */
 export function unknownMembers(known: Readonly<Record<string, unknown>>): CelInput {
-  return celMap(new PartlyKnown(known))
+  const map = celMap(new PartlyKnown(known))
+  partlyKnown.add(map)
+  return map
+}
+
+/** Throws where nobody knows. */
+export function hasMember(map: CelMap, name: string | number | bigint | boolean): boolean {
+  if (map.get(name) !== undefined) return true
+  if (partlyKnown.has(map)) throw celError('not known')
+  return false
 }
 
 /** `time` is a timestamp, with its methods. */
@@ -84,15 +95,21 @@ class Members implements ReadonlyMap<string, CelInput> {
 
   #names(): string[] {
     const names = Object.keys(this.#members).filter((name) => this.#members[name] !== undefined)
-    spend(names.length / 8)
+    spend(1 + names.length / 4)
     return names
   }
 }
 
 class PartlyKnown extends Members {
-  override get(name: string): CelInput | undefined {
-    const value = super.get(name)
-    if (value === undefined) throw celError('not known')
-    return value
+  override keys(): MapIterator<string> {
+    throw celError('not known')
+  }
+
+  override entries(): MapIterator<[string, CelInput]> {
+    throw celError('not known')
+  }
+
+  override get size(): number {
+    throw celError('not known')
   }
 }

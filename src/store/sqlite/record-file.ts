@@ -5,9 +5,11 @@ import type { RecordLine } from '../record-log.ts'
 import { text } from '../row.ts'
 import { inTransaction } from './transaction.ts'
 
-const INSERT = 'INSERT INTO records (id, line) VALUES (?, ?)'
-const APPEND = `${INSERT} ON CONFLICT (id) DO UPDATE SET line = excluded.line`
-const RESTORE = `${INSERT} ON CONFLICT (id) DO NOTHING`
+/** Rows of one statement: running it costs as much as writing a row. */
+const ROWS = 25
+const INSERT = 'INSERT INTO records (id, line) VALUES'
+const APPEND = 'ON CONFLICT (id) DO UPDATE SET line = excluded.line'
+const RESTORE = 'ON CONFLICT (id) DO NOTHING'
 const READ = 'SELECT id, line FROM records WHERE id > ? ORDER BY id LIMIT ?'
 const NEWEST = 'SELECT id, line FROM records ORDER BY id DESC LIMIT ?'
 const FIND = 'SELECT id, line FROM records WHERE id = ?'
@@ -18,9 +20,10 @@ export interface RecordReader {
   find(id: string): RecordLine | undefined
 }
 
+/** Takes ids and lines in turn. */
 export interface RecordWriter {
-  append(lines: readonly RecordLine[]): void
-  restore(lines: readonly RecordLine[]): void
+  append(flat: readonly string[]): void
+  restore(flat: readonly string[]): void
   check(): void
 }
 
@@ -34,17 +37,24 @@ export function recordReader(database: DatabaseSync): RecordReader {
 }
 
 export function recordWriter(database: DatabaseSync): RecordWriter {
-  const [append, restore] = [database.prepare(APPEND), database.prepare(RESTORE)]
-  const writeAll = (statement: typeof append, lines: readonly RecordLine[]) =>
-    inTransaction(database, () => {
-      for (const { id, line } of lines) statement.run(id, line)
-    })
   return {
-    append: (lines) => writeAll(append, lines),
-    restore: (lines) => writeAll(restore, lines),
+    append: insertion(database, APPEND),
+    restore: insertion(database, RESTORE),
     // Writes a page even where it changes nothing.
     check: () => database.exec('PRAGMA user_version = 1'),
   }
+}
+
+function insertion(database: DatabaseSync, onConflict: string): (flat: readonly string[]) => void {
+  const prepare = (rows: number) =>
+    database.prepare(`${INSERT} ${Array(rows).fill('(?, ?)').join(', ')} ${onConflict}`)
+  const [one, many] = [prepare(1), prepare(ROWS)]
+  return (flat) =>
+    inTransaction(database, () => {
+      let at = 0
+      for (; at + 2 * ROWS <= flat.length; at += 2 * ROWS) many.run(...flat.slice(at, at + 2 * ROWS))
+      for (; at < flat.length; at += 2) one.run(...flat.slice(at, at + 2))
+    })
 }
 
 const recordLine = (row: Record<string, unknown>): RecordLine => ({ id: text(row, 'id'), line: text(row, 'line') })

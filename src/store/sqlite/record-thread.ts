@@ -3,7 +3,7 @@ import { getCompileCacheDir } from 'node:module'
 import { Worker } from 'node:worker_threads'
 import { StoreUnavailable } from '../../protocol/errors.ts'
 import type { RecordLine } from '../record-log.ts'
-import type { Answer, Order } from './record-order.ts'
+import { type Answer, joinLines, type Order } from './record-order.ts'
 
 const WORKER = new URL('./record-worker.ts', import.meta.url)
 
@@ -27,7 +27,7 @@ export interface RecordThread {
   close(): Promise<void>
 }
 
-interface Pending {
+interface Waiting {
   resolve(): void
   reject(error: unknown): void
 }
@@ -35,8 +35,7 @@ interface Pending {
 export function recordThread(start: () => Worker): RecordThread {
   let worker: Worker | undefined
   let closed = false
-  let orders = 0
-  const pending = new Map<number, Pending>()
+  let waiting: Waiting[] = []
 
   function running(): Worker {
     if (closed) throw new StoreUnavailable('The store is closed.')
@@ -50,32 +49,31 @@ export function recordThread(start: () => Worker): RecordThread {
     started.on('exit', () => {
       worker = undefined
       const failed = new StoreUnavailable('The thread that writes the audit record has ended.', { cause })
-      for (const waiting of pending.values()) waiting.reject(failed)
-      pending.clear()
+      const unanswered = waiting
+      waiting = []
+      for (const { reject } of unanswered) reject(failed)
     })
     worker = started
     return started
   }
 
-  function settle({ number, failure }: Answer): void {
-    const waiting = pending.get(number)
-    pending.delete(number)
-    if (failure === undefined) waiting?.resolve()
-    else waiting?.reject(new StoreUnavailable(failure))
+  function settle({ failure }: Answer): void {
+    const first = waiting.shift()
+    if (failure === undefined) first?.resolve()
+    else first?.reject(new StoreUnavailable(failure))
   }
 
-  async function give(orderOf: (number: number) => Order): Promise<void> {
+  async function give(order: Order): Promise<void> {
     const thread = running()
-    const number = ++orders
     await new Promise<void>((resolve, reject) => {
-      pending.set(number, { resolve, reject })
-      thread.postMessage(orderOf(number))
+      waiting.push({ resolve, reject })
+      thread.postMessage(order)
     })
   }
 
   return {
-    write: (act, lines) => give((number) => ({ number, act, lines })),
-    check: () => give((number) => ({ number, act: 'check' })),
+    write: (act, lines) => give({ act, text: joinLines(lines) }),
+    check: () => give({ act: 'check' }),
     async close() {
       closed = true
       const last = worker

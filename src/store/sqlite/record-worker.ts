@@ -3,7 +3,7 @@ import { parentPort, workerData } from 'node:worker_threads'
 import { openConnection } from './connection.ts'
 import { storeFailure } from './failure.ts'
 import { recordWriter } from './record-file.ts'
-import { type Order, parsePath } from './record-order.ts'
+import { type Order, parsePath, splitLines } from './record-order.ts'
 
 if (parentPort === null) throw new Error('This file is the start of a worker thread.')
 const port = parentPort
@@ -16,13 +16,13 @@ port.on('message', (order: Order) => {
     port.close()
     return
   }
-  port.postMessage({ number: order.number, failure: failureOf(order) })
+  port.postMessage({ failure: failureOf(order) })
 })
 
 function failureOf(order: Exclude<Order, { act: 'close' }>): string | undefined {
   try {
     if (order.act === 'check') writer.check()
-    else writer[order.act](order.lines)
+    else writer[order.act](splitLines(order.text))
     return undefined
   } catch (error) {
     const failure = storeFailure(error)

@@ -1,7 +1,7 @@
 // The audit record on SQLite: a file of its own, because a file has one writer and a batch must not hold up a rotation.
 import type { DatabaseSync } from 'node:sqlite'
 import type { Worker } from 'node:worker_threads'
-import type { RecordLog } from '../record-log.ts'
+import type { RecordLine, RecordLog } from '../record-log.ts'
 import { storeFailure } from './failure.ts'
 import { recordReader, recordWriter } from './record-file.ts'
 import { recordThread } from './record-thread.ts'
@@ -41,14 +41,16 @@ export function memoryRecords(database: DatabaseSync): CheckedRecordLog {
   const writer = recordWriter(database)
   return {
     ...reading(database),
-    append: (lines) => translated(() => writer.append(lines)),
-    restore: (lines) => translated(() => writer.restore(lines)),
+    append: (lines) => translated(() => writer.append(flat(lines))),
+    restore: (lines) => translated(() => writer.restore(flat(lines))),
     check: () => translated(() => writer.check()),
     async close() {
       if (database.isOpen) database.close()
     },
   }
 }
+
+const flat = (lines: readonly RecordLine[]): string[] => lines.flatMap(({ id, line }) => [id, line])
 
 function reading(database: DatabaseSync): Pick<RecordLog, 'read' | 'newest' | 'find'> {
   const reader = recordReader(database)

@@ -1,11 +1,11 @@
 // Limits for tests: over the allowances of a real store, with the clock in hand.
-import { Config, type ConfigInput } from '../config/schema.ts'
-import type { Call } from '../protocol/decision.ts'
-import { ANONYMOUS, type Principal } from '../protocol/principal.ts'
-import type { Allowances } from '../store/ephemeral.ts'
-import { openStore } from '../store/open.ts'
-import { type Admission, createLimits, type LimitRefusal, type Limits } from './limits.ts'
-import { openExchange } from './limits-exchange.ts'
+import { Config, type ConfigInput } from '../../src/config/schema.ts'
+import { type Admission, createLimits, type LimitRefusal, type Limits } from '../../src/policy/limits.ts'
+import { openExchange } from '../../src/policy/limits-exchange.ts'
+import type { Call } from '../../src/protocol/decision.ts'
+import { ANONYMOUS, type Principal } from '../../src/protocol/principal.ts'
+import type { Allowances } from '../../src/store/ephemeral.ts'
+import { openStore } from '../../src/store/open.ts'
 
 export const NOON = Date.UTC(2027, 0, 15, 12)
 

@@ -1,0 +1,85 @@
+// What a view has for one caller: the things of the servers that the caller sees. A server that is hidden from them is not asked, does
+// not keep them waiting, and takes no name away.
+import type { Policy } from '../../policy/policy.ts'
+import type { Clock } from '../../protocol/clock.ts'
+import type { Principal } from '../../protocol/principal.ts'
+import type { Catalog, Known } from './catalog.ts'
+import type { Composition } from './compose.ts'
+import type { LeftOut } from './names.ts'
+import type { View } from './view.ts'
+
+export interface Composed {
+  /** Changes with anything that it is made of. */
+  readonly version: string
+  /** One for each server, in the order of the view. */
+  readonly known: readonly Known[]
+  readonly composition: Composition
+}
+
+export type Compose = (view: View, principal: Principal) => Composed | Promise<Composed>
+
+interface Needs {
+  readonly catalog: Pick<Catalog, 'read'>
+  readonly policy: Pick<Policy, 'view'>
+  readonly clock: Clock
+  readonly onLeftOut: (view: View, leftOut: readonly LeftOut[]) => void
+}
+
+/** So long what a caller sees is believed, milliseconds: rules may read the time. */
+export const FRESH = 1000
+const MOST_MADE = 200
+const MOST_CALLERS = 10_000
+
+export function createCompose({ catalog, policy, clock, onLeftOut }: Needs): Compose {
+  const made = new Map<string, Composed>()
+  const seen = new Map<string, { servers: readonly string[]; at: number }>()
+
+  function make(view: View, servers: readonly string[], known: readonly Known[]): Composed {
+    const place = `${view.id} ${servers.join(' ')}`
+    const version = `${place} ${known.map((each) => each.version).join()}`
+    const held = made.get(place)
+    if (held?.version === version) return held
+    const fresh = { version, known, composition: view.compose(known) }
+    keep(made, place, fresh, MOST_MADE)
+    if (fresh.composition.leftOut.length > 0) onLeftOut(view, fresh.composition.leftOut)
+    return fresh
+  }
+
+  function seenBy(view: View, principal: Principal): readonly string[] {
+    if (view.virtual) return view.servers
+    const sees = () => view.servers.filter((server) => policy.view(principal, server) !== 'none')
+    const person = personKey(principal)
+    if (person === undefined) return sees()
+    const key = `${view.id} ${person}`
+    const held = seen.get(key)
+    const now = clock()
+    if (held !== undefined && now >= held.at && now - held.at < FRESH) return held.servers
+    const servers = sees()
+    keep(seen, key, { servers, at: now }, MOST_CALLERS)
+    return servers
+  }
+
+  return (view, principal) => {
+    const servers = seenBy(view, principal)
+    const known = catalog.read(servers)
+    return known instanceof Promise ? known.then((all) => make(view, servers, all)) : make(view, servers, known)
+  }
+}
+
+/** The longest unused goes first. */
+function keep<T>(all: Map<string, T>, key: string, entry: T, most: number): void {
+  all.delete(key)
+  all.set(key, entry)
+  if (all.size <= most) return
+  const [oldest] = all.keys()
+  if (oldest !== undefined) all.delete(oldest)
+}
+
+/** All of a caller that rules can read; `undefined` for what was signed for one request, and is not met again. */
+export function personKey(principal: Principal): string | undefined {
+  if (principal.capabilities !== undefined) return undefined
+  const { subject, identity, issuer, email, name, client, method, tokenId, kind } = principal
+  const { groups, roles, teams, scopes, scopeRule, reach, claims } = principal
+  const person = [subject, identity, issuer, email, name, client, method, tokenId, kind]
+  return JSON.stringify([person, groups, roles, teams, scopes, scopeRule, reach, claims])
+}
