@@ -62,7 +62,7 @@ async function wire(config: Config, needs: GatewayNeeds, opened: Opened): Promis
   const callers = await openCallers(ground)
   const authorization = openOAuthDoor(ground, callers, opened)
   const mcp = openMcpDoor(ground, callers, opened)
-  const decision = openDecisionDoor(ground, callers, authorization)
+  const decision = openDecisionDoor(ground, callers, authorization, mcp)
   const doors: readonly Door[] = [
     ['decision', decision.match],
     ['mcp', mcp.match],

@@ -2,10 +2,14 @@
 import { z } from 'zod'
 import { duration, fieldName } from './units.ts'
 
-const point = {
+const point = z.strictObject({
+  type: z.enum(['opa', 'authzen']).describe('Open Policy Agent’s data API, or AuthZEN Authorization API 1.0.'),
   url: z
     .url({ protocol: /^https?$/ })
-    .refine((url) => !/^https?:\/\/[^/?#]*@/.test(url), 'Write its secret under headers, not into its address.'),
+    .refine((url) => !/^https?:\/\/[^/?#]*@/.test(url), 'Write its secret under headers, not into its address.')
+    .describe(
+      'OPA: the rule’s own address, such as http://127.0.0.1:8181/v1/data/mcp/allow. AuthZEN: the access evaluation endpoint.',
+    ),
   timeout: duration('500ms')
     .refine((ms) => ms > 0, 'Longer than 0, such as 500ms.')
     .describe('Longest wait for its answer; what comes later is a no.'),
@@ -17,28 +21,14 @@ const point = {
     )
     .default({})
     .meta({ secret: true, description: 'Sent with every question, such as `Authorization: Bearer ${OPA_TOKEN}`.' }),
-}
-
-const opa = z.strictObject({
-  type: z.literal('opa').describe('Open Policy Agent, or AuthZEN 1.0.'),
-  ...point,
-  url: point.url.describe(
-    'The rule’s own address, such as http://127.0.0.1:8181/v1/data/mcp/allow; its result must be `true`.',
-  ),
 })
-
-const authzen = z.strictObject({
-  type: z.literal('authzen').describe('Open Policy Agent, or AuthZEN 1.0.'),
-  ...point,
-  url: point.url.describe('The access evaluation endpoint, such as https://pdp.example.com/access/v1/evaluation.'),
-})
+export type DecisionPointConfig = z.output<typeof point>
 
 export const decisionPoints = z
   .record(
     z.string().regex(/^[a-z0-9][a-z0-9_-]{0,63}$/, 'Small letters, digits, dashes and underscores, at most 64.'),
-    z.discriminatedUnion('type', [opa, authzen]),
+    point,
   )
   .default({})
   .describe('Other systems that rules may ask: `{ NAME: { type: opa, url } }`. No answer is a no.')
 export type DecisionPointsConfig = z.output<typeof decisionPoints>
-export type DecisionPointConfig = DecisionPointsConfig[string]

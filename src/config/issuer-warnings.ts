@@ -1,9 +1,9 @@
 // What a start says of other authorization servers: settings that work, and do less than their writer may think.
 import type { Config } from './schema.ts'
 
-type Judged = Pick<Config, 'auth' | 'oauth' | 'servers' | 'identity'>
+type Judged = Pick<Config, 'aggregate' | 'auth' | 'oauth' | 'servers' | 'identity'>
 
-export function issuerWarnings({ auth, oauth, servers, identity }: Judged): string[] {
+export function issuerWarnings({ aggregate, auth, oauth, servers, identity }: Judged): string[] {
   const listed = new Set(auth.issuers.map(({ issuer }) => issuer))
   const unlisted = oauth.authorizationServers.filter((issuer) => !listed.has(issuer))
   const open = auth.issuers.filter(
@@ -18,10 +18,10 @@ export function issuerWarnings({ auth, oauth, servers, identity }: Judged): stri
       ({ issuer }) =>
         `auth.issuers: ${issuer} knows everybody, and allowedEmails is empty: anyone with an account there may call. List who may, such as *@example.com.`,
     ),
-    ...(oauth.resource === undefined || servers.length === 1
+    ...(oauth.resource === undefined || servers.length === 1 || aggregate.enabled
       ? []
       : [
-          `oauth.resource (OAUTH_RESOURCE) is the identity of /mcp, which answers where exactly one server is configured; there are ${servers.length}. Each is at /servers/ID/mcp.`,
+          `oauth.resource (OAUTH_RESOURCE) is the identity of /mcp, which is not there: aggregate.enabled is false. Each of the ${servers.length} servers is at /servers/ID/mcp.`,
         ]),
   ]
 }

@@ -52,7 +52,9 @@ function unionProblems(issue: Extract<Issue, { code: 'invalid_union' }>, path: P
   const tag = 'discriminator' in issue && typeof issue.discriminator === 'string' ? issue.discriminator : undefined
   if (tag !== undefined) return [wrongTag(path.at(-1) === tag ? path : [...path, tag], input)]
   const value = input.get(path)
-  if (!isTree(value)) return [problemAt(path, input, 'This cannot be read here.')]
+  // A union that says itself what it takes, says it.
+  const own = issue.message === 'Invalid input' ? 'This cannot be read here.' : issue.message
+  if (!isTree(value)) return [problemAt(path, input, own)]
   // Both kinds of servers share what is below them.
   const members = [...new Set(schemasAt(path).flatMap(membersOf))]
   const marks = members.flatMap((member) => marksOf(member, members)).join(', ')

@@ -9,7 +9,8 @@ export type Counted = (typeof COUNTED)[number]
 
 const YEAR = 365 * 86_400_000
 
-const counted = z.enum(COUNTED, { error: `Write some of ${COUNTED.join(', ')}.` })
+const COUNTED_FORM = `Write one or more of ${COUNTED.join(', ')}.`
+const counted = z.enum(COUNTED, { error: COUNTED_FORM })
 
 const limit = z
   .strictObject({
@@ -46,7 +47,7 @@ const limit = z
       .describe('Calls in an hour or day of UTC: `5000/day`. Kept in the store.'),
     concurrent: z.int().min(1).optional().describe('Calls under way at once, on one replica.'),
     per: z
-      .union([counted.transform((one) => [one]), z.array(counted).min(1)])
+      .union([counted.transform((one) => [one]), z.array(counted).min(1)], { error: COUNTED_FORM })
       .default(['principal'])
       .describe(
         'Each of these, or of their combinations, has its own count: `principal`, `client`, `token`, `server`, `tool`.',

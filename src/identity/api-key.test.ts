@@ -15,6 +15,7 @@ const ANN: Attributes = {
   roles: ['analyst', 'from-idp'],
   givenRoles: ['from-idp'],
   teams: ['gate', 'ops'],
+  claims: { department: 'ops' },
   disabled: false,
   admitted: true,
 }
@@ -96,6 +97,7 @@ describe('whose it is', () => {
       subject: 'u1',
       email: 'ann@example.com',
       roles: ['analyst', 'from-idp'],
+      claims: { department: 'ops' },
       method: 'api_token',
       family: 'tok_1',
       tokenId: 's1',

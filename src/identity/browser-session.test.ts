@@ -10,6 +10,7 @@ const ANN: Attributes = {
   roles: ['r'],
   givenRoles: [],
   teams: ['t'],
+  claims: { department: 'ops' },
   disabled: false,
   admitted: true,
 }
@@ -36,6 +37,7 @@ describe('a browser session', () => {
       groups: ['g'],
       roles: ['r'],
       teams: ['t'],
+      claims: { department: 'ops' },
       method: 'session',
       scopeRule: 'none',
       client: undefined,

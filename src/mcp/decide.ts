@@ -4,7 +4,7 @@ import type { Policy } from '../policy/policy.ts'
 import { OUTSIDE_TOKEN } from '../policy/reach.ts'
 import type { Call, Decision, RequestFacts } from '../protocol/decision.ts'
 import type { Principal } from '../protocol/principal.ts'
-import { argumentsOf, checkNoTask, isOpen, isTaskMethod, listenedResources, type Target } from './target.ts'
+import { argumentsOf, checkMeta, checkNoTask, isOpen, isTaskMethod, listenedResources, type Target } from './target.ts'
 
 export interface Inquiry {
   readonly principal: Principal
@@ -48,6 +48,7 @@ export function decideInquiry(needs: DecideNeeds, inquiry: Inquiry): Verdict | P
   if (!wordless && isTaskMethod(method))
     return { effect: 'deny', reason: TASKS_CLOSED, rule: undefined, target, listed: false }
   checkNoTask(method, params)
+  checkMeta(params)
   const call = callOf(inquiry)
   if (isOpen(inquiry)) return scoped(needs, inquiry, VISIBLE, [call])
   const known = informed(needs, call)

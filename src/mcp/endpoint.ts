@@ -53,6 +53,8 @@ export interface McpNeeds {
   minimumRevision(serverId: string): Revision | undefined
   readonly upstreams: Pick<Upstreams, 'get' | 'report'>
   readonly recorder: Pick<Recorder, 'decide' | 'finish'>
+  /** A client has read the server's list of tools. */
+  onListed?(serverId: string): void
   /** Answers a refusal; `rpcId` where the message was read before it was refused. */
   refuse(exchange: Exchange, error: unknown, serverId: string, rpcId?: RpcId): void
   /** Calls `onEnd` once when the principal's credential ends, or a `lasting` stream must. */
@@ -135,6 +137,7 @@ export function mcpEndpoint(needs: McpNeeds): (exchange: Exchange, serverId: str
       if (mirrored !== undefined) await mirrored
       // 4 The upstream's turn.
       ending = await forward(visit)
+      if (visit.method === 'tools/list') needs.onListed?.(serverId)
     } catch (error) {
       if (event === undefined && (principal !== undefined || isRefusedCredential(error))) {
         const known = unread({ exchange, principal: principal ?? UNPROVED, server: serverId, incoming })

@@ -83,6 +83,20 @@ export function checkNoTask(method: string, params: Params): void {
   if (isRecord(filter) && 'taskIds' in filter) throw invalidParams('notifications.taskIds')
 }
 
+/** What we say of callers to servers goes under this name, so nobody else's word may stand there. */
+const OUR_META = /^portcullis\//i
+/** W3C Baggage §3.3.2; trace fields are shorter. */
+const LONGEST_BAGGAGE = 8192
+
+/** `_meta` goes on as it came, and no rule reads it. Catalogue row E38. */
+export function checkMeta(params: Params): void {
+  const meta = params?.['_meta']
+  if (!isRecord(meta)) return
+  for (const key in meta) if (OUR_META.test(key)) throw invalidParams('_meta')
+  const { baggage } = meta
+  if (typeof baggage === 'string' && baggage.length > LONGEST_BAGGAGE) throw invalidParams('_meta.baggage')
+}
+
 /** URIs that a `subscriptions/listen` wants to hear of (MCP 2026-07-28): each is decided like a `resources/subscribe`. */
 export function listenedResources(method: string, params: Params): readonly string[] {
   if (method !== 'subscriptions/listen') return []

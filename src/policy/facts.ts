@@ -68,8 +68,8 @@ class Told implements CallFacts {
     const { kind, name } = this.#call
     if (this.#knowing === 'server') return UNKNOWN
     if (kind !== 'resource') return celOf({})
-    // A template in a list stands for many resources.
-    if (this.#knowing === 'thing' && name.includes('{')) return UNKNOWN
+    // A template in a list stands for many resources, in either spelling.
+    if (this.#knowing === 'thing' && /\{|%7b/i.test(name)) return UNKNOWN
     return this.#resource ?? resourceFacts(this.#call, undefined)
   }
 

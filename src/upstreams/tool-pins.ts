@@ -12,11 +12,16 @@ export type ToolEvent = 'first_seen' | 'changed' | 'restored' | 'shadowed'
 export interface ToolGuard {
   /** Keeps what a server shows and tells of what is new; answers what of it may be shown on. Rejects when the store cannot keep it. */
   screen<Tool>(server: string, tools: readonly Tool[]): Promise<readonly Tool[]>
+  /** Under quarantine: its tools may be closed. */
+  isStrict(server: string): boolean
   /** May a tool be called? Known in memory; closed under quarantine until the server's tools were seen once. */
   isOpen(server: string, tool: string): boolean
-  /** Under quarantine, before the first sight of the server: its list has to be asked for. */
+  /** This very definition was approved, or nothing has to be. */
+  isApproved(server: string, definition: Readonly<Record<string, unknown>>): boolean
+  /** Nothing of the server was seen yet: its list has to be asked for. */
   isUnseen(server: string): boolean
-  modeOf(server: string): PinMode
+  /** Called after each change that was made elsewhere: by an approval, or by another replica. */
+  onChange(listener: () => void): void
   close(): void
 }
 
@@ -34,7 +39,10 @@ const MOST_TOOLS = 10_000
 
 export async function openToolGuard({ pins, modes, clock, tell, onError }: Needs): Promise<ToolGuard> {
   const held = new Map<string, Map<string, ToolPin>>()
+  /** Folded name to the tools that have it, by server. */
+  const alike = new Map<string, Map<string, string>>()
   const modeOf = (server: string): PinMode => modes.get(server) ?? 'warn'
+  const listeners: (() => void)[] = []
   let epoch = -1
 
   async function read(): Promise<void> {
@@ -42,14 +50,27 @@ export async function openToolGuard({ pins, modes, clock, tell, onError }: Needs
     if (now === epoch) return
     const all = await pins.list()
     held.clear()
+    alike.clear()
     for (const pin of all) keep(pin)
+    const first = epoch === -1
     epoch = now
+    if (!first) for (const listener of listeners) listener()
   }
 
   function keep(pin: ToolPin): void {
     const known = held.get(pin.server) ?? new Map<string, ToolPin>()
     held.set(pin.server, known)
     known.set(pin.tool, pin)
+    const name = folded(pin.tool)
+    const others = alike.get(name) ?? new Map<string, string>()
+    alike.set(name, others)
+    others.set(pin.server, pin.tool)
+  }
+
+  /** Another server's tool of the same name: a model that means the one may call the other. */
+  function findShadowed({ server, tool }: ToolPin): string | undefined {
+    const [other] = [...(alike.get(folded(tool)) ?? [])].filter(([id]) => id !== server)
+    return other?.join('/')
   }
 
   async function learn(server: string, shown: readonly ToolDefinition[]): Promise<void> {
@@ -58,15 +79,22 @@ export async function openToolGuard({ pins, modes, clock, tell, onError }: Needs
     if (news.length === 0) return
     const pinNew = modeOf(server) === 'warn'
     const changes = await pins.saw(server, news.slice(0, MOST_TOOLS), { pinNew, at: clock() })
-    for (const pin of changes) {
-      const before = known?.get(pin.tool)
-      keep(pin)
-      await tell(kindOf(pin, before), { server, tool: pin.tool, detail: detailOf(pin) })
-    }
-    for (const { name } of news) {
-      const shadowed = findShadowed(held, server, name)
-      if (shadowed !== undefined) await tell('shadowed', { server, tool: name, detail: `of ${shadowed}` })
-    }
+    // Told together: one commit of the record for all of them.
+    await Promise.all(
+      changes.map((pin) => {
+        const before = known?.get(pin.tool)
+        keep(pin)
+        return tell(kindOf(pin, before), { server, tool: pin.tool, detail: detailOf(pin) })
+      }),
+    )
+    await Promise.all(
+      changes.map((pin) => {
+        const shadowed = findShadowed(pin)
+        return shadowed === undefined
+          ? undefined
+          : tell('shadowed', { server, tool: pin.tool, detail: `of ${shadowed}` })
+      }),
+    )
     // Another replica told of them: its rows are read now rather than in a moment.
     if (changes.length < news.length) await read()
   }
@@ -74,8 +102,13 @@ export async function openToolGuard({ pins, modes, clock, tell, onError }: Needs
   await read()
   const timer = setInterval(() => void read().catch(onError), POLL)
   timer.unref()
+
+  function isApproved(server: string, definition: ToolDefinition | undefined): boolean {
+    return definition !== undefined && held.get(server)?.get(definition.name)?.pinned === definition.digest
+  }
+
   return {
-    modeOf,
+    isStrict: (server) => modeOf(server) === 'quarantine',
     async screen(server, tools) {
       const mode = modeOf(server)
       if (mode === 'off') return tools
@@ -85,19 +118,17 @@ export async function openToolGuard({ pins, modes, clock, tell, onError }: Needs
         definitions.filter((definition) => definition !== undefined),
       )
       if (mode === 'warn') return tools
-      const known = held.get(server)
       // By digest, not by name: what is shown on is what was approved, whatever was seen by others meanwhile.
-      return tools.filter((_, at) => {
-        const definition = definitions[at]
-        return definition !== undefined && known?.get(definition.name)?.pinned === definition.digest
-      })
+      return tools.filter((_, at) => isApproved(server, definitions[at]))
     },
     isOpen(server, tool) {
       if (modeOf(server) !== 'quarantine') return true
       const pin = held.get(server)?.get(tool)
       return pin !== undefined && pin.pinned === pin.seen
     },
-    isUnseen: (server) => modeOf(server) === 'quarantine' && !held.has(server),
+    isApproved: (server, definition) => modeOf(server) !== 'quarantine' || isApproved(server, definitionOf(definition)),
+    isUnseen: (server) => modeOf(server) !== 'off' && !held.has(server),
+    onChange: (listener) => void listeners.push(listener),
     close: () => clearInterval(timer),
   }
 }
@@ -112,17 +143,3 @@ const detailOf = ({ pinned, seen }: ToolPin): string =>
 
 /** Names that people and models take for one another: compatibility forms and case folded away. */
 const folded = (name: string): string => name.normalize('NFKC').toLowerCase()
-
-/** Another server's tool of the same name: a model that means the one may call the other. */
-function findShadowed(
-  held: ReadonlyMap<string, ReadonlyMap<string, ToolPin>>,
-  server: string,
-  tool: string,
-): string | undefined {
-  const name = folded(tool)
-  for (const [other, tools] of held) {
-    if (other === server) continue
-    for (const known of tools.keys()) if (folded(known) === name) return `${other}/${known}`
-  }
-  return undefined
-}

@@ -1,4 +1,5 @@
 // The addresses that show many servers, /mcp and the virtual servers', on the ground of the gateway.
+import { upstreamsOf } from '../config/servers.ts'
 import { createBackChannel } from '../mcp/aggregate/back-channel.ts'
 import { createCatalog } from '../mcp/aggregate/catalog.ts'
 import { createCompose } from '../mcp/aggregate/composed.ts'
@@ -33,7 +34,7 @@ export function openAggregate(ground: Ground, door: Door, opened: Opened) {
   const catalog = createCatalog({
     get,
     readOffer: (upstream, signal) => readOffer(upstream, bridge.eraOf, signal),
-    screenTools: async (_, tools) => tools,
+    screenTools: ground.tools.guard.screen,
     clock,
     timeout: aggregate.timeout,
     ttl: aggregate.ttl,
@@ -42,9 +43,16 @@ export function openAggregate(ground: Ground, door: Door, opened: Opened) {
       else if (isTime(`${id} ${reason}`)) log.warn({ server: id, reason }, 'the lists of a server did not come')
     },
   })
+  const strict = upstreamsOf(config.servers).filter(({ id }) => ground.tools.guard.isStrict(id))
+  ground.tools.lookWith(async (id) => catalog.read([id]))
+  // An approval shows at once, not with the next reading of the lists.
+  ground.tools.guard.onChange(() => {
+    for (const { id } of strict) catalog.forget(id)
+  })
   const compose = createCompose({
     catalog,
     policy,
+    denials: config.policy.denials,
     clock,
     onLeftOut(view, leftOut) {
       for (const { server: id, name, reason } of leftOut)

@@ -1,6 +1,7 @@
 // AuthZEN, on the ground of the gateway: services are known by our own tokens alone.
 
 import { withKeptClaims } from '../config/kept-claims.ts'
+import { upstreamsOf } from '../config/servers.ts'
 import { authZen } from '../decision/authzen/endpoint.ts'
 import type { Endpoint } from '../http/exchange.ts'
 import { countedRecorder, logRefusal } from '../http/observed.ts'
@@ -10,12 +11,17 @@ import { authenticator } from '../identity/authenticate.ts'
 import { keptOf } from '../identity/kinds.ts'
 import { findSubject } from '../identity/named-subject.ts'
 import { ownTokens } from '../identity/own-token.ts'
+import type { InformNeeds } from '../policy/informed.ts'
 import { decisionResource } from '../protocol/resource.ts'
 import type { Callers } from './callers.ts'
 import type { Ground } from './ground.ts'
 import { openCredentials } from './ways.ts'
 
-export function openAuthZen(ground: Ground, callers: Callers): (path: string) => Endpoint | undefined {
+export function openAuthZen(
+  ground: Ground,
+  callers: Callers,
+  definitionOf: InformNeeds['definitionOf'],
+): (path: string) => Endpoint | undefined {
   const { config, store, clock, log, metrics, places, policy, recorder, tokens } = ground
   const { server, servers, auth, identity } = config
   const { attributes, apiTokens, vouching } = callers
@@ -31,7 +37,8 @@ export function openAuthZen(ground: Ground, callers: Callers): (path: string) =>
     explainNobody: () => 'no_credential',
   })
   const wanted = { server: undefined, resources: [decisionResource(server.url).url] }
-  const ids = new Set(servers.map(({ id }) => id))
+  // A view shows what is at home elsewhere, and its denials with it: whoever enforces asks about the thing itself.
+  const ids = new Set(upstreamsOf(servers).map(({ id }) => id))
   return authZen({
     serverUrl: server.url,
     readCredentials: openCredentials(ground),
@@ -46,6 +53,7 @@ export function openAuthZen(ground: Ground, callers: Callers): (path: string) =>
       kept: keptOf(undefined, withKeptClaims(config)),
     }),
     policy,
+    definitionOf,
     admit: ground.limits.admit,
     isServer: (name) => ids.has(name) || places.hasHost(name),
     nextId: requestIds(),

@@ -26,6 +26,7 @@ import { publicKeySet } from '../tokens/key-set.ts'
 import { openAuthZen } from './authzen.ts'
 import type { Callers } from './callers.ts'
 import type { Ground } from './ground.ts'
+import type { McpDoor } from './mcp.ts'
 import type { OAuthDoor } from './oauth.ts'
 
 const TOLD = { every: 60_000, most: 20 }
@@ -35,7 +36,12 @@ export interface OpenDecisionDoor extends DecisionDoor {
   readonly grpc: GrpcMethods
 }
 
-export function openDecisionDoor(ground: Ground, callers: Callers, { findAccount }: OAuthDoor): OpenDecisionDoor {
+export function openDecisionDoor(
+  ground: Ground,
+  callers: Callers,
+  { findAccount }: OAuthDoor,
+  { definitionOf }: Pick<McpDoor, 'definitionOf'>,
+): OpenDecisionDoor {
   const { config, clock, limits, log, keyring, metrics, policy, places, recorder, revocations, scopes, store } = ground
   const { server, forwardAuth: settings, auth, doors } = config
   const { sealKeys } = keyring
@@ -67,6 +73,7 @@ export function openDecisionDoor(ground: Ground, callers: Callers, { findAccount
       policy,
       checkScopes: scopes.checkScopes,
       admit: limits.admit,
+      definitionOf,
       limits: server.limits,
     }),
     denials: config.policy.denials,
@@ -106,7 +113,7 @@ export function openDecisionDoor(ground: Ground, callers: Callers, { findAccount
   const door = decisionDoor({
     forwardAuth: asking,
     envoy: asking.fromIngress((exchange) => readEnvoy(exchange, { mayBePlain, bearerField })),
-    authZen: openAuthZen(ground, callers),
+    authZen: openAuthZen(ground, callers, definitionOf),
     isIngress,
     path: settings.path,
     resources: places,

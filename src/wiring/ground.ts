@@ -36,6 +36,7 @@ import { createUpstreams } from '../upstreams/registry.ts'
 import { openDecisionPoints } from './decision-points.ts'
 import { tellFailedConditions } from './failed-conditions.ts'
 import { openLimits } from './limits.ts'
+import { openTools } from './tools.ts'
 
 const REVOCATIONS_STALE_AFTER = 60_000
 
@@ -82,6 +83,8 @@ export async function openGround(config: Config, needs: GatewayNeeds, opened: Op
   const places = protectedResources({ config, scopes })
   const upstreams = createUpstreams(upstreamsOf(config.servers), { log, clock })
   opened.push(() => upstreams.close())
+  const tools = await openTools(config, needs, recorder)
+  opened.push(tools.guard.close)
   return {
     config,
     store,
@@ -95,7 +98,8 @@ export async function openGround(config: Config, needs: GatewayNeeds, opened: Op
     revocations,
     tokens: accessTokenVerifier({ keyring, revocations, issuer: config.server.url, clock }),
     watch,
-    policy: createPolicy(config, { ask: openDecisionPoints({ config, clock, log, metrics }) }),
+    policy: tools.guarded(createPolicy(config, { ask: openDecisionPoints({ config, clock, log, metrics }) })),
+    tools,
     limits: openLimits({ config, store, clock, log, metrics }),
     scopes,
     upstreams,

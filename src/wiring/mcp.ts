@@ -7,6 +7,7 @@ import { countedRecorder, countedUpstreams, logRefusal, measured } from '../http
 import { answerOf, sendAnswer } from '../http/responses.ts'
 import type { UpgradeEndpoint } from '../http/upgrade.ts'
 import { type McpNeeds, mcpEndpoint } from '../mcp/endpoint.ts'
+import type { InformNeeds } from '../policy/informed.ts'
 import { MCP_PATH } from '../protocol/resource.ts'
 import { openAggregate } from './aggregate.ts'
 import type { Callers } from './callers.ts'
@@ -20,6 +21,7 @@ const SERVER_ROUTE = /^\/servers\/([a-z0-9][a-z0-9_-]{0,63})\/mcp$/
 export interface McpDoor {
   match(path: string): Endpoint | undefined
   matchUpgrade(path: string): UpgradeEndpoint | undefined
+  readonly definitionOf: InformNeeds['definitionOf']
 }
 
 export function openMcpDoor(ground: Ground, { authenticate }: Callers, opened: Opened): McpDoor {
@@ -58,6 +60,8 @@ export function openMcpDoor(ground: Ground, { authenticate }: Callers, opened: O
     ...parts,
     upstreams,
     definitionOf: catalog.definitionOf,
+    // Whoever lists finds what changed: the definitions are compared then, at most once in a list's life.
+    onListed: (id) => void Promise.resolve(catalog.read([id])).catch(ground.onError),
     self: randomBytes(9).toString('base64url'),
   })
   const serve: typeof serveServer = (exchange, id) =>
@@ -74,5 +78,6 @@ export function openMcpDoor(ground: Ground, { authenticate }: Callers, opened: O
       return id === undefined ? (lasting.match(path) ?? overview.match(path)) : (exchange) => serve(exchange, id)
     },
     matchUpgrade: lasting.matchUpgrade,
+    definitionOf: catalog.definitionOf,
   }
 }

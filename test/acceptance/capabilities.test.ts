@@ -88,6 +88,26 @@ describe('TRUSTED_HEADER_PUBLIC_KEY', () => {
     expect((await callTool(at('server1'), token(), 'greet', {}, { [FIELD]: list() })).status).toBe(200)
   })
 
+  it('at /mcp as well, for one person with one list, another, or none, in any order', async () => {
+    const [url, mine] = [`${kuadrant.gateway.url}/mcp`, token()]
+    const names = async (headers: Record<string, string>) => {
+      const { body } = await request(url, mine, 'tools/list', {}, headers)
+      return (body['result'] as { tools: { name: string }[] }).tools.map(({ name }) => name)
+    }
+    const other = list({ 'allowed-capabilities': `{"tools":{"${nameOf('server2')}":["hello_world"]}}` })
+    const all = await names({})
+    expect(all).toHaveLength(7)
+    for (let round = 0; round < 2; round++) {
+      expect(await names({ [FIELD]: list() })).toEqual(['test1_greet', 'test3_sum'])
+      expect(await names({ [FIELD]: other })).toEqual(['test2_hello_world'])
+      expect(await names({ [FIELD]: 'nonsense' })).toEqual([])
+      expect(await names({})).toEqual(all)
+    }
+    const called = await callTool(url, mine, 'test1_time', {}, { [FIELD]: list() })
+    expect(called.body).toMatchObject({ error: { code: -32602 } })
+    expect((await callTool(url, mine, 'test1_time')).body).toHaveProperty('result')
+  })
+
   it('what it leaves out answers as what does not exist, and the record says why', async () => {
     const before = kuadrant.reached().length
     const hidden = await callTool(at('server1'), token(), 'time', {}, { [FIELD]: list() })

@@ -80,10 +80,28 @@ describe('the document', () => {
 })
 
 describe('its suffixes', () => {
-  it.each(['', '/', '/servers/unknown/mcp', '/servers/notes', '/servers/notes/mcp/', '/servers/NOTES/mcp', '/mcp'])(
-    'none for "%s" where several servers stand behind the gate',
-    async (suffix) => expect((await fetch(`${gateway.url}${PATH}${suffix}`)).status).toBe(404),
-  )
+  it.each([
+    '/',
+    '/servers/unknown/mcp',
+    '/servers/notes',
+    '/servers/notes/mcp/',
+    '/servers/NOTES/mcp',
+    '/servers/*/mcp',
+  ])('none for "%s"', async (suffix) => expect((await fetch(`${gateway.url}${PATH}${suffix}`)).status).toBe(404))
+
+  it('the root is /mcp, the address of all servers, where there are several', async () => {
+    const [root, all] = [await documentAt(`${gateway.url}${PATH}`), await documentAt(`${gateway.url}${PATH}/mcp`)]
+    expect(root).toEqual(all)
+    expect(all).toMatchObject({ resource: `${gateway.url}/mcp`, scopes_supported: ['mcp:tools'] })
+  })
+
+  it('neither root nor /mcp is there where several servers are not shown as one', async () => {
+    const servers = ['notes', 'plain'].map((id) => ({ id, url: canary.url }))
+    const apart = await startGateway({ servers, aggregate: { enabled: false } })
+    for (const suffix of ['', '/mcp']) expect((await fetch(`${apart.url}${PATH}${suffix}`)).status).toBe(404)
+    expect((await fetch(`${apart.url}/mcp`)).status).toBe(404)
+    await apart.close()
+  })
 
   it('the root is the only server where there is one', async () => {
     const one = await startGateway({ servers: [{ id: 'notes', url: canary.url }] })

@@ -159,11 +159,29 @@ describe('the address /mcp', () => {
     expect((await callTool(`${gateway.url}/mcp`, unnamed.accessToken, 'read_note')).status).toBe(200)
   })
 
-  it.each([
-    ['no identity is written', ['notes'], {}],
-    ['there are several servers', ['notes', 'others'], { resource: 'https://mcp.example.com/mcp' }],
-  ])('is not there where %s', async (_when, ids, oauth) => {
-    const { gateway } = await start({ oauth }, ids)
+  it('is the address of all servers as one where there are several, under the identity that is written', async () => {
+    const resource = 'https://mcp.example.com/mcp'
+    const { gateway } = await start({ oauth: { resource } }, ['notes', 'others'])
+    for (const suffix of ['', '/mcp']) expect(await document(gateway, suffix)).toMatchObject({ resource })
+    const challenge = await callTool(`${gateway.url}/mcp`, undefined, 'read_note')
+    expect(challenge.headers.get('www-authenticate')).toContain(
+      'resource_metadata="https://mcp.example.com/.well-known/oauth-protected-resource/mcp"',
+    )
+  })
+
+  it('shows a server that is alone as one of many where no identity is written: its tokens are others', async () => {
+    const { gateway, canary } = await start({}, ['notes'])
+    const own = await gateway.tokenFor('notes')
+    const all = await gateway.tokenFor('*')
+    expect((await callTool(`${gateway.url}/mcp`, own, 'notes__read_note')).status).toBe(401)
+    expect((await callTool(gateway.resource('notes'), all, 'read_note')).status).toBe(401)
+    expect((await callTool(`${gateway.url}/mcp`, all, 'notes__read_note')).body).toMatchObject({ result: {} })
+    expect((await callTool(gateway.resource('notes'), own, 'read_note')).body).toMatchObject({ result: {} })
+    expect(canary.requests.filter(({ body }) => body.includes('tools/call'))).toHaveLength(2)
+  })
+
+  it('is not there where the servers are not shown as one', async () => {
+    const { gateway } = await start({ aggregate: { enabled: false } }, ['notes', 'others'])
     expect((await callTool(`${gateway.url}/mcp`, undefined, 'read_note')).status).toBe(404)
     expect(await document(gateway, '/mcp')).toEqual({ status: 404 })
   })

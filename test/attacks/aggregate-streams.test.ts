@@ -259,6 +259,17 @@ describe('a question in the middle of a call', () => {
     },
   )
 
+  it('sends nobody anywhere in a message too long to be read (row E39)', async () => {
+    const message = 'x'.repeat(400_000)
+    const params = { message, mode: 'url', url: 'javascript:alert(1)', elicitationId: 'e' }
+    const { call, finish } = await asked({ id: 7, method: 'elicitation/create', params })
+    await until(() => responsesAt(open).length === 1)
+    finish()
+    await call.done
+    expect(call.state.text).not.toContain('javascript:')
+    expect(call.heard).toHaveLength(1)
+  })
+
   it('sends people to a page with https, as the server wrote it', async () => {
     const params = { mode: 'url', url: 'https://login.example.com/?x=1', elicitationId: 'e', message: 'Sign in.' }
     const { call, finish } = await asked({ id: 7, method: 'elicitation/create', params })

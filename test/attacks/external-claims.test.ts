@@ -8,7 +8,7 @@ import { attackTable } from '../support/range.ts'
 
 let external: ExternalRange
 beforeAll(async () => {
-  external = await startExternalRange()
+  external = await startExternalRange({ identity: { claims: ['department', 'org.unit'] } })
 })
 afterAll(() => external?.close())
 
@@ -57,6 +57,13 @@ attackTable(
       'audience_missing',
     ),
     claim('scope as a number', () => ({ scope: 1 }), 'claim_type'),
+    claim('a kept claim with a control character', () => ({ department: 'ops\u0000' }), 'claim_malformed'),
+    claim('half a character in a kept claim', () => ({ org: { unit: ['north', 'ops\ud800'] } }), 'claim_malformed'),
+    claim(
+      'a kept claim of nine levels',
+      () => ({ department: JSON.parse(`${'{"a":'.repeat(9)}1${'}'.repeat(9)}`) as unknown }),
+      'claim_malformed',
+    ),
     claim('groups as an object', () => ({ groups: { writers: true } }), 'claim_malformed'),
     claim('groups with a NUL', () => ({ groups: ['a\0'] }), 'claim_malformed'),
     claim('groups without end', () => ({ groups: Array.from({ length: 1001 }, (_, n) => `g${n}`) }), 'claim_malformed'),

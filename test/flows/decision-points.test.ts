@@ -18,6 +18,9 @@ beforeAll(async () => {
 })
 afterAll(() => canary?.close())
 
+/** Without what the gate itself asks a server about. */
+const callsReceived = (): number => canary.requests.filter(({ body }) => body.includes('"tools/call"')).length
+
 type Answer = (req: IncomingMessage, res: ServerResponse, body: string) => void
 
 interface Point {
@@ -90,9 +93,9 @@ describe('a rule that asks a point as OPA is one', () => {
   })
   const write = (text = 'hello') => callTool(gateway.resource('notes'), token, 'write_note', { text })
   const isServed = async () => {
-    const before = canary.requests.length
+    const before = callsReceived()
     const answer = await write()
-    expect(canary.requests.length - before).toBe('result' in answer.body ? 1 : 0)
+    expect(callsReceived() - before).toBe('result' in answer.body ? 1 : 0)
     return 'result' in answer.body
   }
 
@@ -126,10 +129,10 @@ describe('a rule that asks a point as OPA is one', () => {
 
   it('refuses with its no; the thing is listed, since other arguments could be allowed', async () => {
     point.answer = json({ result: false })
-    const before = canary.requests.length
+    const before = callsReceived()
     const refused = await write()
     expect(refused.body).toMatchObject({ error: { code: -32602, message: 'Not allowed with these arguments.' } })
-    expect(canary.requests.length).toBe(before)
+    expect(callsReceived()).toBe(before)
     const { body } = await listTools(gateway.resource('notes'), token)
     const { tools } = body['result'] as { tools: { name: string }[] }
     expect(tools.map(({ name }) => name)).toEqual(['read_note', 'write_note'])

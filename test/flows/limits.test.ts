@@ -25,6 +25,9 @@ beforeAll(async () => {
 })
 afterAll(() => canary?.close())
 
+/** Without what the gate itself asks a server about. */
+const callsReceived = (): number => canary.requests.filter(({ body }) => body.includes('"tools/call"')).length
+
 async function gatewayWith(limits: GatewayOptions['limits'], more: GatewayOptions = {}): Promise<TestGateway> {
   const servers = [
     { id: 'notes', url: canary.url },
@@ -59,7 +62,7 @@ describe('a rate', () => {
     against(TWO, async (gateway) => {
       const [url, token] = [gateway.resource('notes'), await gateway.tokenFor('notes')]
       expect(await statuses(2, () => callTool(url, token, 'read_note'))).toEqual([200, 200])
-      const before = canary.requests.length
+      const before = callsReceived()
       const refused = await callTool(url, token, 'read_note')
       expect([refused.status, refused.body]).toEqual([
         429,
@@ -69,7 +72,7 @@ describe('a rate', () => {
       expect(refused.headers.get('retry-after')).toBe(String(data.retryAfter))
       expect(data.retryAfter).toBeGreaterThan(1700)
       expect(data.retryAfter).toBeLessThanOrEqual(1800)
-      expect(canary.requests.length).toBe(before)
+      expect(callsReceived()).toBe(before)
       const id = refused.headers.get('x-request-id')
       const events = await gateway.audit((all) => all.some((event) => event.id === id))
       expect(events.find((event) => event.id === id)).toMatchObject({
@@ -354,6 +357,46 @@ describe('the decision door', () => {
         decision: false,
         context: { reason: 'rate_limited', rule: 'two' },
       })
+    } finally {
+      await gateway.close()
+    }
+  })
+})
+
+describe('many servers as one', () => {
+  it('a call at /mcp is a call of the server that has the tool', async () => {
+    const gateway = await gatewayWith([{ id: 'two', match: 'notes/*', rate: '2/h' }])
+    try {
+      const token = await gateway.tokenFor('*')
+      const at = `${gateway.url}/mcp`
+      expect(await statuses(3, () => callTool(at, token, 'notes__read_note'))).toEqual([200, 200, 429])
+      expect(await statuses(3, () => callTool(at, token, 'files__read_note'))).toEqual([200, 200, 200])
+      expect((await callTool(gateway.resource('notes'), await gateway.tokenFor('notes'), 'read_note')).status).toBe(429)
+      const events = await gateway.audit((all) => all.some(({ reason }) => reason === 'rate_limited'))
+      expect(events.find(({ reason }) => reason === 'rate_limited')).toMatchObject({ server: 'notes', rule: 'two' })
+    } finally {
+      await gateway.close()
+    }
+  })
+
+  it('a call through a virtual server counts for both of its names, and once', async () => {
+    const servers = [
+      { id: 'notes', url: canary.url },
+      { id: 'support', tools: ['notes/read_*'] },
+    ]
+    const gateway = await gatewayWith(
+      [
+        { id: 'behind', match: 'notes/*', rate: '3/h' },
+        { id: 'both', match: '*/*', rate: '4/h' },
+      ],
+      { servers },
+    )
+    try {
+      const [through, straight] = [await gateway.tokenFor('support'), await gateway.tokenFor('notes')]
+      const view = () => callTool(gateway.resource('support'), through, 'read_note')
+      expect(await statuses(2, view)).toEqual([200, 200])
+      expect(await statuses(2, () => callTool(gateway.resource('notes'), straight, 'read_note'))).toEqual([200, 429])
+      expect((await view()).status).toBe(429)
     } finally {
       await gateway.close()
     }

@@ -8,7 +8,7 @@ import { Client, SSEClientTransport } from '@modelcontextprotocol/client'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { startGateway, type TestGateway } from '../support/gateway.ts'
 import { memoryServer, startEverything, type TestUpstream } from '../support/upstream.ts'
-import { refusedStatus, socketTransport, untilClosed } from '../support/websocket.ts'
+import { socketTransport, untilClosed } from '../support/websocket.ts'
 
 const WSCAT = join(import.meta.dirname, '../../node_modules/.bin/wscat')
 const HELLO = {
@@ -128,15 +128,22 @@ describe('wscat', () => {
 })
 
 describe('the addresses at the root', () => {
-  it('are those of the only server, and of none where there are several', async () => {
+  it('are those of the only server, and of all of them where there are several', async () => {
     const headers = { 'X-Authenticated-User': 'ann@example.com' }
     const connected = client()
     await connected.connect(new SSEClientTransport(new URL(`${only.url}/sse`), { requestInit: { headers } }))
     expect((await connected.listTools()).tools.length).toBeGreaterThan(3)
     await connected.close()
-    expect((await fetch(`${gateway.url}/sse`)).status).toBe(404)
-    // Where no WebSocket is, the request is an ordinary one.
-    expect(await refusedStatus(`${gateway.url}/ws`, {})).toBe(404)
+    const token = { Authorization: `Bearer ${await gateway.tokenFor('*')}` }
+    const all = client()
+    await all.connect(new SSEClientTransport(new URL(`${gateway.url}/sse`), { requestInit: { headers: token } }))
+    const names = (await all.listTools()).tools.map(({ name }) => name)
+    expect(names).toEqual(expect.arrayContaining(['everything__echo', 'memory__read_graph']))
+    const echo = await all.callTool({ name: 'everything__echo', arguments: { message: 'old' } })
+    expect(echo.content).toEqual([{ type: 'text', text: 'Echo: old' }])
+    await all.close()
+    expect((await fetch(`${gateway.url}/sse`)).status).toBe(401)
+    expect(await untilClosed(`${gateway.url}/ws`)).toEqual({ code: 1008, reason: 'Authentication required' })
   })
 
   it('have a protected-resource document each, which the challenge names', async () => {

@@ -73,10 +73,26 @@ describe('/tools', () => {
   })
 
   it('does not touch a server that the caller cannot see', async () => {
-    const before = canary.requests.length
-    await get('/tools', { headers: JOHN })
-    // Notes alone: the canary stands behind three of them.
-    expect(canary.requests.length - before).toBe(1)
+    const fresh = await startGateway({
+      servers: [
+        { id: 'notes', url: `${canary.url}?notes` },
+        { id: 'secret', url: `${canary.url}?secret` },
+      ],
+      auth: { proxy: { groupsHeader: 'X-Groups' } },
+      server: { trustedProxies: ['127.0.0.1'] },
+      policy: {
+        rules: [
+          { allow: ['notes/*'], to: ['*'] },
+          { allow: ['secret/*'], to: ['group:secret'] },
+        ],
+      },
+    })
+    const touched = (server: string) => canary.requests.filter(({ url }) => url.endsWith(`?${server}`)).length
+    await curl(fresh.port, '/tools', { headers: JOHN })
+    expect([touched('notes') > 0, touched('secret')]).toEqual([true, 0])
+    await curl(fresh.port, '/tools', { headers: [...JOHN, 'X-Groups: secret'] })
+    expect(touched('secret')).toBeGreaterThan(0)
+    await fresh.close()
   })
 
   it('shows a token the server it is for, and no other', async () => {
@@ -84,6 +100,12 @@ describe('/tools', () => {
     const answer = await get('/tools', { headers: [`Authorization: Bearer ${token}`] })
     expect(shown(answer)).toEqual(['notes/read_note', 'notes/write_note'])
     expect(answer.body['unavailable']).toEqual([])
+  })
+
+  it('shows a token for all servers what it opens at each', async () => {
+    const token = await gateway.tokenFor('*')
+    const answer = await get('/tools', { headers: [`Authorization: Bearer ${token}`] })
+    expect(shown(answer)).toEqual(['notes/read_note', 'notes/write_note', 'memory/read_graph'])
   })
 
   it('lists what a token’s scopes do not open as unavailable', async () => {
@@ -165,7 +187,7 @@ describe('who may ask', () => {
           status: 401,
           body: { error: 'Unauthorized', message: 'Authentication required.' },
         })
-        expect(stranger.header('www-authenticate')).toMatch(/^Bearer resource_metadata=".*\/servers\/notes\/mcp"/)
+        expect(stranger.header('www-authenticate')).toMatch(/^Bearer resource_metadata="[^"]*\/mcp"/)
         expect(stranger.header('www-authenticate')).not.toContain('error=')
         const bad = await curl(closed.port, path, { headers: ['Authorization: Bearer nonsense'] })
         expect(bad.status).toBe(401)

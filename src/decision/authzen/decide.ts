@@ -15,7 +15,7 @@ import type { Evaluation } from './evaluation.ts'
 export interface DecideNeeds {
   findSubject(subject: NamedSubject): Promise<FoundSubject>
   readonly policy: Policy
-  readonly definitionOf?: InformNeeds['definitionOf']
+  readonly definitionOf: InformNeeds['definitionOf']
   readonly admit: Limits['admit']
   /** A server of ours, or a host that an ingress protects. */
   isServer(name: string): boolean

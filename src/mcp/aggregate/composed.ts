@@ -2,6 +2,7 @@
 // not keep them waiting, and takes no name away.
 import type { Policy } from '../../policy/policy.ts'
 import type { Clock } from '../../protocol/clock.ts'
+import type { Denials } from '../../protocol/denials.ts'
 import type { Principal } from '../../protocol/principal.ts'
 import type { Catalog, Known } from './catalog.ts'
 import type { Composition } from './compose.ts'
@@ -21,6 +22,7 @@ export type Compose = (view: View, principal: Principal) => Composed | Promise<C
 interface Needs {
   readonly catalog: Pick<Catalog, 'read'>
   readonly policy: Pick<Policy, 'view'>
+  readonly denials: Denials
   readonly clock: Clock
   readonly onLeftOut: (view: View, leftOut: readonly LeftOut[]) => void
 }
@@ -30,7 +32,7 @@ export const FRESH = 1000
 const MOST_MADE = 200
 const MOST_CALLERS = 10_000
 
-export function createCompose({ catalog, policy, clock, onLeftOut }: Needs): Compose {
+export function createCompose({ catalog, policy, denials, clock, onLeftOut }: Needs): Compose {
   const made = new Map<string, Composed>()
   const seen = new Map<string, { servers: readonly string[]; at: number }>()
 
@@ -46,7 +48,8 @@ export function createCompose({ catalog, policy, clock, onLeftOut }: Needs): Com
   }
 
   function seenBy(view: View, principal: Principal): readonly string[] {
-    if (view.virtual) return view.servers
+    // Who is refused by name must have the name: there the servers are no secret.
+    if (view.virtual || denials === 'explicit') return view.servers
     const sees = () => view.servers.filter((server) => policy.view(principal, server) !== 'none')
     const person = personKey(principal)
     if (person === undefined) return sees()

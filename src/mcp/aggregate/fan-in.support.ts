@@ -21,6 +21,8 @@ interface Scripted {
   /** Streams that are open now, and how many there were. */
   readonly streams: Set<ServerResponse>
   opened: number
+  /** Streams are opened when it has resolved. */
+  hold: Promise<void> | undefined
   /** Sessions that were ended. */
   readonly ended: unknown[]
   /** The latest of a session. */
@@ -42,6 +44,7 @@ async function script(
     const message = body === '' ? {} : (JSON.parse(body) as Json)
     if (body !== '') scripted.posted.push({ ...message, session: req.headers['mcp-session-id'] })
     if (req.method === 'DELETE') scripted.ended.push(req.headers['mcp-session-id'])
+    if (req.method === 'GET') await scripted.hold
     if (req.method === 'GET') bySession.set(String(req.headers['mcp-session-id']), res)
     serve(scripted, req, res, message)
   })
@@ -65,6 +68,7 @@ async function script(
     streams: new Set(),
     opened: 0,
     ended: [],
+    hold: undefined,
     of: (session) => bySession.get(session),
     write(text) {
       for (const stream of scripted.streams) stream.write(text)
@@ -240,6 +244,7 @@ export async function startHub(
   return {
     url,
     channel,
+    upstreams,
     rules,
     changed,
     errors,

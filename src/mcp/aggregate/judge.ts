@@ -33,6 +33,7 @@ export interface JudgeNeeds {
 
 /** `list`: one of the servers' lists has changed. `undefined`: it goes no further. */
 export type Judged = { readonly list: ChangedList } | { readonly message: object } | undefined
+/** Questions are heard where there is a place to answer to. */
 export type Judge = (origin: Origin, place: UpstreamPlace | undefined, message: unknown) => Judged
 
 const LONGEST_ID = 256
@@ -42,7 +43,7 @@ export function createJudge({ hearer, asking, onListChanged }: JudgeNeeds): Judg
     if (!isRecord(message) || 'result' in message || 'error' in message) return undefined
     const { method, params, id } = message
     if (typeof method !== 'string') return undefined
-    if ('id' in message) return asking && place && origin.own ? ask(asking, place, { id, method, params }) : undefined
+    if ('id' in message) return asking && place ? ask(asking, place, { id, method, params }) : undefined
     const list = listChanged(method)
     if (list !== undefined) onListChanged(origin.server, list)
     if (method === 'notifications/cancelled' && origin.own && asking) return takenBack(asking, origin.server, params)

@@ -61,6 +61,23 @@ describe('a listening request', () => {
     expect(hub.errors).toEqual([])
   })
 
+  it('waits for no server that does not come, and nothing is heard before its first word', async () => {
+    const { a, m, hub, listen } = await start()
+    const late = Promise.withResolvers<void>()
+    a.hold = late.promise
+    const client = await listen({ toolsListChanged: true })
+    await until(() => m.streams.size === 1)
+    m.say(changed('tools'))
+    await until(() => hub.changed.length === 1)
+    expect(client.heard).toEqual([])
+    await until(() => client.heard.length === 2)
+    expect(client.methods()).toEqual(['notifications/subscriptions/acknowledged', 'notifications/tools/list_changed'])
+    late.resolve()
+    await until(() => a.streams.size === 1)
+    a.say(changed('tools'))
+    await until(() => client.heard.length === 3)
+  })
+
   it('hears only what it asked for', async () => {
     const { a, hub, listen } = await start()
     const client = await listen({ toolsListChanged: true, promptsListChanged: false })

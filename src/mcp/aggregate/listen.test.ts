@@ -1,4 +1,5 @@
 // A client of the handshake era at the aggregate, over real sockets: catalogue rows E12, E14, E15, E18, E26, E27, E36, E37 and E39.
+import { once } from 'node:events'
 import { connect } from 'node:net'
 import { afterEach, describe, expect, it } from 'vitest'
 import type { Upstream } from '../../upstreams/upstream.ts'
@@ -189,6 +190,7 @@ describe('the stream of a client', () => {
     for (const end of [...hub.ends]) end('expired')
     await until(() => first.state.over)
     await until(() => a.streams.size === 0)
+    expect(hub.ends.size).toBe(0)
     const second = await listen()
     expect(second.response.status).toBe(200)
     hub.channel.end('s')
@@ -258,19 +260,54 @@ describe('a server that misbehaves', () => {
   })
 })
 
-it('drops a client that does not read (row E36)', async () => {
-  const { a, hub, join } = await start({ streamBuffer: 50_000, streamStall: 50 })
-  const { port } = new URL(hub.url)
-  const socket = connect(Number(port), '127.0.0.1').on('error', () => undefined)
-  socket.write('GET /?session=s HTTP/1.1\r\nHost: hub\r\n\r\n')
-  socket.pause()
-  await until(() => a.opened === 1)
-  await join('s', a, 'of-ann')
-  await until(() => a.streams.size === 2)
-  const flood = setInterval(() => a.say(log('x'.repeat(50_000))), 1)
-  await until(() => a.streams.size === 0)
-  clearInterval(flood)
-  socket.destroy()
+describe('a client that does not read (row E36)', () => {
+  /** Reads nothing until it is told to. */
+  async function startReader(rules: Partial<Rules>) {
+    const all = await start(rules)
+    const socket = connect(Number(new URL(all.hub.url).port), '127.0.0.1').on('error', () => undefined)
+    kept({ close: async () => void socket.destroy() })
+    socket.write('GET /?session=s HTTP/1.1\r\nHost: hub\r\n\r\n')
+    await once(socket, 'data')
+    socket.pause()
+    await all.join('s', all.a, 'of-ann')
+    await until(() => all.a.streams.size === 2)
+    const say = (text: string) => all.a.of('of-ann')?.write(`data: ${JSON.stringify(log(text))}\n\n`)
+    return { ...all, socket, say }
+  }
+  const TEXT = 'x'.repeat(50_000)
+
+  it('holds its servers up, and gets all of it when it reads', async () => {
+    const { a, socket, say } = await startReader({ streamBuffer: 200_000, streamStall: 60_000 })
+    for (let at = 0; at < 600; at++) say(TEXT)
+    say('the last')
+    await until(() => (a.of('of-ann')?.writableLength ?? 0) > 1_000_000)
+    let tail = ''
+    socket.on('data', (chunk) => {
+      tail = (tail + chunk).slice(-200)
+    })
+    socket.resume()
+    await until(() => tail.includes('the last'))
+  })
+
+  it('loses its stream when it stands still', async () => {
+    const { a, say } = await startReader({ streamBuffer: 200_000, streamStall: 50 })
+    for (let at = 0; at < 600; at++) say(TEXT)
+    await until(() => a.streams.size === 0)
+  })
+
+  it('loses its stream when what cannot be held up is too much', async () => {
+    const { a, child, hub } = await startReader({ streamBuffer: 200_000, streamStall: 60_000 })
+    const uri = `c:${TEXT}`
+    await hub.channel.subscribe({
+      session: 's',
+      upstream: child,
+      uri,
+      signal: AbortSignal.timeout(2000),
+      ask: async () => ({ jsonrpc: '2.0', id: 1, result: {} }),
+    })
+    for (let at = 0; at < 600; at++) child.say(updated(uri))
+    await until(() => a.streams.size === 0)
+  })
 })
 
 describe('a question of a server', () => {

@@ -172,6 +172,22 @@ describe('a session', () => {
     await expect(two.open(ANN, silent)).rejects.toEqual(notFound)
   })
 
+  it('is in use as long as its client listens', async () => {
+    const { one, begun, state } = await setup()
+    const [listening, silent] = [await begun(), await begun()]
+    const release = [one.hold(listening), one.hold(listening)]
+    for (let hours = 0; hours < 24; hours++) {
+      if (hours === 20) for (const end of release) end()
+      await one.sweep()
+      state.now += HOUR
+    }
+    expect(await one.open(ANN, listening.sealedId)).toBeDefined()
+    await expect(one.open(ANN, silent.sealedId)).rejects.toEqual(notFound)
+    state.now += 8 * HOUR
+    await one.sweep()
+    await expect(one.open(ANN, listening.sealedId)).rejects.toEqual(notFound)
+  })
+
   it('survives a new key, and dies with its own', async () => {
     const { one, two, replica, state } = await setup()
     const id = await one.begin(ANN, HELLO)

@@ -45,6 +45,8 @@ export interface AggregateSessions {
   ask(session: AggregateSession, upstream: RemoteUpstream, asking: Asking): Promise<RpcResponse>
   /** MCP 2025-11-25, Logging: told to the servers that are open, and to others when they are. */
   setLogLevel(session: AggregateSession, level: string): Promise<void>
+  /** Its client listens: until the answered function is called it is in use, though nothing is asked in it. */
+  hold(session: AggregateSession): () => void
   /** Ends what has expired. Called on a timer. */
   sweep(): Promise<void>
 }
@@ -93,6 +95,7 @@ export function createAggregateSessions(needs: Needs): AggregateSessions {
   const legs = createUpstreamSessions(needs)
   // Opening costs more than all the rest: the ids in use are remembered, the least used one goes first.
   const opened = new Map<string, Opened>()
+  const held = new Map<symbol, string>()
 
   function remember(entry: Opened): AggregateSession {
     const { sealedId } = entry.session
@@ -117,6 +120,12 @@ export function createAggregateSessions(needs: Needs): AggregateSessions {
     const use = { usedAt: now, expiresAt: expiryOf(row.createdAt, now) }
     rows.touch(row.id, use).catch(onError)
     return { ...row, ...use }
+  }
+
+  /** A row of its own: what is remembered of it may have been forgotten while its client listened. */
+  async function use(id: string): Promise<void> {
+    const found = await rows.find(id, clock())
+    if (found !== undefined) touched(found.session)
   }
 
   async function open(place: SessionPlace, sealedId: string): Promise<AggregateSession> {
@@ -181,7 +190,13 @@ export function createAggregateSessions(needs: Needs): AggregateSessions {
       }
       await legs.tellLogLevel(session, level)
     },
+    hold({ id }) {
+      const listening = Symbol(id)
+      held.set(listening, id)
+      return () => void held.delete(listening)
+    },
     async sweep() {
+      for (const id of new Set(held.values())) await use(id)
       legs.close(await rows.endExpired(clock(), BITE))
     },
   }

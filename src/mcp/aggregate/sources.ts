@@ -145,8 +145,9 @@ async function listen(upstream: RemoteUpstream, uris: readonly string[], events:
 function withoutSubscription(message: Message): Message {
   const { params } = message
   if (!isRecord(params) || !isRecord(params['_meta'])) return message
+  const { _meta, ...said } = params
   const { [META_SUBSCRIPTION]: _, ...meta } = params['_meta']
-  return { ...message, params: { ...params, _meta: meta } }
+  return { ...message, params: Object.keys(meta).length === 0 ? said : { ...said, _meta: meta } }
 }
 
 /** MCP 2025-11-25: a session of our own, in which nothing is called. */

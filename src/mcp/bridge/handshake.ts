@@ -150,7 +150,7 @@ function isLost({ status, response }: Posted, { id }: UpstreamSession): boolean 
 export function saysSessionLost(error: unknown): boolean {
   const { code, message } = isRecord(error) ? error : {}
   if (code !== RPC.legacyServerError && code !== SESSION_NOT_FOUND) return false
-  return typeof message === 'string' && /session|initiali[sz]ed/i.test(message)
+  return typeof message === 'string' && /session[ -]id|session not found|not initiali[sz]ed/i.test(message)
 }
 
 /** We have declared nothing that a server could ask for; it is told so, so that it does not wait. */

@@ -86,8 +86,8 @@ export const person = (subject: string): Principal => ({ ...ANONYMOUS, kind: 'pe
 export interface HandshakeServer extends TestServer {
   /** Sessions that are open now. */
   readonly sessions: ReadonlyMap<string, { readonly params: Record<string, unknown>; calls: number }>
-  /** As after a restart. */
-  forget(): void
+  /** As after a restart; with words, a request in a session of before is 400. */
+  forget(words?: string): void
 }
 
 /**
@@ -98,7 +98,12 @@ export async function startHandshakeServer(
   given: { revision?: string; lost?: (message: Message, res: ServerResponse) => void; id?: string } = {},
 ): Promise<HandshakeServer> {
   const sessions = new Map<string, { params: Record<string, unknown>; calls: number }>()
-  const lost = given.lost ?? ((message, res) => json(res, error(message, -32001, 'Session not found'), 404))
+  let words: string | undefined
+  const refuse = (message: Message, res: ServerResponse): void =>
+    words === undefined
+      ? json(res, error(message, -32001, 'Session not found'), 404)
+      : json(res, error(message, -32000, words), 400)
+  const lost = given.lost ?? refuse
   const server = await startServer(
     async (message, req, res) => {
       const { method, params = {} } = message
@@ -127,7 +132,14 @@ export async function startHandshakeServer(
     },
     { id: given.id ?? 'a' },
   )
-  return { ...server, sessions, forget: () => sessions.clear() }
+  return {
+    ...server,
+    sessions,
+    forget(said) {
+      words = said
+      sessions.clear()
+    },
+  }
 }
 
 async function answerCall(message: Message, session: string, res: ServerResponse): Promise<void> {

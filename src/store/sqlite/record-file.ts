@@ -46,8 +46,7 @@ export function recordWriter(database: DatabaseSync): RecordWriter {
 }
 
 function insertion(database: DatabaseSync, onConflict: string): (flat: readonly string[]) => void {
-  const prepare = (rows: number) =>
-    database.prepare(`${INSERT} ${Array(rows).fill('(?, ?)').join(', ')} ${onConflict}`)
+  const prepare = (rows: number) => database.prepare(`${INSERT} ${Array(rows).fill('(?, ?)').join(', ')} ${onConflict}`)
   const [one, many] = [prepare(1), prepare(ROWS)]
   return (flat) =>
     inTransaction(database, () => {

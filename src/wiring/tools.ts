@@ -1,0 +1,69 @@
+// What is known of the tools behind the gate, on the ground of the gateway.
+import type { Recorder } from '../audit/event.ts'
+import type { Config } from '../config/schema.ts'
+import { upstreamsOf } from '../config/servers.ts'
+import { requestIds } from '../http/request-id.ts'
+import type { Policy } from '../policy/policy.ts'
+import { withQuarantine } from '../policy/quarantine.ts'
+import { openToolGuard, type ToolEvent, type ToolGuard } from '../upstreams/tool-pins.ts'
+import type { GatewayNeeds } from './ground.ts'
+
+const WORDS: Readonly<Record<ToolEvent, string>> = {
+  first_seen: 'a tool was seen for the first time',
+  changed: 'a tool has another definition than the approved one: look at it with `portcullis tools show`',
+  restored: 'a tool has its approved definition again',
+  shadowed: 'a tool has the name of another server’s tool',
+}
+
+export interface Tools {
+  readonly guard: ToolGuard
+  /** The policy with what is closed for everybody. */
+  guarded(policy: Policy): Policy
+  /** How a server's tools are asked for where nobody has seen them. */
+  lookWith(look: (server: string) => Promise<unknown>): void
+}
+
+export async function openTools(
+  { servers }: Config,
+  { store, clock, log }: GatewayNeeds,
+  recorder: Pick<Recorder, 'act'>,
+): Promise<Tools> {
+  const nextId = requestIds()
+  const modes = new Map(upstreamsOf(servers).map(({ id, pin }) => [id, pin ?? 'warn']))
+  const guard = await openToolGuard({
+    pins: store.durable.toolPins,
+    modes,
+    clock,
+    async tell(event, { server, tool, detail }) {
+      const now = clock()
+      const about = { name: `${server}/${tool}`, reason: `tool_${event}` }
+      const act = {
+        kind: 'act',
+        act: `tool_${event}`,
+        decision: event === 'changed' && guard.isStrict(server) ? 'deny' : 'allow',
+      } as const
+      await recorder.act({ ...act, ...about, id: nextId(now), time: new Date(now).toISOString() })
+      const known = { server, tool, definition: detail }
+      if (event === 'first_seen') log.debug(known, WORDS[event])
+      else log.warn(known, WORDS[event])
+    },
+    onError: (error) => log.error({ error }, 'the definitions of tools could not be read'),
+  })
+  let look: (server: string) => Promise<unknown> = async () => undefined
+  return {
+    guard,
+    lookWith(given) {
+      look = given
+    },
+    guarded: (policy) =>
+      withQuarantine(policy, {
+        ...guard,
+        look(server) {
+          if (!guard.isStrict(server) || !guard.isUnseen(server)) return undefined
+          return look(server).then(nothing, (error: unknown) => log.error({ server, error }, 'tools could not be read'))
+        },
+      }),
+  }
+}
+
+const nothing = (): void => undefined
