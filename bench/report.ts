@@ -77,7 +77,7 @@ function verdict(what: string, measured: number, budget: number, write: (value: 
   return { what, budget: `≤ ${write(budget)}`, measured: write(measured), kept: measured <= budget }
 }
 
-function machine() {
+export function machine() {
   const git = (...args: string[]) => execFileSync('git', args, { cwd: import.meta.dirname, encoding: 'utf8' }).trim()
   const dirty = git('status', '--porcelain') === '' ? '' : ' with uncommitted changes'
   return {

@@ -306,7 +306,8 @@ describe('a spool that a killed process left', () => {
   })
 
   it('is kept beside the spool when it holds what is no decision', async () => {
-    leave('spool-1780000000000-000001.jsonl', `${line(call(1))}\u0000\u0000\n${line(call(2))}`)
+    const foreign = line({ ...call(3), id: 'two\nlines' })
+    leave('spool-1780000000000-000001.jsonl', `${line(call(1))}\u0000\u0000\n${foreign}${line(call(2))}`)
     leave('notes.txt', 'not ours')
     const { recorder, log } = await open()
     expect(log.records.size).toBe(2)

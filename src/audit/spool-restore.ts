@@ -51,8 +51,9 @@ export function parseSegment(text: string): { lines: RecordLine[]; damaged: numb
 function parseLine(line: string): RecordLine | undefined {
   try {
     const event: unknown = JSON.parse(line)
-    if (typeof event !== 'object' || event === null || !('id' in event) || typeof event.id !== 'string')
-      return undefined
+    if (typeof event !== 'object' || event === null || !('id' in event)) return undefined
+    // No id of ours; and a line feed would make two lines of one.
+    if (typeof event.id !== 'string' || event.id.includes('\n')) return undefined
     return { id: event.id, line }
   } catch {
     // Counted by the caller, who keeps the file.

@@ -30,6 +30,8 @@ describe('the start text', () => {
     expect(text).toContain('tools        https://gate.example.com/servers/tools/mcp  →  http://10.0.0.5:8000/mcp\n')
     expect(text).toContain('files        https://gate.example.com/servers/files/mcp  →  runs mcp-server-filesystem\n')
     expect(text).toContain('sign-in       local')
+    expect(text).toContain('all of them  https://gate.example.com/mcp\n')
+    expect(startText(started({ ...SERVERS, aggregate: { enabled: false } }))).not.toContain('.com/mcp\n')
   })
 
   it('holds no secret of the configuration', () => {

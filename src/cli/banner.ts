@@ -1,8 +1,9 @@
 // The text of a start: where the gate listens, what stands behind it, and what to paste into a client. Pure.
 
+import { aggregateAddress } from '../config/authorization-servers.ts'
 import { maskUrl } from '../config/mask.ts'
 import type { Config } from '../config/schema.ts'
-import { serverPath } from '../protocol/resource.ts'
+import { MCP_PATH, serverPath } from '../protocol/resource.ts'
 
 export interface Started {
   readonly config: Config
@@ -26,7 +27,7 @@ export function startText(started: Started): string {
     [`Portcullis is ready: ${url}`, ...overview(started)],
     config.servers.length === 0
       ? ['No MCP server stands behind it. Add one under `servers` in portcullis.yaml.']
-      : ['Servers', ...config.servers.map((server) => `  ${serverLine(server, url)}`)],
+      : ['Servers', ...config.servers.map((server) => `  ${serverLine(server, url)}`), ...aggregateLine(config, url)],
     ...(warnings.length === 0 ? [] : [warnings.map((warning) => `Warning: ${warning}`)]),
     ...(setupLink === undefined
       ? []
@@ -60,6 +61,12 @@ function serverLine(server: Server, url: string): string {
         ? withoutSecrets(server.url)
         : 'a view over others'
   return `${server.id.padEnd(12)} ${url}${serverPath(server.id)}  →  ${behind}`
+}
+
+/** Where clients reach everything at once. */
+function aggregateLine(config: Config, url: string): string[] {
+  const isThere = config.servers.length > 1 && aggregateAddress(config).length > 0
+  return isThere ? [`  ${'all of them'.padEnd(12)} ${url}${MCP_PATH}`] : []
 }
 
 function withoutSecrets(address: string): string {

@@ -27,12 +27,32 @@ const provider = (more: object) => ({
 const providers = (...list: object[]) => ({ identity: { providers: list } })
 const github = (more: object) => ({ id: 'hub', type: 'github', clientId: 'a', clientSecret: 'b', ...more })
 const client = (uri: string) => ({ oauth: { clients: [{ clientId: 'a', redirectUris: [uri] }] } })
+const view = (...tools: (string | object)[]) => ({
+  servers: [
+    { id: 'notes', url: 'http://127.0.0.1:9/mcp' },
+    { id: 'team', tools },
+  ],
+})
 const headers = (map: Record<string, string>) => ({
   servers: [{ id: 'a', url: 'http://127.0.0.1:9/mcp', credentials: { type: 'headers', headers: map } }],
 })
 
 describe('is refused, and its twin taken:', () => {
   it.each<[string, string, RegExp, object, object]>([
+    [
+      'a pick of a server that is not there',
+      'servers[1].tools[1]',
+      /No server is called nots/,
+      view('notes/read_*', 'nots/write_*'),
+      view('notes/read_*', '*/write_*'),
+    ],
+    [
+      'a pick of a view',
+      'servers[1].tools[0]',
+      /No server is called team/,
+      view('team/read_*'),
+      view({ from: 'notes/read_note', name: 'read' }),
+    ],
     [
       'an address that is none among allowedEmails',
       'identity.allowedEmails[0]',

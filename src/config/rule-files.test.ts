@@ -34,7 +34,7 @@ describe('policy.files', () => {
     expect(loaded.config.policy.rules[2]?.when).toBe('args.n > 5')
     expect(loaded.watched).toEqual([join(cwd, 'rules.d'), join(cwd, 'last.yaml')])
     const printed = printConfig(loaded)
-    expect(printed).toContain('rules.d/20-b.yaml:1:10')
+    expect(printed).toContain('rules.d/20-b.yaml:1:12')
     expect(printed).toMatch(/files: \[\]/)
   })
 
@@ -51,8 +51,8 @@ describe('policy.files', () => {
     ['empty.yaml', 'empty.yaml:1:1', 'holds no rules: list'],
     ['strange.yaml', 'strange.yaml:1:1', 'There is no setting "rule" here. Did you mean "rules"?'],
     ['broken.yaml', 'broken.yaml:1:', ''],
-    ['wrong.yaml', 'wrong.yaml:3:5', 'policy.rules[0].to[0]'],
-    ['twice.yaml', 'twice.yaml:3:5', 'Two rules are called a.'],
+    ['wrong.yaml', 'wrong.yaml:3:10', 'policy.rules[0].to[0]'],
+    ['twice.yaml', 'twice.yaml:3:7', 'Two rules are called a.'],
   ])('%s is refused at %s: %s', async (name, place, message) => {
     config(`  files: [${name}]\n`)
     write('empty.yaml', '{}\n')
@@ -75,7 +75,7 @@ describe('rules that cannot be kept', () => {
     ['unless: "args.amount > limit"', '7:7', 'policy.rules[0].unless', 'Column 15: There is no limit.'],
     ['when: "principal.groups"', '7:7', 'policy.rules[0].when', 'neither true nor false'],
     ['ask: opa', '7:7', 'policy.rules[0].ask', 'There is no decision point opa in policy.decisionPoints.'],
-    ['wenn: "true"', '7:7', 'policy.rules[0].wenn', 'Did you mean "when"?'],
+    ['wenn: "true"', '7:7', 'policy.rules[0].wenn', 'There is no setting "wenn" here.'],
   ])('%s is told at its place', async (line, place, setting, message) => {
     config(`  rules:\n    - id: one\n      allow: ["pay/*"]\n      to: ["*"]\n      ${line}\n`)
     const text = await refusal()
@@ -87,7 +87,7 @@ describe('rules that cannot be kept', () => {
     config(
       '  rules:\n    - allow: ["pay/*"]\n      to: ["*"]\n      when: |\n        args.a == 1 &&\n        args.b === 2\n',
     )
-    expect(await refusal()).toContain('Line 2, column 10')
+    expect(await refusal()).toContain('Line 2, column 8: "=== 2" is not expected here.')
   })
 
   it.each([

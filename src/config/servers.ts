@@ -1,5 +1,6 @@
 // The MCP servers behind the gate.
 import { z } from 'zod'
+import { compileGlob } from '../protocol/glob.ts'
 import { LEGACY_REVISIONS, MODERN_REVISION } from '../protocol/mcp.ts'
 import { serverAuth } from './auth.ts'
 import { duration, fieldName, size, unique } from './units.ts'
@@ -134,6 +135,22 @@ export const isVirtual = (config: McpServerConfig): config is VirtualServerConfi
 export const upstreamsOf = (servers: readonly McpServerConfig[]): readonly UpstreamConfig[] =>
   servers.filter((config): config is UpstreamConfig => !isVirtual(config))
 
+/** A pick of a server that is not there would show nothing, and say nothing. */
+function pickedFrom({ value, issues }: { value: readonly McpServerConfig[]; issues: z.core.$ZodRawIssue[] }): void {
+  const known = upstreamsOf(value).map(({ id }) => id)
+  value.forEach((config, index) => {
+    if (!isVirtual(config)) return
+    for (const kind of ['tools', 'prompts', 'resources'] as const)
+      config[kind].forEach((pick, at) => {
+        const source = typeof pick === 'string' ? pick : pick.from
+        const server = compileGlob(source.slice(0, source.indexOf('/')))
+        if (known.some(server.matches)) return
+        const message = `No server is called ${server.pattern}. Name one that has a url or a command; * is a wildcard.`
+        issues.push({ code: 'custom', message, input: source, path: [index, kind, at] })
+      })
+  })
+}
+
 export const servers = z
   .array(z.union([remote, stdio, virtual]))
   .default([])
@@ -141,3 +158,5 @@ export const servers = z
     'What stands behind the gate: each entry is `{ id, url, … }` (HTTP), `{ id, command, … }` (stdio), or a view over others, `{ id, tools: [server/tool …] }`.',
   )
   .check(unique('id', 'servers'))
+  .check(unique('name', 'servers'))
+  .check(pickedFrom)

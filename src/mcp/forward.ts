@@ -18,7 +18,7 @@ interface Needs {
 export type Forward = (upstream: RemoteUpstream, departure: Departure, passage: Passage) => Promise<Ending>
 
 /** Faults that say nothing of the upstream's health. */
-const NOT_ITS_HEALTH = new Set(['credential_ended', 'too_large'])
+const NOT_ITS_HEALTH = new Set(['credential_ended', 'session_lost', 'too_large'])
 
 const UP = { ok: true } as const
 

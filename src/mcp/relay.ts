@@ -80,7 +80,7 @@ export class Relay implements Dispatcher.DispatchHandler {
     // RFC 9110 §15.2: interim answers are for this hop only.
     if (status < 200 || this.state !== 'waiting') return
     this.deadline?.cancel()
-    const fault = faultOfHead(status, headers)
+    const fault = this.passage.screen.faultOf?.(status) ?? faultOfHead(status, headers)
     if (fault === undefined) this.takeHead(status, headers)
     else this.fail(fault)
   }

@@ -3,6 +3,7 @@ import type { Policy } from '../policy/policy.ts'
 import type { RequestFacts } from '../protocol/decision.ts'
 import type { Principal } from '../protocol/principal.ts'
 import type { Era } from './era.ts'
+import type { Fault } from './fault.ts'
 import { type Edit, isList, listFilter, type Shows } from './filter.ts'
 import { type Hears, hearing } from './hearing.ts'
 import { unknownInOurWords } from './hidden.ts'
@@ -19,6 +20,8 @@ export interface Screen {
   readonly hears: Hears | undefined
   /** What becomes of the notifications and questions before an answer, in place of `hears`; `undefined` leaves one out. */
   readonly aside?: Edit | undefined
+  /** A status that means something else here than to the client: the session at the server is not the client's own. */
+  readonly faultOf?: ((status: number) => Fault | undefined) | undefined
 }
 
 export interface Screened {

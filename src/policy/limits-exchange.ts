@@ -11,8 +11,8 @@ interface Needs {
   onChange(up: boolean, error?: unknown): void
 }
 
-/** Longest that a call can wait because of it, milliseconds. */
-const PATIENCE = 250
+/** Longest that a call can wait because of it, milliseconds. Counting alone lets more through: a store that is only slow is worth a wait. */
+const PATIENCE = 1000
 const TRY_EVERY = 5000
 
 export function openExchange({ allowances, clock, onChange }: Needs): Exchange {
@@ -56,7 +56,9 @@ export function openExchange({ allowances, clock, onChange }: Needs): Exchange {
 function soon<T>(answer: Promise<T>): Promise<T> {
   let timer: NodeJS.Timeout | undefined
   const late = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(new Error(`The store did not answer within ${PATIENCE} ms.`)), PATIENCE)
+    const giveUp = () => reject(new Error(`The store did not answer within ${PATIENCE} ms.`))
+    // Timers come before sockets: an answer that came while this process was busy is read first.
+    timer = setTimeout(() => setImmediate(() => setImmediate(giveUp)), PATIENCE)
   })
   return Promise.race([answer, late]).finally(() => clearTimeout(timer))
 }

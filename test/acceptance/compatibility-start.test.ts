@@ -29,7 +29,7 @@ describe('flags of other systems', () => {
   })
 
   it('that are not in force and cannot be ignored are refused, all in one message', async () => {
-    expect(refused.map(({ flag }) => flag)).toContain('enforce-capability-filtering')
+    expect(refused.map(({ flag }) => flag)).toContain('mcp-gateway-config')
     const { code, stderr } = await check(...wordsOf(refused))
     expect(code).toBe(78)
     for (const { flag } of refused) expect(stderr).toMatch(new RegExp(`-${flag}\\n.*Not available in this version`))

@@ -261,3 +261,22 @@ describe('a session that its client ends', () => {
     expect(await called('y', { session })).toEqual({ session: inside, nonce: 'y' })
   })
 })
+
+describe('a server that has forgotten a session', () => {
+  const WORDS = 'Bad Request: No valid session ID provided'
+  it.each([
+    ['says 404', undefined],
+    ['says it in words', WORDS],
+  ])('and %s ends nothing of the client: the call is told of it, and the next one is served', async (_how, words) => {
+    const session = await begin()
+    const { session: first } = await called('x', { session })
+    servers[0]?.forget(words)
+    const lost = await send(echo('lost'), { session })
+    expect(lost.status).not.toBe(404)
+    expect(lost.text).toContain('Call again')
+    const again = await called('again', { session })
+    expect(again).toMatchObject({ nonce: 'again' })
+    expect(again.session).not.toBe(first)
+    expect((await called('b', { session }, { name: 'b__echo' })).nonce).toBe('b')
+  })
+})

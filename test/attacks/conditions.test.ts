@@ -121,3 +121,28 @@ describe('a condition has no way out of its language', () => {
     },
   )
 })
+
+describe('URIs that callers write', () => {
+  const { decide: judge } = createPolicy({
+    policy: policy.parse({
+      rules: [{ allow: ['resource:a/x:/{one}-{two}/{three}-{four}/{+rest}', 'resource:a/*x*x*x*x*x*y'], to: ['*'] }],
+    }),
+    roles: {},
+    servers: [],
+  })
+  const read = (name: string) =>
+    judge({ principal: ann, server: 'a', method: 'resources/read', kind: 'resource', name }).effect
+
+  it.each(['{a*}'.repeat(20_000), `x:/${'-'.repeat(50_000)}`, `x:/${'a-'.repeat(50_000)}`, 'x'.repeat(100_000)])(
+    'are matched in one pass: %#',
+    (uri) => {
+      expect(read(uri)).toBe('deny')
+    },
+  )
+
+  it('and those that match are allowed', () => {
+    expect(read('x:/1-2/3-4/5/6')).toBe('allow')
+    expect(read(`x:/1-2/3-4/${'{a*}'.repeat(20)}`)).toBe('allow')
+    expect(read('axbxcxdxexfy')).toBe('allow')
+  })
+})

@@ -191,8 +191,10 @@ describe('E7', () => {
 
   it('forwards one it does not know, unchanged, and trusts it with nothing', async () => {
     const bend = { 'Mcp-Param-Name': 'delete_note', 'Mcp-Param-X': encoded('é'), Mcp_Param_Tenant: 'evil' }
-    const answer = await expectServed(range, { bend })
-    const { rawHeaders = [] } = range.canary.requests.at(-1) ?? {}
+    const answer = await shoot(range, { bend })
+    expect(answer.status).toBe(200)
+    // The gate asks the server for its tools: it might know the parameter.
+    const { rawHeaders = [] } = range.canary.requests.findLast(({ body }) => body.includes('tools/call')) ?? {}
     const sent = Object.fromEntries(
       rawHeaders.flatMap((name, at) => (at % 2 ? [] : [[name.toLowerCase(), rawHeaders[at + 1]]])),
     )
@@ -214,9 +216,13 @@ describe('E7', () => {
     await expectRefusal(range, { bend: hidden, body: toolCall('modern', 'delete_note') }, refusal)
   })
 
-  // The schema that names the parameter is the server's: it must see both sides as they were sent, and be heard when it refuses.
-  it('lets the server that knows the parameter refuse what differs', async () => {
-    const strict = await startStrict()
+  // The schema that names the parameter is the server's. Where it tells nobody it must see both sides as they were sent, and be heard when
+  // it refuses; where it does, what differs goes no further.
+  it.each([
+    ['lets the server refuse what differs, where it alone knows the parameter', [], undefined],
+    ['refuses what differs itself, where the server has told its tools', [TENANTS], 'param_mismatch'],
+  ])('%s', async (_what, tools, reason) => {
+    const strict = await startStrict(tools)
     const tenants = await startRange({
       servers: [{ id: 'canary', url: strict.url }],
     })
@@ -227,25 +233,41 @@ describe('E7', () => {
     const [other, same] = [await shoot(tenants, call('b')), await shoot(tenants, call('a'))]
     expect([other.status, JSON.parse(other.body.toString())]).toMatchObject([400, { error: { code: -32020 } }])
     expect([same.status, JSON.parse(same.body.toString())]).toMatchObject([200, { result: { tenant: 'a' } }])
-    expect(strict.served).toEqual(['a'])
+    expect([strict.served, strict.refused]).toEqual([['a'], reason === undefined ? ['a'] : []])
+    if (reason !== undefined) await expectRecorded(tenants, other, reason)
     await tenants.close()
     strict.close()
   })
 })
 
+const TENANTS = {
+  name: 'read_note',
+  inputSchema: { type: 'object', properties: { tenant: { type: 'string', 'x-mcp-header': 'Tenant' } } },
+}
+
 /** A server whose tool has a parameter that its header repeats, as MCP 2026-07-28 wants it checked. */
-async function startStrict() {
+async function startStrict(tools: readonly object[]) {
   const served: string[] = []
+  const refused: string[] = []
   const server = createServer(async (req, res) => {
     const chunks: Buffer[] = []
     for await (const chunk of req) chunks.push(chunk as Buffer)
-    const { id, params } = JSON.parse(Buffer.concat(chunks).toString()) as {
+    const { id, method, params } = JSON.parse(Buffer.concat(chunks).toString()) as {
       id: number
+      method: string
       params: { arguments: { tenant: string } }
+    }
+    if (method !== 'tools/call') {
+      const offer = { supportedVersions: ['2026-07-28'], capabilities: { tools: {} } }
+      const told = method === 'tools/list' ? { tools } : offer
+      res.writeHead(200, { 'Content-Type': 'application/json' })
+      res.end(JSON.stringify({ jsonrpc: '2.0', id, result: { resultType: 'complete', ...told } }))
+      return
     }
     const { tenant } = params.arguments
     const same = req.headers['mcp-param-tenant'] === tenant
-    if (same) served.push(tenant)
+    const heard = same ? served : refused
+    heard.push(tenant)
     const answer = same ? { result: { tenant } } : { error: { code: -32020, message: 'Header mismatch' } }
     res.writeHead(same ? 200 : 400, { 'Content-Type': 'application/json' })
     res.end(JSON.stringify({ jsonrpc: '2.0', id, ...answer }))
@@ -254,6 +276,7 @@ async function startStrict() {
   return {
     url: `http://127.0.0.1:${(server.address() as AddressInfo).port}/mcp`,
     served,
+    refused,
     close() {
       server.closeAllConnections()
       server.close()

@@ -7,6 +7,7 @@ import { type Fixture, startFixture } from '../support/fixture-server.ts'
 import { ANN, BOB, startGateway, type TestGateway } from '../support/gateway.ts'
 import { callTool } from '../support/mcp.ts'
 import { startEverything, type TestUpstream } from '../support/upstream.ts'
+import { socketTransport } from '../support/websocket.ts'
 
 let everything: TestUpstream
 let fixture: Fixture
@@ -33,7 +34,7 @@ afterEach(async () => {
 })
 
 /** A host of the handshake era; what it is asked it answers with `name`. */
-async function connect(name: string, capabilities: ClientCapabilities, user = ANN) {
+async function connect(name: string, capabilities: ClientCapabilities, user = ANN, way: 'http' | 'socket' = 'http') {
   const token = await gateway.tokenFor('*', { user })
   const client = new Client({ name, version: '1' }, { capabilities, versionNegotiation: { mode: 'legacy' } })
   const heard: { method: string; params?: unknown }[] = []
@@ -55,7 +56,11 @@ async function connect(name: string, capabilities: ClientCapabilities, user = AN
     })
   client.fallbackNotificationHandler = async ({ method, params }) => void heard.push({ method, params })
   const headers = { authorization: `Bearer ${token}` }
-  await client.connect(new StreamableHTTPClientTransport(new URL(`${gateway.url}/mcp`), { requestInit: { headers } }))
+  const transport =
+    way === 'socket'
+      ? socketTransport(`${gateway.url}/ws`, headers)
+      : new StreamableHTTPClientTransport(new URL(`${gateway.url}/mcp`), { requestInit: { headers } })
+  await client.connect(transport)
   open.push(client)
   return { client, heard, asked, token }
 }
@@ -82,6 +87,15 @@ describe('a client of the handshake era', () => {
     await client.callTool({ name: 'old__echo', arguments: { message: 'hello' } })
     await until(() => asked.includes('roots/list'))
     expect(new Set(asked)).toEqual(new Set(['sampling/createMessage', 'elicitation/create', 'roots/list']))
+  })
+
+  it('is asked and told over a WebSocket as well', async () => {
+    const { client, asked, heard } = await connect('ann', ALL, ANN, 'socket')
+    const sampled = await client.callTool({ name: 'new__test_sampling', arguments: { prompt: 'Think.' } })
+    expect(textOf(sampled)).toContain('thought by ann')
+    expect(asked).toContain('sampling/createMessage')
+    await client.callTool({ name: 'new__test_trigger_tool_change', arguments: {} })
+    await until(() => heard.some(({ method }) => method === 'notifications/tools/list_changed'))
   })
 
   it('is asked for nothing that it did not declare', async () => {

@@ -1,11 +1,13 @@
 // A call of one thing behind a view: as bytes through the relay to a remote server of the client's own era, else over the bridge.
 
 import { encodeHeaderValue } from '../../protocol/header-value.ts'
+import { isRecord } from '../../protocol/json.ts'
 import type { RpcNotification, RpcRequest, RpcResponse } from '../../protocol/jsonrpc.ts'
 import { HEADER_NAME, HEADER_PROTOCOL_VERSION } from '../../protocol/mcp.ts'
 import { type RemoteUpstream, type Upstream, UpstreamError, type Upstreams } from '../../upstreams/upstream.ts'
 import { sendRpc } from '../answer.ts'
 import type { Bridge } from '../bridge/call.ts'
+import { saysSessionLost } from '../bridge/handshake.ts'
 import type { ClientHello } from '../bridge/hello.ts'
 import { helloOfRequest } from '../bridge/hello.ts'
 import { writeEvent } from '../events.ts'
@@ -14,6 +16,7 @@ import type { Forward } from '../forward.ts'
 import { type McpHead, upstreamHeaders } from '../headers.ts'
 import { unknownServer } from '../hidden.ts'
 import type { Ending, Passage } from '../relay.ts'
+import type { Screen } from '../screen.ts'
 import { EVENT_STREAM } from '../stdio-stream.ts'
 import type { Streams } from '../streams.ts'
 import { tell } from './answers.ts'
@@ -32,7 +35,7 @@ export interface CallNeeds {
   readonly eraFor: SpokenEra
   readonly forward: Forward
   readonly streams: Streams
-  readonly sessions: Pick<AggregateSessions, 'upstreamSession'>
+  readonly sessions: Pick<AggregateSessions, 'lost' | 'upstreamSession'>
   readonly back: Pick<BackChannel, 'aside' | 'running'>
   readonly catalog: Pick<Catalog, 'definitionOf'>
   readonly limits: Passage['limits']
@@ -63,7 +66,7 @@ export function createCalls(needs: CallNeeds): (call: ViewCall) => Promise<Endin
     try {
       const same = upstream.kind === 'remote' && (await eraFor(upstream, era, gone.signal)) === era
       if (!same) return await bridged(needs, call, upstream, gone)
-      if (session === undefined) return await relayed(needs, call, { upstream, place: undefined })
+      if (session === undefined) return await relayed(needs, call, { upstream, place: undefined, lost: undefined })
       const leg = await needs.sessions.upstreamSession(session, upstream, gone.signal)
       const place = { server: upstream.id, session: leg.id, revision: leg.revision }
       const forget = back.running.begin(session.id, incoming.message, {
@@ -71,7 +74,7 @@ export function createCalls(needs: CallNeeds): (call: ViewCall) => Promise<Endin
         cancel: () => void tell(upstream, place, Buffer.from(JSON.stringify(cancelled(incoming.message)))),
       })
       try {
-        return await relayed(needs, call, { upstream, place })
+        return await relayed(needs, call, { upstream, place, lost: () => needs.sessions.lost(session, upstream, leg) })
       } finally {
         forget()
       }
@@ -93,10 +96,13 @@ interface Leg {
   readonly place:
     | { readonly server: string; readonly session: string | undefined; readonly revision: string }
     | undefined
+  /** The server has forgotten the session: the next call opens another. */
+  readonly lost: (() => void) | undefined
 }
 
 /** The same bytes but for the name; the answer passes through but for what concerns the view. */
-async function relayed(needs: CallNeeds, call: ViewCall, { upstream, place }: Leg): Promise<Ending> {
+async function relayed(needs: CallNeeds, call: ViewCall, leg: Leg): Promise<Ending> {
+  const { upstream, place } = leg
   const { visit, outgoing, session, audience } = call
   const { exchange, principal, incoming, era, head } = visit
   const { id, message } = incoming
@@ -123,13 +129,32 @@ async function relayed(needs: CallNeeds, call: ViewCall, { upstream, place }: Le
       expects: 'answer',
       id,
       era,
-      screen: { edit: undefined, reword: outgoing.reword, hears: undefined, aside },
+      screen: { edit: undefined, hears: undefined, aside, ...withoutLoss(call, leg) },
       sessionFor: () => undefined,
       openStream: (onEnd) => needs.streams.open(principal, onEnd),
       upstream,
       limits: needs.limits,
     },
   )
+}
+
+/** The client's own session goes on, whatever becomes of ours at the server: a 404 of that one would end it. */
+function withoutLoss({ visit, outgoing }: ViewCall, { lost }: Leg): Pick<Screen, 'faultOf' | 'reword'> {
+  const { exchange, incoming } = visit
+  if (lost === undefined) return { reword: outgoing.reword }
+  return {
+    faultOf(status) {
+      if (status !== 404) return undefined
+      lost()
+      return FAULTS.session_lost
+    },
+    // Servers in the field say it with 400 and words.
+    reword(message) {
+      if (!isRecord(message) || !saysSessionLost(message['error'])) return outgoing.reword(message)
+      lost()
+      return faultMessage(FAULTS.session_lost, incoming.id, exchange.id)
+    },
+  }
 }
 
 /** The head says what the body says: MCP 2026-07-28, Transports, for a party that rewrites. */

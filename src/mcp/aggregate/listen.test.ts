@@ -3,16 +3,8 @@ import { once } from 'node:events'
 import { connect } from 'node:net'
 import { afterEach, describe, expect, it } from 'vitest'
 import type { Upstream } from '../../upstreams/upstream.ts'
-import {
-  type Hub,
-  listenAt,
-  type Rules,
-  startChild,
-  startHub,
-  startLegacyServer,
-  startModernServer,
-  until,
-} from './fan-in.support.ts'
+import { type Hub, listenAt, type Rules, startHub, until } from './fan-in.support.ts'
+import { startChild, startLegacyServer, startModernServer } from './scripted.support.ts'
 
 const opened: { close(): Promise<unknown> }[] = []
 afterEach(async () => {

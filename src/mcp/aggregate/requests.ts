@@ -105,7 +105,8 @@ export function createRequests(needs: RequestNeeds): (visit: ViewVisit, found: F
     }))
     const { capabilities } = session.hello
     const audience = audienceOf(visit)
-    return back.listen({
+    const release = sessions.hold(session)
+    const listened = back.listen({
       exchange,
       principal,
       servers: view.servers,
@@ -114,6 +115,7 @@ export function createRequests(needs: RequestNeeds): (visit: ViewVisit, found: F
       places,
       audience,
     })
+    return listened.finally(release)
   }
 
   function listenTo(visit: Asking): Promise<Ending> {

@@ -1,53 +1,67 @@
 // One source for as many as listen: opened for the first, closed after the last, and nobody's slowness is another's.
 import type { Hear, Source } from './sources.ts'
 
-interface Running {
-  readonly stop: AbortController
-  readonly ended: Promise<void>
-  /** It listens, or cannot. */
-  readonly opened: Promise<void>
+interface Listener {
+  readonly hear: Hear
+  onOpen(): void
+  /** With what went wrong on our side, where something did. */
+  end(mistake?: { readonly error: unknown }): void
 }
 
 export function shareSource(source: Source): Source {
-  const listeners = new Set<Hear>()
-  let running: Running | undefined
+  const listeners = new Set<Listener>()
+  /** `open` once it listens, or cannot. */
+  let running: { readonly stop: AbortController; open: boolean } | undefined
 
-  function start(): Running {
-    const stop = new AbortController()
-    const opened = Promise.withResolvers<void>()
+  function start(): void {
+    const own = { stop: new AbortController(), open: false }
+    running = own
+    const opened = (): void => {
+      if (running !== own || own.open) return
+      own.open = true
+      for (const listener of [...listeners]) listener.onOpen()
+    }
     const tellAll: Hear = (message) => {
-      for (const hear of [...listeners]) void hear(message)
+      if (running === own) for (const { hear } of [...listeners]) void hear(message)
       return undefined
     }
-    const ended = source.run(tellAll, stop.signal, opened.resolve).finally(() => {
-      opened.resolve()
-      if (running?.stop === stop) running = undefined
-    })
-    return { stop, ended, opened: opened.promise }
+    const over = (mistake?: { readonly error: unknown }): void => {
+      opened()
+      const left = running === own ? [...listeners] : []
+      if (running === own) running = undefined
+      for (const listener of left) listener.end(mistake)
+    }
+    source.run(tellAll, own.stop.signal, opened).then(
+      () => over(),
+      (error: unknown) => over({ error }),
+    )
   }
 
   return {
     ...source,
-    async run(hear, signal, onOpen) {
-      if (signal.aborted) return
-      // One for each listener, even where two of them are the same function.
-      const listener: Hear = (message) => hear(message)
-      listeners.add(listener)
-      running ??= start()
-      const { stop, ended, opened } = running
-      void opened.then(onOpen)
-      try {
-        await Promise.race([ended, aborted(signal)])
-      } finally {
-        listeners.delete(listener)
-        if (listeners.size === 0) {
-          if (running?.stop === stop) running = undefined
-          stop.abort()
+    run: (hear, signal, onOpen) =>
+      new Promise((resolve, reject) => {
+        if (signal.aborted) return resolve()
+        const listener: Listener = {
+          hear,
+          onOpen: () => onOpen?.(),
+          end(mistake) {
+            signal.removeEventListener('abort', leave)
+            listeners.delete(listener)
+            if (mistake === undefined) resolve()
+            else reject(mistake.error)
+          },
         }
-      }
-    },
+        const leave = (): void => {
+          listener.end()
+          if (listeners.size > 0) return
+          running?.stop.abort()
+          running = undefined
+        }
+        listeners.add(listener)
+        signal.addEventListener('abort', leave)
+        if (running === undefined) start()
+        else if (running.open) listener.onOpen()
+      }),
   }
 }
-
-const aborted = (signal: AbortSignal): Promise<void> =>
-  new Promise((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }))

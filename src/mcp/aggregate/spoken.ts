@@ -2,7 +2,7 @@
 // between has a way of its own in each era, and no other way leads through.
 import type { Clock } from '../../protocol/clock.ts'
 import { type RemoteUpstream, type Upstream, UpstreamError } from '../../upstreams/upstream.ts'
-import { closeUpstreamSession, openUpstreamSession } from '../bridge/handshake.ts'
+import { closeUpstreamSession, HandshakeRefused, openUpstreamSession } from '../bridge/handshake.ts'
 import { OUR_HELLO } from '../bridge/hello.ts'
 import { openingSignal, unlessAborted } from '../bridge/patience.ts'
 import type { UpstreamEras } from '../bridge/upstream-era.ts'
@@ -12,8 +12,6 @@ import type { Era } from '../era.ts'
 export type SpokenEra = (upstream: Upstream, client: Era, signal: AbortSignal) => Promise<Era>
 
 const BELIEVED = 10 * 60_000
-/** What a server says to a handshake that it does not know. */
-const REFUSALS = new Set(['upstream_error', 'protocol'])
 
 export function createSpokenEra({ eraOf, clock }: Pick<UpstreamEras, 'eraOf'> & { readonly clock: Clock }): SpokenEra {
   const known = new WeakMap<RemoteUpstream, { era: Promise<Era>; until: number }>()
@@ -42,7 +40,9 @@ async function shakesHands(upstream: RemoteUpstream): Promise<Era> {
     closeUpstreamSession(upstream, await openUpstreamSession(upstream, OUR_HELLO, openingSignal(upstream)))
     return 'legacy'
   } catch (error) {
-    if (error instanceof UpstreamError && REFUSALS.has(error.reason)) return 'modern'
+    // `protocol`: it settled on a revision that is not spoken here. A server that fails has decided nothing.
+    if (error instanceof HandshakeRefused || (error instanceof UpstreamError && error.reason === 'protocol'))
+      return 'modern'
     throw error
   }
 }

@@ -51,10 +51,21 @@ function compileText(text: string): Condition {
     text,
     reads,
     evaluate(facts) {
-      const result = run(facts)
+      const result = withoutStacks(() => run(facts))
       if (typeof result === 'boolean') return result
       return isCelError(result) && variables.some((name) => facts[name] === UNKNOWN) ? 'unknown' : 'error'
     },
+  }
+}
+
+/** Errors are values in CEL: most of what one would cost is a stack that nobody reads. */
+function withoutStacks<Result>(run: () => Result): Result {
+  const { stackTraceLimit } = Error
+  Error.stackTraceLimit = 0
+  try {
+    return run()
+  } finally {
+    Error.stackTraceLimit = stackTraceLimit
   }
 }
 

@@ -46,7 +46,7 @@ function wordsOf(cause: unknown, text: string): string {
   const offset = offsetOf(cause)
   if (offset === undefined) return 'It cannot be read.'
   const rest = text.slice(offset).trimStart()
-  const found = rest === '' ? 'the end' : JSON.stringify(rest.slice(0, 20))
+  const found = rest === '' ? 'the end' : JSON.stringify(/^.{0,20}/.exec(rest)?.[0])
   return `${placeAt(text, offset)}: ${found} is not expected here.`
 }
 
