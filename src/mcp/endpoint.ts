@@ -34,6 +34,7 @@ import { createSessions } from './session.ts'
 import { createStdioRoute } from './stdio.ts'
 import { createStreams, type StreamEnd } from './streams.ts'
 import { type Target, targetOf } from './target.ts'
+import { watchingTools } from './tool-watch.ts'
 import { checkUnambiguous } from './unambiguous.ts'
 
 export interface McpNeeds {
@@ -53,8 +54,8 @@ export interface McpNeeds {
   minimumRevision(serverId: string): Revision | undefined
   readonly upstreams: Pick<Upstreams, 'get' | 'report'>
   readonly recorder: Pick<Recorder, 'decide' | 'finish'>
-  /** A client has read the server's list of tools. */
-  onListed?(serverId: string): void
+  /** A server has told a client what its tools are. */
+  onTools?(serverId: string, tools: readonly unknown[]): void
   /** Answers a refusal; `rpcId` where the message was read before it was refused. */
   refuse(exchange: Exchange, error: unknown, serverId: string, rpcId?: RpcId): void
   /** Calls `onEnd` once when the principal's credential ends, or a `lasting` stream must. */
@@ -137,7 +138,6 @@ export function mcpEndpoint(needs: McpNeeds): (exchange: Exchange, serverId: str
       if (mirrored !== undefined) await mirrored
       // 4 The upstream's turn.
       ending = await forward(visit)
-      if (visit.method === 'tools/list') needs.onListed?.(serverId)
     } catch (error) {
       if (event === undefined && (principal !== undefined || isRefusedCredential(error))) {
         const known = unread({ exchange, principal: principal ?? UNPROVED, server: serverId, incoming })
@@ -249,7 +249,12 @@ function forwarder(needs: McpNeeds): (visit: Visit) => Promise<Ending> {
 
   return (visit) => {
     const { upstream, incoming, httpMethod } = visit
-    const screen = screenOf(policy, visit)
+    const { onTools } = needs
+    const passing = screenOf(policy, visit)
+    const screen =
+      visit.method === 'tools/list' && onTools !== undefined
+        ? watchingTools(passing, (tools) => onTools(upstream.id, tools))
+        : passing
     if (upstream.kind === 'remote') return remote(upstream, visit, screen)
     const child = { exchange: visit.exchange, upstream, principal: visit.principal, head: visit.head }
     if (incoming !== undefined) return stdio.post(child, incoming, wholeEdit(screen))

@@ -16,6 +16,8 @@ export interface Screen {
   readonly edit: Edit | undefined
   /** What a short answer may be exchanged for; `undefined` leaves it as it is. */
   readonly reword: Edit | undefined
+  /** Whether `reword` could have anything to say of an answer; without it every one is read. */
+  readonly concerns?: (answer: Buffer) => boolean
   /** Which messages of a stream may pass; `undefined` is all. */
   readonly hears: Hears | undefined
   /** What becomes of the notifications and questions before an answer, in place of `hears`; `undefined` leaves one out. */

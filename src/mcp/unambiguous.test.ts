@@ -4,9 +4,9 @@ import { describe, expect, it } from 'vitest'
 import { RpcError } from '../protocol/errors.ts'
 import { checkUnambiguous } from './unambiguous.ts'
 
-function reasonOf(text: string): string {
+function reasonOf(text: string, names?: ReadonlySet<string>): string {
   try {
-    checkUnambiguous(Buffer.from(text))
+    checkUnambiguous(Buffer.from(text), names)
   } catch (error) {
     if (error instanceof RpcError && error.code === -32600 && error.status === 400) return error.reason
     throw error
@@ -48,6 +48,17 @@ describe('keys', () => {
   it('reads long texts to their end', () => {
     const long = '\\\\\\"'.repeat(500_000)
     expect(reasonOf(call(`{"a":"${long}","a":1}`))).toBe('json_duplicate_key')
+  })
+
+  it.each([
+    ['{"Force":true}', 'json_key_case'],
+    ['{"options":{"FORCE":true}}', 'json_key_case'],
+    ['{"\u017Feal":1}', 'json_key_case'],
+    ['{"force":true,"seal":1}', 'passes'],
+    ['{"Other":true}', 'passes'],
+  ])('what rules read is spelled as they spell it: %s', (args, reason) => {
+    expect(reasonOf(call(args), new Set(['force', 'seal']))).toBe(reason)
+    expect(reasonOf(call(args))).toBe('passes')
   })
 
   it('leaves the case of other members to the gate', () => {

@@ -18,14 +18,21 @@ type Place = 'envelope' | 'params' | 'arguments' | 'other'
 /** Members of `params` with what a tool or prompt is called with. */
 const CARRY_ARGUMENTS = new Set(['arguments', 'argument', 'context'])
 
-/** Throws RpcError for a text that two readers could read differently. */
-export function checkUnambiguous(body: Buffer): void {
-  readValue({ text: body.toString('utf8'), at: 0 }, 'envelope')
+/**
+ * Throws RpcError for a text that two readers could read differently. `names` are those that rules read of arguments: in another case
+ * they are refused even alone, since a reader that folds case would find there what the rule did not.
+ */
+export function checkUnambiguous(body: Buffer, names: ReadonlySet<string> = NONE): void {
+  readValue({ text: body.toString('utf8'), at: 0, names, folded: new Set([...names].map(foldCase)) }, 'envelope')
 }
+
+const NONE: ReadonlySet<string> = new Set()
 
 interface Cursor {
   readonly text: string
   at: number
+  readonly names: ReadonlySet<string>
+  readonly folded: ReadonlySet<string>
 }
 
 function readValue(cursor: Cursor, place: Place): void {
@@ -45,12 +52,19 @@ function readObject(cursor: Cursor, place: Place): void {
     take(cursor, SPACE)
     const name = nameOf(take(cursor, STRING))
     if (names.size === names.add(name).size) throw refused('json_duplicate_key', 'A key of the message comes twice.')
-    if (place === 'arguments' && folded.size === folded.add(foldCase(name)).size)
-      throw refused('json_key_case', 'Two keys of the arguments differ in case alone.')
+    if (place === 'arguments') checkCase(cursor, name, folded)
     take(cursor, SPACE)
     cursor.at += 1
     readValue(cursor, within(place, name))
   }
+}
+
+function checkCase({ names, folded: read }: Cursor, name: string, seen: Set<string>): void {
+  const folded = foldCase(name)
+  if (seen.size === seen.add(folded).size)
+    throw refused('json_key_case', 'Two keys of the arguments differ in case alone.')
+  if (read.has(folded) && !names.has(name))
+    throw refused('json_key_case', 'A key of the arguments is spelled in another case.')
 }
 
 function readArray(cursor: Cursor, place: Place): void {

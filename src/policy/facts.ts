@@ -1,8 +1,6 @@
 // What conditions are told of a call. Made when a condition asks, and not before.
-import type { CelInput } from '@bufbuild/cel'
-import { type Facts, MISSING, UNKNOWN } from '../protocol/condition/compile.ts'
-import { celOf, requestFacts, unknownMembers } from '../protocol/condition/values.ts'
-import type { Call } from '../protocol/decision.ts'
+import { type Fact, type Facts, MISSING, PartlyKnown, UNKNOWN } from '../protocol/condition/language.ts'
+import type { Call, RequestFacts } from '../protocol/decision.ts'
 import type { Principal } from '../protocol/principal.ts'
 import type { Target } from './target.ts'
 
@@ -12,99 +10,49 @@ import type { Target } from './target.ts'
  */
 export type Knowing = 'call' | 'thing' | 'server'
 
-export interface CallFacts extends Facts {
-  /** As the rule's own target reads the resource's URI. */
-  reading(target: Target): CallFacts
-}
-
-export function factsOf(call: Call, knowing: Knowing): CallFacts {
-  return new Told(call, knowing)
-}
-
-class Told implements CallFacts {
-  readonly #call: Call
-  readonly #knowing: Knowing
-  #args: CelInput | undefined
-  #resource: CelInput | undefined
-
-  constructor(call: Call, knowing: Knowing) {
-    this.#call = call
-    this.#knowing = knowing
-  }
-
-  reading({ kind, name }: Target): CallFacts {
-    if (this.#call.kind === 'resource')
-      this.#resource = resourceFacts(this.#call, kind === 'resource' && 'params' in name ? name.params : undefined)
-    return this
-  }
-
-  get principal(): CelInput {
-    return principalFacts(this.#call.principal)
-  }
-
-  get client(): CelInput {
-    return celOf({ id: this.#call.principal.client })
-  }
-
-  get server(): CelInput {
-    return celOf({ id: this.#call.server })
-  }
-
-  get args(): CelInput {
-    if (this.#knowing !== 'call') return UNKNOWN
-    this.#args ??= celOf(this.#call.args ?? {})
-    return this.#args
-  }
-
-  get tool(): CelInput {
-    if (this.#knowing === 'server') return UNKNOWN
-    const { kind, name, tool } = this.#call
-    if (kind !== 'tool') return celOf({})
-    // A definition that nobody has seen is no definition without annotations.
-    return tool === undefined ? unknownMembers({ name }) : celOf({ ...tool, name })
-  }
-
-  get resource(): CelInput {
-    const { kind, name } = this.#call
-    if (this.#knowing === 'server') return UNKNOWN
-    if (kind !== 'resource') return celOf({})
-    // A template in a list stands for many resources, in either spelling.
-    if (this.#knowing === 'thing' && /\{|%7b/i.test(name)) return UNKNOWN
-    return this.#resource ?? resourceFacts(this.#call, undefined)
-  }
-
-  get request(): CelInput {
-    const { request } = this.#call
-    if (request !== undefined) return requestFacts(request)
-    return this.#knowing === 'call' ? MISSING : UNKNOWN
+/** `target`: the rule's own, which names the variables in the resource's URI. */
+export function factsOf(call: Call, knowing: Knowing, target: Target): Facts {
+  const { principal, server } = call
+  return {
+    principal: principalFacts(principal),
+    client: { id: principal.client },
+    server: { id: server },
+    tool: toolFacts(call, knowing),
+    args: knowing === 'call' ? (call.args ?? NONE) : UNKNOWN,
+    request: call.request ? requestFacts(call.request) : knowing === 'call' ? MISSING : UNKNOWN,
+    resource: resourceFacts(call, knowing, target),
   }
 }
 
-function resourceFacts({ name }: Call, params: ((uri: string) => object | undefined) | undefined): CelInput {
-  return celOf({ uri: name, params: params?.(name) ?? {} })
+const NONE = Object.freeze({})
+
+function toolFacts({ kind, name, tool }: Call, knowing: Knowing): Fact {
+  if (knowing === 'server') return UNKNOWN
+  if (kind !== 'tool') return NONE
+  // A definition that nobody has seen is no definition without annotations.
+  return tool === undefined ? new PartlyKnown({ name }) : { ...tool, name }
 }
 
-const principals = new WeakMap<Principal, CelInput>()
+function resourceFacts({ kind, name }: Call, knowing: Knowing, target: Target): Fact {
+  if (knowing === 'server') return UNKNOWN
+  if (kind !== 'resource') return NONE
+  // A template in a list stands for many resources, in either spelling.
+  if (knowing === 'thing' && /\{|%7b/i.test(name)) return UNKNOWN
+  const params = target.kind === 'resource' && 'params' in target.name ? target.name.params(name) : undefined
+  return { uri: name, params: params ?? NONE }
+}
+
+const requestFacts = ({ address, at, era }: RequestFacts): Fact => ({ address, time: new Date(at), era })
+
+const principals = new WeakMap<Principal, Fact>()
 
 /** By the principal itself: a token in use brings the same one with every call. */
-function principalFacts(principal: Principal): CelInput {
+function principalFacts(principal: Principal): Fact {
   const known = principals.get(principal)
   if (known !== undefined) return known
   const { subject, email, name, groups, roles, teams, client, kind, method, issuer, scopes, claims } = principal
-  const facts = celOf({
-    subject,
-    email,
-    name,
-    groups,
-    roles,
-    teams,
-    client,
-    kind,
-    method,
-    issuer,
-    scopes,
-    claims: claims ?? {},
-  })
+  const held = { subject, email, name, groups, roles, teams, client, kind, method, issuer, scopes }
+  const facts = { ...held, claims: claims ?? NONE }
   principals.set(principal, facts)
   return facts
 }

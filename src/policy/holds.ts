@@ -1,7 +1,9 @@
 // Whether a rule with a condition holds, as far as the call is known.
+import type { Facts } from '../protocol/condition/language.ts'
 import type { Call } from '../protocol/decision.ts'
-import { type CallFacts, factsOf, type Knowing } from './facts.ts'
+import { factsOf, type Knowing } from './facts.ts'
 import type { Ranked } from './name-index.ts'
+import type { Target } from './target.ts'
 
 /** `error`: its condition cannot be evaluated. `unknown`: for some arguments or answers it may hold, for others not. */
 export type Holds = 'yes' | 'no' | 'unknown' | 'error'
@@ -12,14 +14,16 @@ export interface Judge {
 }
 
 export function judge(call: Call, knowing: Knowing): Judge {
-  let facts: CallFacts | undefined
+  let told: { readonly facts: Facts; readonly target: Target } | undefined
   return {
     holds({ rule, target }) {
-      facts ??= factsOf(call, knowing)
-      const told = facts.reading(target)
+      // Only of a resource do the rules' targets say different things.
+      if (told === undefined || (call.kind === 'resource' && told.target !== target))
+        told = { facts: factsOf(call, knowing, target), target }
+      const { facts } = told
       const parts = [
-        ...(rule.when === undefined ? [] : [rule.when.evaluate(told)]),
-        ...(rule.unless === undefined ? [] : [not(rule.unless.evaluate(told))]),
+        ...(rule.when === undefined ? [] : [rule.when.evaluate(facts)]),
+        ...(rule.unless === undefined ? [] : [not(rule.unless.evaluate(facts))]),
         ...(rule.ask === undefined ? [] : [answer(rule.effect, rule.id, { call, knowing })]),
       ]
       if (parts.includes(false)) return 'no'

@@ -1,8 +1,7 @@
 // The rules of the configuration, checked and compiled: what they say, ready to be matched.
 import type { PolicyConfig, RuleConfig } from '../config/policy.ts'
 import type { RolesConfig } from '../config/scopes.ts'
-import { type Condition, compileCondition } from '../protocol/condition/compile.ts'
-import { ConditionFlaw } from '../protocol/condition/syntax.ts'
+import { type CompileCondition, type Condition, ConditionFlaw } from '../protocol/condition/language.ts'
 import { OperatorError } from '../protocol/errors.ts'
 import { methodFlaw, uriFlaw } from '../protocol/rule-words.ts'
 import { isNormalUri } from './normal-uri.ts'

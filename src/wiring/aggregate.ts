@@ -9,7 +9,7 @@ import { createLists } from '../mcp/aggregate/lists.ts'
 import { readOffer } from '../mcp/aggregate/offer.ts'
 import { createRequests } from '../mcp/aggregate/requests.ts'
 import { createAggregateSessions } from '../mcp/aggregate/sessions.ts'
-import { createSpokenEra } from '../mcp/aggregate/spoken.ts'
+import { createSpokenEras } from '../mcp/aggregate/spoken.ts'
 import { createStates } from '../mcp/aggregate/state.ts'
 import { createViews } from '../mcp/aggregate/views.ts'
 import { createBridge } from '../mcp/bridge/call.ts'
@@ -90,7 +90,7 @@ export function openAggregate(ground: Ground, door: Door, opened: Opened) {
     sessions,
     back,
     bridge,
-    eraFor: createSpokenEra({ eraOf: bridge.eraOf, clock }),
+    eras: createSpokenEras({ eraOf: bridge.eraOf, clock }),
     catalog,
     upstreams: { get },
     forward: createForward({ report }),

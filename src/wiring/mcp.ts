@@ -60,8 +60,7 @@ export function openMcpDoor(ground: Ground, { authenticate }: Callers, opened: O
     ...parts,
     upstreams,
     definitionOf: catalog.definitionOf,
-    // Whoever lists finds what changed: the definitions are compared then, at most once in a list's life.
-    onListed: (id) => void Promise.resolve(catalog.read([id])).catch(ground.onError),
+    onTools: (id, tools) => void ground.tools.guard.screen(id, tools).catch(ground.onError),
     self: randomBytes(9).toString('base64url'),
   })
   const serve: typeof serveServer = (exchange, id) =>

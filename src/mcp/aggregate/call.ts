@@ -26,13 +26,13 @@ import type { Found } from './decision.ts'
 import type { Outgoing } from './outgoing.ts'
 import { progressToken } from './running.ts'
 import type { AggregateSession, AggregateSessions } from './sessions.ts'
-import type { SpokenEra } from './spoken.ts'
+import type { SpokenEras } from './spoken.ts'
 import type { ViewVisit } from './visit.ts'
 
 export interface CallNeeds {
   readonly upstreams: Pick<Upstreams, 'get'>
   readonly bridge: Pick<Bridge, 'bridgeCall'>
-  readonly eraFor: SpokenEra
+  readonly eras: SpokenEras
   readonly forward: Forward
   readonly streams: Streams
   readonly sessions: Pick<AggregateSessions, 'lost' | 'upstreamSession'>
@@ -54,20 +54,20 @@ const faults: Readonly<Record<string, Fault>> = FAULTS
 const faultOf = ({ reason }: UpstreamError): Fault => faults[reason] ?? FAULTS.reset
 
 export function createCalls(needs: CallNeeds): (call: ViewCall) => Promise<Ending> {
-  const { upstreams, eraFor, back } = needs
+  const { upstreams, eras, back } = needs
   return async function serve(call) {
     const { visit, found, session } = call
-    const { exchange, era, incoming } = visit
+    const { era, incoming } = visit
     const upstream = upstreams.get(found.server)
     if (upstream === undefined) throw unknownServer()
-    const gone = new AbortController()
-    // MCP 2026-07-28: a client that goes away has cancelled; MCP 2025-11-25: it has not.
-    if (era === 'modern') exchange.res.once('close', () => gone.abort())
+    const gone = leaving(visit)
     try {
-      const same = upstream.kind === 'remote' && (await eraFor(upstream, era, gone.signal)) === era
-      if (!same) return await bridged(needs, call, upstream, gone)
+      const same =
+        upstream.kind === 'remote' &&
+        (eras.known(upstream, era) ?? (await eras.eraFor(upstream, era, gone().signal))) === era
+      if (!same) return await bridged(needs, call, upstream, gone())
       if (session === undefined) return await relayed(needs, call, { upstream, place: undefined, lost: undefined })
-      const leg = await needs.sessions.upstreamSession(session, upstream, gone.signal)
+      const leg = await needs.sessions.upstreamSession(session, upstream, gone().signal)
       const place = { server: upstream.id, session: leg.id, revision: leg.revision }
       const forget = back.running.begin(session.id, incoming.message, {
         server: upstream.id,
@@ -82,6 +82,22 @@ export function createCalls(needs: CallNeeds): (call: ViewCall) => Promise<Endin
       if (!(error instanceof UpstreamError)) throw error
       return sendFault(call, faultOf(error))
     }
+  }
+}
+
+/** Made where something waits for it: the relay sees a client leave by itself. */
+function leaving({ exchange, era }: ViewVisit): () => AbortController {
+  let controller: AbortController | undefined
+  return () => {
+    if (controller !== undefined) return controller
+    const made = new AbortController()
+    controller = made
+    // MCP 2026-07-28: a client that goes away has cancelled; MCP 2025-11-25: it has not.
+    if (era === 'modern') {
+      if (exchange.res.closed) made.abort()
+      else exchange.res.once('close', () => made.abort())
+    }
+    return made
   }
 }
 

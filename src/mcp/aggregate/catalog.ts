@@ -17,8 +17,8 @@ export interface Known {
 export interface Catalog {
   /** One for each of these servers, in their order; waits no longer than the configured time, and not for what is known. */
   read(servers: readonly string[]): Promise<readonly Known[]> | readonly Known[]
-  /** As known now, nothing is asked for. */
-  known(server: string): Known | undefined
+  /** How often something that is known here has changed. */
+  changes(): number
   /** A tool as its server defines it, for conditions; asked for where it is not known. */
   definitionOf(server: string, tool: string): Promise<Entry | undefined> | Entry | undefined
   /** The server has said that one of its lists is another now. */
@@ -123,7 +123,7 @@ export function createCatalog({ get, readOffer, screenTools, clock, timeout, ttl
       const all = () => servers.map((server) => slotOf(server).known)
       return waits.length === 0 ? all() : Promise.all(waits).then(all)
     },
-    known: (server) => slots.get(server)?.known,
+    changes: () => versions,
     definitionOf(server, tool) {
       const find = (): Entry | undefined => {
         const offer = slots.get(server)?.known.offer
@@ -136,6 +136,7 @@ export function createCatalog({ get, readOffer, screenTools, clock, timeout, ttl
       if (slot === undefined) return
       slot.life = 0
       slot.changes += 1
+      versions += 1
     },
     onChange(listener) {
       listeners.add(listener)

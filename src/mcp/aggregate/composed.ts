@@ -20,7 +20,7 @@ export interface Composed {
 export type Compose = (view: View, principal: Principal) => Composed | Promise<Composed>
 
 interface Needs {
-  readonly catalog: Pick<Catalog, 'read'>
+  readonly catalog: Pick<Catalog, 'read' | 'changes'>
   readonly policy: Pick<Policy, 'view'>
   readonly denials: Denials
   readonly clock: Clock
@@ -34,7 +34,7 @@ const MOST_CALLERS = 10_000
 
 export function createCompose({ catalog, policy, denials, clock, onLeftOut }: Needs): Compose {
   const made = new Map<string, Composed>()
-  const seen = new Map<string, { servers: readonly string[]; at: number }>()
+  const seen = new Map<string, { composed: Composed; at: number; changes: number }>()
 
   function make(view: View, servers: readonly string[], known: readonly Known[]): Composed {
     const place = `${view.id} ${servers.join(' ')}`
@@ -47,25 +47,27 @@ export function createCompose({ catalog, policy, denials, clock, onLeftOut }: Ne
     return fresh
   }
 
-  function seenBy(view: View, principal: Principal): readonly string[] {
+  const seenBy = (view: View, principal: Principal): readonly string[] =>
     // Who is refused by name must have the name: there the servers are no secret.
-    if (view.virtual || denials === 'explicit') return view.servers
-    const sees = () => view.servers.filter((server) => policy.view(principal, server) !== 'none')
-    const person = personKey(principal)
-    if (person === undefined) return sees()
-    const key = `${view.id} ${person}`
-    const held = seen.get(key)
-    const now = clock()
-    if (held !== undefined && now >= held.at && now - held.at < FRESH) return held.servers
-    const servers = sees()
-    keep(seen, key, { servers, at: now }, MOST_CALLERS)
-    return servers
-  }
+    view.virtual || denials === 'explicit'
+      ? view.servers
+      : view.servers.filter((server) => policy.view(principal, server) !== 'none')
 
   return (view, principal) => {
+    const person = personKey(principal)
+    const key = person && `${view.id} ${person}`
+    const held = key === undefined ? undefined : seen.get(key)
+    const at = clock()
+    if (held !== undefined && at >= held.at && at - held.at < FRESH && held.changes === catalog.changes())
+      return held.composed
     const servers = seenBy(view, principal)
+    const found = (known: readonly Known[]): Composed => {
+      const composed = make(view, servers, known)
+      if (key !== undefined) keep(seen, key, { composed, at, changes: catalog.changes() }, MOST_CALLERS)
+      return composed
+    }
     const known = catalog.read(servers)
-    return known instanceof Promise ? known.then((all) => make(view, servers, all)) : make(view, servers, known)
+    return known instanceof Promise ? known.then(found) : found(known)
   }
 }
 

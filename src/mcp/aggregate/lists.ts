@@ -24,8 +24,8 @@ export interface ListAsked {
 }
 
 export interface Lists {
-  /** JSON text of the result. Throws BearerError where no server behind the view may be listed with this token. */
-  resultText(asked: ListAsked): string | Promise<string>
+  /** The result as JSON. Throws BearerError where no server behind the view may be listed with this token. */
+  result(asked: ListAsked): Buffer | Promise<Buffer>
   /** The entries that the caller sees, and the servers whose list did not come. */
   visible(asked: Omit<ListAsked, 'cursor'>): Promise<{ entries: readonly Shown[]; unavailable: readonly Unavailable[] }>
 }
@@ -53,24 +53,24 @@ export const META_UNAVAILABLE = 'portcullis/unavailable'
 interface Kept {
   readonly at: number
   readonly version: string
-  readonly text: string
+  readonly bytes: Buffer
 }
 
 export function createLists(needs: Needs): Lists {
   const { compose, policy, clock } = needs
   const kept = createKept()
 
-  function write(asked: ListAsked, composed: Composed): string {
+  function write(asked: ListAsked, composed: Composed): Buffer {
     const { view, principal, kind, request, cursor } = asked
     const person = personKey(principal)
     const key = person && JSON.stringify([view.id, kind, request.era, request.address, cursor, person])
     const now = clock()
     const before = key === undefined ? undefined : kept.find(key)
     const { version } = composed
-    if (before?.version === version && now >= before.at && now - before.at < FRESH) return before.text
-    const text = textOf(asked, seen(asked, composed.composition), missing(asked, composed.known))
-    if (key !== undefined) kept.keep(key, { at: now, version, text })
-    return text
+    if (before?.version === version && now >= before.at && now - before.at < FRESH) return before.bytes
+    const bytes = Buffer.from(textOf(asked, seen(asked, composed.composition), missing(asked, composed.known)))
+    if (key !== undefined) kept.keep(key, { at: now, version, bytes })
+    return bytes
   }
 
   function seen(
@@ -106,7 +106,7 @@ export function createLists(needs: Needs): Lists {
   }
 
   return {
-    resultText(asked) {
+    result(asked) {
       const found = compose(asked.view, asked.principal)
       return found instanceof Promise ? found.then((composed) => write(asked, composed)) : write(asked, found)
     },
@@ -155,7 +155,7 @@ function createKept() {
   const all = new Map<string, Kept>()
   let size = 0
   const drop = (key: string): void => {
-    size -= all.get(key)?.text.length ?? 0
+    size -= all.get(key)?.bytes.length ?? 0
     all.delete(key)
   }
   return {
@@ -163,7 +163,7 @@ function createKept() {
     keep(key: string, entry: Kept): void {
       drop(key)
       all.set(key, entry)
-      size += entry.text.length
+      size += entry.bytes.length
       for (const oldest of all.keys()) {
         if (all.size <= MOST_KEPT && size <= LARGEST_KEPT) break
         drop(oldest)

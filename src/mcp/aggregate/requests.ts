@@ -3,7 +3,7 @@ import type { Policy } from '../../policy/policy.ts'
 import { RequestError, RpcError } from '../../protocol/errors.ts'
 import type { RpcResponse } from '../../protocol/jsonrpc.ts'
 import { RPC } from '../../protocol/mcp.ts'
-import { sendBytes, sendRpc } from '../answer.ts'
+import { sendRpc } from '../answer.ts'
 import { helloOfHandshake } from '../bridge/hello.ts'
 import { isLogLevel } from '../bridge/response.ts'
 import type { Ending } from '../relay.ts'
@@ -67,7 +67,7 @@ export function createRequests(needs: RequestNeeds): (visit: ViewVisit, found: F
     const { view, principal, method, params, request } = visit
     const kind = LIST_OF.get(method)
     if (kind !== undefined)
-      return send(visit, await lists.resultText({ view, principal, kind, request, cursor: params?.['cursor'] }))
+      return sendResult(visit, await lists.result({ view, principal, kind, request, cursor: params?.['cursor'] }))
     if (method === 'server/discover') return send(visit, JSON.stringify(await introduction.discover(view, principal)))
     if (method === 'subscriptions/listen') return listenTo(visit)
     if (found === undefined) throw new TypeError(`Nobody answers ${method}.`)
@@ -191,12 +191,21 @@ const isRequest = (visit: ViewVisit): visit is Asking => visit.incoming?.kind ==
 
 const placeOf = ({ principal, view }: ViewVisit): SessionPlace => ({ subject: principal.subject, server: view.id })
 
-/** `result` is JSON already: lists are kept so. */
-function send({ exchange, incoming }: Asking, result: string, headers: string[] = []): Ending {
-  const body = Buffer.from(`{"jsonrpc":"2.0","id":${JSON.stringify(incoming.id)},"result":${result}}`)
-  sendBytes(exchange.res, 200, headers, body)
+/** `result` is JSON already: lists are kept so, and a long one is not copied for every caller. */
+function sendResult({ exchange, incoming }: Asking, result: Buffer, headers: string[] = []): Ending {
+  const { res } = exchange
+  const before = Buffer.from(`{"jsonrpc":"2.0","id":${JSON.stringify(incoming.id)},"result":`)
+  headers.push('content-type', 'application/json', 'content-length', String(before.length + result.length + 1))
+  res.cork()
+  res.writeHead(200, headers)
+  res.write(before)
+  res.write(result)
+  res.end('}')
   return ANSWERED
 }
+
+const send = (visit: Asking, result: string, headers: string[] = []): Ending =>
+  sendResult(visit, Buffer.from(result), headers)
 
 function accept({ exchange }: ViewVisit): Ending {
   exchange.res.writeHead(202, ['content-length', '0']).end()

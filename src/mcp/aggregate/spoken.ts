@@ -8,12 +8,21 @@ import { openingSignal, unlessAborted } from '../bridge/patience.ts'
 import type { UpstreamEras } from '../bridge/upstream-era.ts'
 import type { Era } from '../era.ts'
 
-/** Rejects with UpstreamError. */
-export type SpokenEra = (upstream: Upstream, client: Era, signal: AbortSignal) => Promise<Era>
+export interface SpokenEras {
+  /** At once, where it was asked for a moment ago. */
+  known(upstream: Upstream, client: Era): Era | undefined
+  /** Rejects with UpstreamError. */
+  eraFor(upstream: Upstream, client: Era, signal: AbortSignal): Promise<Era>
+}
 
 const BELIEVED = 10 * 60_000
+/** Whoever finds out that a server has changed tells `eraOf`, which is asked again so often. */
+const AT_ONCE = 5000
 
-export function createSpokenEra({ eraOf, clock }: Pick<UpstreamEras, 'eraOf'> & { readonly clock: Clock }): SpokenEra {
+export function createSpokenEras({
+  eraOf,
+  clock,
+}: Pick<UpstreamEras, 'eraOf'> & { readonly clock: Clock }): SpokenEras {
   const known = new WeakMap<RemoteUpstream, { era: Promise<Era>; until: number }>()
 
   function besides(upstream: RemoteUpstream): Promise<Era> {
@@ -28,10 +37,33 @@ export function createSpokenEra({ eraOf, clock }: Pick<UpstreamEras, 'eraOf'> & 
     return asked.era
   }
 
-  return async (upstream, client, signal) => {
+  const told = { modern: createTold(clock), legacy: createTold(clock) }
+
+  async function ask(upstream: Upstream, client: Era, signal: AbortSignal): Promise<Era> {
     const era = await eraOf(upstream, signal)
     if (era === client || client === 'modern' || upstream.kind === 'stdio') return era
     return unlessAborted(besides(upstream), signal)
+  }
+
+  return {
+    known: (upstream, client) => told[client].find(upstream),
+    async eraFor(upstream, client, signal) {
+      const era = await ask(upstream, client, signal)
+      told[client].keep(upstream, era)
+      return era
+    },
+  }
+}
+
+function createTold(clock: Clock) {
+  const eras = new WeakMap<Upstream, { era: Era; at: number }>()
+  return {
+    keep: (upstream: Upstream, era: Era) => void eras.set(upstream, { era, at: clock() }),
+    find(upstream: Upstream): Era | undefined {
+      const held = eras.get(upstream)
+      const age = clock() - (held?.at ?? 0)
+      return held !== undefined && age >= 0 && age < AT_ONCE ? held.era : undefined
+    },
   }
 }
 

@@ -1,17 +1,10 @@
 // What a condition speaks of, judged where it is written: variables, functions and patterns that there are, and an answer of yes or no.
 import { findNearest } from '../../config/suggest.ts'
+import type { Reads } from './language.ts'
 import { patternFlaw } from './pattern.ts'
 import { type Expr, partsOf, type Written } from './syntax.ts'
 import { wallClock } from './time.ts'
 import { CONTROL, findForm, functionNames, isVariable, TYPES, VARIABLES, type Variable } from './vocabulary.ts'
-
-export interface Reads {
-  readonly variables: ReadonlySet<Variable>
-  /** Members of the arguments, step by step; an empty path is all of them. */
-  readonly args: readonly (readonly string[])[]
-  /** Claims of the principal by name; `undefined` is all of them. */
-  readonly claims: readonly string[] | undefined
-}
 
 /** Throws ConditionFlaw. */
 export function checkCondition(written: Written): Reads {

@@ -1,29 +1,12 @@
 // A condition, ready to be evaluated: its functions metered, its loops counted, and what it reads known.
-import { type CelInput, celEnv, celError, isCelError, plan } from '@bufbuild/cel'
-import { checkCondition, type Reads } from './check.ts'
+import { type CelInput, celEnv, isCelError, plan } from '@bufbuild/cel'
+import { checkCondition } from './check.ts'
 import { HAS, LOOP, meteredFunctions, meteredName, NO_OVERLOAD } from './functions.ts'
+import { type Condition, ConditionFlaw, type Facts, UNKNOWN } from './language.ts'
 import { refillMeter } from './meter.ts'
-import { ConditionFlaw, type Expr, partsOf, readCondition, type Written } from './syntax.ts'
-import { celOf, requestFacts } from './values.ts'
-import { findForm, type Variable } from './vocabulary.ts'
-
-/** What a condition is evaluated with, by variable. What is not known is UNKNOWN. */
-export type Facts = { readonly [variable in Variable]: CelInput }
-
-/** CEL's logic passes errors by where the rest decides (`false && error` is false): what comes out true or false without knowing is so.
- * The library takes an error for a value, which its types do not say. */
-export const UNKNOWN = celError('unknown') as unknown as CelInput
-/** What a known call does not have: an error of the condition, whatever else is unknown. */
-export const MISSING = celError('not there') as unknown as CelInput
-
-export type Outcome = boolean | 'unknown' | 'error'
-
-export interface Condition {
-  readonly text: string
-  readonly reads: Reads
-  /** Never throws. Costs what the meter allows; `unknown` where something that it reads is. */
-  evaluate(facts: Facts): Outcome
-}
+import { type Expr, partsOf, readCondition, type Written } from './syntax.ts'
+import { celFact } from './values.ts'
+import { findForm, VARIABLES } from './vocabulary.ts'
 
 const environment = celEnv({ funcs: meteredFunctions() })
 
@@ -51,11 +34,49 @@ function compileText(text: string): Condition {
     text,
     reads,
     evaluate(facts) {
-      const result = withoutStacks(() => run(facts))
+      const result = withoutStacks(() => run(bindingsOf(facts)))
       if (typeof result === 'boolean') return result
       return isCelError(result) && variables.some((name) => facts[name] === UNKNOWN) ? 'unknown' : 'error'
     },
   }
+}
+
+type Bindings = Readonly<Record<string, CelInput>>
+
+/** By the facts themselves: several conditions are told the same of one call, and a principal of many. */
+const bound = new WeakMap<Facts, Bindings>()
+const converted = new WeakMap<object, CelInput>()
+
+function bindingsOf(facts: Facts): Bindings {
+  const known = bound.get(facts)
+  if (known !== undefined) return known
+  const bindings: Bindings = Object.create(BINDINGS, { facts: { value: facts } })
+  bound.set(facts, bindings)
+  return bindings
+}
+
+/** Read when the expression names them. */
+const BINDINGS = Object.create(
+  null,
+  Object.fromEntries(
+    Object.keys(VARIABLES).map((name) => [
+      name,
+      {
+        get(this: { readonly facts: Facts }): CelInput {
+          return conversionOf(this.facts[name as keyof Facts])
+        },
+      },
+    ]),
+  ),
+)
+
+function conversionOf(fact: Facts[keyof Facts]): CelInput {
+  if (typeof fact === 'symbol') return celFact(fact)
+  const known = converted.get(fact)
+  if (known !== undefined) return known
+  const made = celFact(fact)
+  converted.set(fact, made)
+  return made
 }
 
 /** Errors are values in CEL: most of what one would cost is a stack that nobody reads. */
@@ -82,7 +103,7 @@ export function conditionFlaw(text: string): string | undefined {
 
 /** A caller of whom everything is known; of the call nothing is. */
 const SAMPLE: Facts = {
-  principal: celOf({
+  principal: {
     subject: 'u1',
     email: 'ann@example.com',
     name: 'Ann',
@@ -94,18 +115,18 @@ const SAMPLE: Facts = {
     method: 'access_token',
     issuer: 'https://issuer.example',
     scopes: ['scope'],
-  }),
-  client: celOf({ id: 'client' }),
-  server: celOf({ id: 'server' }),
+  },
+  client: { id: 'client' },
+  server: { id: 'server' },
   tool: UNKNOWN,
   args: UNKNOWN,
-  request: requestFacts({ address: '192.0.2.1', at: 0, era: 'modern' }),
+  request: { address: '192.0.2.1', time: new Date(0), era: 'modern' },
   resource: UNKNOWN,
 }
 
-function checkSample(run: (facts: Facts) => unknown, { expr, flaw }: Written): void {
+function checkSample(run: (bindings: Bindings) => unknown, { expr, flaw }: Written): void {
   refillMeter()
-  const result = run(SAMPLE)
+  const result = run(bindingsOf(SAMPLE))
   if (isCelError(result) ? result.message.startsWith(NO_OVERLOAD) : typeof result !== 'boolean')
     throw flaw(
       `On a sample this is ${isCelError(result) ? `an error: ${result.message}` : 'neither true nor false'}.`,

@@ -1,7 +1,5 @@
 // What evaluating conditions may cost. Arguments come from callers: the work is counted, not hoped to be small. One unit is at most about
 // two microseconds; evaluation is synchronous, so one counter serves.
-import { celError } from '@bufbuild/cel'
-
 /** For all conditions of one decision together: less than 10 ms, and about 300 kB of texts. */
 const BUDGET = 5_000
 /** Characters that are looked at for one unit. */
@@ -16,7 +14,7 @@ export function refillMeter(): void {
 /** Throws where nothing is left; whoever evaluates takes that as an error of the condition. */
 export function spend(units: number): void {
   left -= units
-  if (left < 0) throw celError('the condition takes too long')
+  if (left < 0) throw new Error('the condition takes too long')
 }
 
 export const spendText = (letters: number): void => spend(letters / LETTERS)

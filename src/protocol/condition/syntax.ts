@@ -1,5 +1,6 @@
 // Conditions as people write them, in CEL (Common Expression Language, cel.dev): read, and held to a size that can be bounded.
 import { parse } from '@bufbuild/cel'
+import { ConditionFlaw } from './language.ts'
 
 export type Expr = ReturnType<typeof parse>['expr']
 
@@ -9,11 +10,6 @@ const MOST_NODES = 400
 const MOST_DEPTH = 40
 /** A loop in a loop in a loop costs the cube of what callers send. */
 const MOST_LOOPS = 2
-
-/** What is wrong with a condition, and where in it. */
-export class ConditionFlaw extends Error {
-  override readonly name = 'ConditionFlaw'
-}
 
 export interface Written {
   readonly expr: Expr

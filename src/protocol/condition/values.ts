@@ -1,8 +1,9 @@
 // JSON as conditions see it: whole numbers are integers, so that `args.n + 1` and `args.n % 2` are what people expect. Members are
 // converted when they are asked for.
 import { type CelInput, type CelMap, celError, celList, celMap } from '@bufbuild/cel'
-import { timestampFromMs } from '@bufbuild/protobuf/wkt'
+import { timestampFromDate } from '@bufbuild/protobuf/wkt'
 import { isRecord } from '../json.ts'
+import { type Fact, MISSING, PartlyKnown, UNKNOWN } from './language.ts'
 import { spend } from './meter.ts'
 
 /** Throws for what cannot be judged exactly. */
@@ -13,6 +14,7 @@ export function celOf(value: unknown): CelInput {
     spend(1 + value.length / 8)
     return celList(value.map(celOf))
   }
+  if (value instanceof Date) return timestampFromDate(value)
   if (isRecord(value)) return celMap(new Members(value))
   throw celError('this is no value of JSON')
 }
@@ -26,9 +28,18 @@ function celNumber(value: number): CelInput {
 
 const partlyKnown = new WeakSet<object>()
 
-/** What is known of something; of the rest nobody can say whether it is there. */
-export function unknownMembers(known: Readonly<Record<string, unknown>>): CelInput {
-  const map = celMap(new PartlyKnown(known))
+/** An error is a value to the library, which its types do not say: where it stands, CEL's logic passes it by when the rest decides. */
+export const errorValue = (message: string): CelInput => celError(message) as unknown as CelInput
+
+/** What CEL's logic cannot look through: `false && unknown` is false, `true && unknown` is an error. */
+export const UNKNOWN_VALUE = errorValue('unknown')
+const MISSING_VALUE = errorValue('not there')
+
+export function celFact(fact: Fact): CelInput {
+  if (fact === UNKNOWN) return UNKNOWN_VALUE
+  if (fact === MISSING) return MISSING_VALUE
+  if (!(fact instanceof PartlyKnown)) return celMap(new Members(fact))
+  const map = celMap(new PartlyKnownMembers(fact.known))
   partlyKnown.add(map)
   return map
 }
@@ -38,17 +49,6 @@ export function hasMember(map: CelMap, name: string | number | bigint | boolean)
   if (map.get(name) !== undefined) return true
   if (partlyKnown.has(map)) throw celError('not known')
   return false
-}
-
-/** `time` is a timestamp, with its methods. */
-export function requestFacts({ address, at, era }: { address: string; at: number; era: string }): CelInput {
-  return celMap(
-    new Map<string, CelInput>([
-      ['address', address],
-      ['time', timestampFromMs(at)],
-      ['era', era],
-    ]),
-  )
 }
 
 /** An object's own members, and nothing that it inherits. */
@@ -100,7 +100,7 @@ class Members implements ReadonlyMap<string, CelInput> {
   }
 }
 
-class PartlyKnown extends Members {
+class PartlyKnownMembers extends Members {
   override keys(): MapIterator<string> {
     throw celError('not known')
   }
