@@ -23,7 +23,7 @@ import { tell } from './answers.ts'
 import type { Audience, BackChannel } from './back-channel.ts'
 import type { Catalog } from './catalog.ts'
 import type { Found } from './decision.ts'
-import type { Outgoing } from './outgoing.ts'
+import { mayConcern, type Outgoing } from './outgoing.ts'
 import { progressToken } from './running.ts'
 import type { AggregateSession, AggregateSessions } from './sessions.ts'
 import type { SpokenEras } from './spoken.ts'
@@ -145,7 +145,7 @@ async function relayed(needs: CallNeeds, call: ViewCall, leg: Leg): Promise<Endi
       expects: 'answer',
       id,
       era,
-      screen: { edit: undefined, hears: undefined, aside, ...withoutLoss(call, leg) },
+      screen: { edit: undefined, hears: undefined, aside, concerns: mayConcern, ...withoutLoss(call, leg) },
       sessionFor: () => undefined,
       openStream: (onEnd) => needs.streams.open(principal, onEnd),
       upstream,

@@ -55,6 +55,11 @@ export async function outgoing(
   }
 }
 
+/** A server that does not know a name says so in a few words, and one that asks its user says that it does. */
+export const mayConcern = (answer: Buffer): boolean => answer.length <= SHORT || answer.includes('input_required')
+
+const SHORT = 1024
+
 /** URIs are the same everywhere. */
 function renamed({ target, method }: ViewVisit, found: Found): Replacement[] {
   if (found.name === target.name) return []
