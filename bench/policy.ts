@@ -6,6 +6,7 @@ import { policy } from '../src/config/policy.ts'
 import { servers } from '../src/config/servers.ts'
 import { createPolicy } from '../src/policy/create.ts'
 import type { Policy } from '../src/policy/policy.ts'
+import { compileCondition } from '../src/protocol/condition/compile.ts'
 import type { Call } from '../src/protocol/decision.ts'
 import { ANONYMOUS, type Principal } from '../src/protocol/principal.ts'
 import { machine, median } from './report.ts'
@@ -71,13 +72,16 @@ function build(size: number, conditions: boolean): Policy {
     to: [`group:g${at % 20}`],
     ...(conditions && { when: `args.amount <= ${at % 500}` }),
   }))
-  return createPolicy({
-    policy: policy.parse({ rules: [...others, ...HOT] }),
-    roles: {},
-    servers: servers.parse(
-      Array.from({ length: SERVERS }, (_, at) => ({ id: `s${at}`, url: 'http://127.0.0.1:1/mcp' })),
-    ),
-  })
+  return createPolicy(
+    {
+      policy: policy.parse({ rules: [...others, ...HOT] }),
+      roles: {},
+      servers: servers.parse(
+        Array.from({ length: SERVERS }, (_, at) => ({ id: `s${at}`, url: 'http://127.0.0.1:1/mcp' })),
+      ),
+    },
+    { compile: compileCondition },
+  )
 }
 
 function measure(work: Work, built: Policy): number {

@@ -43,6 +43,17 @@ describe('eventLine', () => {
     expect(eventLine(smuggling)).not.toContain('secret-token')
   })
 
+  it('keeps what conditions read of the arguments, and which policy it was', () => {
+    const judged = { ...CALL, rule: 'small', args: { amount: 5, to: { iban: 'DE\u202e' } }, policy: '0a1b2c3d' }
+    expect(JSON.parse(eventLine(judged))).toEqual(judged)
+    expect(eventLine(judged)).not.toMatch(OBEYED)
+  })
+
+  it('leaves arguments out sooner than anything else', () => {
+    const long = { ...CALL, rule: 'small', args: { text: '\u0001'.repeat(2000) } }
+    expect(JSON.parse(eventLine(long))).toEqual({ ...CALL, rule: 'small' })
+  })
+
   it.each([
     ['line feeds', 'a\r\n{"kind":"call"}'],
     ['a JSON breakout', '","decision":"allow","x":"'],

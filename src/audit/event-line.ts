@@ -4,7 +4,7 @@ import type { ActEvent, CallEvent } from './event.ts'
 const LONGEST_NAME = 256
 /** Leaves room for the outcome within 8 KB. */
 const LONGEST_LINE = 8000
-/** Sixteen fields of this length, each character escaped to six bytes, still fit the line; arguments do not, and are left out. */
+/** Sixteen fields of this length, each character escaped to six bytes, still fit the line; arguments and attributes do not, and are left out. */
 const SHORT_NAME = 64
 
 // JSON escapes C0 itself. DEL, C1 (an 8-bit CSI), line separators and bidirectional marks would reach the reader's terminal.
@@ -54,6 +54,7 @@ function callFields(event: CallEvent, longest: number): Fields {
     reason: cut(event.reason, longest),
     rule: cut(event.rule, longest),
     args: longest === LONGEST_NAME ? event.args : undefined,
+    attributes: longest === LONGEST_NAME ? event.attributes : undefined,
     policy: cut(event.policy, longest),
     family: cut(event.family, longest),
     address: cut(event.address, longest),

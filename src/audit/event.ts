@@ -1,5 +1,6 @@
 // One decision, or one act, as the record keeps it. One serialisation serves the spool, the store and stdout.
 import type { AuthMethod } from '../protocol/principal.ts'
+import type { KeptAttributes } from './attributes.ts'
 
 /** The answer of policy and guard to one request at the MCP door. */
 export interface CallEvent {
@@ -27,6 +28,8 @@ export interface CallEvent {
   readonly rule?: string
   /** Fields of the arguments that conditions read, so that the decision can be made again. */
   readonly args?: Readonly<Record<string, unknown>> | undefined
+  /** What the caller was known by; not of callers without a credential. */
+  readonly attributes?: KeptAttributes
   /** Digest of the policy that decided. */
   readonly policy?: string | undefined
   readonly family?: string

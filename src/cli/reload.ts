@@ -1,5 +1,5 @@
 // Reload: SIGHUP, or a change of the configuration file. Validate, build, swap; what cannot be taken keeps the running one.
-import { watch } from 'node:fs'
+import { statSync, watch } from 'node:fs'
 import { basename, dirname } from 'node:path'
 import type { LoadedConfig } from '../config/load.ts'
 import type { Config } from '../config/schema.ts'
@@ -42,6 +42,8 @@ export function reloadOnChange(needs: Needs): Reloading {
       retire(gateway)
       gateway = successor
       config = next
+      unwatch()
+      unwatch = watchFiles(loaded, again)
       log.info({ source: loaded.source }, 'the new configuration is in force')
     } catch (error) {
       if (error instanceof OperatorError)
@@ -62,7 +64,7 @@ export function reloadOnChange(needs: Needs): Reloading {
     running = running.then(reload)
   }
   process.on('SIGHUP', again)
-  const unwatch = watchFile(needs.loaded, again)
+  let unwatch = watchFiles(needs.loaded, again)
   return {
     current: () => gateway,
     async stop() {
@@ -100,18 +102,22 @@ function checkReplaceable(old: Config, next: Config): Config {
   )
 }
 
-/** The folder is watched: editors replace a file rather than write into it. */
-function watchFile({ source }: LoadedConfig, onChange: () => void): () => void {
-  if (source.kind !== 'file') return () => undefined
-  const name = basename(source.path)
+/** Of a file its folder is watched: editors replace a file rather than write into it. */
+function watchFiles({ source, watched }: LoadedConfig, onChange: () => void): () => void {
   let timer: NodeJS.Timeout | undefined
-  const watcher = watch(dirname(source.path), { persistent: false }, (_event, changed) => {
-    if (changed !== name) return
+  const wait = (): void => {
     clearTimeout(timer)
     timer = setTimeout(onChange, SILENCE)
+  }
+  const watchers = [...(source.kind === 'file' ? [source.path] : []), ...watched].map((path) => {
+    // What is gone now may be back later: its folder says so.
+    const isFolder = statSync(path, { throwIfNoEntry: false })?.isDirectory() === true
+    return watch(isFolder ? path : dirname(path), { persistent: false }, (_event, changed) => {
+      if (isFolder || changed === basename(path)) wait()
+    })
   })
   return () => {
     clearTimeout(timer)
-    watcher.close()
+    for (const watcher of watchers) watcher.close()
   }
 }

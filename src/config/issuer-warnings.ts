@@ -18,10 +18,10 @@ export function issuerWarnings({ aggregate, auth, oauth, servers, identity }: Ju
       ({ issuer }) =>
         `auth.issuers: ${issuer} knows everybody, and allowedEmails is empty: anyone with an account there may call. List who may, such as *@example.com.`,
     ),
-    ...(oauth.resource === undefined || servers.length === 1 || aggregate.enabled
+    ...(oauth.resource === undefined || servers.length === 1 || (aggregate.enabled && servers.length > 0)
       ? []
       : [
-          `oauth.resource (OAUTH_RESOURCE) is the identity of /mcp, which is not there: aggregate.enabled is false. Each of the ${servers.length} servers is at /servers/ID/mcp.`,
+          `oauth.resource (OAUTH_RESOURCE) is the identity of /mcp, which is not there: ${servers.length === 0 ? 'no server is configured' : 'aggregate.enabled is false, and there is more than one server. Each is at /servers/ID/mcp'}.`,
         ]),
   ]
 }

@@ -1,5 +1,4 @@
 // Which claims are kept of a caller: those that the operator lists, and those that rules read.
-import { compileCondition } from '../protocol/condition/compile.ts'
 import type { IdentityConfig } from './identity.ts'
 import type { RuleConfig } from './policy.ts'
 import type { Config } from './schema.ts'
@@ -27,5 +26,8 @@ export function withKeptClaims({
 /** Of `principal.claims.org.unit` it is `org`: whoever lists `org.unit` keeps that alone. */
 const isWithin = (path: string, name: string): boolean => path === name || path.startsWith(`${name}.`)
 
+/** Found without the language of conditions, which is loaded only where it is needed; a name in a text is one too many, and does no harm. */
+const CLAIM_READ = /\bprincipal\s*\.\s*claims\s*(?:\.\s*([A-Za-z_]\w*)|\[\s*(["'])(.*?)\2\s*\])/g
+
 const claimsRead = ({ when = '', unless = '' }: RuleConfig): readonly string[] =>
-  [when, unless].filter((text) => text.includes('claims')).flatMap((text) => compileCondition(text).reads.claims ?? [])
+  [when, unless].flatMap((text) => [...text.matchAll(CLAIM_READ)].flatMap(([, name, , quoted]) => name ?? quoted ?? []))

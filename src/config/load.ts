@@ -20,6 +20,7 @@ import { problemsOf } from './issues.ts'
 import { type Located, locateConfig } from './locate.ts'
 import type { Origins } from './origins.ts'
 import { configurationError, type Problem } from './problems.ts'
+import { conditionProblems } from './rule-conditions.ts'
 import { readRuleFiles } from './rule-files.ts'
 import { ruleWarnings } from './rule-warnings.ts'
 import { Config } from './schema.ts'
@@ -111,7 +112,7 @@ export async function loadConfig({
 
   const directory = source.kind === 'environment' ? cwd : dirname(source.path)
   const ruleFiles = readRuleFiles(input, { env, cwd, directory })
-  problems.push(...ruleFiles.problems)
+  problems.push(...ruleFiles.problems, ...(await conditionProblems(input)))
 
   const result = Config.safeParse(input.tree)
   if (!result.success) problems.push(...newProblems(problemsOf(result.error.issues, input), problems))

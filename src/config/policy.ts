@@ -1,6 +1,5 @@
 // Who may call what: rules with or without conditions, deny wins, no rule no access.
 import { z } from 'zod'
-import { conditionFlaw } from '../protocol/condition/compile.ts'
 import { methodFlaw, SUBJECT, SUBJECT_FORM, TARGET, TARGET_FORM, uriFlaw } from '../protocol/rule-words.ts'
 import { decisionPoints } from './decision-points.ts'
 
@@ -18,13 +17,8 @@ const targetsOf = (effect: 'allow' | 'deny') =>
     )
     .min(1)
 
-const condition = z
-  .string()
-  .check(({ value, issues }) => {
-    const message = conditionFlaw(value)
-    if (message !== undefined) issues.push({ code: 'custom', message, input: value })
-  })
-  .optional()
+// Judged by the loader, with the language (rule-conditions.ts).
+const condition = z.string().optional()
 const common = {
   id: z.string().min(1).optional().describe('What log and record call it. Default: `rule-N`, by its place.'),
   to: subjects.describe('Whom it is for.'),

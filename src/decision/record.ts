@@ -1,4 +1,5 @@
 // The record of one decision for an ingress: who asked for what, and what they were told.
+import { keptAttributes } from '../audit/attributes.ts'
 import type { CallEvent } from '../audit/event.ts'
 import type { Grounds } from '../policy/informed.ts'
 import { isoTime } from '../protocol/iso-time.ts'
@@ -44,6 +45,7 @@ export function decidedEvent(decided: Decided): CallEvent {
   if (principal.email !== undefined) event.email = principal.email
   if (principal.client !== undefined) event.client = principal.client
   if (principal.method !== 'none') event.auth = principal.method
+  if (principal.kind !== 'anonymous') event.attributes = keptAttributes(principal)
   if (principal.family !== undefined) event.family = principal.family
   if (decision.rule !== undefined) event.rule = decision.rule
   if (decision.args !== undefined) event.args = decision.args

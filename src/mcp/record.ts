@@ -1,4 +1,5 @@
 // The record of one request at the MCP door: the decision before anything leaves, the outcome when the answer has ended.
+import { keptAttributes } from '../audit/attributes.ts'
 import type { CallEvent } from '../audit/event.ts'
 import type { Exchange } from '../http/exchange.ts'
 import type { Grounds } from '../policy/informed.ts'
@@ -37,6 +38,7 @@ export function callEvent(call: Recorded, decision: Grounds): CallEvent {
   if (principal.email !== undefined) event.email = principal.email
   if (principal.client !== undefined) event.client = principal.client
   if (principal.method !== 'none') event.auth = principal.method
+  if (principal.kind !== 'anonymous') event.attributes = keptAttributes(principal)
   if (principal.beside !== undefined) event.beside = principal.beside
   if (principal.family !== undefined) event.family = principal.family
   if (target !== undefined && target.kind !== 'method') event.name = target.name

@@ -196,11 +196,10 @@ export class Relay implements Dispatcher.DispatchHandler {
 
   private sendHeld(): void {
     const { res, id, screen } = this.passage
-    const { edit, concerns } = screen
+    const { edit, reword, concerns } = screen
     const [first] = this.chunks
     const body = this.chunks.length === 1 && first !== undefined ? first : Buffer.concat(this.chunks)
-    const reword = concerns === undefined || concerns(body) ? screen.reword : undefined
-    const edited = edit?.(readJson(body)) ?? reword?.(readJson(body))
+    const edited = edit?.(readJson(body)) ?? (concerns?.(body) === false ? undefined : reword?.(readJson(body)))
     const isAnswer = this.status !== 200 || id === undefined || answering(body, id) === 'answer'
     if (!isAnswer || (edit !== undefined && edited === undefined)) {
       this.fail(FAULTS.protocol)

@@ -4,9 +4,6 @@
 import { RpcError } from '../protocol/errors.ts'
 import { RPC } from '../protocol/mcp.ts'
 
-const SPACE = /[ \t\r\n]*/y
-const STRING = /"[^"\\]*(?:\\.[^"\\]*)*"/y
-const LITERAL = /[a-z]+/y
 const NUMBER = /-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?/y
 const DECIMAL = /^-?(\d+)(?:\.(\d+))?(?:[eE]([+-]?\d+))?$/
 
@@ -36,24 +33,25 @@ interface Cursor {
 }
 
 function readValue(cursor: Cursor, place: Place): void {
-  take(cursor, SPACE)
+  skipSpace(cursor)
   const first = cursor.text[cursor.at]
   if (first === '{') readObject(cursor, place)
   else if (first === '[') readArray(cursor, place)
-  else if (first === '"') take(cursor, STRING)
-  else if (first !== undefined && first >= 'a') take(cursor, LITERAL)
-  else checkNumber(take(cursor, NUMBER))
+  else if (first === '"') cursor.at = endOfString(cursor)
+  else if (first === 't' || first === 'n') cursor.at += 4
+  else if (first === 'f') cursor.at += 5
+  else checkNumber(takeNumber(cursor))
 }
 
 function readObject(cursor: Cursor, place: Place): void {
   const names = new Set<string>()
   const folded = new Set<string>()
   for (let more = enter(cursor, '}'); more; more = goesOn(cursor)) {
-    take(cursor, SPACE)
-    const name = nameOf(take(cursor, STRING))
+    skipSpace(cursor)
+    const name = readName(cursor)
     if (names.size === names.add(name).size) throw refused('json_duplicate_key', 'A key of the message comes twice.')
     if (place === 'arguments') checkCase(cursor, name, folded)
-    take(cursor, SPACE)
+    skipSpace(cursor)
     cursor.at += 1
     readValue(cursor, within(place, name))
   }
@@ -80,7 +78,7 @@ function within(place: Place, name: string): Place {
 /** Past the opening mark; `false`: there is nothing inside, and the closing one is behind us, too. */
 function enter(cursor: Cursor, closing: string): boolean {
   cursor.at += 1
-  take(cursor, SPACE)
+  skipSpace(cursor)
   if (cursor.text[cursor.at] !== closing) return true
   cursor.at += 1
   return false
@@ -88,25 +86,48 @@ function enter(cursor: Cursor, closing: string): boolean {
 
 /** Past the comma, else past the closing mark. */
 function goesOn(cursor: Cursor): boolean {
-  take(cursor, SPACE)
+  skipSpace(cursor)
   cursor.at += 1
   return cursor.text[cursor.at - 1] === ','
 }
 
-function take(cursor: Cursor, token: RegExp): string {
-  token.lastIndex = cursor.at
-  const [found] = token.exec(cursor.text) ?? []
-  // The text was parsed: what is no token here is a mistake of this file, and nothing may pass by it.
-  if (found === undefined) throw new TypeError(`No JSON token at ${cursor.at}.`)
-  cursor.at += found.length
-  return found
+function skipSpace(cursor: Cursor): void {
+  while (cursor.text.charCodeAt(cursor.at) <= 0x20) cursor.at += 1
 }
 
-const nameOf = (spelled: string): string =>
-  spelled.includes('\\') ? (JSON.parse(spelled) as string) : spelled.slice(1, -1)
+function readName(cursor: Cursor): string {
+  const { text, at } = cursor
+  if (text[at] !== '"') throw lost(cursor)
+  cursor.at = endOfString(cursor)
+  const spelled = text.slice(at, cursor.at)
+  return spelled.includes('\\') ? (JSON.parse(spelled) as string) : spelled.slice(1, -1)
+}
+
+/** Past the closing quote: the first that no backslash escapes. */
+function endOfString(cursor: Cursor): number {
+  const { text, at } = cursor
+  for (let quote = text.indexOf('"', at + 1); quote !== -1; quote = text.indexOf('"', quote + 1)) {
+    let before = quote - 1
+    while (text[before] === '\\') before -= 1
+    if ((quote - before) % 2 === 1) return quote + 1
+  }
+  throw lost(cursor)
+}
+
+function takeNumber(cursor: Cursor): string {
+  NUMBER.lastIndex = cursor.at
+  const [spelled] = NUMBER.exec(cursor.text) ?? []
+  if (spelled === undefined) throw lost(cursor)
+  cursor.at += spelled.length
+  return spelled
+}
+
+/** The text was parsed before: what is no JSON here is a mistake of this file, and nothing may pass by it. */
+const lost = ({ at }: Cursor) => new TypeError(`No JSON at ${at}.`)
 
 /** As Go's decoder does, the long s and the Kelvin sign included. */
-const foldCase = (name: string): string => name.toUpperCase().toLowerCase()
+const foldCase = (name: string): string => (FOLDED.test(name) ? name : name.toUpperCase().toLowerCase())
+const FOLDED = /^[a-z0-9_]*$/
 
 /** A reader of decimals or of wide integers would get another number than we do. */
 function checkNumber(spelled: string): void {

@@ -2,6 +2,7 @@
 import { describe, expect, it } from 'vitest'
 import { policy } from '../config/policy.ts'
 import { servers } from '../config/servers.ts'
+import { compileCondition } from '../protocol/condition/compile.ts'
 import type { Call } from '../protocol/decision.ts'
 import { ANONYMOUS, type Principal } from '../protocol/principal.ts'
 import { createPolicy, type PolicyNeeds } from './create.ts'
@@ -26,7 +27,7 @@ const create = (rules: unknown[], needs: PolicyNeeds = {}, more: object = {}) =>
         { id: 'support', tools: ['github/search_*'] },
       ]),
     },
-    needs,
+    { compile: compileCondition, ...needs },
   )
 const tool = (name: string, over: Partial<Call> = {}): Call => ({
   principal: ann,

@@ -1,6 +1,7 @@
 // Policy from the configuration: compiled and indexed once, then asked for every call and every list.
 import { createHash } from 'node:crypto'
 import type { Config } from '../config/schema.ts'
+import type { CompileCondition } from '../protocol/condition/language.ts'
 import { refillMeter } from '../protocol/condition/meter.ts'
 import type { Call, Decision } from '../protocol/decision.ts'
 import { claimedAccess } from './access.ts'
@@ -18,6 +19,8 @@ import { compileRules } from './rules.ts'
 type Configured = Pick<Config, 'policy' | 'roles' | 'servers'>
 
 export interface PolicyNeeds {
+  /** The language of conditions, where rules have some. */
+  readonly compile?: CompileCondition | undefined
   /** Decision points outside; without it their answer is no. */
   readonly ask?: AskOutside | undefined
 }
@@ -26,7 +29,7 @@ export interface PolicyNeeds {
 export function createPolicy(config: Configured, needs: PolicyNeeds = {}): Policy {
   const { servers } = config
   const index = indexRules(
-    compileRules(config.policy, config.roles),
+    compileRules(config.policy, config.roles, needs.compile),
     servers.map(({ id }) => id),
   )
   const names = new Map(servers.map(({ id, name }) => [id, name ?? id]))

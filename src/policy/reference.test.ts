@@ -2,11 +2,15 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { policy } from '../config/policy.ts'
+import { compileCondition } from '../protocol/condition/compile.ts'
 import { createPolicy } from './create.ts'
 import { ARGUMENTS, call, holds, isAllowed, rule, speaksOf, type ToldRule, written } from './reference.support.ts'
 
 const build = (rules: readonly ToldRule[]) =>
-  createPolicy({ policy: policy.parse({ rules: rules.map(written) }), roles: {}, servers: [] })
+  createPolicy(
+    { policy: policy.parse({ rules: rules.map(written) }), roles: {}, servers: [] },
+    { compile: compileCondition },
+  )
 const rules = fc.array(rule, { minLength: 1, maxLength: 8 })
 const calls = fc.array(fc.tuple(call, fc.constantFrom(...ARGUMENTS)), { minLength: 8, maxLength: 8 })
 

@@ -24,18 +24,22 @@ export interface Rule {
 /** What a rule says depends on more than who, where and what. */
 export const isConditional = ({ when, unless, ask }: Rule): boolean => (when ?? unless ?? ask) !== undefined
 
-/** Throws OperatorError for a rule that cannot mean what it says. */
-export function compileRules(policy: PolicyConfig, roles: RolesConfig): readonly Rule[] {
+/** Throws OperatorError for a rule that cannot mean what it says. `compile` is needed where a rule has a condition. */
+export function compileRules(policy: PolicyConfig, roles: RolesConfig, compile?: CompileCondition): readonly Rule[] {
   const members = roleMembers(roles)
   return policy.rules.map((config, at) =>
-    compileRule(config, { id: config.id ?? `rule-${at + 1}`, where: `policy.rules.${at}`, members }),
+    compileRule(config, { id: config.id ?? `rule-${at + 1}`, where: `policy.rules.${at}`, members, compile }),
   )
 }
 
-function compileRule(
-  config: RuleConfig,
-  { id, where, members }: { id: string; where: string; members: ReadonlyMap<string, readonly Subject[]> },
-): Rule {
+interface Compiling {
+  readonly id: string
+  readonly where: string
+  readonly members: ReadonlyMap<string, readonly Subject[]>
+  readonly compile: CompileCondition | undefined
+}
+
+function compileRule(config: RuleConfig, { id, where, members, compile }: Compiling): Rule {
   const effect = 'allow' in config ? 'allow' : 'deny'
   const texts = 'allow' in config ? config.allow : config.deny
   const targets = texts.flatMap((text) => spelledOut(checkTarget(parseTarget(text, where), effect, where), effect))
@@ -43,22 +47,23 @@ function compileRule(
     const subject = parseSubject(text, where)
     return subject.type === 'role' ? [subject, ...(members.get(subject.value) ?? [])] : [subject]
   })
-  const compile = (text: string | undefined, key: string) =>
-    text === undefined ? undefined : compileText(text, `${where}.${key}`)
+  const condition = (text: string | undefined, key: string) =>
+    text === undefined ? undefined : compileText(text, `${where}.${key}`, compile)
   return {
     id,
     effect,
     targets,
     subjects,
-    when: compile(config.when, 'when'),
-    unless: compile(config.unless, 'unless'),
+    when: condition(config.when, 'when'),
+    unless: condition(config.unless, 'unless'),
     ask: config.ask,
   }
 }
 
-function compileText(text: string, where: string): Condition {
+function compileText(text: string, where: string, compile: CompileCondition | undefined): Condition {
+  if (compile === undefined) throw new TypeError(`${where}: the language of conditions was not handed in`)
   try {
-    return compileCondition(text)
+    return compile(text)
   } catch (cause) {
     if (!(cause instanceof ConditionFlaw)) throw cause
     throw new OperatorError(`${where}: ${cause.message}`, { cause })

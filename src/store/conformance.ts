@@ -12,6 +12,7 @@ import { type Pair, pairOf } from './conformance/pair.ts'
 import { recordPromises } from './conformance/records.ts'
 import { revocationPromises } from './conformance/revocations.ts'
 import { rotationPromises } from './conformance/rotation.ts'
+import { secretPromises } from './conformance/secrets.ts'
 import { toolPinPromises } from './conformance/tool-pins.ts'
 import { userPromises } from './conformance/users.ts'
 
@@ -41,6 +42,7 @@ export function storeConformance(name: string, open: () => Promise<Pair['one']>)
     keyPromises(pair)
     apiTokenPromises(pair)
     toolPinPromises(pair)
+    secretPromises(pair)
     artifactPromises(pair)
     ephemeralPromises(pair)
     clientSessionPromises(pair)

@@ -14,6 +14,7 @@ import { keys } from './tables/keys.ts'
 import { marks } from './tables/marks.ts'
 import { type RefreshActs, refreshTokens } from './tables/refresh-tokens.ts'
 import { revocations } from './tables/revocations.ts'
+import { secrets } from './tables/secrets.ts'
 import { sweep } from './tables/sweep.ts'
 import { tickets } from './tables/tickets.ts'
 import { toolPins } from './tables/tool-pins.ts'
@@ -45,6 +46,7 @@ export function tables({ durable, relaxed, refreshActs }: Needs): Tables {
       revocations: revocations(durable),
       apiTokens: apiTokens({ durable, relaxed }),
       toolPins: toolPins(durable),
+      secrets: secrets(durable),
     },
     ephemeral: {
       artifacts: artifacts({ durable, relaxed }),

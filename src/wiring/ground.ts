@@ -33,6 +33,7 @@ import { openRevocationList } from '../tokens/revocations.ts'
 import { accessTokenVerifier } from '../tokens/verify.ts'
 import { openCredentialWatch } from '../tokens/watch.ts'
 import { createUpstreams } from '../upstreams/registry.ts'
+import { loadConditions } from './conditions.ts'
 import { openDecisionPoints } from './decision-points.ts'
 import { tellFailedConditions } from './failed-conditions.ts'
 import { openLimits } from './limits.ts'
@@ -83,6 +84,7 @@ export async function openGround(config: Config, needs: GatewayNeeds, opened: Op
   const places = protectedResources({ config, scopes })
   const upstreams = createUpstreams(upstreamsOf(config.servers), { log, clock })
   opened.push(() => upstreams.close())
+  const compile = await loadConditions(config)
   const tools = await openTools(config, needs, recorder)
   opened.push(tools.guard.close)
   return {
@@ -98,7 +100,7 @@ export async function openGround(config: Config, needs: GatewayNeeds, opened: Op
     revocations,
     tokens: accessTokenVerifier({ keyring, revocations, issuer: config.server.url, clock }),
     watch,
-    policy: tools.guarded(createPolicy(config, { ask: openDecisionPoints({ config, clock, log, metrics }) })),
+    policy: tools.guarded(createPolicy(config, { compile, ask: openDecisionPoints({ config, clock, log, metrics }) })),
     tools,
     limits: openLimits({ config, store, clock, log, metrics }),
     scopes,

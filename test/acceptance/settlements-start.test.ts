@@ -80,11 +80,19 @@ describe('OAUTH_RESOURCE', () => {
   })
 
   it.each([
-    ['none', []],
-    ['two', [SERVER, { ...SERVER, id: 'other' }]],
-  ])('says that /mcp answers for one server, where there are %s', async (_many, servers) => {
-    const { warnings } = await loadFile({ servers }, env)
-    expect(warnings.join('\n')).toMatch(/OAUTH_RESOURCE.*exactly one server/)
+    ['no server', {}, /OAUTH_RESOURCE.*no server is configured/],
+    [
+      'two, and they are not shown as one',
+      { servers: [SERVER, { ...SERVER, id: 'other' }], aggregate: { enabled: false } },
+      /OAUTH_RESOURCE.*aggregate\.enabled is false/,
+    ],
+  ])('says that /mcp is not there, where there is %s', async (_many, config, said) => {
+    expect((await loadFile(config, env)).warnings.join('\n')).toMatch(said)
+  })
+
+  it('is that of all servers as one, where there are two', async () => {
+    const { warnings } = await loadFile({ servers: [SERVER, { ...SERVER, id: 'other' }] }, env)
+    expect(warnings.join('\n')).not.toContain('OAUTH_RESOURCE')
   })
 })
 

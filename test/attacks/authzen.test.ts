@@ -257,3 +257,23 @@ describe('D22: what is broken stays shut', () => {
     expect((await fetch(`${gateway.url}/.well-known/oauth-protected-resource${PATH}`)).status).toBe(200)
   })
 })
+
+describe('facts that are none', () => {
+  it.each([
+    ['arguments that are a text', { action: { name: 'call', properties: { arguments: 'amount=5' } } }],
+    ['arguments that are a list', { action: { name: 'call', properties: { arguments: [5] } } }],
+    ['arguments of the resource', { resource: { ...ASKED.resource, properties: { arguments: null } } }],
+    ['an address that is none', { context: { address: 'intranet' } }],
+    ['two addresses', { context: { address: '192.0.2.1, 10.0.0.1' } }],
+    ['an era that is none', { context: { address: '192.0.2.1', era: 'future' } }],
+  ])('%s: no, and the reason', async (_what, bent) => {
+    const { status, body } = await service.evaluation({ ...ASKED, ...bent })
+    expect(status).toBe(200)
+    expect(body).toMatchObject({ decision: false, context: { reason: 'bad_evaluation', error: { status: 400 } } })
+    const fine = {
+      action: { name: 'call', properties: { arguments: { amount: 5 } } },
+      context: { address: '192.0.2.1', era: 'legacy' },
+    }
+    expect((await service.evaluation({ ...ASKED, ...fine })).body.decision).toBe(true)
+  })
+})

@@ -6,6 +6,7 @@ import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { adminApiOf } from '../support/admin-api.ts'
 import { type Canary, startCanary } from '../support/canary.ts'
 import { type CurlOptions, curl } from '../support/curl.ts'
 import { BOB, startGateway, type TestGateway } from '../support/gateway.ts'
@@ -142,6 +143,21 @@ describe('/servers', () => {
     const { body } = await get('/servers', { from: '127.0.0.2' })
     expect(body).toEqual({ servers: [{ id: 'open', title: 'open', url: gateway.resource('open') }] })
     expect(shown(await get('/tools', { from: '127.0.0.2' }))).toEqual(['open/read_note'])
+  })
+})
+
+describe('an API token with a rate', () => {
+  it('is used once by a question, however many servers it is about', async () => {
+    const own = await startGateway({ servers: ['a', 'b', 'c'].map((id) => ({ id, url: canary.url })) })
+    const api = await adminApiOf(own, await own.person())
+    const { secret } = await api.token({ name: 'slow', rate: '2/min' })
+    const ask = () => curl(own.port, '/servers', { headers: [`Authorization: Bearer ${secret}`] })
+    for (const _ of ['first', 'second']) {
+      const { status, body } = await ask()
+      expect({ status, servers: [body['servers']].flat().length }).toEqual({ status: 200, servers: 3 })
+    }
+    expect((await ask()).status).toBe(429)
+    await own.close()
   })
 })
 

@@ -1,6 +1,6 @@
 // A new configuration takes over a running gate: validated, built, swapped; a bad one leaves the old in force and says so.
-import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { dirname, join } from 'node:path'
 import { afterEach, beforeEach, expect, it } from 'vitest'
 import { type Canary, startCanary } from '../support/canary.ts'
 import { type Served, serve } from '../support/cli.ts'
@@ -50,6 +50,28 @@ it('a changed file adds a server; a token from before still works, and the recor
   expect(await knock('more')).toBe(401)
   const answer = await callTool(resource, accessToken, 'read_note')
   expect(answer.status).toBe(200)
+})
+
+it('a file of rules that changes, joins or breaks is judged like the configuration', async () => {
+  const folder = join(dirname(served.configFile), 'rules.d')
+  mkdirSync(folder)
+  writeFileSync(join(folder, 'a.yaml'), 'rules:\n  - { id: everything, allow: ["*/*"], to: ["*"] }\n')
+  const client = await registerClient({ url: served.url })
+  const resource = `${served.url}/servers/notes/mcp`
+  const { accessToken } = await client.signIn(createPerson(ANN), { resource, scope: 'mcp:tools' })
+  const reads = async () => 'result' in (await callTool(resource, accessToken, 'read_note')).body
+  rewrite((config) => {
+    config['policy'] = { files: ['rules.d'] }
+  })
+  await served.says(/the new configuration is in force/)
+  expect(await reads()).toBe(true)
+  writeFileSync(join(folder, 'b.yaml'), 'rules:\n  - { id: none, deny: ["notes/read_note"], to: ["*"] }\n')
+  await expect.poll(reads, { timeout: 10_000 }).toBe(false)
+  writeFileSync(join(folder, 'b.yaml'), 'rules:\n  - { id: none, deny: 5 }\n')
+  await served.says(/is refused; the old one stays in force/)
+  expect(await reads()).toBe(false)
+  writeFileSync(join(folder, 'b.yaml'), 'rules: []\n')
+  await expect.poll(reads, { timeout: 10_000 }).toBe(true)
 })
 
 it('SIGHUP reads the file again', async () => {

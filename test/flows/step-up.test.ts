@@ -30,6 +30,8 @@ beforeAll(async () => {
       },
       'fixture:audit': { title: 'Be seen', requiredFor: ['fixture/test_simple_*'] },
     },
+    forwardAuth: { resources: [{ host: 'fixture.example.com', server: 'fixture' }] },
+    server: { trustedProxies: ['127.0.0.1'] },
   })
 })
 afterAll(async () => {
@@ -78,6 +80,31 @@ describe('what clients are told', () => {
     expect((await listTools(url(), accessToken)).status).toBe(200)
     expect((await callTool(url(), accessToken, 'test_simple_text')).status).toBe(403)
   })
+})
+
+it('an ingress that asks the gate passes only the calls that the token opens, though every rule allows all of them', async () => {
+  const client = await registerClient(gateway)
+  const person = await gateway.person()
+  const signIn = (scope: string) => client.signIn(person, { resource: 'https://fixture.example.com', scope })
+  const ask = ({ accessToken }: { accessToken: string }, name: string) =>
+    fetch(`${gateway.url}/auth`, {
+      method: 'POST',
+      headers: {
+        'x-forwarded-method': 'POST',
+        'x-forwarded-proto': 'https',
+        'x-forwarded-host': 'fixture.example.com',
+        'x-forwarded-uri': '/mcp',
+        'content-type': 'application/json',
+        authorization: `Bearer ${accessToken}`,
+      },
+      body: JSON.stringify({ jsonrpc: '2.0', id: 1, method: 'tools/call', params: { name, arguments: {} } }),
+    })
+  const usual = await signIn('mcp:tools')
+  const refused = await ask(usual, 'test_simple_text')
+  expect(refused.status).toBe(403)
+  expect(refused.headers.get('www-authenticate')).toContain('scope="fixture:text fixture:audit mcp:tools"')
+  expect((await ask(usual, 'test_image_content')).status).toBe(200)
+  expect((await ask(await signIn('mcp:tools fixture:text fixture:audit'), 'test_simple_text')).status).toBe(200)
 })
 
 describe.each(['legacy', 'modern'])('the Inspector CLI, protocol era %s', (era) => {

@@ -1,13 +1,14 @@
 // Phase 4 at a view: who answers what. The view itself the handshake, lists and housekeeping; the server that has a thing the rest.
 import type { Policy } from '../../policy/policy.ts'
 import { RequestError, RpcError } from '../../protocol/errors.ts'
-import type { RpcResponse } from '../../protocol/jsonrpc.ts'
+import type { RpcNotification, RpcResponse } from '../../protocol/jsonrpc.ts'
 import { RPC } from '../../protocol/mcp.ts'
 import { sendRpc } from '../answer.ts'
 import { helloOfHandshake } from '../bridge/hello.ts'
 import { isLogLevel } from '../bridge/response.ts'
 import type { Ending } from '../relay.ts'
 import type { SessionPlace } from '../session.ts'
+import { tell } from './answers.ts'
 import type { Audience, BackChannel } from './back-channel.ts'
 import { type CallNeeds, createCalls } from './call.ts'
 import type { Compose } from './composed.ts'
@@ -137,7 +138,17 @@ export function createRequests(needs: RequestNeeds): (visit: ViewVisit, found: F
   function notice(visit: ViewVisit, session: AggregateSession): Ending {
     const { method, params } = visit
     if (method === 'notifications/cancelled') back.running.cancel(session.id, params?.['requestId'])
+    if (method === 'notifications/roots/list_changed') tellAll(session, { jsonrpc: '2.0', method })
     return accept(visit)
+  }
+
+  /** Every server that the client has a session with. Nobody waits: one that is gone asks for the roots when it is back. */
+  function tellAll(session: AggregateSession, notification: RpcNotification): void {
+    const body = Buffer.from(JSON.stringify(notification))
+    for (const [server, { id, revision }] of sessions.opened(session)) {
+      const upstream = upstreams.get(server)
+      if (upstream?.kind === 'remote') void tell(upstream, { session: id, revision }, body)
+    }
   }
 
   async function setLevel(visit: Asking, session: AggregateSession): Promise<Ending> {

@@ -1,26 +1,19 @@
 // What conditions mean, and which are refused where they are written.
 import { describe, expect, it } from 'vitest'
-import { compileCondition, conditionFlaw, type Facts, UNKNOWN } from './compile.ts'
+import { compileCondition, conditionFlaw } from './compile.ts'
+import { type Facts, UNKNOWN } from './language.ts'
 import { refillMeter } from './meter.ts'
-import { celOf, requestFacts } from './values.ts'
 
-const facts = (args: unknown, over: Partial<Facts> = {}): Facts => ({
-  principal: celOf({
-    subject: 'u1',
-    email: 'ann@example.com',
-    roles: ['admin'],
-    groups: ['eng'],
-    claims: { unit: 'a' },
-  }),
-  client: celOf({ id: 'cli' }),
-  server: celOf({ id: 'pay' }),
-  tool: celOf({ name: 'transfer', annotations: { destructiveHint: true } }),
-  args: args === undefined ? UNKNOWN : celOf(args),
-  request: requestFacts({ address: '192.0.2.1', at: Date.parse('2026-03-29T02:30:00Z'), era: 'modern' }),
-  resource: celOf({ uri: 'file:///a', params: { id: 'a' } }),
-  ...over,
+const facts = (args: Record<string, unknown> | undefined): Facts => ({
+  principal: { subject: 'u1', email: 'ann@example.com', roles: ['admin'], groups: ['eng'], claims: { unit: 'a' } },
+  client: { id: 'cli' },
+  server: { id: 'pay' },
+  tool: { name: 'transfer', annotations: { destructiveHint: true } },
+  args: args ?? UNKNOWN,
+  request: { address: '192.0.2.1', time: new Date('2026-03-29T02:30:00Z'), era: 'modern' },
+  resource: { uri: 'file:///a', params: { id: 'a' } },
 })
-function evaluate(text: string, args?: unknown) {
+function evaluate(text: string, args?: Record<string, unknown>) {
   refillMeter()
   return compileCondition(text).evaluate(facts(args))
 }

@@ -1,12 +1,12 @@
 // A condition, ready to be evaluated: its functions metered, its loops counted, and what it reads known.
-import { type CelInput, celEnv, isCelError, plan } from '@bufbuild/cel'
+import { celEnv, isCelError, plan } from '@bufbuild/cel'
+import { Bindings } from './bindings.ts'
 import { checkCondition } from './check.ts'
 import { HAS, LOOP, meteredFunctions, meteredName, NO_OVERLOAD } from './functions.ts'
 import { type Condition, ConditionFlaw, type Facts, UNKNOWN } from './language.ts'
 import { refillMeter } from './meter.ts'
 import { type Expr, partsOf, readCondition, type Written } from './syntax.ts'
-import { celFact } from './values.ts'
-import { findForm, VARIABLES } from './vocabulary.ts'
+import { findForm } from './vocabulary.ts'
 
 const environment = celEnv({ funcs: meteredFunctions() })
 
@@ -34,48 +34,21 @@ function compileText(text: string): Condition {
     text,
     reads,
     evaluate(facts) {
-      const result = withoutStacks(() => run(bindingsOf(facts)))
+      const result = withoutStacks(() => run(bindingsOf(facts).record))
       if (typeof result === 'boolean') return result
       return isCelError(result) && variables.some((name) => facts[name] === UNKNOWN) ? 'unknown' : 'error'
     },
   }
 }
 
-type Bindings = Readonly<Record<string, CelInput>>
-
-/** By the facts themselves: several conditions are told the same of one call, and a principal of many. */
+/** By the facts themselves: several conditions are told the same of one call. */
 const bound = new WeakMap<Facts, Bindings>()
-const converted = new WeakMap<object, CelInput>()
 
 function bindingsOf(facts: Facts): Bindings {
   const known = bound.get(facts)
   if (known !== undefined) return known
-  const bindings: Bindings = Object.create(BINDINGS, { facts: { value: facts } })
-  bound.set(facts, bindings)
-  return bindings
-}
-
-/** Read when the expression names them. */
-const BINDINGS = Object.create(
-  null,
-  Object.fromEntries(
-    Object.keys(VARIABLES).map((name) => [
-      name,
-      {
-        get(this: { readonly facts: Facts }): CelInput {
-          return conversionOf(this.facts[name as keyof Facts])
-        },
-      },
-    ]),
-  ),
-)
-
-function conversionOf(fact: Facts[keyof Facts]): CelInput {
-  if (typeof fact === 'symbol') return celFact(fact)
-  const known = converted.get(fact)
-  if (known !== undefined) return known
-  const made = celFact(fact)
-  converted.set(fact, made)
+  const made = new Bindings(facts)
+  bound.set(facts, made)
   return made
 }
 
@@ -124,9 +97,9 @@ const SAMPLE: Facts = {
   resource: UNKNOWN,
 }
 
-function checkSample(run: (bindings: Bindings) => unknown, { expr, flaw }: Written): void {
+function checkSample(run: (record: Bindings['record']) => unknown, { expr, flaw }: Written): void {
   refillMeter()
-  const result = run(bindingsOf(SAMPLE))
+  const result = run(bindingsOf(SAMPLE).record)
   if (isCelError(result) ? result.message.startsWith(NO_OVERLOAD) : typeof result !== 'boolean')
     throw flaw(
       `On a sample this is ${isCelError(result) ? `an error: ${result.message}` : 'neither true nor false'}.`,
