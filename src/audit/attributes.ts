@@ -34,7 +34,7 @@ function keep(principal: Principal): KeptAttributes {
   const partly: AttributeKind[] = []
   for (const kind of ['roles', 'groups', 'teams'] as const) {
     const names = principal[kind]
-    const fitting = fit(names)
+    const fitting = fitNames(names)
     if (fitting.length > 0) kept[kind] = fitting
     if (fitting.length < names.length) partly.push(kind)
   }
@@ -46,7 +46,7 @@ function keep(principal: Principal): KeptAttributes {
   return kept
 }
 
-function fit(names: readonly string[]): readonly string[] {
+function fitNames(names: readonly string[]): readonly string[] {
   const kept: string[] = []
   let bytes = 0
   for (const name of names) {

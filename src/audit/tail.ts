@@ -150,7 +150,7 @@ function suffixed(value: string | undefined, word: string): string | undefined {
 }
 
 /** What was escaped in the JSON must not come alive in the terminal. */
-function printable(line: string): string {
+export function printable(line: string): string {
   // biome-ignore lint/suspicious/noControlCharactersInRegex: these are the ones a terminal would obey.
   return escapeUnprintable(line).replace(/[\u0000-\u001f]/g, (character) => {
     return `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`

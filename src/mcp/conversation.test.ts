@@ -132,7 +132,7 @@ describe('a conversation', () => {
   })
 
   it('is full while messages wait for a handshake, by number and by bytes', async () => {
-    let answer: () => void = () => undefined
+    let answer: (() => void) | undefined
     const slow = talk(
       legacyServer({
         initialize: ({ res }) =>
@@ -145,8 +145,8 @@ describe('a conversation', () => {
     expect(slow.conversation.isFull()).toBe(false)
     const second = slow.say({ jsonrpc: '2.0', method: 'notifications/initialized' })
     expect(slow.conversation.isFull()).toBe(true)
-    await new Promise((resolve) => setImmediate(resolve))
-    answer()
+    await expect.poll(() => answer).toBeDefined()
+    answer?.()
     await Promise.all([first, second])
     expect(slow.conversation.isFull()).toBe(false)
     const large = slow.say({ jsonrpc: '2.0', id: 1, method: 'ping', params: { text: 'x'.repeat(10_000) } })
@@ -164,7 +164,7 @@ describe('a conversation', () => {
     await say(HELLO)
     const call = say({ jsonrpc: '2.0', id: 1, method: 'tools/call' })
     const second = say({ jsonrpc: '2.0', id: 2, method: 'tools/call' })
-    await new Promise((resolve) => setImmediate(resolve))
+    await expect.poll(() => server.seen.filter(({ rpc }) => rpc === 'tools/call')).toHaveLength(2)
     expect(conversation.isFull()).toBe(true)
     conversation.end(outer)
     await Promise.all([call, second])

@@ -35,7 +35,7 @@ import { createStdioRoute } from './stdio.ts'
 import { createStreams, type StreamEnd } from './streams.ts'
 import { type Target, targetOf } from './target.ts'
 import { watchingTools } from './tool-watch.ts'
-import { checkUnambiguous } from './unambiguous.ts'
+import { checkReadArguments } from './unambiguous.ts'
 
 export interface McpNeeds {
   readonly clock: Clock
@@ -120,7 +120,7 @@ export function mcpEndpoint(needs: McpNeeds): (exchange: Exchange, serverId: str
       const httpMethod = checkHttpMethod(exchange)
       const head = readHead(exchange.req.rawHeaders)
       if (httpMethod === 'POST') incoming = parseMessage(await readText(exchange, needs.limits), needs.limits)
-      if (incoming !== undefined && policy.reads(serverId).args) checkUnambiguous(incoming.body)
+      if (incoming !== undefined) checkReadArguments(policy.reads(serverId), incoming.body)
       const visit = checkVisit({ exchange, principal, upstream, view, httpMethod, head, incoming })
       const minimum = needs.minimumRevision(serverId)
       if (minimum !== undefined) checkRevision(minimum, visit)

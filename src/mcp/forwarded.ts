@@ -12,7 +12,7 @@ import { checkEra, type Era, eraOfHead } from './era.ts'
 import { type McpHead, readHead } from './headers.ts'
 import { checkMediaType, parseMessage } from './message.ts'
 import { type Target, targetOf } from './target.ts'
-import { checkUnambiguous } from './unambiguous.ts'
+import { checkReadArguments } from './unambiguous.ts'
 
 interface Needs extends DecideNeeds {
   readonly admit: Limits['admit']
@@ -44,13 +44,13 @@ export function forwardedCalls(needs: Needs): (call: ForwardedCall) => Promise<J
   const { policy, limits } = needs
   return async function judge({ principal, server, headers, rawHeaders, body, request: { address, at } }) {
     const head = readHead(rawHeaders)
-    const readsArguments = policy.reads(server).args
+    const reading = policy.reads(server)
     const said = body === undefined ? saidByHead(head) : saidByBody(head, headers, body, limits)
-    if (body !== undefined && readsArguments) checkUnambiguous(body)
+    if (body !== undefined) checkReadArguments(reading, body)
     const { method, params, wordless, era } = said
     const target = targetOf(method, params)
     // The fields name the thing and keep what it is called with.
-    if (body === undefined && readsArguments && hasArguments(target)) throw unknownCall()
+    if (body === undefined && reading.args && hasArguments(target)) throw unknownCall()
     const request = { address, at, era }
     const inquiry = { principal, server, method, wordless, params, target, request }
     const { verdict, end } = await admitInquiry(needs.admit, inquiry, await decideInquiry(needs, inquiry))

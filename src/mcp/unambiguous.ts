@@ -1,6 +1,7 @@
 // A second, closer look at a message whose arguments rules read: whatever reader the server behind us uses must read what the rule read.
 // RFC 8259 §4 leaves names that come twice to the reader, §6 the range of numbers; readers in Go fold the case of names.
 // The text has been parsed before, so that its grammar, depth and number of keys are in order.
+import type { Reading } from '../policy/policy.ts'
 import { RpcError } from '../protocol/errors.ts'
 import { RPC } from '../protocol/mcp.ts'
 
@@ -21,6 +22,11 @@ const CARRY_ARGUMENTS = new Set(['arguments', 'argument', 'context'])
  */
 export function checkUnambiguous(body: Buffer, names: ReadonlySet<string> = NONE): void {
   readValue({ text: body.toString('utf8'), at: 0, names, folded: new Set([...names].map(foldCase)) }, 'envelope')
+}
+
+/** Only where rules read arguments: everywhere else the server's own reader is all that matters. */
+export function checkReadArguments({ args, names }: Reading, body: Buffer): void {
+  if (args) checkUnambiguous(body, names)
 }
 
 const NONE: ReadonlySet<string> = new Set()

@@ -38,6 +38,8 @@ export function grounded(
   decision: Decision,
   call: Call,
 ): Grounds {
-  const args = call.args !== undefined && policy.reads(call.server).args ? policy.argumentsRead(call) : undefined
+  // None given is an answer too: whoever decides again must not take it for fields that were not kept.
+  const takesArguments = call.kind === 'tool' || call.kind === 'prompt'
+  const args = takesArguments && policy.reads(call.server).args ? policy.argumentsRead(call) : undefined
   return { ...decision, args, policy: policy.version === '' ? undefined : policy.version }
 }

@@ -2,6 +2,13 @@
 import type { Call, Decision } from '../protocol/decision.ts'
 import type { Principal } from '../protocol/principal.ts'
 
+export interface Reading {
+  readonly args: boolean
+  readonly tool: boolean
+  /** Names of arguments, at every depth; `undefined`: none by its name. */
+  readonly names?: ReadonlySet<string> | undefined
+}
+
 export interface Policy {
   /** May this call be made? Pure: no clock, no store, no throw. A condition that cannot be decided does not allow, and denies. */
   decide(call: Call): Decision
@@ -16,7 +23,7 @@ export interface Policy {
   /** How much of a server a principal can see at all: `all` lets lists pass untouched, `none` hides the server itself. */
   view(principal: Principal, server: string): 'all' | 'some' | 'none'
   /** What conditions about a server read, and must be known of a call before `decide`. */
-  reads(server: string): { readonly args: boolean; readonly tool: boolean }
+  reads(server: string): Reading
   /** The fields of the call's arguments that conditions read, for the record. */
   argumentsRead(call: Call): Readonly<Record<string, unknown>> | undefined
   /** Asks the decision points outside that rules about this call name. `undefined`: there are none. Never rejects: no answer is a no. */

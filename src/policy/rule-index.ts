@@ -5,6 +5,7 @@ import type { Glob } from '../protocol/glob.ts'
 import type { Principal } from '../protocol/principal.ts'
 import { claimTexts } from './claim.ts'
 import { type NameIndex, nameIndex, type Ranked } from './name-index.ts'
+import type { Reading } from './policy.ts'
 import { isConditional, type Rule } from './rules.ts'
 import type { NamedSubject, Subject } from './subject.ts'
 
@@ -43,11 +44,6 @@ export interface RuleIndex {
   readsOf(server: string): Reading
 }
 
-interface Reading {
-  readonly args: boolean
-  readonly tool: boolean
-}
-
 /** `servers` are the configured ids; another id is looked up as well, only more slowly. */
 export function indexRules(rules: readonly Rule[], servers: readonly string[]): RuleIndex {
   const entries = rules.flatMap((rule, rank) => rule.targets.map((target): Ranked => ({ rule, rank, target })))
@@ -74,8 +70,15 @@ function readingOf(layers: readonly Layer[]): Reading {
     .map(({ rule }) => rule)
   const read = (name: Variable) =>
     rules.some(({ when, unless }) => [when, unless].some((condition) => condition?.reads.variables.has(name)))
-  // Whoever decides outside is shown the arguments.
-  return { args: read('args') || rules.some(({ ask }) => ask !== undefined), tool: read('tool') }
+  const names = new Set(
+    rules.flatMap(({ when, unless }) => [when, unless].flatMap((one) => one?.reads.args ?? []).flat()),
+  )
+  return {
+    // Whoever decides outside is shown the arguments.
+    args: read('args') || rules.some(({ ask }) => ask !== undefined),
+    tool: read('tool'),
+    ...(names.size > 0 && { names }),
+  }
 }
 
 /** The buckets that speak of this principal. */

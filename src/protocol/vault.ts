@@ -35,12 +35,7 @@ export interface Vault {
 }
 
 /** `altered`: moved, cut or changed since it was sealed. `replayed`: it is older than what was seen here. */
-export type UnreadableReason =
-  | 'secret_altered'
-  | 'secret_replayed'
-  | 'vault_key_missing'
-  | 'vault_key_unavailable'
-  | 'vault_key_replaced'
+export type UnreadableReason = 'secret_altered' | 'secret_replayed' | 'vault_key_missing' | 'vault_key_unavailable'
 
 /** The secret is not handed out. Closed, and told: the caller goes on without it or not at all. */
 export class SecretUnreadable extends Error {

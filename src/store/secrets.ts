@@ -40,11 +40,8 @@ export interface Secrets {
   /** Places changed after `epoch`, and the newest number. */
   since(epoch: number): Promise<{ epoch: number; places: SecretPlace[] }>
   find(place: SecretPlace): Promise<FoundSecret>
-  /**
-   * Compare-and-set on `expected`. `key_unknown`: the store no longer knows the key by this canary; nothing is written, so that
-   * no replica seals with a key that the others do not have.
-   */
-  put(record: SecretRecord, act: { expected: number; canaryHash: string }): Promise<'stored' | 'outrun' | 'key_unknown'>
+  /** Compare-and-set; `false`: another version than `expected` is there, and nothing was written. */
+  put(record: SecretRecord, expected: number): Promise<boolean>
   /** Takes the secret away and leaves that it changed; `expected` undefined: whatever version is there. */
   remove(place: SecretPlace, act: { expected: number | undefined; at: number }): Promise<boolean>
   list(principal: string): Promise<SecretMetadata[]>
@@ -58,8 +55,6 @@ export interface Secrets {
   removeForgotten(before: number): Promise<number>
 
   keys(): Promise<VaultKeyRecord[]>
-  /** Inserts only where the id is not known; answers what is there afterwards. */
+  /** Inserts only where the id is not known, and never changes what is there; answers it. */
   ensureKey(key: VaultKeyRecord): Promise<VaultKeyRecord>
-  /** Another key under the same id, only where no secret names it and it is still the one that was seen. */
-  replaceKey(key: VaultKeyRecord, oldHash: string): Promise<boolean>
 }

@@ -96,6 +96,7 @@ const TWO_READERS: readonly Row[] = [
   row('the amount twice, once escaped', 'json_duplicate_key', '{"amount":5,"\\u0061mount":5000}'),
   row('twice, far inside', 'json_duplicate_key', '{"amount":5,"lines":[{"sum":1,"x":[[{"y":1}]],"sum":2}]}'),
   row('for a reader that folds case', 'json_key_case', '{"amount":5,"Amount":5000}'),
+  row('for a reader that folds case, the only one', 'json_key_case', '{"amount":5,"LABEL":"secret"}'),
   row('for a reader that folds case, capitals first', 'json_key_case', '{"AMOUNT":5000,"amount":5}'),
   row('for a reader that knows the Kelvin sign', 'json_key_case', '{"amount":5,"mark":1,"mar\u212a":2}'),
   row('for a reader that knows the long s', 'json_key_case', '{"amount":5,"sum":1,"\u017fum":2}'),

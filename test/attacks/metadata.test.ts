@@ -270,7 +270,7 @@ const SPELLINGS: readonly { id: string; status?: number }[] = [
     '/servers/canary;x/mcp',
     '/servers/canary/mcp.json',
   ],
-  ...['/servers/canary2/mcp', '/servers/canar/mcp', '/servers/*/mcp', '/mcp', '/mcp/', '/servers/unknown/mcp'],
+  ...['/servers/canary2/mcp', '/servers/canar/mcp', '/servers/*/mcp', '/mcp/', '/servers/unknown/mcp'],
   ...[
     '/servers/%63anary/mcp',
     '/servers/canary/mcp%20',
@@ -285,7 +285,6 @@ const SPELLINGS: readonly { id: string; status?: number }[] = [
     '/servers/canary,other/mcp',
     '/servers/canary+other/mcp',
     '/',
-    '',
   ],
 ].map((id) => ({ id, status: 404 }))
 const AMBIGUOUS: typeof SPELLINGS = [
@@ -363,10 +362,10 @@ describe('C29: the one address', () => {
     await expectServed(direct, await tokenOnce())
   })
 
-  it('is also the root where there is one resource, and only there', async () => {
+  it('is also the root where there is one server; where there are several, that is the address of all', async () => {
     const single = await startOAuthRange({ servers: [{ id: 'only', url: direct.canary.url }] })
     expect(await documentAt(single, PRM)).toEqual({ status: 200, resource: single.gateway.resource('only') })
-    expect(await documentAt(direct, PRM)).toEqual({ status: 404, resource: undefined })
+    expect(await documentAt(direct, PRM)).toEqual({ status: 200, resource: direct.gateway.resource('*') })
     await single.close()
   })
 

@@ -9,7 +9,7 @@ import { type DecideNeeds, decideInquiry, type Verdict } from '../decide.ts'
 import { deniedError, hiddenError } from '../hidden.ts'
 import { checkRevision } from '../revision.ts'
 import { isOpen, isTaskMethod } from '../target.ts'
-import { checkUnambiguous } from '../unambiguous.ts'
+import { checkReadArguments } from '../unambiguous.ts'
 import type { Catalog } from './catalog.ts'
 import type { Composition } from './compose.ts'
 import type { Compose } from './composed.ts'
@@ -120,9 +120,8 @@ function checkServer(
   { view, incoming, head, era }: ViewVisit,
   { server }: Found,
 ): void {
-  const readsArguments = policy.reads(server).args || (view.virtual && policy.reads(view.id).args)
-  if (incoming !== undefined && readsArguments) checkUnambiguous(incoming.body)
   for (const id of view.virtual ? [server, view.id] : [server]) {
+    if (incoming !== undefined) checkReadArguments(policy.reads(id), incoming.body)
     const minimum = minimumRevision(id)
     if (minimum !== undefined) checkRevision(minimum, { incoming, head, era })
   }

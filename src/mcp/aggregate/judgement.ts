@@ -24,7 +24,8 @@ export function throughAlias(policy: Omit<Policy, 'view'>, alias: Alias): Rules 
     couldAllow: (call) => policy.couldAllowThrough(here(call), call),
     reads(server) {
       const [one, other] = [policy.reads(server), policy.reads(alias.server)]
-      return { args: one.args || other.args, tool: one.tool || other.tool }
+      const names = new Set([...(one.names ?? []), ...(other.names ?? [])])
+      return { args: one.args || other.args, tool: one.tool || other.tool, names }
     },
     argumentsRead(call) {
       const [one, other] = [policy.argumentsRead(call), policy.argumentsRead(here(call))]

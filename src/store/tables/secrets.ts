@@ -14,15 +14,14 @@ const EPOCH = `SELECT ${NOW_AT} AS n`
 const SINCE = `SELECT e.n AS epoch, s.principal, s.upstream, s.field
   FROM epochs e LEFT JOIN secrets s ON s.n > $1 WHERE e.name = 'secrets'`
 const FIND = `SELECT e.n AS epoch, ${COLUMNS} FROM epochs e LEFT JOIN secrets ON ${AT} WHERE e.name = 'secrets'`
-const KNOWS_KEY = 'SELECT id FROM vault_keys WHERE id = $1 AND canary_hash = $2'
 // A removal leaves its row without a key; what is put there later begins anew, and its version goes on.
 const PUT = `INSERT INTO secrets (${COLUMNS}, n)
-  SELECT $1, $2, $3, $4, id, $6, $7, $8, $9, ${NOW_AT} FROM vault_keys WHERE id = $5 AND canary_hash = $10
+  VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, ${NOW_AT})
   ON CONFLICT (principal, upstream, field) DO UPDATE SET
     version = excluded.version, n = excluded.n, key_id = excluded.key_id, wrapped_key = excluded.wrapped_key,
     sealed = excluded.sealed, updated_at = excluded.updated_at,
     created_at = CASE WHEN secrets.key_id IS NULL THEN excluded.created_at ELSE secrets.created_at END
-  WHERE secrets.version = $11`
+  WHERE secrets.version = $10`
 const REMOVE = `UPDATE secrets SET key_id = NULL, wrapped_key = NULL, sealed = NULL, version = version + 1, n = ${NOW_AT},
     updated_at = $4
   WHERE ${AT} AND key_id IS NOT NULL`
@@ -39,8 +38,6 @@ const KEYS = 'SELECT id, canary, canary_hash, created_at FROM vault_keys ORDER B
 const ENSURE_KEY = `INSERT INTO vault_keys (id, canary, canary_hash, created_at) VALUES ($1, $2, $3, $4)
   ON CONFLICT (id) DO NOTHING`
 const FIND_KEY = 'SELECT id, canary, canary_hash, created_at FROM vault_keys WHERE id = $1'
-const REPLACE_KEY = `UPDATE vault_keys SET canary = $2, canary_hash = $3, created_at = $4
-  WHERE id = $1 AND canary_hash = $5 AND NOT EXISTS (SELECT 1 FROM secrets WHERE key_id = $1)`
 
 export function secrets(sql: Sql): Secrets {
   return {
@@ -57,16 +54,10 @@ export function secrets(sql: Sql): Secrets {
     async find(place) {
       return found(only((await sql.run(FIND, keyOf(place))).rows))
     },
-    async put(record, { expected, canaryHash }) {
+    async put(record, expected) {
       const { version, keyId, createdAt, updatedAt, wrappedKey, sealed } = record
-      const written = [version, keyId, createdAt, updatedAt, wrappedKey, sealed, canaryHash, expected]
-      const [, put, key] = await sql.together([
-        NUMBER,
-        { text: PUT, values: [...keyOf(record), ...written] },
-        { text: KNOWS_KEY, values: [keyId, canaryHash] },
-      ])
-      if (key?.rows.length !== 1) return 'key_unknown'
-      return put?.changes === 1 ? 'stored' : 'outrun'
+      const values = [...keyOf(record), version, keyId, createdAt, updatedAt, wrappedKey, sealed, expected]
+      return (await sql.together([NUMBER, { text: PUT, values }]))[1]?.changes === 1
     },
     async remove(place, { expected, at }) {
       const removal =
@@ -103,9 +94,6 @@ export function secrets(sql: Sql): Secrets {
     async ensureKey({ id, canary, canaryHash, createdAt }) {
       await sql.run(ENSURE_KEY, [id, canary, canaryHash, createdAt])
       return key(only((await sql.run(FIND_KEY, [id])).rows))
-    },
-    async replaceKey({ id, canary, canaryHash, createdAt }, oldHash) {
-      return (await sql.run(REPLACE_KEY, [id, canary, canaryHash, createdAt, oldHash])).changes === 1
     },
   }
 }
