@@ -74,7 +74,6 @@ export function recall(event: CallEvent, around: Surroundings): Recalled {
   // Of two sets of rules that read arguments the record keeps one beside the other: what is not there may have been.
   return { call: { ...thing, server: view.id, name: shown }, underlying: thing }
 }
-}
 
 /** A completion does not say of what it is. */
 function kindOf({ method }: CallEvent): TargetKind | undefined {

@@ -1,6 +1,7 @@
 // Where a rule stands and what it says, for people who look for it.
-import type { RuleConfig } from '../config/policy.ts'
+
 import type { LoadedConfig } from '../config/load.ts'
+import type { RuleConfig } from '../config/policy.ts'
 import { placeOf } from '../config/problems.ts'
 import { RESOURCE_ACCESS } from '../policy/access.ts'
 

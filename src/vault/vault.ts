@@ -82,6 +82,11 @@ export async function openVault(needs: Needs): Promise<OpenVault> {
   const isOlder = (place: SecretPlace, { record, expected }: FoundSecret): boolean =>
     record !== undefined && expected < (seen.get(nameOf(place)) ?? 0)
 
+  function noteVersion(place: SecretPlace, version: number): void {
+    const name = nameOf(place)
+    remember(seen, name, Math.max(version, seen.get(name) ?? 0))
+  }
+
   /** An answer that a change has overtaken on its way is older, too: asked again, it is not. */
   async function find(place: SecretPlace): Promise<FoundSecret> {
     const found = await secrets.find(place)
@@ -92,10 +97,11 @@ export async function openVault(needs: Needs): Promise<OpenVault> {
     const before = changes
     const found = await find(place)
     try {
-      if (found.record === undefined) return undefined
       if (isOlder(place, found)) throw replayed()
-      const made = { version: found.expected, secret: await openRecord(keyring, found.record) }
-      remember(seen, nameOf(place), Math.max(made.version, seen.get(nameOf(place)) ?? 0))
+      const secret = found.record && (await openRecord(keyring, found.record))
+      noteVersion(place, found.expected)
+      if (secret === undefined) return undefined
+      const made = { version: found.expected, secret }
       // Changed while it was opened: good for this caller, who asked before, and for nobody later.
       if (before === changes) opened.keep(place, made)
       return made
@@ -150,7 +156,7 @@ export async function openVault(needs: Needs): Promise<OpenVault> {
         const stored = await secrets.put(made, expected)
         drop(place)
         if (stored) {
-          remember(seen, nameOf(place), next)
+          noteVersion(place, next)
           return { status: 'stored', version: next }
         }
         // Somebody else was faster, so it is their version that this one now follows.
