@@ -5,6 +5,7 @@ import { listKeys, rotateSigningKey } from '../tokens/keyring.ts'
 import { recordAct } from './act.ts'
 import { withStore } from './configuration.ts'
 import type { Common } from './options.ts'
+import { rotateSecrets, vaultKeyLines } from './vault-keys.ts'
 
 const time = (at: number): string => new Date(at).toISOString().slice(0, 16).replace('T', ' ')
 
@@ -23,12 +24,13 @@ export function keyLine(key: KeyRecord, now: number, signs: boolean): string {
 }
 
 export function list(options: Common): Promise<void> {
-  return withStore(options, async (store) => {
+  return withStore(options, async (store, { config }) => {
     const now = Date.now()
     const keys = await listKeys(store.durable.keys)
     if (keys.length === 0)
       throw new OperatorError('There are no keys yet: the first start of `portcullis serve` makes them.')
     for (const key of keys) process.stdout.write(`${keyLine(key, now, signsNow(key, keys, now))}\n`)
+    for (const line of await vaultKeyLines(store.durable.secrets, config)) process.stdout.write(`${line}\n`)
   })
 }
 
@@ -37,7 +39,20 @@ function signsNow(key: KeyRecord, keys: readonly KeyRecord[], now: number): bool
   return active.every(({ activeAt }) => activeAt <= key.activeAt)
 }
 
-export function rotate(options: Common & { readonly now: boolean }): Promise<void> {
+export interface RotateOptions extends Common {
+  readonly now: boolean
+  readonly vault: boolean
+}
+
+export async function rotate({ now, vault, ...options }: RotateOptions): Promise<void> {
+  if (now && vault)
+    throw new OperatorError(
+      '--now is for a signing key that leaked; the keys of the vault are in vault.keys, the first one seals.',
+    )
+  await (vault ? rotateSecrets(options) : rotateSigning({ ...options, now }))
+}
+
+function rotateSigning(options: Common & { readonly now: boolean }): Promise<void> {
   return withStore(options, async (store, { config }) => {
     const now = Date.now()
     const longestToken = config.oauth.accessTokenTtl

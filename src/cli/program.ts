@@ -89,7 +89,7 @@ function addConfig(program: Command, optionsOf: Options): void {
 }
 
 function addKeys(program: Command, optionsOf: Options): void {
-  const keys = program.command('keys').description('keys that sign and seal')
+  const keys = program.command('keys').description('keys that sign, and keys of the vault')
   keys
     .command('list')
     .description('list the keys, never their secrets')
@@ -98,6 +98,7 @@ function addKeys(program: Command, optionsOf: Options): void {
     .command('rotate')
     .description('publish a new signing key; it signs a day later, when every verifier knows it')
     .option('--now', 'sign with it at once and stop accepting the older ones: for a key that leaked', false)
+    .option('--vault', 'instead, move the secrets of the vault to the first key of vault.keys; gates run on', false)
     .action(async (_, command: Command) => (await import('./keys.ts')).rotate(optionsOf(command)))
 }
 

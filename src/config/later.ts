@@ -13,7 +13,6 @@ const LATER: Readonly<Record<string, string>> = {
   'servers[].limits': 'limits of one server',
   'audit.arguments': 'digests of arguments in the record',
   cluster: 'more than one replica',
-  vault: 'the vault',
   console: 'the console',
 }
 

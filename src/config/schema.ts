@@ -14,6 +14,7 @@ import { server } from './server.ts'
 import { servers } from './servers.ts'
 import { store } from './store.ts'
 import { tokens } from './tokens.ts'
+import { vault } from './vault.ts'
 
 export const Config = z.strictObject({
   server: server.prefault({}),
@@ -21,6 +22,7 @@ export const Config = z.strictObject({
   auth: auth.prefault({}),
   identity: identity.prefault({}),
   tokens: tokens.prefault({}),
+  vault: vault.prefault({}),
   roles,
   scopes,
   oauth: oauth.prefault({}),

@@ -13,6 +13,7 @@ import type { Config } from './schema.ts'
 import type { TlsConfig } from './server.ts'
 import type { Path } from './settings.ts'
 import { checkTransport } from './transport.ts'
+import type { VaultKeyConfig } from './vault.ts'
 import { checkWays } from './ways.ts'
 
 type Parsed = z.output<typeof Config>
@@ -64,6 +65,7 @@ async function checkPlainHttp(parsed: Parsed, url: string, around: Surroundings)
     ...issuerAddresses(parsed),
     ...keyAddresses(parsed),
     ...pointAddresses(parsed),
+    ...vaultAddresses(parsed),
   ]
   const checked = addresses.map(async (entry) => {
     if (await staysHere(entry.url, around)) return []
@@ -113,6 +115,14 @@ const pointAddresses = ({ policy }: Parsed): Address[] =>
     url,
   }))
 
+/** Where data keys travel to be wrapped. */
+const vaultAddresses = ({ vault }: Parsed): Address[] =>
+  vault.keys.flatMap((key, index) => {
+    if (key.type === 'vault-transit') return [{ path: ['vault', 'keys', index, 'url'], url: key.url }]
+    if (key.type !== 'aws-kms' || key.endpoint === undefined) return []
+    return [{ path: ['vault', 'keys', index, 'endpoint'], url: key.endpoint }]
+  })
+
 /** Where the keys of other issuers come from, where their tokens are shown, and what we are called under another name. */
 function issuerAddresses({ auth, oauth }: Parsed): Address[] {
   const issuers = auth.issuers.flatMap(({ issuer, jwks, jwksUri, jwksFile, introspection }, index): Address[] => {
@@ -153,8 +163,14 @@ function withPaths(config: Config, around: Surroundings): Config {
     issuer.jwksFile === undefined
       ? issuer
       : { ...issuer, jwksFile: absolute(['auth', 'issuers', index, 'jwksFile'], issuer.jwksFile) }
+  const absoluteVaultKey = (key: VaultKeyConfig, index: number): VaultKeyConfig => {
+    if (key.type === 'file') return { ...key, path: absolute(['vault', 'keys', index, 'path'], key.path) }
+    if (key.type !== 'vault-transit' || key.tokenFile === undefined) return key
+    return { ...key, tokenFile: absolute(['vault', 'keys', index, 'tokenFile'], key.tokenFile) }
+  }
   return {
     ...config,
+    vault: { keys: config.vault.keys.map(absoluteVaultKey) },
     server: { ...config.server, tls: absoluteTls(config.server.tls, absolute) },
     auth: { ...config.auth, issuers: config.auth.issuers.map(absoluteKeys), ...absoluteCapabilities(config, absolute) },
     store: { url, directory: absolute(['store', 'directory'], config.store.directory) },

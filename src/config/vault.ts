@@ -7,6 +7,9 @@ const id = z
   .regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/, 'Letters, digits, dots, dashes and underscores, at most 64.')
   .describe('Its name in the store, for ever: another key has another name.')
 
+const WHICH =
+  'Which key: ARN or alias (AWS), resource name (Google), identifier with its version (Azure), name (transit).'
+
 /** Base64 or base64url of 32 bytes. */
 const KEY = /^\s*[A-Za-z0-9+/_-]{43}=?\s*$/
 
@@ -19,7 +22,7 @@ const file = z.strictObject({
 const env = z.strictObject({
   id,
   type: z.literal('env'),
-  key: z
+  value: z
     .string()
     .check(({ value, issues }) => {
       // Without the input: a message must not repeat a secret.
@@ -32,7 +35,7 @@ const env = z.strictObject({
 const aws = z.strictObject({
   id,
   type: z.literal('aws-kms'),
-  key: z.string().min(1).describe('ARN or alias of a symmetric key.'),
+  key: z.string().min(1).describe(WHICH),
   region: z.string().optional().describe('Default: as the SDK finds it.'),
   endpoint: z
     .url({ protocol: /^https?$/ })
@@ -49,13 +52,13 @@ const gcp = z.strictObject({
       /^projects\/[^/]+\/locations\/[^/]+\/keyRings\/[^/]+\/cryptoKeys\/[^/]+$/,
       'Write projects/P/locations/L/keyRings/R/cryptoKeys/K.',
     )
-    .describe('Resource name of a symmetric key.'),
+    .describe(WHICH),
 })
 
 const azure = z.strictObject({
   id,
   type: z.literal('azure-key-vault'),
-  key: z.url({ protocol: /^https$/ }).describe('Identifier of a key with its version.'),
+  key: z.url({ protocol: /^https$/ }).describe(WHICH),
   algorithm: z
     .enum(['RSA-OAEP-256', 'A256KW'])
     .default('RSA-OAEP-256')
@@ -72,7 +75,7 @@ const transit = z
       .regex(/^[A-Za-z0-9._/-]+$/, 'The path of the engine, such as transit.')
       .default('transit')
       .describe('Where the engine is mounted.'),
-    key: z.string().min(1).describe('Name of the key there (`aes256-gcm96`, the default kind).'),
+    key: z.string().min(1).describe(WHICH),
     namespace: z.string().optional().describe('Namespace of Vault Enterprise.'),
     token: z
       .string()

@@ -35,6 +35,6 @@ export const targetCovers = (one: Target, other: Target): boolean =>
 export function subjectCovers(one: Subject, other: Subject): boolean {
   if (one.type === 'signed_in') return other.type !== 'anonymous'
   if (one.type !== other.type) return false
-  if (one.type === 'anonymous' || other.type === 'signed_in' || other.type === 'anonymous') return true
+  if (!('value' in one && 'value' in other)) return true
   return one.value === other.value && (one.type !== 'claim' || other.type !== 'claim' || one.path === other.path)
 }

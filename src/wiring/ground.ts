@@ -38,6 +38,7 @@ import { openDecisionPoints } from './decision-points.ts'
 import { tellFailedConditions } from './failed-conditions.ts'
 import { openLimits } from './limits.ts'
 import { openTools } from './tools.ts'
+import { openGateVault } from './vault.ts'
 
 const REVOCATIONS_STALE_AFTER = 60_000
 
@@ -71,6 +72,8 @@ export async function openGround(config: Config, needs: GatewayNeeds, opened: Op
     onError,
   })
   opened.push(keyring.close)
+  const vault = await openGateVault(config, needs, recorder)
+  opened.push(vault.close)
   const revocations = await openRevocationList({
     revocations: store.durable.revocations,
     clock,
@@ -97,6 +100,7 @@ export async function openGround(config: Config, needs: GatewayNeeds, opened: Op
     metrics,
     recorder,
     keyring,
+    vault,
     revocations,
     tokens: accessTokenVerifier({ keyring, revocations, issuer: config.server.url, clock }),
     watch,

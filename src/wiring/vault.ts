@@ -34,7 +34,8 @@ async function wrappingKeys(
   { vault, store }: Pick<Config, 'vault' | 'store'>,
   { secrets, log }: KeyNeeds,
 ): Promise<WrappingKey[]> {
-  const onOpenFile = (path: string) => log.warn({ path }, 'others on this machine may read a key of the vault: chmod 600')
+  const onOpenFile = (path: string) =>
+    log.warn({ path }, 'others on this machine may read a key of the vault: chmod 600')
   if (vault.keys.length === 0)
     return [await defaultKey({ path: join(store.directory, 'vault.key'), secrets, onOpenFile })]
   const post = outboundFetch({ allowLoopback: true, configured: true, maxBytes: LARGEST })

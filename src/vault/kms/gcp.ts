@@ -23,20 +23,20 @@ export async function gcpKey({ id, key }: { id: string; key: string }, load: Loa
     id,
     async wrap(dataKey, context) {
       const request = { name: key, plaintext: dataKey, additionalAuthenticatedData: context }
-      return valueOf(await client.encrypt(request), 'ciphertext')
+      return memberOf(await client.encrypt(request), 'ciphertext')
     },
     async unwrap(wrapped, context) {
       const request = { name: key, ciphertext: wrapped, additionalAuthenticatedData: context }
       const answer = await client.decrypt(request).catch((error: unknown) => {
         throw isRecord(error) && error['code'] === INVALID_ARGUMENT ? new NotUnwrapped(error) : error
       })
-      return valueOf(answer, 'plaintext')
+      return memberOf(answer, 'plaintext')
     },
   }
 }
 
 /** The library answers a list, the response first. */
-function valueOf(answer: unknown, member: 'ciphertext' | 'plaintext'): Buffer {
+function memberOf(answer: unknown, member: 'ciphertext' | 'plaintext'): Buffer {
   const [response]: unknown[] = Array.isArray(answer) ? answer : []
   return asBuffer(isRecord(response) ? response[member] : undefined)
 }

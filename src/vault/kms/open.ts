@@ -48,8 +48,8 @@ function fileKey({ id, path }: Of<'file'>, { onOpenFile }: Reached): WrappingKey
   return localKey(id, file.key)
 }
 
-function variableKey({ id, key }: Of<'env'>): WrappingKey {
-  const secret = parseLocalKey(key)
+function variableKey({ id, value }: Of<'env'>): WrappingKey {
+  const secret = parseLocalKey(value)
   if (secret === undefined) throw new TypeError(`vault.keys: ${id} passed the configuration without being a key.`)
   return localKey(id, secret)
 }

@@ -12,7 +12,9 @@ export async function needPackage<Used>(
 ): Promise<Used> {
   const used = parse(await loaded(load, name, key))
   if (used !== undefined) return used
-  throw new OperatorError(`vault.keys: ${key}: the installed ${name} lacks what is used of it. Install its newest release.`)
+  throw new OperatorError(
+    `vault.keys: ${key}: the installed ${name} lacks what is used of it. Install its newest release.`,
+  )
 }
 
 async function loaded(load: LoadPackage, name: string, key: string): Promise<unknown> {
