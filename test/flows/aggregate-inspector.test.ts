@@ -6,7 +6,13 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { type Fixture, startFixture } from '../support/fixture-server.ts'
 import { startGateway, type TestGateway } from '../support/gateway.ts'
 import { runInspector } from '../support/inspector.ts'
-import { filesystemServer, memoryServer, startEverything, type TestUpstream } from '../support/upstream.ts'
+import {
+  filesystemServer,
+  memoryServer,
+  startEverything,
+  type TestUpstream,
+  thinkingServer,
+} from '../support/upstream.ts'
 
 let folder: string
 let everything: TestUpstream
@@ -23,6 +29,7 @@ beforeAll(async () => {
       { ...filesystemServer('files', folder), prefix: 'fs_' },
       memoryServer('memory', join(folder, 'memory.json')),
       { id: 'fixture', url: fixture.url },
+      thinkingServer('thinking'),
     ],
   })
   token = await gateway.tokenFor('*')
@@ -54,6 +61,7 @@ describe.each(['legacy', 'modern'])('in the %s era', (era) => {
         'fs_read_text_file',
         'memory__read_graph',
         'fixture__test_simple_text',
+        'thinking__sequentialthinking',
       ]),
     )
   })
@@ -63,6 +71,11 @@ describe.each(['legacy', 'modern'])('in the %s era', (era) => {
     ['fs_read_text_file', ['path=FOLDER/hello.txt'], 'hello from the disk'],
     ['memory__read_graph', [], '"entities"'],
     ['fixture__test_simple_text', [], 'simple text'],
+    [
+      'thinking__sequentialthinking',
+      ['thought=so', 'nextThoughtNeeded=false', 'thoughtNumber=1', 'totalThoughts=1'],
+      '"thoughtNumber": 1',
+    ],
   ])('calls %s', async (name, args, answer) => {
     const { code, result } = await call(era, name, ...args.map((arg) => arg.replace('FOLDER', folder)))
     expect([code, result.content?.[0]?.text]).toEqual([0, expect.stringContaining(answer)])

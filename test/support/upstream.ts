@@ -36,6 +36,12 @@ export const memoryServer = (id: string, file: string) => ({
   env: { MEMORY_FILE_PATH: file },
 })
 
+/** Entry of `servers` for the sequential-thinking server. */
+export const thinkingServer = (id: string) => ({
+  id,
+  command: [process.execPath, program('mcp-server-sequential-thinking')],
+})
+
 function program(name: string): string {
   const path = join(BIN, name)
   if (!existsSync(path)) throw new Error(`${name} is not installed; run npm ci.`)
