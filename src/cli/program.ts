@@ -58,6 +58,7 @@ function createProgram(seeds: Common['seeds']): Command {
   addTokens(program, optionsOf)
   addTools(program, optionsOf)
   addAudit(program, optionsOf)
+  addPolicy(program, optionsOf)
   program
     .command('version')
     .description('print the version of Portcullis and of its Node')
@@ -187,4 +188,35 @@ function addAudit(program: Command, optionsOf: Options): void {
     .option('--no-follow', 'end after the newest ones')
     .option('--json', 'the record as it is stored, one JSON object a line', false)
     .action(async (_, command: Command) => (await import('./audit.ts')).tail(optionsOf(command)))
+}
+
+function addPolicy(program: Command, optionsOf: Options): void {
+  program
+    .command('explain')
+    .description('say why a request was answered as it was')
+    .argument('<request-id>', 'the X-Request-Id of its answer')
+    .option('--json', 'as JSON', false)
+    .action(async (id: string, _, command: Command) => (await import('./explain.ts')).explain(id, optionsOf(command)))
+  const policy = program.command('policy').description('try rules before they count')
+  policy
+    .command('test')
+    .description('compare expected decisions with those of the configuration; ends with 1 where they differ')
+    .argument('<cases.yaml>')
+    .action(async (path: string, _, command: Command) =>
+      (await import('./policy-test.ts')).testPolicy(path, optionsOf(command)),
+    )
+  policy
+    .command('lint')
+    .description('find what rules, scopes, limits and virtual servers say in vain')
+    .option('--seen', 'look at the tools that servers have shown, too', false)
+    .option('--strict', 'end with 1 where something is found', false)
+    .option('--json', 'one JSON object a line', false)
+    .action(async (_, command: Command) => (await import('./policy-lint.ts')).lint(optionsOf(command)))
+  policy
+    .command('replay')
+    .description('make the decisions of the record again by another configuration')
+    .requiredOption('--with <file>', 'the other configuration')
+    .option('--since <time>', 'such as 12h, 7d or 2026-11-01T08:00:00Z', '7d')
+    .option('--json', 'as JSON', false)
+    .action(async (_, command: Command) => (await import('./policy-replay.ts')).replay(optionsOf(command)))
 }

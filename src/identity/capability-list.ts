@@ -2,7 +2,7 @@
 // ways, or names what this gate cannot hold a caller to, is no list.
 import { isRecord } from '../protocol/json.ts'
 import type { Capabilities } from '../protocol/principal.ts'
-import type { Claims } from './claims.ts'
+import type { Claims } from '../protocol/claims.ts'
 import { readClaims, refuseToken } from './jwt.ts'
 
 const KINDS = ['tools', 'prompts'] as const

@@ -1,6 +1,7 @@
 // Claims of an identity provider: what counts, and what is refused.
 import { describe, expect, it } from 'vitest'
-import { ClaimError, claimAt, displayName, profileOf, stringsAt, verifiedEmail } from './claims.ts'
+import { ClaimError, displayName, profileOf, stringsAt, verifiedEmail } from './claims.ts'
+import { claimAt } from '../protocol/claims.ts'
 
 const strict = { verifiedBy: ['email_verified'], loose: false }
 const loose = { verifiedBy: ['email_verified', 'xms_edov'], loose: true }

@@ -2,7 +2,8 @@
 // claims counts. One entry an edge; what is proved, and how, is the same for all of them (edge.ts).
 import type { ProxyConfig, SigningPreset } from '../config/auth-proxy.ts'
 import { OperatorError } from '../protocol/errors.ts'
-import { type Claims, verifiedEmail } from './claims.ts'
+import { verifiedEmail } from './claims.ts'
+import type { Claims } from '../protocol/claims.ts'
 import { namedEmail } from './edge-claims.ts'
 import { loadBalancerKeys } from './elb-keys.ts'
 import { subjectOf } from './token-claims.ts'

@@ -3,7 +3,8 @@
 import { createHash, randomBytes, timingSafeEqual } from 'node:crypto'
 import type { GithubProviderConfig } from '../config/identity.ts'
 import { parseEmail } from '../protocol/email.ts'
-import { ClaimError, type Claims, claimAt, displayName, type Profile } from './claims.ts'
+import { ClaimError, displayName, type Profile } from './claims.ts'
+import { type Claims, claimAt } from '../protocol/claims.ts'
 import { FederationError, type FederationSecrets, type IdentityProvider, PROVIDER_TIMEOUT_MS } from './provider.ts'
 
 const PAGE = 100

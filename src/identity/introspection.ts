@@ -2,7 +2,7 @@
 import { createHash } from 'node:crypto'
 import type { IssuerConfig } from '../config/issuers.ts'
 import { RequestError } from '../protocol/errors.ts'
-import type { Claims } from './claims.ts'
+import type { Claims } from '../protocol/claims.ts'
 import { DocumentError, unfetched } from './document.ts'
 import type { Endpoint } from './issuer-metadata.ts'
 

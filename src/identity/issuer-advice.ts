@@ -4,7 +4,7 @@ import type { IssuerConfig } from '../config/issuers.ts'
 import type { Log } from '../observe/log.ts'
 import { rarely } from '../observe/rarely.ts'
 import type { Clock } from '../protocol/clock.ts'
-import type { Claims } from './claims.ts'
+import type { Claims } from '../protocol/claims.ts'
 import { issuerAdvice } from './issuer-metadata.ts'
 
 export interface Advice {

@@ -1,7 +1,7 @@
 // What each kind of authorization server does otherwise than RFC 9068 has it: how its issuer is written, which of its JWTs are access
 // tokens, and how a program's token is told from a person's. One entry a kind; what is not here is as the standard says.
 import type { IssuerConfig } from '../config/issuers.ts'
-import type { Claims } from './claims.ts'
+import type { Claims } from '../protocol/claims.ts'
 import type { Jwt } from './jwt.ts'
 import { isOfItsTenant } from './kinds.ts'
 

@@ -3,7 +3,7 @@
 import type { KeyObject } from 'node:crypto'
 import { compactVerify, errors } from 'jose'
 import { BearerError } from '../protocol/errors.ts'
-import type { Claims } from './claims.ts'
+import type { Claims } from '../protocol/claims.ts'
 
 export interface JwtHeader {
   readonly alg: string

@@ -1,7 +1,8 @@
 // Claims that conditions of rules may read (`identity.claims`), kept as whoever vouches for the caller wrote them. Pure; every value is
 // hostile text.
 import { isRecord } from '../protocol/json.ts'
-import { ClaimError, type Claims, claimAt, isPlainText, stringsAt } from './claims.ts'
+import { ClaimError, isPlainText, stringsAt } from './claims.ts'
+import { type Claims, claimAt } from '../protocol/claims.ts'
 
 const LARGEST = 16 * 1024
 const DEEPEST = 8

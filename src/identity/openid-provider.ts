@@ -3,7 +3,8 @@
 import * as openid from 'openid-client'
 import type { OpenidProviderConfig } from '../config/identity.ts'
 import type { Clock } from '../protocol/clock.ts'
-import { ClaimError, type Claims, claimAt, type Profile, profileOf, verifiedEmail } from './claims.ts'
+import { ClaimError, type Profile, profileOf, verifiedEmail } from './claims.ts'
+import { type Claims, claimAt } from '../protocol/claims.ts'
 import { type KeptPaths, keepClaims } from './kept-claims.ts'
 import { checkGroupsAreThere, checkTenant, KINDS, type mappingOf } from './kinds.ts'
 import {

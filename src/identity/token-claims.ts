@@ -2,7 +2,7 @@
 // Every value is hostile text until it has its type.
 import type { IssuerConfig } from '../config/issuers.ts'
 import { canonicalScope, parseScope } from '../protocol/scope.ts'
-import { type Claims, claimAt } from './claims.ts'
+import { type Claims, claimAt } from '../protocol/claims.ts'
 import { refuseToken } from './jwt.ts'
 
 const text = (value: unknown): value is string => typeof value === 'string' && value !== '' && value.length <= 1024

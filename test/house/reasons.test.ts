@@ -5,7 +5,7 @@ import { readSources } from './sources.ts'
 
 const SLUG = /^[a-z][a-z0-9]*(?:_[a-z0-9]+)*$/
 /** Their reasons are of settings, of the health page, or of a question between two processes. */
-const ELSEWHERE = /^src\/(?:config|store|cli|admin)\/|\.(?:test|support)\.ts$/
+const ELSEWHERE = /^src\/(?:config|store|cli)\/|\.(?:test|support)\.ts$/
 
 const ERRORS = /new (?:BearerError|RequestError|RpcError)\(\s*[^,'()]*(?:'[a-z_]+')?,\s*'([^']+)'/g
 const FIELDS = /\breason(?:: | = )(?:[^,;'\n]*\? )?'([^']+)'(?: : '([^']+)')?/g
@@ -28,8 +28,8 @@ function reasonsIn(code: string): string[] {
     ...[...code.matchAll(MAKERS)].map(([, name = '']) => name),
     ...SHARED.filter((name) => new RegExp(`import[^;]*?\\b${name}\\b`).test(code)),
   ]
-  const called = makers.map((name) => new RegExp(`\\b${name}\\((?:[^()']*, )?'([a-z_0-9]+)'`, 'g'))
-  return [ERRORS, FIELDS, /\bfault\(\d+, '([a-z_]+)'/g, ...called]
+  const called = makers.map((name) => new RegExp(`\\b${name}\\('([a-z_0-9]+)'`, 'g'))
+  return [ERRORS, FIELDS, /\bfault\(\d+, '([a-z_]+)'/g, /\bexplicitDenial\([^,]+, '([a-z_]+)'/g, ...called]
     .flatMap((pattern) => [...code.matchAll(pattern)].flatMap(([, one, other]) => [one, other]))
     .filter((slug): slug is string => slug !== undefined && SLUG.test(slug))
 }
