@@ -3,6 +3,7 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { freePort } from '../test/support/upstream.ts'
+import { AS_OPERATED, CLI } from './contenders.ts'
 import { startNode } from './process.ts'
 import { median } from './report.ts'
 
@@ -10,10 +11,6 @@ export interface Start {
   readonly readyMs: number
   readonly idleRss: number
 }
-
-/** What bin/portcullis.cjs runs, and with which options of Node. */
-const MAIN = join(import.meta.dirname, '../src/cli/main.mjs')
-const NODE_OPTIONS = '--max-semi-space-size=8'
 
 /** Long enough for what the start left behind to be collected or not. */
 const IDLE_MS = 2_000
@@ -27,9 +24,9 @@ export async function measureStart(rounds: number): Promise<Start> {
 async function startOnce(): Promise<Start> {
   const cwd = mkdtempSync(join(tmpdir(), 'portcullis-start-'))
   const port = await freePort()
-  const env = { ...process.env, NODE_OPTIONS, PORTCULLIS_SERVER_LISTEN: `127.0.0.1:${port}` }
+  const env = { ...AS_OPERATED, PORTCULLIS_SERVER_LISTEN: `127.0.0.1:${port}` }
   const began = performance.now()
-  const server = await startNode(MAIN, ['serve'], { cwd, env, ready: /ready|listening/i })
+  const server = await startNode(CLI, ['serve'], { cwd, env, ready: /ready|listening/i })
   try {
     const { status } = await fetch(`http://127.0.0.1:${port}/ready`)
     if (status !== 200) throw new Error(`/ready answers ${status} after the start.`)

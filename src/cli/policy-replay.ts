@@ -14,12 +14,12 @@ import {
   type ReplayReport,
 } from '../policy/replay.ts'
 import { compileRules, type Rule } from '../policy/rules.ts'
-import { type Verdict, type WeighedRules, weighCall } from '../policy/weigh.ts'
+import { mayOpen, type Verdict, type WeighedRules, weighCall } from '../policy/weigh.ts'
 import { OperatorError } from '../protocol/errors.ts'
 import { loadConditions } from '../wiring/conditions.ts'
 import { withStore } from './configuration.ts'
 import { type Common, loadFor } from './options.ts'
-import { isDecidedByRules, type MadeBy, recall, type Surroundings } from './recorded-call.ts'
+import { callerOf, isDecidedByRules, type MadeBy, recall, type Surroundings } from './recorded-call.ts'
 
 export interface ReplayOptions extends Common {
   readonly since: string
@@ -68,6 +68,9 @@ export async function decider(config: Config, other: Config): Promise<(event: Ca
 
   function verdictOf(event: CallEvent): Verdict {
     if ([event.server, event.via].some((id) => id !== undefined && gone.has(id))) return NOT_THERE
+    // At the aggregate it is not known which server was meant.
+    const hidden = event.reason === 'unknown_server' && event.via === undefined && event.by === undefined
+    if (hidden && !mayOpen(book, callerOf(event, around), event.server)) return NOT_THERE
     const recalled = recall(event, around)
     if ('missing' in recalled) return { effect: 'unknown', rule: undefined, missing: [recalled.missing] }
     return weighCall(book, recalled.call, recalled.underlying)

@@ -90,7 +90,7 @@ function withLooked(call: KnownCall, event: CallEvent, { madeBy }: Surroundings)
   return { ...call, arguments: { kept: event.args, looked } }
 }
 
-function callerOf(event: CallEvent, { madeBy, roles }: Surroundings): KnownCaller {
+export function callerOf(event: CallEvent, { madeBy, roles }: Surroundings): KnownCaller {
   const { attributes, subject, email, client, auth = 'none', family } = event
   const isWhole = (kind: 'groups' | 'roles' | 'teams' | 'claims') =>
     attributes !== undefined && attributes.partly?.includes(kind) !== true

@@ -2,6 +2,7 @@
 import { z } from 'zod'
 import { parseRate, RATE, RATE_FORM } from '../protocol/rate.ts'
 import { SUBJECT, SUBJECT_FORM, TARGET, TARGET_FORM } from '../protocol/rule-words.ts'
+import { distinctIds, withIds } from './entry-ids.ts'
 
 /** What a limit is counted for. */
 const COUNTED = ['principal', 'client', 'token', 'server', 'tool'] as const
@@ -64,25 +65,6 @@ const limit = z
     path: ['burst'],
     message: 'It is more than the rate brings in a year.',
   })
-type Written = z.output<typeof limit>
-
-/** By its place, where it has no name. */
-const idOf = ({ id }: Written, index: number): string => id ?? `limit-${index + 1}`
-
-function checkIds({ value, issues }: { value: readonly Written[]; issues: z.core.$ZodRawIssue[] }): void {
-  const seen = new Set<string>()
-  value.forEach((entry, index) => {
-    const name = idOf(entry, index)
-    if (seen.has(name))
-      issues.push({
-        code: 'custom',
-        message: `Two limits are called ${name}${entry.id === undefined ? ', which this one is by its place' : ''}.`,
-        input: name,
-        path: entry.id === undefined ? [index] : [index, 'id'],
-      })
-    seen.add(name)
-  })
-}
 
 export const limits = z
   .array(limit)
@@ -90,6 +72,6 @@ export const limits = z
   .describe(
     'How much of what: `{ to: [subject …], match: server/tool, rate: 120/min }`. All that speak of a call must hold.',
   )
-  .check(checkIds)
-  .transform((written) => written.map((entry, index) => ({ ...entry, id: idOf(entry, index) })))
+  .check(distinctIds('limit'))
+  .transform(withIds('limit'))
 export type LimitConfig = z.output<typeof limits>[number]

@@ -2,6 +2,7 @@
 import { z } from 'zod'
 import { methodFlaw, SUBJECT, SUBJECT_FORM, TARGET, TARGET_FORM, uriFlaw } from '../protocol/rule-words.ts'
 import { decisionPoints } from './decision-points.ts'
+import { distinctIds, withIds } from './entry-ids.ts'
 
 const subjects = z.array(z.string().regex(SUBJECT, SUBJECT_FORM)).min(1)
 const targetsOf = (effect: 'allow' | 'deny') =>
@@ -30,31 +31,16 @@ const common = {
     .optional()
     .describe('Decision point of `policy.decisionPoints` whose yes the call also needs.'),
 }
-export const rule = z.union([
+const rule = z.union([
   z.strictObject({ ...common, allow: targetsOf('allow').describe('What it opens.') }),
   z.strictObject({ ...common, deny: targetsOf('deny').describe('What it closes.') }),
 ])
-export type RuleConfig = z.output<typeof rule>
-
-/** An id names one rule in log and audit; a rule without one is called by its place, `rule-1` and so on. */
-function checkIds(context: { value: readonly RuleConfig[]; issues: z.core.$ZodRawIssue[] }): void {
-  const seen = new Set<string>()
-  context.value.forEach(({ id }, index) => {
-    const name = id ?? `rule-${index + 1}`
-    if (seen.has(name))
-      context.issues.push({
-        code: 'custom',
-        message: `Two rules are called ${name}${id === undefined ? ', which this one is by its place' : ''}.`,
-        input: name,
-        path: id === undefined ? [index] : [index, 'id'],
-      })
-    seen.add(name)
-  })
-}
-
 /** A rule that asks nobody would deny for ever. */
 function checkPoints(context: {
-  value: { readonly rules: readonly RuleConfig[]; readonly decisionPoints: Readonly<Record<string, unknown>> }
+  value: {
+    readonly rules: readonly { readonly ask?: string | undefined }[]
+    readonly decisionPoints: Readonly<Record<string, unknown>>
+  }
   issues: z.core.$ZodRawIssue[]
 }): void {
   const { rules, decisionPoints: points } = context.value
@@ -77,7 +63,8 @@ export const policy = z
       .array(rule)
       .default([])
       .describe('`{ allow: [server/tool …], to: [subject …] }` or `{ deny: …, to: … }`, with `when` and `unless`.')
-      .check(checkIds),
+      .check(distinctIds('rule'))
+      .transform(withIds('rule')),
     resourceAccess: z
       .strictObject({
         claim: z.string().min(1).default('resource_access').describe('Path of the claim.'),
@@ -92,3 +79,4 @@ export const policy = z
   })
   .check(checkPoints)
 export type PolicyConfig = z.output<typeof policy>
+export type RuleConfig = PolicyConfig['rules'][number]

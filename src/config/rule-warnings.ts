@@ -22,9 +22,7 @@ export function ruleWarnings(
       const nearest = findNearest(server, ids)
       const remedy = nearest === undefined ? '' : ` Did you mean ${nearest}?`
       const place = placeOf(input.find(['policy', 'rules', index, key, at]))
-      return [
-        `${place}: the rule ${rule.id ?? `rule-${index + 1}`} names ${server}, and there is no such server.${remedy}`,
-      ]
+      return [`${place}: the rule ${rule.id} names ${server}, and there is no such server.${remedy}`]
     })
   })
 }

@@ -1,8 +1,9 @@
 // The claims of a signed list of capabilities, as Kuadrant writes them: JSON text inside a claim. Pure; whatever could be read in two
 // ways, or names what this gate cannot hold a caller to, is no list.
+
+import type { Claims } from '../protocol/claims.ts'
 import { isRecord } from '../protocol/json.ts'
 import type { Capabilities } from '../protocol/principal.ts'
-import type { Claims } from '../protocol/claims.ts'
 import { readClaims, refuseToken } from './jwt.ts'
 
 const KINDS = ['tools', 'prompts'] as const

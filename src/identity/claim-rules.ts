@@ -1,7 +1,7 @@
 // What the operator wants a token to say beyond being genuine: `requiredClaims` and `claimValues`. Pure.
 import type { ClaimValue, IssuerConfig } from '../config/issuers.ts'
-import { wholeMatch } from '../protocol/simple-pattern.ts'
 import { type Claims, claimAt } from '../protocol/claims.ts'
+import { wholeMatch } from '../protocol/simple-pattern.ts'
 
 type Scalar = ClaimValue['values'][number]
 /** Why the claims do not do; `undefined` when they do. */

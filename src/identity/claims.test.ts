@@ -1,30 +1,9 @@
 // Claims of an identity provider: what counts, and what is refused.
 import { describe, expect, it } from 'vitest'
 import { ClaimError, displayName, profileOf, stringsAt, verifiedEmail } from './claims.ts'
-import { claimAt } from '../protocol/claims.ts'
 
 const strict = { verifiedBy: ['email_verified'], loose: false }
 const loose = { verifiedBy: ['email_verified', 'xms_edov'], loose: true }
-
-describe('claimAt', () => {
-  it('walks a path, and prefers a claim that is named like the whole path', () => {
-    expect(claimAt({ realm_access: { roles: ['a'] } }, 'realm_access.roles')).toEqual(['a'])
-    expect(claimAt({ 'https://x.example/groups': ['b'] }, 'https://x.example/groups')).toEqual(['b'])
-  })
-
-  it.each(['__proto__', 'constructor.prototype', 'toString', 'a.length', 'a.0', 'b.c'])(
-    'finds nothing at %s',
-    (path) => {
-      expect(claimAt({ a: ['x'], b: 'text' }, path)).toBeUndefined()
-    },
-  )
-
-  it('is not fooled by a __proto__ in the token', () => {
-    const claims = JSON.parse('{"__proto__":{"groups":["admin"]}}') as Record<string, unknown>
-    expect(claimAt(claims, 'groups')).toBeUndefined()
-    expect(({} as Record<string, unknown>)['groups']).toBeUndefined()
-  })
-})
 
 describe('stringsAt', () => {
   it('takes a list, one text, or nothing', () => {

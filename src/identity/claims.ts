@@ -1,7 +1,6 @@
 // From an identity provider's claims to what we know of a person (OpenID Connect Core §5.1). Pure; every value is hostile text.
+import { type Claims, claimAt } from '../protocol/claims.ts'
 import { parseEmail } from '../protocol/email.ts'
-
-export type Claims = Readonly<Record<string, unknown>>
 
 /** A person as an identity provider vouches for them. `issuer` and `subject` together are the account; the e-mail never is. */
 export interface Profile {
@@ -33,20 +32,6 @@ const MOST_VALUES = 1000
 const LONGEST_VALUE = 256
 // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what it looks for
 const CONTROL = /[\u0000-\u001f\u007f-\u009f]/
-
-const isObject = (value: unknown): value is Claims =>
-  typeof value === 'object' && value !== null && !Array.isArray(value)
-
-/** The value at a path: the whole path as one claim name first (`https://example.com/groups`), then step by step. Own properties only. */
-export function claimAt(claims: Claims, path: string): unknown {
-  if (Object.hasOwn(claims, path)) return claims[path]
-  let value: unknown = claims
-  for (const step of path.split('.')) {
-    if (!isObject(value) || !Object.hasOwn(value, step)) return undefined
-    value = value[step]
-  }
-  return value
-}
 
 /** One text or a list of texts, each once; absent is none. Throws ClaimError for anything else. */
 export function stringsAt(claims: Claims, path: string): string[] {

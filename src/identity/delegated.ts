@@ -2,9 +2,9 @@
 // the browser at `/login`, answers a one-time code, and tells over the back channel who came. Its tokens are read from once and dropped.
 import { createHash, randomBytes, timingSafeEqual } from 'node:crypto'
 import type { DelegatedProviderConfig } from '../config/identity.ts'
+import { type Claims, claimAt } from '../protocol/claims.ts'
 import { USER_ID_CLAIMS, type UserIdClaim } from '../protocol/user-id-claims.ts'
 import { ClaimError, type EmailProof, type Profile, profileOf, verifiedEmail } from './claims.ts'
-import { type Claims, claimAt } from '../protocol/claims.ts'
 import { type KeptPaths, keepClaims } from './kept-claims.ts'
 import { checkGroupsAreThere, type mappingOf } from './kinds.ts'
 import { FederationError, type FederationSecrets, type IdentityProvider } from './provider.ts'

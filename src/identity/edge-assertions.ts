@@ -1,9 +1,9 @@
 // The edges that sign what they say of the caller: where their keys are, in whose name and for whom they must sign, and what of their
 // claims counts. One entry an edge; what is proved, and how, is the same for all of them (edge.ts).
 import type { ProxyConfig, SigningPreset } from '../config/auth-proxy.ts'
+import type { Claims } from '../protocol/claims.ts'
 import { OperatorError } from '../protocol/errors.ts'
 import { verifiedEmail } from './claims.ts'
-import type { Claims } from '../protocol/claims.ts'
 import { namedEmail } from './edge-claims.ts'
 import { loadBalancerKeys } from './elb-keys.ts'
 import { subjectOf } from './token-claims.ts'

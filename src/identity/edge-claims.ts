@@ -1,7 +1,8 @@
 // What the claims of an edge say of the caller, signed or not: each check throws a BearerError, each reading is hostile text.
+
+import { type Claims, claimAt } from '../protocol/claims.ts'
 import { parseEmail } from '../protocol/email.ts'
 import { ClaimError, displayName, stringsAt } from './claims.ts'
-import { type Claims, claimAt } from '../protocol/claims.ts'
 import { refuseToken } from './jwt.ts'
 import { type KeptPaths, keepClaims } from './kept-claims.ts'
 import { lacksGroups } from './kinds.ts'

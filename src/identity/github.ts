@@ -2,9 +2,9 @@
 // the e-mail the verified primary one, groups are organisations (`org`) and their teams (`org/team`).
 import { createHash, randomBytes, timingSafeEqual } from 'node:crypto'
 import type { GithubProviderConfig } from '../config/identity.ts'
+import { type Claims, claimAt } from '../protocol/claims.ts'
 import { parseEmail } from '../protocol/email.ts'
 import { ClaimError, displayName, type Profile } from './claims.ts'
-import { type Claims, claimAt } from '../protocol/claims.ts'
 import { FederationError, type FederationSecrets, type IdentityProvider, PROVIDER_TIMEOUT_MS } from './provider.ts'
 
 const PAGE = 100

@@ -1,8 +1,8 @@
 // Asking the authorization server about a token that only it can read: RFC 7662. Its answer counts for a while, an outage for nothing.
 import { createHash } from 'node:crypto'
 import type { IssuerConfig } from '../config/issuers.ts'
-import { RequestError } from '../protocol/errors.ts'
 import type { Claims } from '../protocol/claims.ts'
+import { RequestError } from '../protocol/errors.ts'
 import { DocumentError, unfetched } from './document.ts'
 import type { Endpoint } from './issuer-metadata.ts'
 

@@ -3,8 +3,8 @@
 import type { IssuerConfig } from '../config/issuers.ts'
 import type { Log } from '../observe/log.ts'
 import { rarely } from '../observe/rarely.ts'
-import type { Clock } from '../protocol/clock.ts'
 import type { Claims } from '../protocol/claims.ts'
+import type { Clock } from '../protocol/clock.ts'
 import { issuerAdvice } from './issuer-metadata.ts'
 
 export interface Advice {

@@ -1,7 +1,7 @@
 // What an issuer publishes of itself: where its keys are, where it answers questions about tokens. OpenID Connect Discovery §4, RFC 8414 §3.
 import type { Log } from '../observe/log.ts'
-import type { Clock } from '../protocol/clock.ts'
 import type { Claims } from '../protocol/claims.ts'
+import type { Clock } from '../protocol/clock.ts'
 import { DocumentError, type FetchDocument, type Fetches, fetchText } from './document.ts'
 import { lasting } from './lasting.ts'
 

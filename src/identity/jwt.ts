@@ -2,8 +2,8 @@
 // whoever asked; here it is proved that the issuer said it.
 import type { KeyObject } from 'node:crypto'
 import { compactVerify, errors } from 'jose'
-import { BearerError } from '../protocol/errors.ts'
 import type { Claims } from '../protocol/claims.ts'
+import { BearerError } from '../protocol/errors.ts'
 
 export interface JwtHeader {
   readonly alg: string

@@ -4,8 +4,8 @@ import { openEdge } from '../../test/support/edge-way.ts'
 import { type Edges, startEdges } from '../../test/support/edges.ts'
 import { signedBy, signingKey } from '../../test/support/issuer.ts'
 import { openWay, RESOURCE } from '../../test/support/issuer-way.ts'
-import { ClaimError } from './claims.ts'
 import type { Claims } from '../protocol/claims.ts'
+import { ClaimError } from './claims.ts'
 import { keepClaims } from './kept-claims.ts'
 
 const keep = (claims: Claims, ...paths: string[]) => keepClaims([claims], { claims: paths, organisation: undefined })

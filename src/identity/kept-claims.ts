@@ -1,8 +1,9 @@
 // Claims that conditions of rules may read (`identity.claims`), kept as whoever vouches for the caller wrote them. Pure; every value is
 // hostile text.
+
+import { type Claims, claimAt } from '../protocol/claims.ts'
 import { isRecord } from '../protocol/json.ts'
 import { ClaimError, isPlainText, stringsAt } from './claims.ts'
-import { type Claims, claimAt } from '../protocol/claims.ts'
 
 const LARGEST = 16 * 1024
 const DEEPEST = 8

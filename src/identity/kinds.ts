@@ -1,7 +1,7 @@
 // What differs between the kinds of providers that speak in claims: where their claims are, and what they take as proof of an e-mail address.
 import type { DelegatedProviderConfig, IdentityConfig, OpenidProviderConfig } from '../config/identity.ts'
-import type { ClaimPaths, EmailProof } from './claims.ts'
 import { type Claims, claimAt } from '../protocol/claims.ts'
+import type { ClaimPaths, EmailProof } from './claims.ts'
 import type { KeptPaths } from './kept-claims.ts'
 import { FederationError } from './provider.ts'
 

@@ -2,9 +2,9 @@
 // Core §3.1, RFC 9700 §2.1.1, RFC 9207). Discovery at first use, so that a provider that is down does not prevent the start.
 import * as openid from 'openid-client'
 import type { OpenidProviderConfig } from '../config/identity.ts'
+import { type Claims, claimAt } from '../protocol/claims.ts'
 import type { Clock } from '../protocol/clock.ts'
 import { ClaimError, type Profile, profileOf, verifiedEmail } from './claims.ts'
-import { type Claims, claimAt } from '../protocol/claims.ts'
 import { type KeptPaths, keepClaims } from './kept-claims.ts'
 import { checkGroupsAreThere, checkTenant, KINDS, type mappingOf } from './kinds.ts'
 import {

@@ -86,6 +86,17 @@ describe('our own access tokens', () => {
     expect(asked).toEqual([])
   })
 
+  it('bring the same principal with every call, until the account is read again', async () => {
+    const own = build()
+    const first = await own.recall('known', WANTED)
+    expect(own.recall('known', WANTED)).toBe(first)
+    user = { ...USER, groups: ['ops'] }
+    now = 5_001
+    const second = await own.recall('known', WANTED)
+    expect([first?.groups, second?.groups]).toEqual([['eng'], ['ops']])
+    expect(own.recall('known', WANTED)).toBe(second)
+  })
+
   it('are refused where they are closed', () => {
     expect(() => CLOSED.prove('good', CREDENTIALS, WANTED)).toThrow(
       expect.objectContaining({ code: 'invalid_token', reason: 'tokens_closed' }),

@@ -54,7 +54,12 @@ export const CLOSED: TokenWay = {
   },
 }
 
+/** By the token, which whoever proves tokens holds on to: what others know of a principal they know by the object. */
+const principals = new WeakMap<VerifiedToken, { readonly person: Attributes; readonly principal: Principal }>()
+
 function principalOf(token: VerifiedToken, person: Attributes | undefined): Principal {
+  const known = principals.get(token)
+  if (known !== undefined && known.person === person) return known.principal
   if (!person || person.disabled)
     throw new BearerError(
       'invalid_token',
@@ -63,7 +68,7 @@ function principalOf(token: VerifiedToken, person: Attributes | undefined): Prin
     )
   // 403, not 401: the token is good, the person is no longer one of those the gate admits.
   if (!person.admitted) throw new RequestError(403, 'not_admitted', 'This account is not admitted here.')
-  return {
+  const principal: Principal = {
     kind: 'person',
     subject: token.subject,
     email: person.email,
@@ -86,4 +91,6 @@ function principalOf(token: VerifiedToken, person: Attributes | undefined): Prin
     expiresAt: token.expiresAt,
     actor: undefined,
   }
+  principals.set(token, { person, principal })
+  return principal
 }

@@ -1,11 +1,11 @@
 // Claims that a trusted proxy hands over in a header, decoded and checked by it and signed by nobody: Istio's payload of a token, and the
 // principal of Azure's built-in authentication. What can be compared is compared; that it is true is the proxy's word.
 import type { ProxyConfig } from '../config/auth-proxy.ts'
+import type { Claims } from '../protocol/claims.ts'
 import type { Clock } from '../protocol/clock.ts'
 import { parseEmail } from '../protocol/email.ts'
 import { isRecord } from '../protocol/json.ts'
 import { verifiedEmail } from './claims.ts'
-import type { Claims } from '../protocol/claims.ts'
 import { checkAudience, checkIssuer, claimsIn, groupsIn, nameIn } from './edge-claims.ts'
 import type { IdentityHeaders } from './edge-headers.ts'
 import { readClaims } from './jwt.ts'

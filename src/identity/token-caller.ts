@@ -1,8 +1,8 @@
 // From the claims of a proved token to who is calling: the same rules as at sign-in, where the same provider says the same things.
 import type { IdentityConfig } from '../config/identity.ts'
 import type { IssuerConfig } from '../config/issuers.ts'
-import { ClaimError, displayName, stringsAt, verifiedEmail } from './claims.ts'
 import { type Claims, claimAt } from '../protocol/claims.ts'
+import { ClaimError, displayName, stringsAt, verifiedEmail } from './claims.ts'
 import type { IssuerProfile } from './issuer-profile.ts'
 import { refuseToken } from './jwt.ts'
 import { keepClaims } from './kept-claims.ts'

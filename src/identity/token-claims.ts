@@ -1,8 +1,8 @@
 // What an access token of another issuer says, read once: RFC 9068 §2.2, RFC 7662 §2.2, and the spellings of issuers that came before.
 // Every value is hostile text until it has its type.
 import type { IssuerConfig } from '../config/issuers.ts'
-import { canonicalScope, parseScope } from '../protocol/scope.ts'
 import { type Claims, claimAt } from '../protocol/claims.ts'
+import { canonicalScope, parseScope } from '../protocol/scope.ts'
 import { refuseToken } from './jwt.ts'
 
 const text = (value: unknown): value is string => typeof value === 'string' && value !== '' && value.length <= 1024

@@ -15,6 +15,8 @@ import { ANONYMOUS, type Principal } from '../protocol/principal.ts'
 import { openRemoteUpstream } from '../upstreams/pool.ts'
 import { type StdioUpstream, type Upstream, UpstreamError } from '../upstreams/upstream.ts'
 import { type McpNeeds, mcpEndpoint } from './endpoint.ts'
+import { createStreams } from './streams.ts'
+import { createSubscriptions } from './subscriptions.ts'
 
 export const MODERN_META = {
   'io.modelcontextprotocol/protocolVersion': '2026-07-28',
@@ -144,11 +146,15 @@ export async function startGate(upstreams: Record<string, Upstream>) {
       finish: (_, event) => void events.push(event),
     },
     refuse: (exchange, error, _, rpcId) => sendAnswer(exchange, answerOf(error, { rpcId })),
-    watch(_, onEnd) {
-      const end = () => onEnd('expired')
-      ends.add(end)
-      return () => ends.delete(end)
-    },
+    streams: createStreams({
+      most: 3,
+      watch(_, onEnd) {
+        const end = () => onEnd('expired')
+        ends.add(end)
+        return () => ends.delete(end)
+      },
+    }),
+    subscriptions: createSubscriptions(),
     marks: {
       async markSeen(mark) {
         marks.add(mark)
@@ -163,7 +169,6 @@ export async function startGate(upstreams: Record<string, Upstream>) {
       bodyTimeout: 1000,
       depth: 32,
       keys: 200,
-      streamsPerPrincipal: 3,
       streamBuffer: 65_536,
       streamStall: 200,
     },

@@ -32,7 +32,8 @@ import { checkRevision } from './revision.ts'
 import { mayHear, type Screen, screenOf } from './screen.ts'
 import { createSessions } from './session.ts'
 import { createStdioRoute } from './stdio.ts'
-import { createStreams, type StreamEnd } from './streams.ts'
+import type { Streams } from './streams.ts'
+import type { Subscriptions } from './subscriptions.ts'
 import { type Target, targetOf } from './target.ts'
 import { watchingTools } from './tool-watch.ts'
 import { checkReadArguments } from './unambiguous.ts'
@@ -58,8 +59,10 @@ export interface McpNeeds {
   onTools?(serverId: string, tools: readonly unknown[]): void
   /** Answers a refusal; `rpcId` where the message was read before it was refused. */
   refuse(exchange: Exchange, error: unknown, serverId: string, rpcId?: RpcId): void
-  /** Calls `onEnd` once when the principal's credential ends, or a `lasting` stream must. */
-  watch(principal: Principal, onEnd: (reason: StreamEnd) => void, lasting: boolean): () => void
+  /** Open ones at all addresses. */
+  readonly streams: Streams
+  /** To resources, at all addresses. */
+  readonly subscriptions: Subscriptions
   readonly marks: Marks
   sealKeys(): readonly SealKey[]
   /** This replica and boot. */
@@ -69,7 +72,6 @@ export interface McpNeeds {
     readonly bodyTimeout: number
     readonly depth: number
     readonly keys: number
-    readonly streamsPerPrincipal: number
     readonly streamBuffer: number
     readonly streamStall: number
   }
@@ -241,11 +243,10 @@ export function outcomeOf({ res }: Exchange, ending: Ending | undefined): Pick<C
 
 /** Both kinds of upstream behind one call. */
 function forwarder(needs: McpNeeds): (visit: Visit) => Promise<Ending> {
-  const { policy, limits, clock } = needs
+  const { policy, limits, clock, streams, subscriptions } = needs
   const sessions = createSessions({ sealKeys: needs.sealKeys, marks: needs.marks, now: clock })
-  const streams = createStreams({ most: limits.streamsPerPrincipal, watch: needs.watch })
   const remote = createRemoteRoute({ forward: createForward(needs.upstreams), sessions, streams, limits })
-  const stdio = createStdioRoute({ self: needs.self, sessions, streams, limits })
+  const stdio = createStdioRoute({ self: needs.self, sessions, streams, subscriptions, limits })
 
   return (visit) => {
     const { upstream, incoming, httpMethod } = visit

@@ -12,8 +12,8 @@ import type { StdioVisit } from './stdio.ts'
 import type { StdioSession } from './stdio-sessions.ts'
 import { EVENT_STREAM } from './stdio-stream.ts'
 import type { Streams } from './streams.ts'
+import type { Subscriptions } from './subscriptions.ts'
 
-const MOST_SUBSCRIPTIONS = 1000
 const faults: Readonly<Record<string, Fault>> = FAULTS
 
 interface Call {
@@ -22,6 +22,7 @@ interface Call {
   readonly session: StdioSession
   readonly edit: Edit | undefined
   readonly streams: Streams
+  readonly subscriptions: Pick<Subscriptions, 'add'>
   readonly streamBuffer: number
 }
 
@@ -45,7 +46,7 @@ export async function answerCall(call: Call): Promise<Ending> {
     })
     const edited = call.edit === undefined ? response : call.edit(response)
     if (edited === undefined) return sendFault(visit, message.id, FAULTS.protocol)
-    if (response.error === undefined) noteSubscription(message, session)
+    if (response.error === undefined) noteSubscription(call)
     if (res.destroyed) return { status: undefined, outcome: 'cancelled', fault: undefined }
     if (res.headersSent) res.end(writeEvent(edited))
     else sendRpc(res, 200, edited)
@@ -65,10 +66,10 @@ function openCallStream({ visit, streams }: Call, controller: AbortController): 
   return streams.open(visit.principal, () => controller.abort())
 }
 
-function noteSubscription({ method, params }: RpcRequest, { subscribed }: StdioSession): void {
+function noteSubscription({ visit, message: { method, params }, session, subscriptions }: Call): void {
   const uri = params?.['uri']
-  if (method === 'resources/subscribe' && typeof uri === 'string' && subscribed.size < MOST_SUBSCRIPTIONS)
-    subscribed.add(uri)
+  if (method === 'resources/subscribe' && typeof uri === 'string')
+    subscriptions.add(session.id, visit.upstream.id, uri)
 }
 
 export const faultOfUpstream = ({ reason }: UpstreamError): Fault => faults[reason] ?? FAULTS.reset

@@ -24,6 +24,7 @@ const LIST_CHANGES = new Set([
 interface Listening {
   readonly visit: StdioVisit
   readonly session: StdioSession
+  /** The session wants to hear of it, and may. */
   readonly mayHear: (uri: string) => boolean
   readonly place: Place
   readonly streamBuffer: number
@@ -37,7 +38,7 @@ export function openListening({ visit, session, mayHear, place, streamBuffer }: 
   session.endStream?.()
   res.writeHead(200, [...EVENT_STREAM]).flushHeaders()
   const unsubscribe = upstream.subscribe((message) => {
-    if (!isFor(message, session, mayHear) || res.destroyed) return
+    if (!isFor(message, mayHear) || res.destroyed) return
     res.write(writeEvent(message))
     if (res.writableLength > streamBuffer) res.destroy()
   })
@@ -59,9 +60,8 @@ export function openListening({ visit, session, mayHear, place, streamBuffer }: 
   })
 }
 
-function isFor({ method, params }: RpcNotification, { subscribed }: StdioSession, mayHear: (uri: string) => boolean) {
+function isFor({ method, params }: RpcNotification, mayHear: (uri: string) => boolean): boolean {
   if (LIST_CHANGES.has(method)) return true
   const uri = params?.['uri']
-  if (method !== 'notifications/resources/updated' || typeof uri !== 'string') return false
-  return subscribed.has(uri) && mayHear(uri)
+  return method === 'notifications/resources/updated' && typeof uri === 'string' && mayHear(uri)
 }

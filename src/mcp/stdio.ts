@@ -15,6 +15,7 @@ import { answerCall, faultOfUpstream, sendFault } from './stdio-call.ts'
 import { createStdioSessions, type StdioSession } from './stdio-sessions.ts'
 import { openListening } from './stdio-stream.ts'
 import type { Streams } from './streams.ts'
+import type { Subscriptions } from './subscriptions.ts'
 
 export interface StdioVisit {
   readonly exchange: Exchange
@@ -28,6 +29,8 @@ export interface StdioNeeds {
   readonly self: string
   readonly sessions: Sessions
   readonly streams: Streams
+  /** Those of all addresses that lead to a child. */
+  readonly subscriptions: Subscriptions
   readonly limits: { readonly streamBuffer: number }
 }
 
@@ -41,8 +44,8 @@ const ANSWERED: Ending = { status: 200, outcome: 'answered', fault: undefined }
 const revisions: readonly string[] = LEGACY_REVISIONS
 
 export function createStdioRoute(needs: StdioNeeds): StdioRoute {
-  const { sessions, self, streams, limits } = needs
-  const known = createStdioSessions()
+  const { sessions, self, streams, subscriptions, limits } = needs
+  const known = createStdioSessions((id) => void subscriptions.end(id))
 
   async function openSession({ head, principal, upstream }: StdioVisit) {
     if (head.session === undefined) throw badRequest('session_missing', 'Bad Request: Mcp-Session-Id is missing')
@@ -65,17 +68,18 @@ export function createStdioRoute(needs: StdioNeeds): StdioRoute {
       const { id, message } = incoming
       const uri = message.params?.['uri']
       if (incoming.method === 'resources/unsubscribe' && typeof uri === 'string') {
-        session.subscribed.delete(uri)
+        subscriptions.remove(session.id, visit.upstream.id, uri)
         // The child knows one subscriber; the others still want to hear.
-        if (known.isSubscribed(visit.upstream.id, uri)) return answer(visit, { jsonrpc: '2.0', id, result: {} })
+        if (subscriptions.isWanted(visit.upstream.id, uri)) return answer(visit, { jsonrpc: '2.0', id, result: {} })
       }
-      return answerCall({ visit, message, session, edit, streams, streamBuffer: limits.streamBuffer })
+      return answerCall({ visit, message, session, edit, streams, subscriptions, streamBuffer: limits.streamBuffer })
     },
     async listen(visit, mayHear) {
       const place = streams.reserve(visit.principal)
       try {
         const { session } = await openSession(visit)
-        return await openListening({ visit, session, mayHear, place, streamBuffer: limits.streamBuffer })
+        const hears = (uri: string) => subscriptions.has(session.id, visit.upstream.id, uri) && mayHear(uri)
+        return await openListening({ visit, session, mayHear: hears, place, streamBuffer: limits.streamBuffer })
       } finally {
         place.release()
       }

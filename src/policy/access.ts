@@ -1,9 +1,9 @@
 // What a claim of the caller allows by itself (`policy.resourceAccess`), as realms of Keycloak write it:
 // `resource_access: { "server": { "roles": ["tool:add", "prompt:greet"] } }`. A role without a prefix is a tool.
+import { claimAt } from '../protocol/claims.ts'
 import type { Call } from '../protocol/decision.ts'
 import { isRecord } from '../protocol/json.ts'
 import type { Principal } from '../protocol/principal.ts'
-import { claimAt } from './claim.ts'
 
 /** The rule that such a decision names. */
 export const RESOURCE_ACCESS = 'resource_access'

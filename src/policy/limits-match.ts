@@ -2,12 +2,11 @@
 // says that it comes from.
 import { createHash } from 'node:crypto'
 import type { Counted, LimitConfig } from '../config/limits.ts'
-import type { RolesConfig } from '../config/scopes.ts'
 import type { Call } from '../protocol/decision.ts'
 import type { Principal } from '../protocol/principal.ts'
 import { claimTexts } from './claim.ts'
 import { isNormalUri, spellingsOf } from './normal-uri.ts'
-import { parseSubject, type Subject } from './subject.ts'
+import { namesOf, type Subject } from './subject.ts'
 import { parseTarget, type Target } from './target.ts'
 
 /** What is called, under one of its names: a view's, or that of the server behind the view. */
@@ -37,15 +36,6 @@ export function matcherOf(match: string, where: string): Matcher {
   }
 }
 
-/** As for rules: a role stands for its members of the configuration too. */
-export function subjectsOf(texts: readonly string[], roles: RolesConfig, where: string): readonly Subject[] {
-  return texts.flatMap((text) => {
-    const subject = parseSubject(text, where)
-    if (subject.type !== 'role') return [subject]
-    return [subject, ...(roles[subject.value] ?? []).map((member) => parseSubject(member, `roles.${subject.value}`))]
-  })
-}
-
 export function isOneOf(subjects: readonly Subject[], principal: Principal): boolean {
   if (principal.kind === 'anonymous') return subjects.some(({ type }) => type === 'anonymous')
   return subjects.some((subject) => isSubject(subject, principal))
@@ -57,23 +47,10 @@ function isSubject(subject: Subject, principal: Principal): boolean {
       return true
     case 'anonymous':
       return false
-    case 'user':
-      return subject.value === principal.subject || subject.value === principal.email
-    case 'client':
-      return subject.value === principal.client
-    case 'group':
-      return principal.groups.includes(subject.value)
-    case 'role':
-      return principal.roles.includes(subject.value)
-    case 'team':
-      return principal.teams.includes(subject.value)
-    case 'token':
-      // What people know an API token by; its secrets have ids of their own.
-      return (
-        subject.value === principal.tokenId || (principal.method === 'api_token' && subject.value === principal.family)
-      )
     case 'claim':
       return principal.claims !== undefined && claimTexts(principal.claims, subject.path).includes(subject.value)
+    default:
+      return namesOf(principal)[subject.type].includes(subject.value)
   }
 }
 

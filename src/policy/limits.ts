@@ -5,10 +5,11 @@ import type { Clock } from '../protocol/clock.ts'
 import type { Call } from '../protocol/decision.ts'
 import { RpcError } from '../protocol/errors.ts'
 import { RPC } from '../protocol/mcp.ts'
-import { isOneOf, keyMaker, matcherOf, subjectsOf, type Thing } from './limits-match.ts'
+import { isOneOf, keyMaker, matcherOf, type Thing } from './limits-match.ts'
 import { type Measure, measureQuota, measureRate } from './limits-measure.ts'
 import { type LimitReason, type Meter, ownMeter, runningMeter } from './limits-meter.ts'
 import { type Exchange, sharedMeter } from './limits-shared.ts'
+import { parseSubjects } from './subject.ts'
 
 export interface LimitRefusal {
   readonly reason: LimitReason
@@ -105,7 +106,7 @@ export function createLimits(config: Pick<Config, 'limits' | 'roles' | 'servers'
 function compileLimit(config: LimitConfig, index: number, roles: Config['roles'], needs: Needs): Limit {
   const where = `limits.${index}`
   const { concerns, matches } = matcherOf(config.match, where)
-  const subjects = subjectsOf(config.to, roles, where)
+  const subjects = parseSubjects(config.to, roles, where)
   return {
     id: config.id,
     concerns,

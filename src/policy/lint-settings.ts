@@ -1,9 +1,9 @@
 // Roles, scopes, limits and virtual servers that nobody will ever notice.
-import { isVirtual } from '../config/servers.ts'
 import { compileTargets } from './covers.ts'
 import { type Finding, isNowhere, knownServers, type Needs } from './lint-finding.ts'
 import { targetCovers, targetsOverlap } from './overlap.ts'
 import { isConditional, type Rule } from './rules.ts'
+import { isView } from './shown-name.ts'
 
 export function idleRoles({ config }: Needs): Finding[] {
   const named = new Set([...config.policy.rules.flatMap(({ to }) => to), ...config.limits.flatMap(({ to }) => to)])
@@ -76,7 +76,7 @@ export function idleLimits({ config }: Needs): Finding[] {
 
 export function idlePicks({ config, rules }: Needs): Finding[] {
   return config.servers.flatMap((server, index) => {
-    if (!isVirtual(server)) return []
+    if (!isView(server)) return []
     return (['tools', 'prompts', 'resources'] as const).flatMap((list) =>
       server[list].flatMap((pick, place): Finding[] => {
         const prefix = list === 'tools' ? '' : list === 'prompts' ? 'prompt:' : 'resource:'

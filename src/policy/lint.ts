@@ -1,11 +1,11 @@
 // What rules, scopes, limits and virtual servers say that nobody will ever notice: found from the configuration alone.
-import { isVirtual, upstreamsOf } from '../config/servers.ts'
 import { type Condition, type Facts, UNKNOWN } from '../protocol/condition/language.ts'
 import { refillMeter } from '../protocol/condition/meter.ts'
 import { type Finding, isNowhere, knownServers, type Linted, type Needs } from './lint-finding.ts'
 import { idleLimits, idlePicks, idleRoles, idleScopes } from './lint-settings.ts'
 import { mayOverlap, subjectCovers, targetCovers, targetsOverlap } from './overlap.ts'
 import { isConditional, type Rule } from './rules.ts'
+import { isView } from './shown-name.ts'
 import type { Target } from './target.ts'
 
 export function lintPolicy(needs: Needs): readonly Finding[] {
@@ -42,13 +42,13 @@ function unknownServers({ config }: Needs, rule: Rule, index: number): Finding[]
 
 function unknownTools({ seen, config }: Needs, rule: Rule, index: number): Finding[] {
   if (seen === undefined) return []
-  const upstreams = upstreamsOf(config.servers).map(({ id }) => id)
+  const upstreams = config.servers.filter((server) => !isView(server)).map(({ id }) => id)
   const idle = rule.targets.filter(({ kind, server, name }) => {
     const meant = upstreams.filter(server.matches)
     // A server that nobody has listed may have any tool.
     if (kind !== 'tool' || meant.length === 0 || meant.some((id) => !seen.has(id))) return false
     return (
-      !config.servers.some((one) => isVirtual(one) && server.matches(one.id)) &&
+      !config.servers.some((one) => isView(one) && server.matches(one.id)) &&
       !meant.some((id) => [...(seen.get(id) ?? [])].some(name.matches))
     )
   })
@@ -170,9 +170,7 @@ function idleDeny({ config, rules }: Needs, rule: Rule, index: number): Finding[
 
 /** Denials of a server hold behind every virtual server that shows it. */
 function isBehindViews({ servers }: Linted, { targets }: Rule): boolean {
-  const picks = servers
-    .filter(isVirtual)
-    .flatMap(({ tools, prompts, resources }) => [...tools, ...prompts, ...resources])
+  const picks = servers.filter(isView).flatMap(({ tools, prompts, resources }) => [...tools, ...prompts, ...resources])
   const sources = picks.map((pick) => (typeof pick === 'string' ? pick : pick.from))
   return sources.some((text) =>
     targets.some(({ server }) => mayOverlap(server.pattern, text.slice(0, text.indexOf('/')))),

@@ -7,7 +7,7 @@ import { claimTexts } from './claim.ts'
 import { type NameIndex, nameIndex, type Ranked } from './name-index.ts'
 import type { Reading } from './policy.ts'
 import { isConditional, type Rule } from './rules.ts'
-import type { NamedSubject, Subject } from './subject.ts'
+import { type NamedSubject, namesOf, type Subject } from './subject.ts'
 
 /** What some rules of one effect say of one subject on one server. */
 export interface Said {
@@ -84,39 +84,34 @@ function readingOf(layers: readonly Layer[]): Reading {
 /** The buckets that speak of this principal. */
 export function bucketsFor(layers: readonly Layer[], effect: Rule['effect'], principal: Principal): Bucket[] {
   const found: Bucket[] = []
-  for (const layer of layers) collect(layer[effect], principal, found)
+  const names = namesOf(principal)
+  for (const layer of layers) collect(layer[effect], principal, names, found)
   return found
 }
 
-function collect(subjects: Subjects, principal: Principal, found: Bucket[]): void {
+function collect(subjects: Subjects, principal: Principal, names: ReturnType<typeof namesOf>, found: Bucket[]): void {
   if (principal.kind === 'anonymous') {
     if (subjects.anonymous) found.push(subjects.anonymous)
     return
   }
-  const { user, client, group, role, team, token } = subjects.named
   if (subjects.signedIn) found.push(subjects.signedIn)
-  add(user, principal.subject, found)
-  add(user, principal.email, found)
-  add(client, principal.client, found)
-  addAll(group, principal.groups, found)
-  addAll(role, principal.roles, found)
-  addAll(team, principal.teams, found)
-  add(token, principal.tokenId, found)
-  // What people know an API token by; its secrets have ids of their own.
-  if (principal.method === 'api_token') add(token, principal.family, found)
+  const { named } = subjects
+  addAll(named.user, names.user, found)
+  addAll(named.group, names.group, found)
+  addAll(named.role, names.role, found)
+  addAll(named.team, names.team, found)
+  addAll(named.client, names.client, found)
+  addAll(named.token, names.token, found)
   if (principal.claims !== undefined)
     for (const [path, values] of subjects.claims) addAll(values, claimTexts(principal.claims, path), found)
 }
 
-function add(from: ReadonlyMap<string, Bucket>, value: string | undefined, found: Bucket[]): void {
-  if (value === undefined || from.size === 0) return
-  const bucket = from.get(value)
-  if (bucket) found.push(bucket)
-}
-
-function addAll(from: ReadonlyMap<string, Bucket>, values: readonly string[], found: Bucket[]): void {
+function addAll(from: ReadonlyMap<string, Bucket>, values: readonly (string | undefined)[], found: Bucket[]): void {
   if (from.size === 0) return
-  for (const value of values) add(from, value, found)
+  for (const value of values) {
+    const bucket = value === undefined ? undefined : from.get(value)
+    if (bucket) found.push(bucket)
+  }
 }
 
 function layerOf(entries: readonly Ranked[]): Layer {

@@ -44,6 +44,11 @@ describe('compileRules', () => {
     ])
   })
 
+  it('takes a role without members, whatever it is called', () => {
+    const [rule] = compile([{ allow: ['a/*'], to: ['role:constructor'] }])
+    expect(rule?.subjects).toEqual([{ type: 'role', value: 'constructor' }])
+  })
+
   it('refuses a wildcard among subjects, since it would match nobody', () => {
     expect(() => compile([{ deny: ['a/*'], to: ['user:*@partner.example'] }])).toThrow(/wildcard/)
     expect(() => compile([{ deny: ['a/*'], to: ['role:guest'] }], { guest: ['group:ext-*'] })).toThrow(/wildcard/)

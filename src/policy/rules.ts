@@ -5,11 +5,10 @@ import { type CompileCondition, type Condition, ConditionFlaw } from '../protoco
 import { OperatorError } from '../protocol/errors.ts'
 import { methodFlaw, uriFlaw } from '../protocol/rule-words.ts'
 import { isNormalUri } from './normal-uri.ts'
-import { parseSubject, type Subject } from './subject.ts'
+import { parseSubjects, type Subject } from './subject.ts'
 import { foldedTarget, parseTarget, type Target } from './target.ts'
 
 export interface Rule {
-  /** As given, else `rule-N`, counted from 1. */
   readonly id: string
   readonly effect: 'allow' | 'deny'
   readonly targets: readonly Target[]
@@ -26,31 +25,24 @@ export const isConditional = ({ when, unless, ask }: Rule): boolean => (when ?? 
 
 /** Throws OperatorError for a rule that cannot mean what it says. `compile` is needed where a rule has a condition. */
 export function compileRules(policy: PolicyConfig, roles: RolesConfig, compile?: CompileCondition): readonly Rule[] {
-  const members = roleMembers(roles)
-  return policy.rules.map((config, at) =>
-    compileRule(config, { id: config.id ?? `rule-${at + 1}`, where: `policy.rules.${at}`, members, compile }),
-  )
+  return policy.rules.map((config, at) => compileRule(config, { where: `policy.rules.${at}`, roles, compile }))
 }
 
 interface Compiling {
-  readonly id: string
   readonly where: string
-  readonly members: ReadonlyMap<string, readonly Subject[]>
+  readonly roles: RolesConfig
   readonly compile: CompileCondition | undefined
 }
 
-function compileRule(config: RuleConfig, { id, where, members, compile }: Compiling): Rule {
+function compileRule(config: RuleConfig, { where, roles, compile }: Compiling): Rule {
   const effect = 'allow' in config ? 'allow' : 'deny'
   const texts = 'allow' in config ? config.allow : config.deny
   const targets = texts.flatMap((text) => spelledOut(checkTarget(parseTarget(text, where), effect, where), effect))
-  const subjects = config.to.flatMap((text) => {
-    const subject = parseSubject(text, where)
-    return subject.type === 'role' ? [subject, ...(members.get(subject.value) ?? [])] : [subject]
-  })
+  const subjects = parseSubjects(config.to, roles, where)
   const condition = (text: string | undefined, key: string) =>
     text === undefined ? undefined : compileText(text, `${where}.${key}`, compile)
   return {
-    id,
+    id: config.id,
     effect,
     targets,
     subjects,
@@ -68,13 +60,6 @@ function compileText(text: string, where: string, compile: CompileCondition | un
     if (!(cause instanceof ConditionFlaw)) throw cause
     throw new OperatorError(`${where}: ${cause.message}`, { cause })
   }
-}
-
-/** `roles` of the configuration: a rule for a role is a rule for its members, whoever made the principal. */
-function roleMembers(roles: RolesConfig): ReadonlyMap<string, readonly Subject[]> {
-  return new Map(
-    Object.entries(roles).map(([role, texts]) => [role, texts.map((text) => parseSubject(text, `roles.${role}`))]),
-  )
 }
 
 function checkTarget(target: Target, effect: Rule['effect'], where: string): Target {

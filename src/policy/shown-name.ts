@@ -1,5 +1,5 @@
 // What a virtual server calls a thing of another server, and the other way round, by its picks alone.
-import { isVirtual, type McpServerConfig, upstreamsOf, type VirtualServerConfig } from '../config/servers.ts'
+import type { McpServerConfig, VirtualServerConfig } from '../config/servers.ts'
 import type { TargetKind } from '../protocol/decision.ts'
 import { ANONYMOUS } from '../protocol/principal.ts'
 import { compileTargets, coversCall } from './covers.ts'
@@ -10,8 +10,12 @@ export interface Named {
   readonly name: string
 }
 
+/** A view over others: nothing runs behind it. */
+export const isView = (server: McpServerConfig): server is VirtualServerConfig =>
+  !('url' in server || 'command' in server)
+
 export const findView = (servers: readonly McpServerConfig[], id: string): VirtualServerConfig | undefined =>
-  servers.filter(isVirtual).find((server) => server.id === id)
+  servers.filter(isView).find((server) => server.id === id)
 
 /** `undefined` where it shows no such thing. */
 export function shownName(view: VirtualServerConfig, thing: Named): string | undefined {
@@ -28,7 +32,8 @@ export function behindName(
 ): readonly Named[] {
   const { kind, name } = shown
   const candidates = orderedPicks(view, kind).flatMap((pick): Named[] => {
-    if (typeof pick === 'string') return upstreamsOf(servers).map(({ id }) => ({ server: id, kind, name }))
+    if (typeof pick === 'string')
+      return servers.filter((server) => !isView(server)).map(({ id }) => ({ server: id, kind, name }))
     const at = pick.from.indexOf('/')
     return [{ server: pick.from.slice(0, at), kind, name: pick.from.slice(at + 1) }]
   })

@@ -1,11 +1,12 @@
 // What each rule says of a call of which not everything is known, and what follows: for replaying records and for explaining them.
 // The gate itself decides by decide.ts; a test holds the two together.
+import { claimAt } from '../protocol/claims.ts'
 import type { Condition, Outcome } from '../protocol/condition/language.ts'
 import { refillMeter } from '../protocol/condition/meter.ts'
 import { isStandardMethod } from '../protocol/methods.ts'
 import { ANONYMOUS } from '../protocol/principal.ts'
 import { claimedAccess, RESOURCE_ACCESS } from './access.ts'
-import { claimAt, claimTexts } from './claim.ts'
+import { claimTexts } from './claim.ts'
 import type { Holds } from './holds.ts'
 import { type KnownCall, type KnownCaller, type KnownList, knownFacts } from './known-call.ts'
 import { foldUri, isNormalUri } from './normal-uri.ts'
@@ -40,6 +41,15 @@ export interface WeighedRules {
   readonly claim: string | undefined
   /** What claims call a server. */
   nameOf(server: string): string
+}
+
+/** Some rule may open something of the server to the caller: where none does, it stays hidden whatever was called. */
+export function mayOpen({ rules, claim }: WeighedRules, caller: KnownCaller, server: string): boolean {
+  const opens = ({ effect, targets, subjects }: Rule): boolean =>
+    effect === 'allow' &&
+    targets.some((target) => target.server.matches(server)) &&
+    certaintyOf(subjects.map((subject) => isFor(subject, caller))) !== 'no'
+  return claim !== undefined || rules.some(opens)
 }
 
 /** `underlying`: what is called in the end, where `call` is of a view. */

@@ -195,14 +195,12 @@ describe('the vault', () => {
     }
     const { vault } = await vaultOver(store, slow)
     await vault.put(ANN, Buffer.from('old'))
-    let release = () => undefined as void
-    hold = new Promise((resolve) => {
-      release = resolve
-    })
+    const held = Promise.withResolvers<void>()
+    hold = held.promise
     const asked = vault.get(ANN)
     await vault.put(ANN, Buffer.from('new'))
     hold = undefined
-    release()
+    held.resolve()
     expect((await asked)?.secret.toString()).toMatch(/old|new/)
     expect(await textAt(vault)).toBe('new')
   })

@@ -15,7 +15,6 @@ import { createViews } from '../mcp/aggregate/views.ts'
 import { createBridge } from '../mcp/bridge/call.ts'
 import type { McpNeeds } from '../mcp/endpoint.ts'
 import { createForward } from '../mcp/forward.ts'
-import { createStreams } from '../mcp/streams.ts'
 import { rarely } from '../observe/rarely.ts'
 import type { Ground, Opened } from './ground.ts'
 
@@ -61,15 +60,12 @@ export function openAggregate(ground: Ground, door: Door, opened: Opened) {
     },
   })
   const lists = createLists({ compose, policy, checkScopes: door.checkScopes, clock, ttl: aggregate.ttl })
-  const streams = createStreams({ most: limits.streamsPerPrincipal, watch: door.watch })
   const back = createBackChannel({
     ...door,
     get,
     now: clock,
     eraOf: bridge.eraOf,
     mostBytes: limits.streamBuffer,
-    streams,
-    limits,
     onListChanged: (id) => catalog.forget(id),
     onError: (error, id) => log.error({ server: id, error }, 'a server could not be listened to'),
   })
@@ -95,7 +91,7 @@ export function openAggregate(ground: Ground, door: Door, opened: Opened) {
     upstreams: { get },
     forward: createForward({ report }),
     states: createStates({ sealKeys: door.sealKeys, marks: door.marks, now: clock }),
-    streams,
+    streams: door.streams,
     limits,
   })
   const sweep = setInterval(() => {

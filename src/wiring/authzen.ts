@@ -1,6 +1,5 @@
 // AuthZEN, on the ground of the gateway: services are known by our own tokens alone.
 
-import { withKeptClaims } from '../config/kept-claims.ts'
 import { upstreamsOf } from '../config/servers.ts'
 import { authZen } from '../decision/authzen/endpoint.ts'
 import type { Endpoint } from '../http/exchange.ts'
@@ -22,8 +21,8 @@ export function openAuthZen(
   callers: Callers,
   definitionOf: InformNeeds['definitionOf'],
 ): (path: string) => Endpoint | undefined {
-  const { config, store, clock, log, metrics, places, policy, recorder, tokens } = ground
-  const { server, servers, auth, identity } = config
+  const { config, identity, store, clock, log, metrics, places, policy, recorder, tokens } = ground
+  const { server, servers, auth } = config
   const { attributes, apiTokens, vouching } = callers
   const { users } = store.durable
   const own = ownTokens({ recall: tokens.recall, verify: tokens.verify, attributes })
@@ -50,7 +49,7 @@ export function openAuthZen(
       admit: vouching.admit,
       isEmailAdmitted: emailMatcher(identity.allowedEmails),
       issuers: auth.issuers.map(({ issuer }) => issuer),
-      kept: keptOf(undefined, withKeptClaims(config)),
+      kept: keptOf(undefined, identity),
     }),
     policy,
     definitionOf,

@@ -1,6 +1,5 @@
 // Who may be calling: people and their attributes, the identity providers, and the ways to knock.
 import { isReachable } from '../config/admin.ts'
-import { withKeptClaims } from '../config/kept-claims.ts'
 import { createAdmission } from '../identity/admission.ts'
 import { attributesOf } from '../identity/attributes.ts'
 import { createIdentityProviders } from '../identity/idp.ts'
@@ -16,10 +15,10 @@ import { openAuthenticate } from './ways.ts'
 export type Callers = Awaited<ReturnType<typeof openCallers>>
 
 export async function openCallers(ground: Ground) {
-  const { config, store, clock, revocations } = ground
+  const { config, identity, store, clock, revocations } = ground
   const { durable, ephemeral } = store
   checkLocalAdministrator(config.admin, isReachable(config.server))
-  const isAdmitted = createAdmission(config.identity)
+  const isAdmitted = createAdmission(identity)
   const users = usersOf({
     users: durable.users,
     passwords: passwordHasher(),
@@ -28,7 +27,7 @@ export async function openCallers(ground: Ground) {
     clock,
   })
   const idps = await createIdentityProviders({
-    identity: withKeptClaims(config),
+    identity,
     clockTolerance: config.auth.clockTolerance,
     clock,
   })

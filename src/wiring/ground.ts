@@ -8,6 +8,7 @@ import {
   mcpAddress,
   namesOurScopes,
 } from '../config/authorization-servers.ts'
+import { withKeptClaims } from '../config/kept-claims.ts'
 import type { Config } from '../config/schema.ts'
 import { type McpServerConfig, upstreamsOf } from '../config/servers.ts'
 import { type ProtectedResources, protectedResources } from '../decision/protected.ts'
@@ -92,6 +93,8 @@ export async function openGround(config: Config, needs: GatewayNeeds, opened: Op
   opened.push(tools.guard.close)
   return {
     config,
+    // Whoever vouches for a caller is asked for the claims that rules read, too.
+    identity: withKeptClaims(config),
     store,
     clock,
     log,

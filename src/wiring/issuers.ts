@@ -1,7 +1,6 @@
 // Other authorization servers whose tokens count, each with its keys and its memory once, whatever servers its tokens are shown at.
 import { readFileSync } from 'node:fs'
 import type { IssuerConfig } from '../config/issuers.ts'
-import { withKeptClaims } from '../config/kept-claims.ts'
 import type { WaysConfig } from '../config/ways.ts'
 import { outboundFetch } from '../http/outbound.ts'
 import { emailMatcher } from '../identity/admission.ts'
@@ -27,10 +26,10 @@ function withKeys(issuer: IssuerConfig): IssuerConfig {
 const LARGEST = 1024 * 1024
 
 export function openIssuers(
-  { config, clock, log }: Ground,
+  { config, identity, clock, log }: Ground,
   { admit }: Pick<Vouching, 'admit'>,
 ): (at: Pick<WaysConfig, 'issuers' | 'audience'>) => readonly TokenWay[] {
-  const { auth, identity, server } = config
+  const { auth, server } = config
   const fetches = {
     configured: outboundFetch({ allowLoopback: true, configured: true, maxBytes: LARGEST }),
     named: outboundFetch({ allowLoopback: server.development, maxBytes: LARGEST }),
@@ -40,7 +39,7 @@ export function openIssuers(
     issuerTokens({
       config: withKeys(issuer),
       configured,
-      identity: withKeptClaims(config),
+      identity,
       fetches,
       admit,
       isEmailAdmitted: emailMatcher(issuer.allowedEmails ?? identity.allowedEmails),

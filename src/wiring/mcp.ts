@@ -7,6 +7,8 @@ import { countedRecorder, countedUpstreams, logRefusal, measured } from '../http
 import { answerOf, sendAnswer } from '../http/responses.ts'
 import type { UpgradeEndpoint } from '../http/upgrade.ts'
 import { type McpNeeds, mcpEndpoint } from '../mcp/endpoint.ts'
+import { createStreams } from '../mcp/streams.ts'
+import { createSubscriptions } from '../mcp/subscriptions.ts'
 import type { InformNeeds } from '../policy/informed.ts'
 import { MCP_PATH } from '../protocol/resource.ts'
 import { openAggregate } from './aggregate.ts'
@@ -48,7 +50,8 @@ export function openMcpDoor(ground: Ground, { authenticate }: Callers, opened: O
     denials: config.policy.denials,
     minimumRevision: (id: string) => minimums.get(id),
     recorder: countedRecorder(metrics, ground.recorder),
-    watch: ground.watch.watch,
+    streams: createStreams({ most: server.limits.streamsPerPrincipal, watch: ground.watch.watch }),
+    subscriptions: createSubscriptions(),
     marks: ground.store.ephemeral.marks,
     sealKeys: ground.keyring.sealKeys,
     limits: server.limits,

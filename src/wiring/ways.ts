@@ -1,7 +1,6 @@
 // The ways to knock, on the ground of the gateway: one authenticator for all servers, and one for each that says otherwise.
 import type { MtlsConfig } from '../config/auth.ts'
 import type { ProxyConfig } from '../config/auth-proxy.ts'
-import { withKeptClaims } from '../config/kept-claims.ts'
 import { certificatesOf, identityProxies, proxiesOf, type WaysConfig, waysAt } from '../config/ways.ts'
 import { credentialsReader } from '../http/credentials.ts'
 import { outboundFetch } from '../http/outbound.ts'
@@ -55,14 +54,17 @@ export function openAuthenticate(ground: Ground, { attributes, vouching, apiToke
   return auth.capabilities === undefined ? chain : narrowing(chain, openCapabilities(auth.capabilities, ground))
 }
 
-function proxyMaker({ config, clock, log }: Ground, { admit }: Vouching): (proxy: ProxyConfig) => SpokesmanWay {
+function proxyMaker(
+  { config, identity, clock, log }: Ground,
+  { admit }: Vouching,
+): (proxy: ProxyConfig) => SpokesmanWay {
   return spokesmen({
     general: config.auth.proxy,
-    kept: keptOf(undefined, withKeptClaims(config)),
+    kept: keptOf(undefined, identity),
     nobodyNamed: config.server.trustedProxies.length === 0,
     fetch: outboundFetch({ allowLoopback: true, configured: true, maxBytes: LARGEST_KEY_SET }),
     admit,
-    isEmailAdmitted: emailMatcher(config.identity.allowedEmails),
+    isEmailAdmitted: emailMatcher(identity.allowedEmails),
     clock,
     log,
   })

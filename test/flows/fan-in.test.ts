@@ -28,6 +28,7 @@ afterAll(async () => {
   await fixture?.close()
 })
 
+const LEGACY = { mode: 'legacy' } as const
 const open: Client[] = []
 afterEach(async () => {
   for (const client of open.splice(0)) await client.close()
@@ -36,7 +37,7 @@ afterEach(async () => {
 /** A host of the handshake era; what it is asked it answers with `name`. */
 async function connect(name: string, capabilities: ClientCapabilities, user = ANN, way: 'http' | 'socket' = 'http') {
   const token = await gateway.tokenFor('*', { user })
-  const client = new Client({ name, version: '1' }, { capabilities, versionNegotiation: { mode: 'legacy' } })
+  const client = new Client({ name, version: '1' }, { capabilities, versionNegotiation: LEGACY })
   const heard: { method: string; params?: unknown }[] = []
   const asked: string[] = []
   if (capabilities.roots)
@@ -96,6 +97,27 @@ describe('a client of the handshake era', () => {
     expect(asked).toContain('sampling/createMessage')
     await client.callTool({ name: 'new__test_trigger_tool_change', arguments: {} })
     await until(() => heard.some(({ method }) => method === 'notifications/tools/list_changed'))
+  })
+
+  it('sees and uses the tools that a server keeps for clients it can ask, as at the server’s own address', async () => {
+    const every: ClientCapabilities = { ...ALL, elicitation: { form: {}, url: {} } }
+    const { client } = await connect('ann', every)
+    const transport = new StreamableHTTPClientTransport(new URL(gateway.resource('old')), {
+      requestInit: { headers: { authorization: `Bearer ${await gateway.tokenFor('old')}` } },
+    })
+    const direct = new Client({ name: 'ann', version: '1' }, { capabilities: every, versionNegotiation: LEGACY })
+    await direct.connect(transport)
+    open.push(direct)
+    const there = (await direct.listTools()).tools.map(({ name }) => `old__${name}`)
+    const here = (await client.listTools()).tools.map(({ name }) => name).filter((name) => name.startsWith('old__'))
+    expect(here).toEqual(there)
+    expect(here).toContain('old__trigger-sampling-request')
+    const sampled = await client.callTool({ name: 'old__trigger-sampling-request', arguments: { prompt: 'Think.' } })
+    expect(textOf(sampled)).toContain('thought by ann')
+    // Who cannot be asked has the server's word for it.
+    const { client: plain } = await connect('plain', {})
+    const call = plain.callTool({ name: 'old__trigger-sampling-request', arguments: { prompt: 'Think.' } })
+    await expect(call).rejects.toMatchObject({ code: -32602 })
   })
 
   it('is asked for nothing that it did not declare', async () => {

@@ -11,15 +11,7 @@ const ERRORS = /new (?:BearerError|RequestError|RpcError)\(\s*[^,'()]*(?:'[a-z_]
 const FIELDS = /\breason(?:: | = )(?:[^,;'\n]*\? )?'([^']+)'(?: : '([^']+)')?/g
 const MAKERS = /(?:const|function) (\w+)(?: = )?\(reason: string/g
 /** Made in one file and used in others. */
-const SHARED = [
-  'refuseToken',
-  'certificateRefused',
-  'unclearCaller',
-  'mismatch',
-  'unclear',
-  'conflict',
-  'explicitDenial',
-]
+const SHARED = ['refuseToken', 'certificateRefused', 'unclearCaller', 'mismatch', 'unclear', 'conflict']
 
 const sources = readSources('src/').filter(({ path }) => !ELSEWHERE.test(path))
 

@@ -4,6 +4,7 @@ import type { Marks } from '../../store/ephemeral.ts'
 import type { SealKey } from '../../tokens/seal.ts'
 import type { Incoming } from '../message.ts'
 import type { Ending } from '../relay.ts'
+import type { Subscriptions } from '../subscriptions.ts'
 import { type Answered, createAnswers, tell } from './answers.ts'
 import type { ClientCapabilities } from './asked.ts'
 import { createChildSubscriptions } from './child-subscriptions.ts'
@@ -15,7 +16,6 @@ import { type Asked, createQuestions } from './questions.ts'
 import { createRunning, type Running } from './running.ts'
 import { createServerSources } from './server-sources.ts'
 import { createSubscribe, type Subscribe } from './subscribe.ts'
-import { createSubscriptions } from './subscriptions.ts'
 
 /** What the address shows to the caller, as rules are now; the rest of what a hearer knows is known here. */
 export type Audience = Pick<Hearer, 'sees' | 'mayRead'>
@@ -50,18 +50,18 @@ export interface BackChannel extends Pick<Listening, 'joined'> {
 }
 
 interface Needs extends Omit<ListeningNeeds, 'sources' | 'subscriptions'> {
+  readonly subscriptions: Subscriptions
   sealKeys(): readonly SealKey[]
   readonly marks: Marks
   now(): number
 }
 
 export function createBackChannel(needs: Needs): BackChannel {
-  const { get } = needs
-  const subscriptions = createSubscriptions()
+  const { get, subscriptions } = needs
   const running = createRunning()
   const questions = createQuestions(needs)
-  const children = createChildSubscriptions({ ...needs, subscriptions })
-  const parts = { ...needs, subscriptions, children, sources: createServerSources(needs) }
+  const children = createChildSubscriptions(needs)
+  const parts = { ...needs, children, sources: createServerSources(needs) }
   const listening = createListening(parts)
   const listenTo = createListenRequest(parts)
 

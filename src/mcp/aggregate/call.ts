@@ -119,11 +119,10 @@ interface Leg {
 /** The same bytes but for the name; the answer passes through but for what concerns the view. */
 async function relayed(needs: CallNeeds, call: ViewCall, leg: Leg): Promise<Ending> {
   const { upstream, place } = leg
-  const { visit, outgoing, session, audience } = call
+  const { visit, outgoing } = call
   const { exchange, principal, incoming, era, head } = visit
-  const { id, message } = incoming
-  const client = session && { subject: session.subject, session: session.id, capabilities: session.hello.capabilities }
-  const aside = needs.back.aside({ server: upstream.id, place, token: progressToken(message.params), audience, client })
+  const { id } = incoming
+  const aside = asideOf(needs, call, upstream, place)
   return needs.forward(
     upstream,
     {
@@ -152,6 +151,13 @@ async function relayed(needs: CallNeeds, call: ViewCall, leg: Leg): Promise<Endi
       limits: needs.limits,
     },
   )
+}
+
+/** What the server says in the middle of the call, as far as it goes on. Without a place of the client's own it asks nothing. */
+function asideOf({ back }: CallNeeds, call: ViewCall, { id: server }: Upstream, place: Leg['place']) {
+  const { visit, session, audience } = call
+  const client = session && { subject: session.subject, session: session.id, capabilities: session.hello.capabilities }
+  return back.aside({ server, place, token: progressToken(visit.incoming.message.params), audience, client })
 }
 
 /** The client's own session goes on, whatever becomes of ours at the server: a 404 of that one would end it. */
@@ -201,6 +207,7 @@ async function bridged(needs: CallNeeds, call: ViewCall, upstream: Upstream, gon
     // The call ends with the credential that made it.
     return needs.streams.open(principal, () => gone.abort())
   }
+  const aside = asideOf(needs, call, upstream, undefined)
   try {
     const response = await needs.bridge.bridgeCall(upstream, {
       principal,
@@ -210,9 +217,10 @@ async function bridged(needs: CallNeeds, call: ViewCall, upstream: Upstream, gon
       definition: method === 'tools/call' ? await needs.catalog.definitionOf(upstream.id, call.found.name) : undefined,
       logLevel: session?.logLevel,
       onNotification(notification) {
-        if (res.destroyed) return
+        const said = aside(notification)
+        if (said === undefined || res.destroyed) return
         closeStream ??= openStream()
-        res.write(writeEvent(notification))
+        res.write(writeEvent(said))
         // A reader that does not read loses its stream; the call itself goes on.
         if (res.writableLength > needs.limits.streamBuffer) res.destroy()
       },

@@ -2,7 +2,7 @@
 // wanted it has left. MCP 2025-11-25, Resources: subscriptions.
 import { type StdioUpstream, type Upstream, UpstreamError } from '../../upstreams/upstream.ts'
 import { nextId } from '../bridge/handshake.ts'
-import type { Subscriptions } from './subscriptions.ts'
+import type { Subscriptions } from '../subscriptions.ts'
 
 interface Needs {
   get(server: string): Upstream | undefined

@@ -1,10 +1,10 @@
 // Talking to a server for ourselves, to learn what it offers: MCP 2026-07-28 first, the handshake of 2025-11-25 where that is not understood.
 import { isRecord } from '../../protocol/json.ts'
 import type { RpcRequest, RpcResponse } from '../../protocol/jsonrpc.ts'
-import { RPC } from '../../protocol/mcp.ts'
+import { MODERN_REVISION, RPC } from '../../protocol/mcp.ts'
 import { type RemoteUpstream, type StdioUpstream, type Upstream, UpstreamError } from '../../upstreams/upstream.ts'
 import { askInSession, closeUpstreamSession, nextId, openUpstreamSession } from '../bridge/handshake.ts'
-import { OUR_HELLO } from '../bridge/hello.ts'
+import { type ClientHello, OUR_HELLO } from '../bridge/hello.ts'
 import { failure, post } from '../bridge/post.ts'
 import { modernRequest } from '../bridge/request.ts'
 import type { UpstreamEras } from '../bridge/upstream-era.ts'
@@ -20,6 +20,17 @@ export interface Dialogue {
   ask(method: string, params: Record<string, unknown>): Promise<Result>
   end(): void
 }
+
+/**
+ * Servers keep from a client what it could not answer the questions of. A list is kept for all clients, so that it is that of the one
+ * who can answer everything; whoever declares less hears at the call that the server does not have it for them. What is asked here is
+ * refused.
+ */
+const ABLE_HELLO: ClientHello = {
+  ...OUR_HELLO,
+  capabilities: { roots: {}, sampling: { tools: {} }, elicitation: { form: {}, url: {} } },
+}
+const MODERN_HELLO: ClientHello = { ...ABLE_HELLO, revision: MODERN_REVISION }
 
 /** Rejects with UpstreamError. */
 export async function openDialogue(
@@ -43,7 +54,7 @@ async function openModern(upstream: RemoteUpstream, signal: AbortSignal): Promis
 }
 
 async function shakeHands(upstream: RemoteUpstream, signal: AbortSignal): Promise<Dialogue> {
-  const session = await openUpstreamSession(upstream, OUR_HELLO, signal)
+  const session = await openUpstreamSession(upstream, ABLE_HELLO, signal)
   const { capabilities, instructions } = session
   return {
     era: 'legacy',
@@ -77,7 +88,7 @@ class NotModern extends Error {}
 
 function askModern(upstream: RemoteUpstream, signal: AbortSignal): Dialogue['ask'] {
   return async (method, params) => {
-    const given = { id: nextId(), hello: OUR_HELLO, logLevel: undefined, definition: undefined }
+    const given = { id: nextId(), hello: MODERN_HELLO, logLevel: undefined, definition: undefined }
     const { message, headers } = modernRequest(requestOf(method, params), given)
     const { status, response } = await post(upstream, { message, headers, signal })
     if (status === 200 && isRecord(response?.result)) return response.result

@@ -9,6 +9,7 @@ import { checkHttpMethod, type McpNeeds, outcomeOf, readText, refusal, refusedAf
 import { readHead } from '../headers.ts'
 import { unknownServer, unseenServer } from '../hidden.ts'
 import { type Incoming, parseMessage } from '../message.ts'
+import { checkParamHeaders } from '../param-headers.ts'
 import { callEvent, isRefusedCredential, UNPROVED } from '../record.ts'
 import type { Ending } from '../relay.ts'
 import { decideVisit, type Found, type ViewDecideNeeds, type ViewVerdict, viewRefusal } from './decision.ts'
@@ -57,6 +58,7 @@ export function viewEndpoint(needs: ViewNeeds): (exchange: Exchange, viewId: str
       recorded = await recorder.decide(decided)
       event = decided
       if (verdict.effect === 'deny') throw viewRefusal({ ...verdict, found: decision.found }, visit, needs.denials)
+      await checkMirrored(needs, visit, decision.found)
       // 4 The turn of whoever has it.
       ending = await needs.answer(visit, decision.found)
     } catch (error) {
@@ -84,6 +86,13 @@ async function admitVisit({ admit }: ViewNeeds, visit: ViewVisit, decision: View
   const home = { server: found.server, kind: target.kind, name: found.name }
   if (view.virtual) return admitInquiry(admit, { ...visit, server: view.id }, decision, home)
   return admitInquiry(admit, { ...visit, server: home.server, target: home }, decision)
+}
+
+/** Fields that repeat arguments are those of the server that has the tool, under its own name for it. */
+async function checkMirrored({ catalog }: ViewNeeds, visit: ViewVisit, found: Found | undefined): Promise<void> {
+  if (found === undefined) return
+  const { server, name } = found
+  await checkParamHeaders(catalog.definitionOf, { ...visit, server, target: { ...visit.target, name } })
 }
 
 /** Under the names of the server that does it, and the place where it was asked for. */

@@ -8,6 +8,7 @@ import { ANONYMOUS } from '../../protocol/principal.ts'
 import type { Upstream } from '../../upstreams/upstream.ts'
 import { parseMessage } from '../message.ts'
 import { createStreams, type StreamEnd } from '../streams.ts'
+import { createSubscriptions } from '../subscriptions.ts'
 import { type BackChannel, createBackChannel } from './back-channel.ts'
 
 type Json = Record<string, unknown>
@@ -46,6 +47,7 @@ export async function startHub(
     mostBytes: 65_536,
     waits: { first: 10, most: 50 },
     streams: createStreams({ most: rules.streamsPerPrincipal, watch }),
+    subscriptions: createSubscriptions(),
     onListChanged: (server, list) => void changed.push(`${server} ${list}`),
     onError: (error) => void errors.push(error),
     limits: rules,

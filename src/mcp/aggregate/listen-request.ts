@@ -15,7 +15,7 @@ import { createJudge } from './judge.ts'
 import { atMost, type Listener, type ListeningNeeds } from './listen.ts'
 import type { ChangedList, Hearer } from './notifications.ts'
 import { META_SUBSCRIPTION } from './sources.ts'
-import type { Subscriptions } from './subscriptions.ts'
+import type { Subscriptions } from '../subscriptions.ts'
 
 export interface ListenRequest extends Listener {
   readonly message: RpcRequest

@@ -12,7 +12,7 @@ import { type Asking, createJudge, type UpstreamPlace } from './judge.ts'
 import type { ChangedList, Hearer } from './notifications.ts'
 import type { ServerSources } from './server-sources.ts'
 import { type SourceNeeds, sessionSource } from './sources.ts'
-import type { Subscriptions } from './subscriptions.ts'
+import type { Subscriptions } from '../subscriptions.ts'
 
 /** The client, and what the address shows to it. */
 export interface Listener {

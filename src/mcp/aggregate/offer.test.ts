@@ -145,6 +145,27 @@ describe('a server of the handshake era', () => {
       })
   })
 
+  it('asks what it likes of a client that can do everything, and is refused it', async () => {
+    const answers: unknown[] = []
+    const curious = await upstream((message, req, res) => {
+      if (message.method === 'initialize')
+        expect(message.params?.['capabilities']).toEqual({
+          roots: {},
+          sampling: { tools: {} },
+          elicitation: { form: {}, url: {} },
+        })
+      if (message.method !== 'tools/list') {
+        if (message.method === undefined) answers.push(message)
+        return legacy(message, req, res)
+      }
+      res.writeHead(200, { 'Content-Type': 'text/event-stream' })
+      res.write(`data: ${JSON.stringify({ jsonrpc: '2.0', id: 'q', method: 'sampling/createMessage', params: {} })}\n\n`)
+      res.end(`data: ${JSON.stringify(result(message, { tools: tools('old') }))}\n\n`)
+    })
+    expect(await names(curious)).toEqual(['old'])
+    await expect.poll(() => answers).toMatchObject([{ id: 'q', error: { code: -32601 } }])
+  })
+
   it('that has no sessions is served as well', async () => {
     const plain = await upstream((message, _req, res) => {
       if (message.method === 'server/discover') return json(res, { error: 'what?' }, 404)
