@@ -35,6 +35,7 @@ const rule = z.union([
   z.strictObject({ ...common, allow: targetsOf('allow').describe('What it opens.') }),
   z.strictObject({ ...common, deny: targetsOf('deny').describe('What it closes.') }),
 ])
+
 /** A rule that asks nobody would deny for ever. */
 function checkPoints(context: {
   value: {

@@ -68,8 +68,7 @@ function openCallStream({ visit, streams }: Call, controller: AbortController): 
 
 function noteSubscription({ visit, message: { method, params }, session, subscriptions }: Call): void {
   const uri = params?.['uri']
-  if (method === 'resources/subscribe' && typeof uri === 'string')
-    subscriptions.add(session.id, visit.upstream.id, uri)
+  if (method === 'resources/subscribe' && typeof uri === 'string') subscriptions.add(session.id, visit.upstream.id, uri)
 }
 
 export const faultOfUpstream = ({ reason }: UpstreamError): Fault => faults[reason] ?? FAULTS.reset

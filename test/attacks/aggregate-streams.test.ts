@@ -320,6 +320,49 @@ describe('progress', () => {
     await without.done
     expect(without.heard).toHaveLength(1)
   })
+
+  it('is all that a client of the other era hears beside its answer: nothing of others, nothing unknown (row E18)', async () => {
+    const others: Json[] = [
+      { method: 'notifications/resources/updated', params: { uri: 'open://docs' } },
+      { method: 'notifications/tools/list_changed' },
+      { method: 'notifications/message', params: { level: 'error', data: 'of another' } },
+      { method: 'notifications/progress', params: { progressToken: 'p', progress: 2 } },
+      { method: 'notifications/cancelled', params: { requestId: 1 } },
+      { method: 'notifications/unheard-of', params: {} },
+    ]
+    open.onCall = async ({ params }, say) => {
+      const { progressToken } = (params as { _meta: Json })._meta
+      for (const message of others) say(message)
+      say({ method: 'notifications/progress', params: { progressToken, progress: 1 } })
+    }
+    const name = 'open__act'
+    const meta = {
+      'io.modelcontextprotocol/protocolVersion': '2026-07-28',
+      'io.modelcontextprotocol/clientCapabilities': {},
+      progressToken: 'p',
+    }
+    const response = await fetch(`${gateway.url}/mcp`, {
+      method: 'POST',
+      headers: {
+        ...headersOf('ann'),
+        'mcp-protocol-version': '2026-07-28',
+        'mcp-method': 'tools/call',
+        'mcp-name': name,
+      },
+      body: JSON.stringify({
+        jsonrpc: '2.0',
+        id: 1,
+        method: 'tools/call',
+        params: { name, arguments: {}, _meta: meta },
+      }),
+    })
+    const call = reading(response)
+    await call.done
+    expect(call.heard).toMatchObject([
+      { method: 'notifications/progress', params: { progressToken: 'p', progress: 1 } },
+      { id: 1, result: { resultType: 'complete' } },
+    ])
+  })
 })
 
 describe('the stream of a session', () => {

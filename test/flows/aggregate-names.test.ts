@@ -11,7 +11,10 @@ const MANY = Array.from({ length: 1200 }, (_, at) => `tool_${at}`)
 let first: Canary
 let second: Canary
 beforeAll(async () => {
-  ;[first, second] = await Promise.all([startCanary({ tools: ['search', ...MANY] }), startCanary({ tools: ['search', 'find'] })])
+  ;[first, second] = await Promise.all([
+    startCanary({ tools: ['search', ...MANY] }),
+    startCanary({ tools: ['search', 'find'] }),
+  ])
 })
 afterAll(async () => {
   await first?.close()
@@ -111,10 +114,12 @@ describe('a list of more than a thousand', () => {
     })
   })
 
-  it.each(['0', '1203', '99999', 'x', '', '-1', '1e2', 1000])('has no page at %j', async (cursor) => {
+  it('has no page where none begins', async () => {
     await against('conflict', async (gateway, token) => {
-      const { body } = await request(`${gateway.url}/mcp`, token, 'tools/list', { cursor })
-      expect(body['error']).toMatchObject({ code: -32602 })
+      for (const cursor of ['0', '1203', '99999', 'x', '', '-1', '1e2', 1000]) {
+        const { body } = await request(`${gateway.url}/mcp`, token, 'tools/list', { cursor })
+        expect([cursor, body['error']]).toMatchObject([cursor, { code: -32602 }])
+      }
     })
   })
 

@@ -1,5 +1,5 @@
 // `portcullis policy test` and `policy lint` as an operator runs them.
-import { rmSync, writeFileSync } from 'node:fs'
+import { readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { runCommand, writeConfig } from '../support/cli.ts'
@@ -112,6 +112,19 @@ describe('portcullis policy test', () => {
     const { code, stdout, stderr } = await test(CASES.replace(from, to))
     expect([code, stdout]).toEqual([78, ''])
     expect(stderr).toMatch(words)
+  })
+
+  it('passes with the cases and the configuration of its guide', async () => {
+    const guide = readFileSync(join(import.meta.dirname, '../../docs/guides/explain.md'), 'utf8')
+    const [config = '', cases = ''] = [/^```yaml\n([\s\S]*?)^```/m, /^```\n(cases:[\s\S]*?)^```/m].map(
+      (block) => block.exec(guide)?.[1] ?? '',
+    )
+    writeFileSync(join(place.folder, 'guide.yaml'), config)
+    writeFileSync(join(place.folder, 'guide-cases.yaml'), cases)
+    const words = ['policy', 'test', 'guide-cases.yaml', '--config', 'guide.yaml']
+    const { code, stdout } = await runCommand(words, { cwd: place.folder })
+    expect(stdout).toContain('# 6 as expected, 0 not')
+    expect(code).toBe(0)
   })
 
   it('refuses a file that is not there', async () => {

@@ -7,6 +7,7 @@ import { RPC } from '../../protocol/mcp.ts'
 import { FAULTS } from '../fault.ts'
 import type { Ending } from '../relay.ts'
 import type { Place, StreamEnd } from '../streams.ts'
+import type { Subscriptions } from '../subscriptions.ts'
 import { listenedResources } from '../target.ts'
 import type { ChildSubscriptions } from './child-subscriptions.ts'
 import { openClientStream } from './client-stream.ts'
@@ -15,7 +16,6 @@ import { createJudge } from './judge.ts'
 import { atMost, type Listener, type ListeningNeeds } from './listen.ts'
 import type { ChangedList, Hearer } from './notifications.ts'
 import { META_SUBSCRIPTION } from './sources.ts'
-import type { Subscriptions } from '../subscriptions.ts'
 
 export interface ListenRequest extends Listener {
   readonly message: RpcRequest

@@ -6,13 +6,13 @@ import { type RemoteUpstream, type Upstream, UpstreamError } from '../../upstrea
 import { askInSession, nextId } from '../bridge/handshake.ts'
 import type { Ending } from '../relay.ts'
 import type { Streams } from '../streams.ts'
+import type { Subscriptions } from '../subscriptions.ts'
 import { openClientStream } from './client-stream.ts'
 import { type FanIn, openFanIn } from './fan-in.ts'
 import { type Asking, createJudge, type UpstreamPlace } from './judge.ts'
 import type { ChangedList, Hearer } from './notifications.ts'
 import type { ServerSources } from './server-sources.ts'
 import { type SourceNeeds, sessionSource } from './sources.ts'
-import type { Subscriptions } from '../subscriptions.ts'
 
 /** The client, and what the address shows to it. */
 export interface Listener {

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
-import { coalesce, type Hearer, mayHear } from './notifications.ts'
 import { createSubscriptions } from '../subscriptions.ts'
+import { coalesce, type Hearer, mayHear } from './notifications.ts'
 
 const hearer: Hearer = {
   sees: (server) => server !== 'hidden',

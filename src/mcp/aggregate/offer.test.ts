@@ -159,7 +159,9 @@ describe('a server of the handshake era', () => {
         return legacy(message, req, res)
       }
       res.writeHead(200, { 'Content-Type': 'text/event-stream' })
-      res.write(`data: ${JSON.stringify({ jsonrpc: '2.0', id: 'q', method: 'sampling/createMessage', params: {} })}\n\n`)
+      res.write(
+        `data: ${JSON.stringify({ jsonrpc: '2.0', id: 'q', method: 'sampling/createMessage', params: {} })}\n\n`,
+      )
       res.end(`data: ${JSON.stringify(result(message, { tools: tools('old') }))}\n\n`)
     })
     expect(await names(curious)).toEqual(['old'])

@@ -4,9 +4,9 @@ import { RpcError } from '../../protocol/errors.ts'
 import type { RpcResponse } from '../../protocol/jsonrpc.ts'
 import { RPC } from '../../protocol/mcp.ts'
 import type { Upstream } from '../../upstreams/upstream.ts'
+import type { Subscriptions } from '../subscriptions.ts'
 import type { Listening } from './listen.ts'
 import type { SourceNeeds } from './sources.ts'
-import type { Subscriptions } from '../subscriptions.ts'
 
 export interface Subscribing {
   /** Id of the aggregate session. */

@@ -1,0 +1,98 @@
+// What is bounded or compared at one server's address is so through views of it: open streams of one person, and fields of the head that
+// repeat arguments (row E7). Each with its positive twin.
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { type Fixture, startFixture } from '../support/fixture-server.ts'
+import { startGateway, type TestGateway } from '../support/gateway.ts'
+import { callTool } from '../support/mcp.ts'
+import { startEverything, type TestUpstream } from '../support/upstream.ts'
+
+let everything: TestUpstream
+let fixture: Fixture
+let gateway: TestGateway
+const tokens = new Map<string, string>()
+beforeAll(async () => {
+  ;[everything, fixture] = await Promise.all([startEverything(), startFixture()])
+  gateway = await startGateway({
+    servers: [
+      { id: 'old', url: everything.url },
+      { id: 'new', url: fixture.url },
+      { id: 'desk', tools: [{ from: 'new/test_header_parameter', name: 'region' }] },
+    ],
+    policy: { rules: [{ allow: ['*/*', 'method:*/*'], to: ['*'] }] },
+    server: { limits: { streamsPerPrincipal: 1 } },
+  })
+  for (const server of ['old', 'desk', '*']) tokens.set(server, await gateway.tokenFor(server))
+})
+afterAll(async () => {
+  await gateway?.close()
+  await everything?.stop()
+  await fixture?.close()
+})
+
+describe('open streams of one person', () => {
+  const headersOf = (server: string, session?: string) => ({
+    authorization: `Bearer ${tokens.get(server)}`,
+    'content-type': 'application/json',
+    accept: 'application/json, text/event-stream',
+    'mcp-protocol-version': '2025-11-25',
+    ...(session !== undefined && { 'mcp-session-id': session }),
+  })
+  async function begin(server: string): Promise<string> {
+    const params = { protocolVersion: '2025-11-25', capabilities: {}, clientInfo: { name: 'c', version: '1' } }
+    const response = await fetch(gateway.resource(server), {
+      method: 'POST',
+      headers: headersOf(server),
+      body: JSON.stringify({ jsonrpc: '2.0', id: 0, method: 'initialize', params }),
+    })
+    await response.text()
+    return response.headers.get('mcp-session-id') ?? ''
+  }
+  const listen = (server: string, session: string, signal: AbortSignal) =>
+    fetch(gateway.resource(server), { headers: headersOf(server, session), signal })
+
+  it.each([
+    ['old', '*'],
+    ['*', 'old'],
+  ])('are counted together at all addresses: one at %s leaves none at %s, until it is closed', async (one, other) => {
+    const [held, wanted] = [await begin(one), await begin(other)]
+    const [first, second] = [new AbortController(), new AbortController()]
+    // Whoever held it before has just left.
+    await expect.poll(async () => (await listen(one, held, first.signal)).status).toBe(200)
+    const refused = await listen(other, wanted, second.signal)
+    await refused.text()
+    expect(refused.status).toBe(429)
+    first.abort()
+    await expect.poll(async () => (await listen(other, wanted, second.signal)).status).toBe(200)
+    second.abort()
+  })
+})
+
+describe('E7 a field that repeats an argument', () => {
+  const AT = [
+    ['*', 'new__test_header_parameter'],
+    ['desk', 'region'],
+  ] as const
+
+  it.each(AT)('must say what the body says, at %s', async (server, name) => {
+    const call = (region: string) =>
+      callTool(gateway.resource(server), tokens.get(server), name, { region: 'eu' }, { 'mcp-param-region': region })
+    expect((await call('eu')).body['result']).toMatchObject({ content: [{ type: 'text', text: 'In eu.' }] })
+    const { status, body, headers } = await call('us')
+    expect([status, body['error']]).toMatchObject([400, { code: -32020 }])
+    const id = headers.get('x-request-id')
+    const events = await gateway.audit((all) => all.some((event) => event.id === id))
+    expect(events.find((event) => event.id === id)).toMatchObject({
+      decision: 'deny',
+      reason: 'param_mismatch',
+      server: 'new',
+      name: 'test_header_parameter',
+      via: server,
+    })
+  })
+
+  it.each(AT)('says nothing of a tool that is not there, at %s', async (server) => {
+    const fields = { 'mcp-param-region': 'us' }
+    const { body } = await callTool(gateway.resource(server), tokens.get(server), 'other', { region: 'eu' }, fields)
+    expect(body['error']).toEqual({ code: -32602, message: 'Unknown tool: other' })
+  })
+})
