@@ -26,7 +26,8 @@ export async function remedyFor(event: CallEvent, loaded: Loaded, made: MadeBy):
   if (event.reason === 'scope_missing')
     return {
       head: HEAD,
-      lines: 'call' in recalled ? scopeLines(recalled.underlying ?? recalled.call, loaded) : NO_SCOPE,
+      lines:
+        'call' in recalled ? scopeLines(recalled.underlying ?? recalled.call, loaded) : coveringScopes(event, loaded),
     }
   const limit = config.limits.find(({ id }) => id === event.rule)
   if (limit !== undefined && OF_LIMITS.has(event.reason))
@@ -58,7 +59,6 @@ export async function remedyFor(event: CallEvent, loaded: Loaded, made: MadeBy):
 }
 
 const OF_LIMITS: ReadonlySet<string> = new Set(['rate_limited', 'quota_exhausted', 'too_many_running'])
-const NO_SCOPE = ['A token with a scope that covers it; which thing it was is not in the record.']
 
 const FIXED: Readonly<Record<string, string>> = {
   outside_token: 'An API token whose reach names it: `portcullis tokens list` shows what this one reaches.',
@@ -132,10 +132,22 @@ function rulesOfServer({ server }: CallEvent, loaded: Loaded, { rules }: MadeBy)
   return about.map(({ id }) => `${id} allows some of ${server}. ${findRule(loaded, id)?.place ?? ''}`)
 }
 
+/** Where a scope was missing before anybody looked at the name. */
+function coveringScopes({ server }: CallEvent, { config }: Loaded): readonly string[] {
+  const scopes = scopeGate(config).scopesFor(server)
+  const some = scopes.length === 0 ? 'no scope covers any' : `scopes that cover some are ${scopes.join(', ')}`
+  return [`A token with a scope that covers it. Which thing of ${server} was called is not in the record; ${some}.`]
+}
+
+const scopeGate = ({ scopes, oauth }: Loaded['config']) =>
+  createScopeGate({ scopes, requiredScopes: oauth.requiredScopes })
+
 function scopeLines({ server, kind, name }: KnownCall, { config }: Loaded): readonly string[] {
-  const gate = createScopeGate({ scopes: config.scopes, requiredScopes: config.oauth.requiredScopes })
   try {
-    gate.checkScopes({ ...ANONYMOUS, scopeRule: 'covers' }, { principal: ANONYMOUS, server, kind, name, method: name })
+    scopeGate(config).checkScopes(
+      { ...ANONYMOUS, scopeRule: 'covers' },
+      { principal: ANONYMOUS, server, kind, name, method: name },
+    )
     return ['No scope is needed for it any more.']
   } catch (error) {
     if (!(error instanceof BearerError)) throw error

@@ -1,7 +1,9 @@
 // `portcullis keys list | rotate`.
+import { createLog } from '../observe/log.ts'
 import { OperatorError } from '../protocol/errors.ts'
 import type { KeyRecord } from '../store/durable.ts'
 import { listKeys, rotateSigningKey } from '../tokens/keyring.ts'
+import { withOwnKeys } from '../wiring/vault.ts'
 import { recordAct } from './act.ts'
 import { withStore } from './configuration.ts'
 import type { Common } from './options.ts'
@@ -56,7 +58,10 @@ function rotateSigning(options: Common & { readonly now: boolean }): Promise<voi
   return withStore(options, async (store, { config }) => {
     const now = Date.now()
     const longestToken = config.oauth.accessTokenTtl
-    const key = await rotateSigningKey(store.durable.keys, { now, longestToken, atOnce: options.now })
+    const log = createLog({ level: config.log.level })
+    const key = await withOwnKeys(config, { durable: store.durable, log }, (keys) =>
+      rotateSigningKey(keys, { now, longestToken, atOnce: options.now }),
+    )
     const reason = options.now ? 'at_once' : 'published_ahead'
     await recordAct(
       { records: store.records, sink: config.audit.sink },

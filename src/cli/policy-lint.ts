@@ -4,19 +4,19 @@ import type { LoadedConfig } from '../config/load.ts'
 import { placeOf } from '../config/problems.ts'
 import { lintPolicy } from '../policy/lint.ts'
 import type { Finding } from '../policy/lint-finding.ts'
-import { openStore } from '../store/open.ts'
+import { readLiveTools } from '../wiring/live-tools.ts'
 import { type Common, loadFor } from './options.ts'
 import { rulesOf } from './policy-replay.ts'
 
 export interface LintOptions extends Common {
   readonly strict: boolean
-  readonly seen: boolean
+  readonly live: boolean
   readonly json: boolean
 }
 
-export async function lint({ strict, seen, json, ...options }: LintOptions): Promise<void> {
+export async function lint({ strict, live, json, ...options }: LintOptions): Promise<void> {
   const loaded = await loadFor(options)
-  const findings = await findingsOf(loaded, seen ? await seenTools(loaded) : undefined)
+  const findings = await findingsOf(loaded, live ? await liveTools(loaded) : undefined)
   for (const { place, ...finding } of findings)
     say(json ? JSON.stringify({ place, ...finding }) : findingText(place, finding))
   if (!json)
@@ -42,19 +42,12 @@ export async function findingsOf(
 
 type Seen = ReadonlyMap<string, ReadonlySet<string>>
 
-/** As the record of tools' definitions has them; a server whose tools are not watched is not there. */
-async function seenTools({ config }: LoadedConfig): Promise<Seen> {
-  const store = await openStore(config.store)
-  try {
-    const seen = new Map<string, Set<string>>()
-    for (const { server, tool } of await store.durable.toolPins.list()) {
-      const names = seen.get(server) ?? new Set<string>()
-      seen.set(server, names.add(tool))
-    }
-    return seen
-  } finally {
-    await store.close()
-  }
+function liveTools({ config }: LoadedConfig): Promise<Seen> {
+  const onFailure = (server: string, reason: string) =>
+    process.stderr.write(
+      `${printable(`${server} did not list its tools, and rules about them are not judged: ${reason}`)}\n`,
+    )
+  return readLiveTools(config, { onFailure })
 }
 
 const findingText = (place: string, { kind, rule, message, remedy }: Finding): string =>

@@ -208,7 +208,7 @@ function addPolicy(program: Command, optionsOf: Options): void {
   policy
     .command('lint')
     .description('find what rules, scopes, limits and virtual servers say in vain')
-    .option('--seen', 'look at the tools that servers have shown, too', false)
+    .option('--live', 'ask the servers for their tools, too', false)
     .option('--strict', 'end with 1 where something is found', false)
     .option('--json', 'one JSON object a line', false)
     .action(async (_, command: Command) => (await import('./policy-lint.ts')).lint(optionsOf(command)))

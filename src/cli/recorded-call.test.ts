@@ -206,3 +206,52 @@ describe('what cannot be decided from the record', () => {
     expect(await verdict([small], others, asked(), { ...hidden, by: 'desk' })).toMatchObject({ effect: 'unknown' })
   })
 })
+
+describe('what can be decided from the record', () => {
+  it('is what claims allow, where they were kept', async () => {
+    const claimed = configOf([], { servers: PAY, policy: { rules: [], resourceAccess: {} } })
+    const claims = (roles: readonly string[]) => ({ ...ANN, claims: { resource_access: { pay: { roles } } } })
+    const decide = await decider(claimed, claimed)
+    const of = (roles: readonly string[]) => decide(recorded(claimed, asked({ principal: claims(roles) })))
+    expect(of(['tool:transfer'])).toMatchObject({
+      effect: 'allow',
+      verdict: { effect: 'allow', rule: 'resource_access' },
+    })
+    expect(of(['tool:read'])).toMatchObject({ effect: 'deny', verdict: { effect: 'deny' } })
+    const many = Array.from({ length: 200 }, (_, at) => `tool:${at}`)
+    expect(of([...many, 'tool:transfer'])).toMatchObject({ effect: 'allow', verdict: { effect: 'unknown' } })
+  })
+
+  it('is a resource in the spellings that rules compare; of others nobody says', async () => {
+    const config = configOf(
+      [
+        { id: 'public', allow: ['resource:pay/file:///public/*'], to: ['*'] },
+        { id: 'secret', deny: ['resource:pay/file:///public/secret/*'], to: ['*'] },
+      ],
+      { servers: PAY },
+    )
+    const decide = await decider(config, config)
+    const uris = [
+      'file:///public/x',
+      'file:///public/secret/x',
+      'file:/public/x',
+      'FILE:///public/x',
+      'file:///public/../x',
+    ]
+    const told = uris.map((name) => {
+      const { effect, verdict } = decide(recorded(config, asked({ kind: 'resource', name, args: undefined })))
+      return [effect, verdict.effect]
+    })
+    expect(told.filter(([truth, again]) => again !== 'unknown' && again !== truth)).toEqual([])
+    expect(told.slice(0, 2)).toEqual([
+      ['allow', 'allow'],
+      ['deny', 'deny'],
+    ])
+  })
+
+  it('is a server that the other configuration has no more: refused', async () => {
+    const [old, other] = [configOf([allow('a')], { servers: PAY }), configOf([allow('a')])]
+    expect((await decider(old, other))(recorded(old, asked())).verdict.effect).toBe('deny')
+    expect((await decider(old, old))(recorded(old, asked())).verdict.effect).toBe('allow')
+  })
+})

@@ -4,12 +4,14 @@ import { z } from 'zod'
 import { askedOf, creation, revoking, rotating, statusOf, tell } from '../admin/token-body.ts'
 import { escapeUnprintable } from '../audit/event-line.ts'
 import { createAdmission, LOCAL_ISSUER } from '../identity/admission.ts'
+import { createLog } from '../observe/log.ts'
 import { OperatorError, RequestError } from '../protocol/errors.ts'
 import type { ApiTokenRecord } from '../store/api-tokens.ts'
 import type { Users } from '../store/durable.ts'
 import { type ApiTokenLife, aboutToken, type IssuedApiToken, type RecordedActor } from '../tokens/api-token-life.ts'
 import { ensureApiTokenSecret } from '../tokens/keyring.ts'
 import { openApiTokenLife } from '../wiring/api-tokens.ts'
+import { withOwnKeys } from '../wiring/vault.ts'
 import { recordAct } from './act.ts'
 import { withStore } from './configuration.ts'
 import type { Common } from './options.ts'
@@ -135,7 +137,8 @@ interface Tokens {
 
 function withTokens(options: Common, use: (tokens: Tokens) => Promise<void>): Promise<void> {
   return withStore(options, async ({ durable, records }, { config }) => {
-    const secret = await ensureApiTokenSecret(durable.keys, Date.now())
+    const log = createLog({ level: config.log.level })
+    const secret = await withOwnKeys(config, { durable, log }, (keys) => ensureApiTokenSecret(keys, Date.now()))
     const life = openApiTokenLife({
       config,
       durable,

@@ -44,12 +44,13 @@ export const show = (name: string, options: Common): Promise<void> =>
 /** `all`: every changed tool of the server that `name` is. */
 export const approve = (name: string, { digest, all, ...options }: ApproveOptions): Promise<void> =>
   withStore(options, async ({ durable, records }, { config }) => {
+    if (all && digest !== undefined) throw new OperatorError('--digest is of one tool: leave out --all.')
     const pins = all ? await changedTools(durable.toolPins, name) : [await find(durable.toolPins, name)]
     if (pins.length === 0) throw new OperatorError(`${name}: no tool of this server waits for approval.`)
     for (const { server, tool, seen } of pins) {
       if (!(await durable.toolPins.approve(server, tool, digest ?? seen)))
         throw new OperatorError(
-          `${server}/${tool} shows another definition than ${digest ?? seen}. Nothing was approved: look at it again with \`portcullis tools show\`.`,
+          `${server}/${tool} shows another definition than ${digest ?? seen}, and was not approved: look at it again with \`portcullis tools show\`.`,
         )
       const about = { subject: 'operator', by: 'operator', name: `${server}/${tool}` }
       await recordAct(
@@ -86,7 +87,7 @@ async function find(pins: Pins, name: string): Promise<KeptDefinitions> {
   if (server === undefined || tool === undefined) throw new OperatorError(`${name}: write server/tool.`)
   const pin = await pins.find(server, tool)
   if (pin === undefined)
-    throw new OperatorError(`${name}: no such tool was ever seen. Its server's list shows what there is.`)
+    throw new OperatorError(`${name}: no such tool was ever seen. \`portcullis tools list\` shows those that were.`)
   return pin
 }
 

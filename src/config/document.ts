@@ -1,5 +1,5 @@
 // A configuration file as values with positions. YAML 1.2, of which JSON is a part: keys once, no tags, few aliases.
-import { type Document, isAlias, isMap, isScalar, isSeq, LineCounter, type Node, parseDocument } from 'yaml'
+import { type Document, isAlias, isMap, isNode, isScalar, isSeq, LineCounter, type Node, parseDocument } from 'yaml'
 import { createInput, type Input, isTree, type Tree } from './input.ts'
 import { type Origin, pathText } from './origins.ts'
 import type { Problem } from './problems.ts'
@@ -65,7 +65,11 @@ function readNodes(document: Document, { name, lines, environment }: Surrounding
   function readMap(pairs: readonly { key: unknown; value: unknown }[], path: Path): Tree {
     const entries: [string, unknown][] = []
     for (const { key, value } of pairs) {
-      if (!isScalar(key)) continue
+      if (!isScalar(key)) {
+        // Passed over it would be a setting that silently does not count.
+        if (isNode(key)) report(key, path, 'A key is a plain name here.')
+        continue
+      }
       const below = [...path, String(key.value)]
       // A key called __proto__ would be skipped by a reader further down; here it is refused like any unknown one.
       if (key.value === '__proto__') report(key, below, 'This key is not allowed.')

@@ -69,6 +69,37 @@ describe('policy.files', () => {
   })
 })
 
+describe('a file of rules is never left out silently', () => {
+  it.each([
+    ['2024', 'portcullis.yaml:3:11  policy.files[0]', 'Expected string, received number.'],
+    ['{ path: rules.d }', 'portcullis.yaml:3:11  policy.files[0]', 'Expected string, received object.'],
+    ['rules.d, [more]', 'portcullis.yaml:3:20  policy.files[1]', 'Expected string, received array.'],
+  ])('files: [%s]', async (names, place, message) => {
+    config(`  files: [${names}]\n`)
+    write('rules.d/a.yaml', 'rules: [ { deny: ["pay/a"], to: ["*"] } ]\n')
+    const text = await refusal()
+    expect(text).toContain(place)
+    expect(text).toContain(message)
+    config(`  files: ["rules.d"]\n`)
+    expect((await load()).config.policy.rules).toHaveLength(1)
+  })
+
+  it('what cannot be read of a folder is told', async () => {
+    config('  files: [rules.d]\n')
+    write('rules.d/a.yaml', 'rules: [ { allow: ["pay/a"], to: ["*"] } ]\n')
+    mkdirSync(join(cwd, 'rules.d', 'b.yaml'))
+    expect(await refusal()).toMatch(/rules\.d\/b\.yaml\n +This file of rules cannot be read \(EISDIR\)\./)
+  })
+
+  it.each([
+    ['a key that is a list', '  ? [rules]\n  : []\n', 'portcullis.yaml:3:5  policy'],
+    ['a key that is an alias', '  denials: &key hidden\n  *key : []\n', 'portcullis.yaml:4:3  policy'],
+  ])('%s is no setting', async (_, text, place) => {
+    config(text)
+    expect(await refusal()).toContain(`${place}\n    A key is a plain name here.`)
+  })
+})
+
 describe('rules that cannot be kept', () => {
   it.each([
     ['when: "args.amount <"', '7:7', 'policy.rules[0].when', 'Column 13: "<" is not expected here.'],

@@ -25,9 +25,9 @@ export function readRuleFiles(input: Input, around: Surroundings): { problems: P
   const named: unknown = input.get(FILES)
   const problems: Problem[] = []
   const watched: string[] = []
-  if (!Array.isArray(named)) return { problems, watched }
-  for (const [index, name] of [...named.entries()]) {
-    if (typeof name !== 'string') continue
+  // What is no list of names is refused by the schema, which would not see it were it taken out here.
+  if (!isNames(named)) return { problems, watched }
+  for (const [index, name] of named.entries()) {
     const at = [...FILES, index]
     const { kind } = input.find(at)
     const path = resolve(kind === 'file' || kind === 'default' ? around.directory : around.cwd, name)
@@ -41,6 +41,9 @@ export function readRuleFiles(input: Input, around: Surroundings): { problems: P
   input.set(FILES, [], input.find(FILES))
   return { problems, watched }
 }
+
+const isNames = (value: unknown): value is readonly string[] =>
+  Array.isArray(value) && value.every((name) => typeof name === 'string')
 
 function filesAt(path: string): { files: readonly string[] } | { problem: string } {
   const entry = statSync(path, { throwIfNoEntry: false })
@@ -56,7 +59,10 @@ function filesAt(path: string): { files: readonly string[] } | { problem: string
 
 function readRuleFile(path: string, input: Input, { env, cwd }: Surroundings): readonly Problem[] {
   const local = relative(cwd, path)
-  const { input: read, problems } = readDocument(textOf(path), local.startsWith('..') ? path : local, env)
+  const called = local.startsWith('..') ? path : local
+  const file = textOf(path)
+  if ('problem' in file) return [{ place: called, message: file.problem }]
+  const { input: read, problems } = readDocument(file.text, called, env)
   const strange = Object.keys(read.tree).filter((key) => key !== 'rules')
   const found = strange.map((key): Problem => {
     const nearest = findNearest(key, ['rules'])
@@ -66,12 +72,18 @@ function readRuleFile(path: string, input: Input, { env, cwd }: Surroundings): r
   const rules = read.get(['rules'])
   if (!Array.isArray(rules) && problems.length + found.length === 0)
     return [
-      { place: `${local.startsWith('..') ? path : local}:1:1`, message: `${basename(path)} holds no rules: list.` },
+      { place: `${called}:1:1`, message: `${basename(path)} holds no rules: list.` },
     ]
   if (Array.isArray(rules)) input.append(RULES, read, ['rules'])
   return [...problems, ...found]
 }
 
-function textOf(path: string): string {
-  return readFileSync(path, 'utf8')
+/** A file that is there and cannot be read would leave its denials out. */
+function textOf(path: string): { text: string } | { problem: string } {
+  try {
+    return { text: readFileSync(path, 'utf8') }
+  } catch (error) {
+    const code = error instanceof Error && 'code' in error ? String(error.code) : 'unknown error'
+    return { problem: `This file of rules cannot be read (${code}).` }
+  }
 }

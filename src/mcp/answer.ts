@@ -1,5 +1,6 @@
 // Small JSON-RPC answers of our own, and how an upstream's answer is told from its other messages.
 import type { ServerResponse } from 'node:http'
+import { parseBoundedJson } from '../protocol/bounded-json.ts'
 import { isRecord } from '../protocol/json.ts'
 import type { RpcId } from '../protocol/jsonrpc.ts'
 
@@ -47,11 +48,5 @@ function isPlainAnswer(text: Buffer, id: string): boolean {
 const MEMBERS = ['"result":', '"error":']
 const LONGEST_MEMBER = 9
 
-export function readJson(text: Buffer): unknown {
-  try {
-    return JSON.parse(text.toString('utf8'))
-  } catch {
-    // Not JSON is an answer of its own here: the caller maps `undefined` to one refusal.
-    return undefined
-  }
-}
+/** `undefined` for what is no JSON, or too much of it: the caller maps that to one refusal. */
+export const readJson = (text: Buffer): unknown => parseBoundedJson(text.toString('utf8'))

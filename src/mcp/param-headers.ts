@@ -3,13 +3,10 @@
 // Fields of no known parameter pass unchanged, as the standard asks.
 import type { Definition, InformNeeds } from '../policy/informed.ts'
 import { decodeHeaderValue } from '../protocol/header-value.ts'
-import { isRecord } from '../protocol/json.ts'
 import { HEADER_PARAM_PREFIX } from '../protocol/mcp.ts'
 import { type McpHead, mismatch } from './headers.ts'
+import { mirroredArguments } from './mirrored-arguments.ts'
 import type { Target } from './target.ts'
-
-/** A schema is the server's own word, as deep as it likes. */
-const DEEPEST = 32
 
 interface Said {
   readonly head: McpHead
@@ -40,32 +37,11 @@ function paramFields({ passed }: McpHead): Field[] {
 }
 
 function compare(given: readonly Field[], tool: Definition | undefined, args: unknown): void {
-  const declared = new Map<string, unknown>()
-  collect(tool?.['inputSchema'], args, declared)
+  const mirrored = mirroredArguments(tool, args)
   for (const [name, value] of given) {
-    if (!declared.has(name)) continue
-    // Without its end the mark is plain text here: the conformance suite's reading of SEP-2243.
-    const said = decodeHeaderValue(value) ?? (value.endsWith('?=') ? undefined : value)
-    if (said === undefined || said !== textOf(declared.get(name)))
+    if (!mirrored.has(name)) continue
+    const said = decodeHeaderValue(value)
+    if (said === undefined || said !== mirrored.get(name))
       throw mismatch('param_mismatch', 'An Mcp-Param field differs from the body.')
   }
 }
-
-/** By the name of the field, in small letters, the argument it repeats. Parameters are reached by way of `properties` alone. */
-function collect(schema: unknown, value: unknown, declared: Map<string, unknown>, depth = 0): void {
-  if (!isRecord(schema) || depth > DEEPEST) return
-  const name = schema['x-mcp-header']
-  if (typeof name === 'string') declared.set(name.toLowerCase(), value)
-  const { properties } = schema
-  if (!isRecord(properties)) return
-  for (const [key, inner] of Object.entries(properties))
-    collect(inner, isRecord(value) && Object.hasOwn(value, key) ? value[key] : undefined, declared, depth + 1)
-}
-
-/** Strings as they are, numbers and booleans as JSON writes them. `undefined`: there is nothing to repeat. */
-const textOf = (value: unknown): string | undefined =>
-  typeof value === 'string'
-    ? value
-    : typeof value === 'number' || typeof value === 'boolean'
-      ? String(value)
-      : undefined

@@ -97,13 +97,16 @@ export function checkMeta(params: Params): void {
   if (typeof baggage === 'string' && baggage.length > LONGEST_BAGGAGE) throw invalidParams('_meta.baggage')
 }
 
+/** Each is judged like a call: one request must not cost what thousands do. */
+const MOST_LISTENED = 256
+
 /** URIs that a `subscriptions/listen` wants to hear of (MCP 2026-07-28): each is decided like a `resources/subscribe`. */
 export function listenedResources(method: string, params: Params): readonly string[] {
   if (method !== 'subscriptions/listen') return []
   const filter = params?.['notifications']
   const uris = isRecord(filter) ? filter['resourceSubscriptions'] : undefined
   if (uris === undefined) return []
-  if (!Array.isArray(uris)) throw invalidParams('notifications.resourceSubscriptions')
+  if (!Array.isArray(uris) || uris.length > MOST_LISTENED) throw invalidParams('notifications.resourceSubscriptions')
   return uris.map((uri) => checkName(uri, 'notifications.resourceSubscriptions'))
 }
 

@@ -79,6 +79,15 @@ function redactError(error: Error, walk: Walk): Record<string, unknown> {
   }
 }
 
+/** Something in it is a secret, by the name it has or by its looks. */
+export function holdsSecret(name: string, value: unknown): boolean {
+  if (isSecret(name, value)) return true
+  if (typeof value === 'string') return redactText(value) !== value
+  if (Array.isArray(value)) return value.some((item) => holdsSecret(name, item))
+  if (typeof value !== 'object' || value === null) return false
+  return Object.entries(value).some(([inner, member]) => holdsSecret(inner, member))
+}
+
 /** A number, a flag or nothing is no secret, whatever it is called. */
 function isSecret(name: string, value: unknown): boolean {
   if (typeof value !== 'string' && (typeof value !== 'object' || value === null)) return false

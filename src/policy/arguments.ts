@@ -1,11 +1,12 @@
 // The arguments that conditions read, as the record keeps them: enough to decide again, and no more.
+import { holdsSecret } from '../observe/redact.ts'
 import { isRecord } from '../protocol/json.ts'
 
 const MOST_FIELDS = 32
 const MOST_BYTES = 2048
 const LONGEST_TEXT = 256
 
-/** Names what was read and is too large to keep; whoever decides again must not guess it. */
+/** Names what was read and is too large to keep, or a secret; whoever decides again must not guess it. */
 export const LEFT_OUT = '…'
 
 type Path = readonly string[]
@@ -25,13 +26,17 @@ export function readArguments(
     const value = valueAt(args, path)
     if (value === undefined) continue
     const size = path.join('.').length + sizeOf(value)
-    if (at < MOST_FIELDS && bytes + size <= MOST_BYTES) {
+    if (at < MOST_FIELDS && bytes + size <= MOST_BYTES && !isSecretAt(path, value)) {
       bytes += size
       place(kept, path, value)
     } else if (leftOut.length < MOST_FIELDS) leftOut.push(path.join('.').slice(0, 64))
   }
   return leftOut.length === 0 ? kept : { ...kept, [LEFT_OUT]: leftOut }
 }
+
+/** A password that a rule only asks for (`has(args.password)`) is none of the record's business, nor of its sinks. */
+const isSecretAt = (path: Path, value: unknown): boolean =>
+  holdsSecret('', path.reduceRight<unknown>((inner, name) => Object.fromEntries([[name, inner]]), value))
 
 /** A path inside another one is read with it. */
 function distinct(paths: readonly Path[]): readonly Path[] {

@@ -22,7 +22,7 @@ export type Linted = Pick<
 export interface Needs {
   readonly config: Linted
   readonly rules: readonly Rule[]
-  /** Tools that servers have shown, where they are known: names by server. */
+  /** Tools that servers have, where they are known: names by server. */
   readonly seen?: ReadonlyMap<string, ReadonlySet<string>> | undefined
 }
 

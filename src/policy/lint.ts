@@ -56,8 +56,8 @@ function unknownTools({ seen, config }: Needs, rule: Rule, index: number): Findi
     at: at(index, rule.effect),
     kind: 'unknown_tool',
     rule: rule.id,
-    message: `"${text}" names no tool that its server has shown.`,
-    remedy: 'See `portcullis tools list` for the names, and correct it or take it out.',
+    message: `"${text}" names no tool that its server has.`,
+    remedy: 'Correct the name, or take it out.',
   }))
 }
 

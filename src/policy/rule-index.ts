@@ -71,7 +71,7 @@ function readingOf(layers: readonly Layer[]): Reading {
   const read = (name: Variable) =>
     rules.some(({ when, unless }) => [when, unless].some((condition) => condition?.reads.variables.has(name)))
   const names = new Set(
-    rules.flatMap(({ when, unless }) => [when, unless].flatMap((one) => one?.reads.args ?? []).flat()),
+    rules.flatMap(({ when, unless }) => [when, unless].flatMap((one) => [...(one?.reads.names ?? [])])),
   )
   return {
     // Whoever decides outside is shown the arguments.

@@ -129,7 +129,7 @@ export type KeyUse = 'signing' | 'cookie' | 'seal' | 'refresh' | 'api-token'
 export interface KeyRecord {
   readonly id: string
   readonly use: KeyUse
-  /** Private JWK for `signing`; base64url secret for the others. */
+  /** Private JWK for `signing`; base64url secret for the others; or the mark that the vault has it. */
   readonly material: string
   readonly createdAt: number
   /** From when it signs (published earlier); the newest active key signs. */
@@ -143,6 +143,8 @@ export interface Keys {
   /** Inserts only if no key of that use exists, so that racing replicas agree; answers the keys that are there afterwards. */
   ensure(key: KeyRecord): Promise<KeyRecord[]>
   add(key: KeyRecord): Promise<void>
+  /** Another form of the same material, only where it is still in the form that was seen. */
+  replaceMaterial(id: string, from: string, to: string): Promise<boolean>
   retire(id: string, at: number): Promise<void>
 }
 

@@ -14,6 +14,7 @@ const memoryKeys = (): Keys & { all: KeyRecord[] } => {
       return list(key.use)
     },
     add: async (key) => void all.push(key),
+    replaceMaterial: async () => false,
     retire: async (id, retireAt) => {
       const at = all.findIndex((key) => key.id === id)
       all[at] = { ...(all[at] as KeyRecord), retireAt }

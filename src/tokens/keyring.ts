@@ -43,9 +43,10 @@ export function newKey(use: KeyUse, now: number, activeAt: number): KeyRecord {
 const alive = (key: KeyRecord, now: number): boolean => key.retireAt === undefined || key.retireAt > now
 const newestFirst = (a: KeyRecord, b: KeyRecord): number => b.activeAt - a.activeAt || (a.id < b.id ? -1 : 1)
 
+export const KEY_USES: readonly KeyUse[] = ['signing', 'cookie', 'seal', 'refresh', 'api-token']
+
 export async function listKeys(keys: Keys): Promise<KeyRecord[]> {
-  const uses: readonly KeyUse[] = ['signing', 'cookie', 'seal', 'refresh', 'api-token']
-  return (await Promise.all(uses.map((use) => keys.list(use)))).flat()
+  return (await Promise.all(KEY_USES.map((use) => keys.list(use)))).flat()
 }
 
 /** Adds a signing key that takes over after the publish-ahead time (`atOnce`: at once, when a key leaked); the older ones retire once their tokens are dead. */

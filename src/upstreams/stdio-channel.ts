@@ -1,5 +1,6 @@
 // Many callers over one pair of pipes: JSON-RPC ids and progress tokens of our own, one answer a call.
 import { randomInt } from 'node:crypto'
+import { parseBoundedJson } from '../protocol/bounded-json.ts'
 import { isRecord } from '../protocol/json.ts'
 import type { RpcId, RpcMessage, RpcNotification, RpcRequest, RpcResponse } from '../protocol/jsonrpc.ts'
 import { rpcError } from '../protocol/jsonrpc.ts'
@@ -136,7 +137,7 @@ export function openChannel(needs: {
     tell,
     receive(line) {
       if (line.trim() === '') return
-      const value = parseLine(line)
+      const value = parseBoundedJson(line)
       if (value === undefined) {
         needs.onJunk(line)
         failUnreadable(
@@ -180,14 +181,6 @@ function progressTokenOf(message: RpcRequest): unknown {
 function answerServer(id: RpcId, method: string): RpcResponse {
   if (method === 'ping') return { jsonrpc: '2.0', id, result: {} }
   return rpcError(id, { code: RPC.methodNotFound, message: 'This client declared no such capability.' })
-}
-
-function parseLine(line: string): unknown {
-  try {
-    return JSON.parse(line)
-  } catch {
-    return undefined
-  }
 }
 
 const isId = (value: unknown): value is RpcId => typeof value === 'string' || typeof value === 'number'

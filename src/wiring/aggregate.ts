@@ -1,17 +1,17 @@
 // The addresses that show many servers, /mcp and the virtual servers', on the ground of the gateway.
 import { upstreamsOf } from '../config/servers.ts'
-import { createBackChannel } from '../mcp/aggregate/back-channel.ts'
-import { createCatalog } from '../mcp/aggregate/catalog.ts'
-import { createCompose } from '../mcp/aggregate/composed.ts'
+import { createBackChannel } from '../mcp/aggregate/back-channel/back-channel.ts'
+import { createCatalog } from '../mcp/aggregate/catalog/catalog.ts'
+import { createCompose } from '../mcp/aggregate/views/caller-composition.ts'
 import { viewEndpoint } from '../mcp/aggregate/endpoint.ts'
 import { createIntroduction } from '../mcp/aggregate/introduction.ts'
 import { createLists } from '../mcp/aggregate/lists.ts'
-import { readOffer } from '../mcp/aggregate/offer.ts'
-import { createRequests } from '../mcp/aggregate/requests.ts'
+import { readOffer } from '../mcp/aggregate/catalog/offer.ts'
+import { createRespond } from '../mcp/aggregate/respond.ts'
 import { createAggregateSessions } from '../mcp/aggregate/sessions.ts'
-import { createSpokenEras } from '../mcp/aggregate/spoken.ts'
-import { createStates } from '../mcp/aggregate/state.ts'
-import { createViews } from '../mcp/aggregate/views.ts'
+import { createSpokenEras } from '../mcp/aggregate/spoken-eras.ts'
+import { createStates } from '../mcp/aggregate/request-state.ts'
+import { createViews } from '../mcp/aggregate/views/views.ts'
 import { createBridge } from '../mcp/bridge/call.ts'
 import type { McpNeeds } from '../mcp/endpoint.ts'
 import { createForward } from '../mcp/forward.ts'
@@ -78,7 +78,7 @@ export function openAggregate(ground: Ground, door: Door, opened: Opened) {
     onJoined: ({ id }, upstream, joined) =>
       back.joined(id, upstream, { server: upstream.id, session: joined.id, revision: joined.revision }),
   })
-  const answer = createRequests({
+  const answer = createRespond({
     policy,
     lists,
     compose,

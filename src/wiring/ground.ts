@@ -39,7 +39,7 @@ import { openDecisionPoints } from './decision-points.ts'
 import { tellFailedConditions } from './failed-conditions.ts'
 import { openLimits } from './limits.ts'
 import { openTools } from './tools.ts'
-import { openGateVault } from './vault.ts'
+import { openGateVault, openOwnKeys } from './vault.ts'
 
 const REVOCATIONS_STALE_AFTER = 60_000
 
@@ -65,16 +65,16 @@ export async function openGround(config: Config, needs: GatewayNeeds, opened: Op
   const onError = (error: unknown) => log.error({ error }, 'the store did not answer')
   const metrics = needs.metrics ?? createMetrics(config.metrics)
   const recorder = tellFailedConditions(await openRecord(config, needs, opened), { log, clock })
+  const vault = await openGateVault(config, needs, recorder)
+  opened.push(vault.close)
   const keyring = await openKeyring({
-    keys: store.durable.keys,
+    keys: await openOwnKeys(config, store.durable.keys, vault),
     clock,
     rotation: config.oauth.signingKeyRotation,
     longestToken: config.oauth.accessTokenTtl,
     onError,
   })
   opened.push(keyring.close)
-  const vault = await openGateVault(config, needs, recorder)
-  opened.push(vault.close)
   const revocations = await openRevocationList({
     revocations: store.durable.revocations,
     clock,

@@ -8,12 +8,14 @@ import { withQuarantine } from '../policy/quarantine.ts'
 import { openToolGuard, type ToolEvent, type ToolGuard } from '../upstreams/tool-pins.ts'
 import type { GatewayNeeds } from './ground.ts'
 
-const WORDS: Readonly<Record<ToolEvent, string>> = {
-  first_seen: 'a tool was seen for the first time',
-  changed: 'a tool has another definition than the approved one: look at it with `portcullis tools show`',
-  restored: 'a tool has its approved definition again',
-  shadowed: 'a tool has the name of another server’s tool',
+const EVENTS: Readonly<Record<ToolEvent, { readonly reason: string; readonly words: string }>> = {
+  first_seen: { reason: 'tool_first_seen', words: 'a tool was seen for the first time' },
+  changed: { reason: 'tool_changed', words: 'a tool has another definition than the approved one' },
+  restored: { reason: 'tool_restored', words: 'a tool has its approved definition again' },
+  shadowed: { reason: 'tool_shadowed', words: 'a tool has the name of another server’s tool' },
 }
+
+const CURE = 'look at it with `portcullis tools show`'
 
 export interface Tools {
   readonly guard: ToolGuard
@@ -36,16 +38,21 @@ export async function openTools(
     clock,
     async tell(event, { server, tool, detail }) {
       const now = clock()
-      const about = { name: `${server}/${tool}`, reason: `tool_${event}` }
-      const act = {
+      const { reason, words } = EVENTS[event]
+      const isClosed = !guard.isOpen(server, tool)
+      await recorder.act({
         kind: 'act',
-        act: `tool_${event}`,
-        decision: event === 'changed' && guard.isStrict(server) ? 'deny' : 'allow',
-      } as const
-      await recorder.act({ ...act, ...about, id: nextId(now), time: new Date(now).toISOString() })
-      const known = { server, tool, definition: detail }
-      if (event === 'first_seen') log.debug(known, WORDS[event])
-      else log.warn(known, WORDS[event])
+        act: reason,
+        decision: isClosed ? 'deny' : 'allow',
+        name: `${server}/${tool}`,
+        reason,
+        id: nextId(now),
+        time: new Date(now).toISOString(),
+      })
+      const known = { server, tool, detail }
+      if (isClosed) log.warn(known, `${words}, and is closed until it is approved: ${CURE}`)
+      else if (event === 'first_seen') log.debug(known, words)
+      else log.warn(known, event === 'changed' ? `${words}: ${CURE}` : words)
     },
     onError: (error) => log.error({ error }, 'the definitions of tools could not be read'),
   })

@@ -6,17 +6,23 @@ import { outboundFetch } from '../http/outbound.ts'
 import { requestIds } from '../http/request-id.ts'
 import type { Log } from '../observe/log.ts'
 import type { Clock } from '../protocol/clock.ts'
+import type { Vault } from '../protocol/vault.ts'
+import type { Durable, Keys } from '../store/durable.ts'
 import type { Secrets } from '../store/secrets.ts'
+import { KEY_USES } from '../tokens/keyring.ts'
 import { defaultKey } from '../vault/default-key.ts'
 import { openVaultKeyring, type VaultKeyring } from '../vault/keyring.ts'
 import { openWrappingKey } from '../vault/kms/open.ts'
 import { loadPackage } from '../vault/kms/optional-package.ts'
+import { sealClearKeys, sealedKeys } from '../vault/sealed-keys.ts'
 import { type OpenVault, openVault } from '../vault/vault.ts'
 import type { WrappingKey } from '../vault/wrapping-key.ts'
 import type { GatewayNeeds } from './ground.ts'
 
 /** Far above any wrapped key. */
 const LARGEST = 64 * 1024
+
+type Settings = Pick<Config, 'vault' | 'store'>
 
 interface KeyNeeds {
   readonly secrets: Secrets
@@ -25,25 +31,65 @@ interface KeyNeeds {
 }
 
 /** Refuses a wrong or missing key. */
-export async function openVaultKeys(config: Pick<Config, 'vault' | 'store'>, needs: KeyNeeds): Promise<VaultKeyring> {
+export async function openVaultKeys(config: Settings, needs: KeyNeeds): Promise<VaultKeyring> {
   const { secrets, clock } = needs
   return openVaultKeyring({ keys: await wrappingKeys(config, needs), secrets, clock })
 }
 
-async function wrappingKeys(
-  { vault, store }: Pick<Config, 'vault' | 'store'>,
-  { secrets, log }: KeyNeeds,
-): Promise<WrappingKey[]> {
+async function wrappingKeys({ vault, store }: Settings, { secrets, log }: KeyNeeds): Promise<WrappingKey[]> {
   const onOpenFile = (path: string) =>
     log.warn({ path }, 'others on this machine may read a key of the vault: chmod 600')
+  if (vault.keys.length === 0 && !store.url.startsWith('sqlite:'))
+    log.warn(
+      {},
+      'the key of the vault is a file of this machine, the database is not: name vault.keys before secrets are kept',
+    )
   if (vault.keys.length === 0)
     return [await defaultKey({ path: join(store.directory, 'vault.key'), secrets, onOpenFile })]
   const post = outboundFetch({ allowLoopback: true, configured: true, maxBytes: LARGEST })
   return Promise.all(vault.keys.map((key) => openWrappingKey(key, { load: loadPackage, post, onOpenFile })))
 }
 
+/**
+ * The gate's own keys are sealed where that protects them without a risk of its own: with keys that somebody chose, or with one beside a
+ * database file, which goes where that goes. A server's database outlives the disk that a key made by itself is on.
+ */
+function sealsOwnKeys({ vault, store }: Settings): boolean {
+  return vault.keys.length > 0 || (store.url.startsWith('sqlite:') && store.url !== 'sqlite::memory:')
+}
+
+/** The gate's own keys, opened; those that an earlier version left in clear are sealed first. */
+export async function openOwnKeys(config: Settings, keys: Keys, vault: Vault): Promise<Keys> {
+  const seals = sealsOwnKeys(config)
+  if (seals) await sealClearKeys(keys, KEY_USES, vault)
+  return sealedKeys(keys, vault, { seals })
+}
+
+/** The same beside a running gate, or before its first start. */
+export async function withOwnKeys<Result>(
+  config: Settings,
+  { durable, log }: { durable: Pick<Durable, 'secrets' | 'keys'>; log: Pick<Log, 'warn' | 'error'> },
+  use: (keys: Keys) => Promise<Result>,
+): Promise<Result> {
+  const { secrets } = durable
+  const vault = await openVault({
+    secrets,
+    keyring: await openVaultKeys(config, { secrets, clock: Date.now, log }),
+    clock: Date.now,
+    tell: async ({ place, reason }) => log.error({ ...place, reason }, UNREADABLE),
+    onError: (error) => log.error({ error }, 'the changes of the vault could not be read'),
+  })
+  try {
+    return await use(await openOwnKeys(config, durable.keys, vault))
+  } finally {
+    vault.close()
+  }
+}
+
+const UNREADABLE = 'a secret of the vault does not open'
+
 export async function openGateVault(
-  config: Pick<Config, 'vault' | 'store'>,
+  config: Settings,
   { store, clock, log }: GatewayNeeds,
   recorder: Pick<Recorder, 'act'>,
 ): Promise<OpenVault> {
@@ -58,7 +104,7 @@ export async function openGateVault(
       const about = { subject: principal, name: `${upstream}/${field}` }
       const act = { kind: 'act', act: 'secret_unreadable', decision: 'deny', reason } as const
       await recorder.act({ ...act, ...about, id: nextId(now), time: new Date(now).toISOString() })
-      log.error({ ...about, version, reason }, 'a secret of the vault does not open')
+      log.error({ ...about, version, reason }, UNREADABLE)
     },
     onError: (error) => log.error({ error }, 'the changes of the vault could not be read'),
   })

@@ -16,9 +16,15 @@ beforeAll(async () => {
     servers: [
       { id: 'old', url: everything.url },
       { id: 'new', url: fixture.url },
+      { id: 'strict', url: fixture.url, minimumRevision: '2025-11-25' },
       { id: 'desk', tools: [{ from: 'new/test_header_parameter', name: 'region' }] },
     ],
-    policy: { rules: [{ allow: ['*/*', 'method:*/*'], to: ['*'] }] },
+    policy: {
+      rules: [
+        { allow: ['old/*', 'new/*', 'desk/*', 'method:*/*', 'strict/test_simple_text'], to: ['*'] },
+        { deny: ['strict/*'], to: ['*'], when: 'has(args.secret)' },
+      ],
+    },
     server: { limits: { streamsPerPrincipal: 1 } },
   })
   for (const server of ['old', 'desk', '*']) tokens.set(server, await gateway.tokenFor(server))
@@ -29,24 +35,25 @@ afterAll(async () => {
   await fixture?.close()
 })
 
-describe('open streams of one person', () => {
-  const headersOf = (server: string, session?: string) => ({
-    authorization: `Bearer ${tokens.get(server)}`,
-    'content-type': 'application/json',
-    accept: 'application/json, text/event-stream',
-    'mcp-protocol-version': '2025-11-25',
-    ...(session !== undefined && { 'mcp-session-id': session }),
+const headersOf = (server: string, session?: string) => ({
+  authorization: `Bearer ${tokens.get(server)}`,
+  'content-type': 'application/json',
+  accept: 'application/json, text/event-stream',
+  'mcp-protocol-version': '2025-11-25',
+  ...(session !== undefined && { 'mcp-session-id': session }),
+})
+async function begin(server: string): Promise<string> {
+  const params = { protocolVersion: '2025-11-25', capabilities: {}, clientInfo: { name: 'c', version: '1' } }
+  const response = await fetch(gateway.resource(server), {
+    method: 'POST',
+    headers: headersOf(server),
+    body: JSON.stringify({ jsonrpc: '2.0', id: 0, method: 'initialize', params }),
   })
-  async function begin(server: string): Promise<string> {
-    const params = { protocolVersion: '2025-11-25', capabilities: {}, clientInfo: { name: 'c', version: '1' } }
-    const response = await fetch(gateway.resource(server), {
-      method: 'POST',
-      headers: headersOf(server),
-      body: JSON.stringify({ jsonrpc: '2.0', id: 0, method: 'initialize', params }),
-    })
-    await response.text()
-    return response.headers.get('mcp-session-id') ?? ''
-  }
+  await response.text()
+  return response.headers.get('mcp-session-id') ?? ''
+}
+
+describe('open streams of one person', () => {
   const listen = (server: string, session: string, signal: AbortSignal) =>
     fetch(gateway.resource(server), { headers: headersOf(server, session), signal })
 
@@ -94,5 +101,39 @@ describe('E7 a field that repeats an argument', () => {
     const fields = { 'mcp-param-region': 'us' }
     const { body } = await callTool(gateway.resource(server), tokens.get(server), 'other', { region: 'eu' }, fields)
     expect(body['error']).toEqual({ code: -32602, message: 'Unknown tool: other' })
+  })
+})
+
+describe('E21 a message that its server would not take', () => {
+  const post = async (version: string, name: string, args: string, session?: string) => {
+    const modern = version === '2026-07-28'
+    const meta = {
+      'io.modelcontextprotocol/protocolVersion': version,
+      'io.modelcontextprotocol/clientCapabilities': {},
+    }
+    const rest = modern ? `,"_meta":${JSON.stringify(meta)}` : ''
+    const response = await fetch(`${gateway.url}/mcp`, {
+      method: 'POST',
+      headers: {
+        ...headersOf('*', session),
+        'mcp-protocol-version': version,
+        ...(modern && { 'mcp-method': 'tools/call', 'mcp-name': name }),
+      },
+      body: `{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"${name}","arguments":${args}${rest}}}`,
+    })
+    const text = await response.text()
+    const { error } = JSON.parse(/^data: (.+)$/m.exec(text)?.[1] ?? text)
+    return [response.status, error?.message]
+  }
+
+  it.each([
+    ['2025-06-18', '{}'],
+    ['2026-07-28', '{"n":1,"n":2}'],
+    ['2026-07-28', '{"n":90071992547409930}'],
+  ])('says nothing of a thing that is hidden, and is told of one that is shown: %s %s', async (version, args) => {
+    const session = version === '2026-07-28' ? undefined : await begin('*')
+    for (const name of ['strict__test_error_handling', 'strict__nothing'])
+      expect(await post(version, name, args, session)).toEqual([200, `Unknown tool: ${name}`])
+    expect((await post(version, 'strict__test_simple_text', args, session))[0]).toBe(400)
   })
 })

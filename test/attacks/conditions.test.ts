@@ -38,6 +38,19 @@ describe('arguments that make a condition dear', () => {
       { t: 'xaab', u: 'aab' },
       { t: 'a'.repeat(200_000), u: `${'a'.repeat(100_000)}b` },
     ],
+    [
+      'search for a place',
+      'args.t.indexOf(args.u) == 1',
+      { t: 'xaab', u: 'aab' },
+      { t: 'a'.repeat(200_000), u: `${'a'.repeat(300)}b${'a'.repeat(50_000)}` },
+    ],
+    [
+      'pieces between long texts',
+      'args.t.split(args.u).size() > 0',
+      { t: 'a,b', u: ',' },
+      { t: 'a'.repeat(30_000), u: `${'a'.repeat(300)}b${'a'.repeat(15_000)}` },
+    ],
+    ['a list among numbers', '!(args.l in args.l)', { l: numbers(10) }, { l: numbers(1000) }],
     ['letters', 'args.t.lowerAscii() == args.u', { t: 'A', u: 'a' }, { t: 'A'.repeat(900_000), u: '' }],
     ['pieces', 'args.t.split(",").size() > 0', { t: 'a,b' }, { t: ','.repeat(900_000) }],
     [

@@ -3,6 +3,7 @@ import { readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { runCommand, writeConfig } from '../support/cli.ts'
+import { startFixture } from '../support/fixture-server.ts'
 
 const CASES = `cases:
   - name: finance pays a little
@@ -153,7 +154,30 @@ describe('portcullis policy lint', () => {
     })
   })
 
-  it('looks at the tools that servers have shown, when it is asked to', async () => {
-    expect((await lint('--seen')).stdout).toMatch(/^1 finding\.$/m)
+  it('asks the servers for their tools, when it is told to; one that does not answer is said and not judged', async () => {
+    const fixture = await startFixture()
+    const rules = [
+      { id: 'there', allow: ['fixture/test_simple_*'], to: ['*'] },
+      { id: 'gone', allow: ['fixture/test_simpel_text'], to: ['*'] },
+      { id: 'dark', allow: ['dark/anything'], to: ['*'] },
+    ]
+    const dark = { id: 'dark', url: 'http://127.0.0.1:1/mcp' }
+    const { folder, configFile } = await writeConfig({
+      servers: [{ id: 'fixture', url: fixture.url }, dark],
+      policy: { rules } as never,
+    })
+    try {
+      const live = await runCommand(['policy', 'lint', '--live', '--config', configFile], { cwd: folder })
+      expect(live.stdout).toMatch(
+        /unknown_tool {2}gone\n {4}"fixture\/test_simpel_text" names no tool that its server has\./,
+      )
+      expect(live.stdout).toMatch(/^1 finding\.$/m)
+      expect(live.stderr).toMatch(/^dark did not list its tools/m)
+      const still = await runCommand(['policy', 'lint', '--config', configFile], { cwd: folder })
+      expect(still).toMatchObject({ code: 0, stdout: 'Nothing is said in vain.\n', stderr: '' })
+    } finally {
+      await fixture.close()
+      rmSync(folder, { recursive: true, force: true })
+    }
   })
 })

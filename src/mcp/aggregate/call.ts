@@ -19,15 +19,15 @@ import type { Ending, Passage } from '../relay.ts'
 import type { Screen } from '../screen.ts'
 import { EVENT_STREAM } from '../stdio-stream.ts'
 import type { Streams } from '../streams.ts'
-import { tell } from './answers.ts'
-import type { Audience, BackChannel } from './back-channel.ts'
-import type { Catalog } from './catalog.ts'
-import type { Found } from './decision.ts'
+import type { Audience, BackChannel } from './back-channel/back-channel.ts'
+import { progressToken } from './back-channel/running.ts'
+import { tell } from './back-channel/tell.ts'
+import type { Catalog } from './catalog/catalog.ts'
+import type { Found } from './decide.ts'
 import { mayConcern, type Outgoing } from './outgoing.ts'
-import { progressToken } from './running.ts'
 import type { AggregateSession, AggregateSessions } from './sessions.ts'
-import type { SpokenEras } from './spoken.ts'
-import type { ViewVisit } from './visit.ts'
+import type { SpokenEras } from './spoken-eras.ts'
+import type { RequestVisit, ViewVisit } from './visit.ts'
 
 export interface CallNeeds {
   readonly upstreams: Pick<Upstreams, 'get'>
@@ -42,7 +42,7 @@ export interface CallNeeds {
 }
 
 export interface ViewCall {
-  readonly visit: ViewVisit & { readonly incoming: { readonly kind: 'request' } }
+  readonly visit: RequestVisit
   readonly found: Found
   readonly outgoing: Outgoing
   /** Of a client of the handshake era. */

@@ -12,9 +12,9 @@ import { type Incoming, parseMessage } from '../message.ts'
 import { checkParamHeaders } from '../param-headers.ts'
 import { callEvent, isRefusedCredential, UNPROVED } from '../record.ts'
 import type { Ending } from '../relay.ts'
-import { decideVisit, type Found, type ViewDecideNeeds, type ViewVerdict, viewRefusal } from './decision.ts'
-import type { View } from './view.ts'
-import type { Views } from './views.ts'
+import { decideVisit, type Found, type ViewDecideNeeds, type ViewVerdict, viewRefusal } from './decide.ts'
+import type { View } from './views/view.ts'
+import type { Views } from './views/views.ts'
 import { checkViewVisit, type ViewVisit } from './visit.ts'
 
 export interface ViewNeeds

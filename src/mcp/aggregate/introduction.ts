@@ -2,9 +2,9 @@
 import { LEGACY_REVISIONS, META_SERVER_INFO, MODERN_REVISION } from '../../protocol/mcp.ts'
 import type { Principal } from '../../protocol/principal.ts'
 import { OUR_HELLO } from '../bridge/hello.ts'
-import type { Known } from './catalog.ts'
-import type { Compose } from './composed.ts'
-import type { View } from './view.ts'
+import type { Known } from './catalog/catalog.ts'
+import type { Compose } from './views/caller-composition.ts'
+import type { View } from './views/view.ts'
 
 interface Needs {
   readonly compose: Compose

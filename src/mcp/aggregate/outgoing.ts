@@ -6,11 +6,11 @@ import { type RpcId, type RpcResponse, rpcError } from '../../protocol/jsonrpc.t
 import { META_CLIENT_CAPABILITIES, RPC } from '../../protocol/mcp.ts'
 import { hiddenError, unknownInOurWords } from '../hidden.ts'
 import { argumentsOf } from '../target.ts'
-import { refusedInput } from './asked.ts'
-import type { Found } from './decision.ts'
+import { refusedInput } from './back-channel/refused-question.ts'
+import type { Found } from './decide.ts'
 import { type Replacement, splice } from './splice.ts'
-import type { StateOf, States } from './state.ts'
-import type { ViewVisit } from './visit.ts'
+import type { StateOf, States } from './request-state.ts'
+import type { RequestVisit, ViewVisit } from './visit.ts'
 
 export interface Outgoing {
   /** The client's bytes, with these values in place of its own. */
@@ -22,11 +22,7 @@ export interface Outgoing {
   reword(message: unknown): object | undefined
 }
 
-export async function outgoing(
-  visit: ViewVisit & { readonly incoming: { readonly kind: 'request' } },
-  found: Found,
-  states: States,
-): Promise<Outgoing> {
+export async function outgoing(visit: RequestVisit, found: Found, states: States): Promise<Outgoing> {
   const { incoming, target, view, principal, method, params = {}, era } = visit
   const of: StateOf = {
     subject: principal.subject,

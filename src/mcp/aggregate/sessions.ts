@@ -13,7 +13,7 @@ import type { ClientHello } from '../bridge/hello.ts'
 import type { Hearing } from '../bridge/post.ts'
 import { withSession } from '../bridge/with-session.ts'
 import { type SessionPlace, sessionNotFound } from '../session.ts'
-import { createUpstreamSessions } from './upstream-session.ts'
+import { createLegs } from './legs.ts'
 
 export interface AggregateSession {
   readonly id: string
@@ -42,7 +42,7 @@ export interface AggregateSessions {
   /** Those that are open, by server. */
   opened(session: AggregateSession): ReadonlyMap<string, UpstreamSession>
   /** One request of ours in it, at a server; a lost session is opened anew, and what may be repeated is. The answer has the message's id. */
-  ask(session: AggregateSession, upstream: RemoteUpstream, asking: Asking): Promise<RpcResponse>
+  ask(session: AggregateSession, upstream: RemoteUpstream, asking: SessionRequest): Promise<RpcResponse>
   /** MCP 2025-11-25, Logging: told to the servers that are open, and to others when they are. */
   setLogLevel(session: AggregateSession, level: string): Promise<void>
   /** Its client listens: until the answered function is called it is in use, though nothing is asked in it. */
@@ -51,7 +51,7 @@ export interface AggregateSessions {
   sweep(): Promise<void>
 }
 
-export interface Asking {
+export interface SessionRequest {
   readonly message: RpcRequest
   readonly signal: AbortSignal
   readonly onNotification?: Hearing['onNotification']
@@ -92,7 +92,7 @@ interface Opened {
 
 export function createAggregateSessions(needs: Needs): AggregateSessions {
   const { sealKeys, rows, clock, onError } = needs
-  const legs = createUpstreamSessions(needs)
+  const legs = createLegs(needs)
   // Opening costs more than all the rest: the ids in use are remembered, the least used one goes first.
   const opened = new Map<string, Opened>()
   const held = new Map<symbol, string>()

@@ -10,7 +10,7 @@ import { checkEra, type Era, eraOfHead } from '../era.ts'
 import type { McpHead } from '../headers.ts'
 import type { Incoming } from '../message.ts'
 import { type Target, targetOf } from '../target.ts'
-import type { View } from './view.ts'
+import type { View } from './views/view.ts'
 
 export interface ViewVisit {
   readonly exchange: Exchange
@@ -27,6 +27,11 @@ export interface ViewVisit {
   readonly target: Target
   readonly request: RequestFacts
 }
+
+/** One that asks for an answer. */
+export type RequestVisit = ViewVisit & { readonly incoming: { readonly kind: 'request' } }
+
+export const isRequest = (visit: ViewVisit): visit is RequestVisit => visit.incoming?.kind === 'request'
 
 const SUPPORTED = [MODERN_REVISION, ...LEGACY_REVISIONS]
 const legacy: readonly string[] = LEGACY_REVISIONS

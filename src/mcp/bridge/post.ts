@@ -171,9 +171,19 @@ function readEvents(body: Body, reading: Hearing & { id: RpcId; most: number }):
     if (data !== undefined) take(data)
   })
   body.on('data', (chunk: Buffer) => {
-    if (!over) return splitter.push(chunk)
-    rest += chunk.length
-    if (rest > REST.size) body.destroy()
+    if (over) {
+      rest += chunk.length
+      if (rest > REST.size) body.destroy()
+      return
+    }
+    try {
+      splitter.push(chunk)
+    } catch (error) {
+      // A mistake of ours in taking a message ends this call, and not the process.
+      over = true
+      reject(error)
+      body.destroy()
+    }
   })
   body.once('end', () => {
     if (!over) fail(FAULTS.reset)

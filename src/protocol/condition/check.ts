@@ -1,5 +1,6 @@
 // What a condition speaks of, judged where it is written: variables, functions and patterns that there are, and an answer of yes or no.
 import { findNearest } from '../../config/suggest.ts'
+import { argumentNames } from './argument-names.ts'
 import type { Reads } from './language.ts'
 import { patternFlaw } from './pattern.ts'
 import { type Expr, partsOf, type Written } from './syntax.ts'
@@ -16,9 +17,11 @@ export function checkCondition(written: Written): Reads {
   const claims = fieldsOf('principal').flatMap(([field, claim]) =>
     field === undefined || field === 'claims' ? [claim] : [],
   )
+  const variables = new Set(paths.map(([name]) => name))
   return {
-    variables: new Set(paths.map(([name]) => name)),
+    variables,
     args: fieldsOf('args'),
+    names: variables.has('args') ? argumentNames(written.expr) : new Set(),
     claims: claims.includes(undefined) ? undefined : claims.filter((claim) => claim !== undefined),
   }
 }

@@ -82,7 +82,8 @@ function noOverload(name: string, values: Values) {
 function payFor(value: CelValue | undefined): void {
   if (typeof value === 'string') spendText(value.length)
   else if (isCelList(value)) {
-    spend(1)
+    // Before a look at any of them: numbers pay nothing of their own.
+    spend(1 + value.size / 16)
     for (const item of value) payFor(item)
   } else if (isCelMap(value)) {
     spend(1)
@@ -175,18 +176,22 @@ const ofShortText =
     return fromLibrary(name, false, [value])
   }
 
-function contains(text: CelValue | undefined, part: CelValue | undefined): CelInput {
-  // The search may look at the whole part for every place of the text.
-  if (typeof text === 'string' && typeof part === 'string') spend((text.length * part.length) / 4096)
-  return fromLibrary('contains', true, [text, part])
-}
-
+/** What makes new text of each letter. */
 const dear =
   (name: string): Implementation =>
   (...values) => {
     const [text] = values
     if (typeof text === 'string') spend(text.length / 8)
     return fromLibrary(name, true, values)
+  }
+
+/** A search may look at the whole part for every place of the text. */
+const searching =
+  (name: string, search: Implementation = (...values) => fromLibrary(name, true, values)): Implementation =>
+  (...values) => {
+    const [text, part] = values
+    if (typeof text === 'string' && typeof part === 'string') spend((text.length * part.length) / 4096)
+    return search(...values)
   }
 
 function matches(text: CelValue | undefined, pattern: CelValue | undefined): boolean {
@@ -221,8 +226,11 @@ const OWN: Readonly<Record<string, Implementation>> = {
   double: cast('double', DECIMAL),
   timestamp: ofShortText('timestamp'),
   duration: ofShortText('duration'),
-  contains,
+  contains: searching('contains'),
+  indexOf: searching('indexOf'),
+  split: searching('split', dear('split')),
   matches,
-  ...Object.fromEntries(['lowerAscii', 'upperAscii', 'split'].map((name) => [name, dear(name)])),
+  lowerAscii: dear('lowerAscii'),
+  upperAscii: dear('upperAscii'),
   ...Object.fromEntries(Object.entries(TIME_PARTS).map(([name, read]) => [name, timePart(name, read)])),
 }

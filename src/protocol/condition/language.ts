@@ -24,6 +24,8 @@ export interface Reads {
   readonly variables: ReadonlySet<Variable>
   /** Members of the arguments, step by step; an empty path is all of them. */
   readonly args: readonly (readonly string[])[]
+  /** All names that members of the arguments may be asked for by, at any depth and in any way; none where arguments are not read. */
+  readonly names: ReadonlySet<string>
   /** Claims of the principal by name; `undefined` is all of them. */
   readonly claims: readonly string[] | undefined
 }

@@ -40,5 +40,14 @@ export function keyPromises(pair: () => Pair): void {
       await keys.retire(old.id, NOW + 2)
       expect(await keys.list('refresh')).toEqual([{ ...old, retireAt: NOW + 2 }, young])
     })
+
+    it('changes the form of a material for one of twenty who saw the old one', async () => {
+      const { one, race } = pair()
+      const added = key({ use: 'api-token', material: 'in clear' })
+      await one.durable.keys.add(added)
+      const replaced = await race(20, ({ durable }) => durable.keys.replaceMaterial(added.id, 'in clear', 'sealed'))
+      expect(replaced.filter((done) => done)).toHaveLength(1)
+      expect(await one.durable.keys.list('api-token')).toContainEqual({ ...added, material: 'sealed' })
+    })
   })
 }

@@ -10,6 +10,7 @@ const QUEUE = "UPDATE epochs SET n = n + 1 WHERE name = 'keys'"
 const ENSURE = `INSERT INTO keyring (${COLUMNS}) SELECT $1, $2, $3, $4, $5, $6
   WHERE NOT EXISTS (SELECT 1 FROM keyring WHERE key_use = $2)`
 const ADD = `INSERT INTO keyring (${COLUMNS}) VALUES ($1, $2, $3, $4, $5, $6)`
+const REPLACE_MATERIAL = 'UPDATE keyring SET material = $3 WHERE id = $1 AND material = $2'
 const RETIRE = 'UPDATE keyring SET retire_at = $2 WHERE id = $1'
 
 export function keys(sql: Sql): Keys {
@@ -27,6 +28,9 @@ export function keys(sql: Sql): Keys {
     },
     async add(made) {
       await sql.run(ADD, columns(made))
+    },
+    async replaceMaterial(id, from, to) {
+      return (await sql.run(REPLACE_MATERIAL, [id, from, to])).changes === 1
     },
     async retire(id, at) {
       await sql.run(RETIRE, [id, at])

@@ -111,7 +111,7 @@ describe('a package that is not there', () => {
     if (config === undefined) throw new Error(`no such kind: ${kind}`)
     const error = await openWrappingKey(config, missing).catch((refused: unknown) => refused)
     expect(error).toBeInstanceOf(OperatorError)
-    expect(String(error)).toContain(`npm install ${name}`)
+    expect(String(error)).toContain(`needs the package ${name}, which is not installed`)
   })
 
   it('is told from one that lacks what is used, and from one that breaks', async () => {

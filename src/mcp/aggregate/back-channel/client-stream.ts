@@ -1,0 +1,59 @@
+// The event stream to one client of an aggregate. HTML standard §9.2: one event a message, framed by us whatever the servers wrote.
+import type { ServerResponse } from 'node:http'
+import { writeEvent } from '../../events.ts'
+import { EVENT_STREAM } from '../../stdio-stream.ts'
+
+export interface ClientStream {
+  /** A promise: the client is slower than its servers, and takes no more before it resolves. */
+  send(message: object): Promise<void> | undefined
+  /** After a last message. */
+  end(last?: object): void
+  /** Resolves when the stream is over, whoever ended it. */
+  readonly closed: Promise<void>
+}
+
+/** A comment now and then keeps proxies from closing a silent stream. */
+const KEEP_ALIVE = 25_000
+
+export function openClientStream(
+  res: ServerResponse,
+  limits: { readonly streamBuffer: number; readonly streamStall: number },
+): ClientStream {
+  res.writeHead(200, [...EVENT_STREAM]).flushHeaders()
+  // A client may have left before its stream began, and is not told of twice.
+  const closed = res.closed ? Promise.resolve() : new Promise<void>((resolve) => void res.once('close', resolve))
+  let drained: Promise<void> | undefined
+  const alive = setInterval(() => {
+    if (res.writableLength === 0 && !res.writableEnded) res.write(':\n\n')
+  }, KEEP_ALIVE).unref()
+  void closed.then(() => clearInterval(alive))
+
+  const wait = (): Promise<void> => {
+    const { promise, resolve } = Promise.withResolvers<void>()
+    // A reader that stands still loses its stream; so does one that leaves too much unread.
+    const stalled = setTimeout(() => res.destroy(), limits.streamStall).unref()
+    const go = (): void => {
+      clearTimeout(stalled)
+      res.off('drain', go).off('close', go)
+      drained = undefined
+      resolve()
+    }
+    res.once('drain', go).once('close', go)
+    return promise
+  }
+  return {
+    closed,
+    send(message) {
+      if (res.destroyed || res.writableEnded) return undefined
+      if (res.writableLength > limits.streamBuffer) {
+        res.destroy()
+        return undefined
+      }
+      if (!res.write(writeEvent(message))) drained ??= wait()
+      return drained
+    },
+    end(last) {
+      if (!res.destroyed && !res.writableEnded) res.end(last && writeEvent(last))
+    },
+  }
+}

@@ -1,0 +1,94 @@
+// What is listened to for the clients of aggregates: of each server one stream about its lists for all of them, and for each client one
+// about the resources that it has asked for.
+import type { Upstream } from '../../../upstreams/upstream.ts'
+import { childSource, type Hear, listeningSource, type Source, type SourceNeeds } from './sources.ts'
+
+export interface ServerSources {
+  /** What a server tells everybody. Kept apart by server, opened while somebody listens. */
+  ofLists(upstream: Upstream): Source
+  /** Updates of these resources; `undefined` for a child, whose one output tells of everything, and where there are none. */
+  ofResources(upstream: Upstream, uris: ReadonlySet<string>): Source | undefined
+}
+
+export function createServerSources(needs: SourceNeeds): ServerSources {
+  const shared = new WeakMap<Upstream, Source>()
+  return {
+    ofLists(upstream) {
+      const known = shared.get(upstream)
+      if (known !== undefined) return known
+      // A child tells whoever subscribes: there is nothing to share.
+      const source =
+        upstream.kind === 'stdio' ? childSource(upstream) : shareSource(listeningSource(needs, upstream, []))
+      shared.set(upstream, source)
+      return source
+    },
+    ofResources: (upstream, uris) =>
+      upstream.kind === 'stdio' || uris.size === 0 ? undefined : listeningSource(needs, upstream, [...uris]),
+  }
+}
+
+interface Listener {
+  readonly hear: Hear
+  onOpen(): void
+  /** With what went wrong on our side, where something did. */
+  end(mistake?: { readonly error: unknown }): void
+}
+
+/** One source for as many as listen: opened for the first, closed after the last, and nobody's slowness is another's. */
+export function shareSource(source: Source): Source {
+  const listeners = new Set<Listener>()
+  /** `open` once it listens, or cannot. */
+  let running: { readonly stop: AbortController; open: boolean } | undefined
+
+  function start(): void {
+    const own = { stop: new AbortController(), open: false }
+    running = own
+    const opened = (): void => {
+      if (running !== own || own.open) return
+      own.open = true
+      for (const listener of [...listeners]) listener.onOpen()
+    }
+    const tellAll: Hear = (message) => {
+      if (running === own) for (const { hear } of [...listeners]) void hear(message)
+      return undefined
+    }
+    const over = (mistake?: { readonly error: unknown }): void => {
+      opened()
+      const left = running === own ? [...listeners] : []
+      if (running === own) running = undefined
+      for (const listener of left) listener.end(mistake)
+    }
+    source.run(tellAll, own.stop.signal, opened).then(
+      () => over(),
+      (error: unknown) => over({ error }),
+    )
+  }
+
+  return {
+    ...source,
+    run: (hear, signal, onOpen) =>
+      new Promise((resolve, reject) => {
+        if (signal.aborted) return resolve()
+        const listener: Listener = {
+          hear,
+          onOpen: () => onOpen?.(),
+          end(mistake) {
+            signal.removeEventListener('abort', leave)
+            listeners.delete(listener)
+            if (mistake === undefined) resolve()
+            else reject(mistake.error)
+          },
+        }
+        const leave = (): void => {
+          listener.end()
+          if (listeners.size > 0) return
+          running?.stop.abort()
+          running = undefined
+        }
+        listeners.add(listener)
+        signal.addEventListener('abort', leave)
+        if (running === undefined) start()
+        else if (running.open) listener.onOpen()
+      }),
+  }
+}

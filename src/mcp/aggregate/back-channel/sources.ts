@@ -1,0 +1,187 @@
+// Where servers say things by themselves: the GET stream of a session (MCP 2025-11-25, Transports), a listening request (MCP 2026-07-28,
+// Subscriptions), the output of a child process. What breaks off is opened again, later and later; what there is none of stays closed.
+import { setTimeout as delay } from 'node:timers/promises'
+import { isRecord } from '../../../protocol/json.ts'
+import {
+  HEADER_METHOD,
+  HEADER_PROTOCOL_VERSION,
+  HEADER_SESSION,
+  META_CLIENT_CAPABILITIES,
+  META_PROTOCOL_VERSION,
+  MODERN_REVISION,
+} from '../../../protocol/mcp.ts'
+import { type RemoteUpstream, type StdioUpstream, UpstreamError } from '../../../upstreams/upstream.ts'
+import { askInSession, closeUpstreamSession, nextId, openUpstreamSession } from '../../bridge/handshake.ts'
+import { OUR_HELLO } from '../../bridge/hello.ts'
+import type { Origin } from './notifications.ts'
+import type { UpstreamPlace } from './server-message.ts'
+import { type EventsEnd, type EventsReading, readEvents } from './upstream-events.ts'
+
+export type Message = Readonly<Record<string, unknown>>
+/** A promise: no more until it has resolved. */
+export type Hear = (message: Message) => Promise<void> | undefined
+
+export interface Source extends Origin {
+  /** What tells it from the other sources of its server. */
+  readonly key: string
+  /** The session that it belongs to, where it belongs to one of a client. */
+  readonly place: UpstreamPlace | undefined
+  /**
+   * Hands on what the server says, until the signal ends or there is nothing to hear. `onOpen` is called whenever it begins to listen.
+   * Never rejects for what a server does.
+   */
+  run(hear: Hear, signal: AbortSignal, onOpen?: () => void): Promise<void>
+}
+
+export interface SourceNeeds {
+  eraOf(upstream: RemoteUpstream, signal: AbortSignal): Promise<'modern' | 'legacy'>
+  /** Longest event. */
+  readonly mostBytes: number
+  readonly waits?: Waits
+}
+
+/** Between two tries, milliseconds. */
+interface Waits {
+  readonly first: number
+  readonly most: number
+}
+const WAITS: Waits = { first: 1000, most: 60_000 }
+
+/** `over`: there will be nothing to hear. */
+type Attempt = EventsEnd | { readonly kind: 'over' }
+const OVER: Attempt = { kind: 'over' }
+const FAILED: Attempt = { kind: 'failed' }
+
+/** The stream of a session that was opened for one client: all of it is that client's. */
+export function sessionSource(needs: SourceNeeds, upstream: RemoteUpstream, place: UpstreamPlace): Source {
+  return {
+    server: upstream.id,
+    key: `session ${place.session ?? ''}`,
+    own: true,
+    place,
+    run: (hear, signal, onOpen) =>
+      keepOpen(needs.waits, signal, () => readSession(upstream, place, { ...reading(needs, hear, signal), onOpen })),
+  }
+}
+
+/** What a server says of its lists, and of these resources, to whoever listens: nothing of one client's calls. */
+export function listeningSource(needs: SourceNeeds, upstream: RemoteUpstream, uris: readonly string[]): Source {
+  return {
+    server: upstream.id,
+    key: uris.length === 0 ? 'lists' : 'resources',
+    own: false,
+    place: undefined,
+    run: (hear, signal, onOpen) =>
+      keepOpen(needs.waits, signal, async () => {
+        const events = { ...reading(needs, hear, signal), onOpen }
+        const era = await needs.eraOf(upstream, signal)
+        return era === 'modern' ? listen(upstream, uris, events) : listenInSession(upstream, uris, events)
+      }),
+  }
+}
+
+/** What a child process says to nobody in particular. It serves everybody, so nothing of it is of one client alone. */
+export function childSource(upstream: StdioUpstream): Source {
+  return {
+    server: upstream.id,
+    key: 'child',
+    own: false,
+    place: undefined,
+    run: (hear, signal, onOpen) =>
+      new Promise((resolve) => {
+        if (signal.aborted) return resolve()
+        const unsubscribe = upstream.subscribe((message) => void hear({ ...message }))
+        onOpen?.()
+        signal.addEventListener('abort', () => resolve(unsubscribe()), { once: true })
+      }),
+  }
+}
+
+const reading = ({ mostBytes }: SourceNeeds, hear: Hear, signal: AbortSignal) => ({ mostBytes, hear, signal })
+
+async function readSession(
+  upstream: RemoteUpstream,
+  { session, revision }: Pick<UpstreamPlace, 'session' | 'revision'>,
+  events: EventsReading,
+): Promise<Attempt> {
+  const headers = {
+    accept: 'text/event-stream',
+    [HEADER_PROTOCOL_VERSION]: revision,
+    ...(session !== undefined && { [HEADER_SESSION]: session }),
+  }
+  const end = await readEvents(upstream, { method: 'GET', headers, body: null }, events)
+  // 405: it has no such stream. 404: the session is over, and the next one brings a stream of its own.
+  return end.kind === 'refused' && (end.status === 405 || end.status === 404) ? OVER : end
+}
+
+const LISTEN = 'subscriptions/listen'
+const ACKNOWLEDGED = 'notifications/subscriptions/acknowledged'
+export const META_SUBSCRIPTION = 'io.modelcontextprotocol/subscriptionId'
+const ALL_LISTS = { toolsListChanged: true, promptsListChanged: true, resourcesListChanged: true }
+
+/** MCP 2026-07-28: one request that lasts, and its notifications. */
+async function listen(upstream: RemoteUpstream, uris: readonly string[], events: EventsReading): Promise<Attempt> {
+  const notifications = uris.length === 0 ? ALL_LISTS : { resourceSubscriptions: uris }
+  const meta = { [META_PROTOCOL_VERSION]: MODERN_REVISION, [META_CLIENT_CAPABILITIES]: {} }
+  const body = JSON.stringify({ jsonrpc: '2.0', id: nextId(), method: LISTEN, params: { notifications, _meta: meta } })
+  const headers = {
+    'content-type': 'application/json',
+    accept: 'application/json, text/event-stream',
+    [HEADER_PROTOCOL_VERSION]: MODERN_REVISION,
+    [HEADER_METHOD]: LISTEN,
+  }
+  // Its word that it listens is the moment from which nothing is missed; the head alone says less.
+  const hear: Hear = (message) => {
+    if (message['method'] !== ACKNOWLEDGED) return events.hear(withoutSubscription(message))
+    events.onOpen?.()
+    return undefined
+  }
+  const end = await readEvents(upstream, { method: 'POST', headers, body }, { ...events, hear, onOpen: undefined })
+  // What does not know the method will not know it in a minute. What answers without a stream has refused in JSON.
+  return end.kind === 'refused' && end.status < 500 && end.status !== 429 ? OVER : end
+}
+
+/** The id is that of our own request; the client has another. */
+function withoutSubscription(message: Message): Message {
+  const { params } = message
+  if (!isRecord(params) || !isRecord(params['_meta'])) return message
+  const { _meta, ...said } = params
+  const { [META_SUBSCRIPTION]: _, ...meta } = params['_meta']
+  return { ...message, params: Object.keys(meta).length === 0 ? said : { ...said, _meta: meta } }
+}
+
+/** MCP 2025-11-25: a session of our own, in which nothing is called. */
+async function listenInSession(
+  upstream: RemoteUpstream,
+  uris: readonly string[],
+  events: EventsReading,
+): Promise<Attempt> {
+  const { signal } = events
+  const session = await openUpstreamSession(upstream, OUR_HELLO, signal)
+  try {
+    for (const uri of uris) {
+      const message = { jsonrpc: '2.0' as const, id: nextId(), method: 'resources/subscribe', params: { uri } }
+      // One that it refuses is one it never tells of.
+      await askInSession(upstream, session, { message, signal })
+    }
+    return await readSession(upstream, { session: session.id, revision: session.revision }, events)
+  } finally {
+    closeUpstreamSession(upstream, session)
+  }
+}
+
+async function keepOpen(waits: Waits = WAITS, signal: AbortSignal, open: () => Promise<Attempt>): Promise<void> {
+  let failures = 0
+  while (!signal.aborted) {
+    const end = await open().catch((error: unknown) => {
+      if (error instanceof UpstreamError) return FAILED
+      throw error
+    })
+    if (end.kind === 'over' || signal.aborted) return
+    // A stream that has said something was a good one.
+    failures = end.kind === 'ended' && end.heard ? 0 : failures + 1
+    const wait = Math.min(waits.first * 2 ** Math.min(failures, 20), waits.most)
+    // Not all at the same moment: many clients lose their streams together.
+    await delay(wait * (0.5 + Math.random() / 2), undefined, { signal, ref: false }).catch(() => undefined)
+  }
+}

@@ -1,0 +1,149 @@
+// What one server offers: its introduction and its four lists, each whole or with the reason why it is not there.
+import { isRecord } from '../../../protocol/json.ts'
+import { type Upstream, UpstreamError } from '../../../upstreams/upstream.ts'
+import { failure } from '../../bridge/post.ts'
+import type { UpstreamEras } from '../../bridge/upstream-era.ts'
+import { FAULTS } from '../../fault.ts'
+import { type Dialogue, isUnknownMethod, openDialogue, type Result } from './dialogue.ts'
+
+/** The lists of MCP, by the member that holds their entries. */
+export const LIST_KINDS = ['tools', 'prompts', 'resources', 'resourceTemplates'] as const
+export type ListKind = (typeof LIST_KINDS)[number]
+
+export interface ListForm {
+  readonly method: string
+  /** Member that tells the entries apart. */
+  readonly key: 'name' | 'uri' | 'uriTemplate'
+  readonly capability: 'tools' | 'prompts' | 'resources'
+}
+
+export const LIST_FORMS: Readonly<Record<ListKind, ListForm>> = {
+  tools: { method: 'tools/list', key: 'name', capability: 'tools' },
+  prompts: { method: 'prompts/list', key: 'name', capability: 'prompts' },
+  resources: { method: 'resources/list', key: 'uri', capability: 'resources' },
+  resourceTemplates: { method: 'resources/templates/list', key: 'uriTemplate', capability: 'resources' },
+}
+
+/** An entry as its server wrote it. */
+export type Entry = Readonly<Record<string, unknown>>
+
+export interface Listing {
+  readonly entries: readonly Entry[]
+  /** Why it could not be had this time. */
+  readonly reason?: string
+}
+
+export interface Offer {
+  readonly era: 'modern' | 'legacy'
+  readonly capabilities: Readonly<Record<string, unknown>>
+  readonly instructions: string | undefined
+  readonly lists: Readonly<Record<ListKind, Listing>>
+  /** The shortest time that one of its lists counts, milliseconds, where it says one (MCP 2026-07-28, Caching). */
+  readonly ttl: number | undefined
+}
+
+const MOST_PAGES = 100
+const MOST_ENTRIES = 10_000
+/** Of one entry; a definition is read by a model, and kept by us. */
+const LONGEST_ENTRY = 256 * 1024
+const DEEPEST_ENTRY = 64
+/** Of all entries of one list, in characters. */
+const LARGEST_LIST = 16 * 1024 * 1024
+const LONGEST_INSTRUCTIONS = 16 * 1024
+
+/** Rejects with UpstreamError when the server cannot be talked to, at the latest when the signal ends. */
+export async function readOffer(upstream: Upstream, eraOf: UpstreamEras['eraOf'], signal: AbortSignal): Promise<Offer> {
+  // The first use of a child starts it, which no signal ends.
+  const dialogue = await inTime(openDialogue(upstream, eraOf, signal), signal)
+  try {
+    const capabilities = recordOf(dialogue.introduction['capabilities'])
+    const pages: Result[] = []
+    const list = async (kind: ListKind): Promise<Listing> => {
+      if (capabilities[LIST_FORMS[kind].capability] === undefined) return { entries: [] }
+      try {
+        return { entries: await inTime(readList(dialogue, kind, pages), signal) }
+      } catch (error) {
+        if (isUnknownMethod(error)) return { entries: [] }
+        if (error instanceof UpstreamError) return { entries: [], reason: error.reason }
+        throw error
+      }
+    }
+    const [tools, prompts, resources, resourceTemplates] = await Promise.all([
+      list('tools'),
+      list('prompts'),
+      list('resources'),
+      list('resourceTemplates'),
+    ])
+    const { instructions } = dialogue.introduction
+    return {
+      era: dialogue.era,
+      capabilities,
+      instructions: typeof instructions === 'string' ? instructions.slice(0, LONGEST_INSTRUCTIONS) : undefined,
+      lists: { tools, prompts, resources, resourceTemplates },
+      ttl: shortestTtl(pages),
+    }
+  } finally {
+    dialogue.end()
+  }
+}
+
+const recordOf = (value: unknown): Readonly<Record<string, unknown>> => (isRecord(value) ? value : {})
+
+function inTime<T>(answer: Promise<T>, signal: AbortSignal): Promise<T> {
+  const late = new Promise<never>((_resolve, reject) => {
+    if (signal.aborted) reject(failure(FAULTS.timeout))
+    signal.addEventListener('abort', () => reject(failure(FAULTS.timeout)), { once: true })
+  })
+  return Promise.race([answer, late])
+}
+
+async function readList(dialogue: Dialogue, kind: ListKind, pages: Result[]): Promise<readonly Entry[]> {
+  const { method } = LIST_FORMS[kind]
+  const found = new Map<string, Entry>()
+  let size = 0
+  let cursor: string | undefined
+  for (let page = 0; page < MOST_PAGES; page++) {
+    const result = await dialogue.ask(method, cursor === undefined ? {} : { cursor })
+    const entries = result[kind]
+    if (!Array.isArray(entries)) throw failure(FAULTS.protocol)
+    pages.push(result)
+    for (const entry of entries) {
+      const checked = checkEntry(entry, kind)
+      if (checked === undefined || found.has(checked.key)) continue
+      size += checked.size
+      if (found.size >= MOST_ENTRIES || size > LARGEST_LIST) throw failure(FAULTS.too_large)
+      found.set(checked.key, checked.entry)
+    }
+    const { nextCursor } = result
+    if (typeof nextCursor !== 'string') return [...found.values()]
+    cursor = nextCursor
+  }
+  throw failure(FAULTS.too_large)
+}
+
+/** What is no entry, or too much of one, is left out; the others are not to suffer for it. */
+function checkEntry(entry: unknown, kind: ListKind): { key: string; entry: Entry; size: number } | undefined {
+  if (!isRecord(entry) || !isShallow(entry)) return undefined
+  const key = entry[LIST_FORMS[kind].key]
+  if (typeof key !== 'string' || key === '') return undefined
+  const size = JSON.stringify(entry).length
+  return size > LONGEST_ENTRY ? undefined : { key, entry, size }
+}
+
+/** No deeper than what can be written again without a stack of its own. */
+function isShallow(entry: object): boolean {
+  let level: unknown[] = [entry]
+  for (let depth = 0; depth < DEEPEST_ENTRY; depth++) {
+    const next: unknown[] = []
+    for (const value of level)
+      if (typeof value === 'object' && value !== null) for (const inner of Object.values(value)) next.push(inner)
+    if (next.length === 0) return true
+    level = next
+  }
+  return false
+}
+
+function shortestTtl(pages: readonly Result[]): number | undefined {
+  const told = pages.flatMap(({ ttlMs }) => (typeof ttlMs === 'number' && ttlMs >= 0 ? [ttlMs] : []))
+  return told.length === 0 ? undefined : Math.min(...told)
+}

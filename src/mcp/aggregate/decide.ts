@@ -1,0 +1,168 @@
+// Phase 3 at a view: what the request touches, at which server, and whether it may. What nobody has answers like what is hidden.
+import type { Policy } from '../../policy/policy.ts'
+import type { Call } from '../../protocol/decision.ts'
+import type { Denials } from '../../protocol/denials.ts'
+import { BearerError, type RequestError, type RpcError } from '../../protocol/errors.ts'
+import type { Revision } from '../../protocol/mcp.ts'
+import type { Principal } from '../../protocol/principal.ts'
+import { type DecideNeeds, decideInquiry, type Verdict } from '../decide.ts'
+import { deniedError, hiddenError } from '../hidden.ts'
+import { checkRevision } from '../revision.ts'
+import { isOpen, isTaskMethod } from '../target.ts'
+import { checkReadArguments } from '../unambiguous.ts'
+import { throughAlias } from './alias.ts'
+import type { Catalog } from './catalog/catalog.ts'
+import { LIST_FORMS } from './catalog/offer.ts'
+import type { Compose } from './views/caller-composition.ts'
+import type { Composition } from './views/composition.ts'
+import type { View } from './views/view.ts'
+import type { ViewVisit } from './visit.ts'
+
+/** A thing behind a view, as its own server calls it. */
+export interface Found {
+  readonly server: string
+  readonly name: string
+}
+
+export interface ViewVerdict extends Verdict {
+  /** `undefined` where nothing, or no single server, is touched. */
+  readonly found: Found | undefined
+}
+
+export interface ViewDecideNeeds {
+  readonly policy: Policy
+  /** Throws BearerError `insufficient_scope`. */
+  checkScopes(principal: Principal, call: Call): void
+  readonly denials: Denials
+  minimumRevision(serverId: string): Revision | undefined
+  readonly catalog: Pick<Catalog, 'definitionOf'>
+  readonly compose: Compose
+}
+
+const LISTS: ReadonlySet<string> = new Set(Object.values(LIST_FORMS).map(({ method }) => method))
+/** What the view itself answers beside the handshake and the lists, by era. */
+const OWN = {
+  modern: new Set(['server/discover', 'subscriptions/listen']),
+  legacy: new Set(['initialize', 'ping', 'logging/setLevel']),
+}
+const LEGACY_ONLY = new Set(['resources/subscribe', 'resources/unsubscribe'])
+
+export async function decideVisit(needs: ViewDecideNeeds, visit: ViewVisit): Promise<ViewVerdict> {
+  const { method, target, view, era, principal, request } = visit
+  const none = { target, listed: false, policy: needs.policy.version, rule: undefined, found: undefined }
+  if (isOwn(visit)) {
+    // Of lists each server is asked for its own scopes.
+    if (!LISTS.has(method))
+      checkAnyScope(needs, view.virtual ? [view.id] : view.servers, (server) => ({
+        principal,
+        server,
+        method,
+        kind: 'method',
+        name: 'ping',
+        request,
+      }))
+    return { ...none, effect: 'allow', reason: 'server_visible', listed: true }
+  }
+  if (target.kind === 'method' || (LEGACY_ONLY.has(method) && era === 'modern'))
+    return { ...none, effect: 'deny', reason: 'not_offered', target: { kind: 'method', name: method } }
+  const composed = needs.compose(view, principal)
+  const { composition } = composed instanceof Promise ? await composed : composed
+  const found = find(visit, composition)
+  if (found === undefined) return { ...none, effect: 'deny', reason: 'unknown_name' }
+  const rules = inquiryNeeds(needs, visit)
+  const inquiry = { ...visit, server: found.server, target: { ...target, name: found.name } }
+  try {
+    checkServer(needs, visit, found)
+  } catch (error) {
+    // However a message is written, a name that is not shown is not told from one that is not there.
+    const thing = { principal, server: found.server, method, kind: target.kind, name: found.name, request }
+    const shown = rules.policy.couldAllow(thing)
+    if (shown.effect === 'allow') throw error
+    return { ...none, ...shown, target: inquiry.target, found }
+  }
+  const verdict = await decideInquiry(rules, inquiry)
+  return { ...verdict, found }
+}
+
+/** In the words of the place where the caller asked. */
+export function viewRefusal(
+  verdict: ViewVerdict,
+  { target, era }: ViewVisit,
+  denials: Denials,
+): RpcError | RequestError {
+  if (NOT_HERE.has(verdict.reason)) return hiddenError(verdict.target, era, verdict.reason)
+  return deniedError({ ...verdict, target }, era, denials)
+}
+
+/** No rule has refused it: there is no such thing to refuse. */
+const NOT_HERE = new Set(['not_offered', 'unknown_name'])
+
+function isOwn(visit: ViewVisit): boolean {
+  const { method, era, wordless } = visit
+  if (wordless || method.startsWith('notifications/')) return isOpen(visit)
+  return !isTaskMethod(method) && (LISTS.has(method) || OWN[era].has(method))
+}
+
+function find({ target: { kind, name }, view }: ViewVisit, composition: Composition): Found | undefined {
+  if (kind === 'resource') {
+    const server = ownerOf(name, view, composition)
+    return server === undefined ? undefined : { server, name }
+  }
+  const shown = composition.find(kind === 'tool' ? 'tools' : 'prompts', name)
+  return shown && { server: shown.server, name: shown.own }
+}
+
+/** What nobody lists goes to the only server that could have it; between two, nobody guesses. */
+export function ownerOf(uri: string, view: View, composition: Composition): string | undefined {
+  const listed = composition.ownerOf(uri)
+  if (listed !== undefined) return listed
+  const [only, second] = view.candidatesFor(uri).filter((server) => composition.hasResources(server))
+  return second === undefined ? only : undefined
+}
+
+/** What the server itself asks of every call. */
+function checkServer(
+  { policy, minimumRevision }: ViewDecideNeeds,
+  { view, incoming, head, era }: ViewVisit,
+  { server }: Found,
+): void {
+  if (incoming !== undefined)
+    for (const id of view.virtual ? [server, view.id] : [server]) checkReadArguments(policy.reads(id), incoming.body)
+  const minimum = minimumRevision(server)
+  if (minimum !== undefined) checkRevision(minimum, { incoming, head, era })
+}
+
+function inquiryNeeds(needs: ViewDecideNeeds, { view, target }: ViewVisit): DecideNeeds {
+  const { policy, checkScopes, catalog } = needs
+  const definitionOf: DecideNeeds['definitionOf'] = (server, tool) => catalog.definitionOf(server, tool)
+  if (!view.virtual) return { policy, checkScopes, definitionOf }
+  return {
+    policy: throughAlias(policy, { server: view.id, name: target.name }),
+    // The token was made for the view, and its scopes speak of it.
+    checkScopes: (principal, call) => checkScopes(principal, { ...call, server: view.id, name: target.name }),
+    definitionOf,
+  }
+}
+
+/** A token that opens none of the servers is told what would. */
+export function checkAnyScope(
+  { checkScopes }: Pick<ViewDecideNeeds, 'checkScopes'>,
+  servers: readonly string[],
+  callTo: (server: string) => Call,
+): readonly string[] {
+  const refusals: BearerError[] = []
+  const open = servers.filter((server) => {
+    const call = callTo(server)
+    try {
+      checkScopes(call.principal, call)
+      return true
+    } catch (error) {
+      if (!(error instanceof BearerError)) throw error
+      refusals.push(error)
+      return false
+    }
+  })
+  const [first] = refusals
+  if (open.length > 0 || first === undefined) return open
+  throw new BearerError(first.code, first.reason, first.message, [...new Set(refusals.flatMap(({ scopes }) => scopes))])
+}

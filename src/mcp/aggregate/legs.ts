@@ -1,0 +1,177 @@
+// The legs of a client's session, one at each server behind it: sessions of ours, opened at the first use, with what that client can do,
+// by one of all who want it; their ids are sealed in the store.
+import type { Clock } from '../../protocol/clock.ts'
+import type { ClientSessions, SessionLeg } from '../../store/client-sessions.ts'
+import { type SealKey, seal, unseal } from '../../tokens/seal.ts'
+import type { RemoteUpstream, Upstreams } from '../../upstreams/upstream.ts'
+import {
+  askInSession,
+  closeUpstreamSession,
+  nextId,
+  openUpstreamSession,
+  type UpstreamSession,
+} from '../bridge/handshake.ts'
+import type { ClientHello } from '../bridge/hello.ts'
+import { openingSignal, unlessAborted } from '../bridge/patience.ts'
+import { sessionNotFound } from '../session.ts'
+import type { AggregateSession } from './sessions.ts'
+
+interface Needs {
+  sealKeys(): readonly SealKey[]
+  readonly rows: ClientSessions
+  readonly upstreams: Pick<Upstreams, 'get'>
+  readonly clock: Clock
+  onJoined?(session: AggregateSession, upstream: RemoteUpstream, joined: UpstreamSession): Promise<void>
+}
+
+interface Leg {
+  readonly sealedId: string
+  readonly session: UpstreamSession
+}
+
+/** What is known here of one client's session. */
+interface Joined {
+  readonly legs: Map<string, Leg>
+  readonly opening: Map<string, Promise<UpstreamSession>>
+  /** By server, the sealed id of the leg that the server has forgotten. */
+  readonly gone: Map<string, string>
+}
+
+/** A leg outlives the row of its session at most; it is ended with it. */
+const LONGEST_LEG = 8 * 24 * 3_600_000
+const PATIENCE = 5000
+const REMEMBERED = 20_000
+/** What the client can be asked through us. A task of the client's would be asked for by an id that is nobody's. */
+const PASSED = ['roots', 'sampling', 'elicitation']
+
+export function createLegs({ sealKeys, rows, upstreams, clock, onJoined }: Needs) {
+  const joined = new Map<string, Joined>()
+
+  function of({ id }: AggregateSession): Joined {
+    const known = joined.get(id)
+    if (known !== undefined) return known
+    const made = { legs: new Map(), opening: new Map(), gone: new Map() }
+    if (joined.size >= REMEMBERED) {
+      // Its legs are read from the store again when it comes back.
+      const [oldest] = joined.keys()
+      if (oldest !== undefined) joined.delete(oldest)
+    }
+    joined.set(id, made)
+    return made
+  }
+
+  const bindingOf = (session: string, server: string): string => `session-leg\0${session}\0${server}`
+
+  function toLeg({ session, server, sealedId, revision, capabilities }: SessionLeg): Leg | undefined {
+    const opened = unseal(sealKeys(), bindingOf(session, server), sealedId)
+    // Sealed with a key that is gone: as good as lost.
+    if (opened === undefined) return undefined
+    const { u } = opened
+    return { sealedId, session: { id: typeof u === 'string' ? u : undefined, revision, capabilities } }
+  }
+
+  async function open(session: AggregateSession, upstream: RemoteUpstream): Promise<UpstreamSession> {
+    const { legs, gone } = of(session)
+    const fresh = await openUpstreamSession(upstream, helloFor(session.hello), openingSignal(upstream))
+    let kept: Leg | undefined
+    try {
+      await setLevel(upstream, fresh, { level: session.logLevel, signal: openingSignal(upstream) })
+      kept = await keep(session, { upstream, fresh, replaces: gone.get(upstream.id) })
+    } finally {
+      // Not kept, or another replica was faster: nobody will use it.
+      if (kept?.session.id !== fresh.id) closeUpstreamSession(upstream, fresh)
+    }
+    legs.set(upstream.id, kept)
+    gone.delete(upstream.id)
+    await onJoined?.(session, upstream, kept.session)
+    return kept.session
+  }
+
+  /** The leg that holds: ours, or that of a replica that was faster. */
+  async function keep(
+    { id: session }: AggregateSession,
+    opened: { upstream: RemoteUpstream; fresh: UpstreamSession; replaces: string | undefined },
+  ): Promise<Leg> {
+    const { id: server } = opened.upstream
+    const { id, revision, capabilities } = opened.fresh
+    const sealedId = seal(sealKeys(), bindingOf(session, server), { u: id ?? null })
+    const own = { session, server, sealedId, revision, capabilities }
+    let replaces = opened.replaces
+    // Twice where the one that holds was sealed with a key that is gone.
+    for (let attempt = 0; attempt < 2; attempt++) {
+      const kept = await rows.keepLeg(own, replaces, clock() + LONGEST_LEG)
+      const leg = kept && toLeg(kept)
+      if (leg !== undefined) return leg
+      if (kept === undefined) break
+      replaces = kept.sealedId
+    }
+    throw sessionNotFound()
+  }
+
+  async function setLevel(
+    upstream: RemoteUpstream,
+    leg: UpstreamSession,
+    { level, signal }: { readonly level: string | undefined; readonly signal: AbortSignal },
+  ): Promise<void> {
+    if (level === undefined || leg.capabilities['logging'] === undefined) return
+    const message = { jsonrpc: '2.0' as const, id: nextId(), method: 'logging/setLevel', params: { level } }
+    await askInSession(upstream, leg, { message, signal })
+  }
+
+  return {
+    async get(session: AggregateSession, upstream: RemoteUpstream, signal: AbortSignal): Promise<UpstreamSession> {
+      const { legs, opening } = of(session)
+      const known = legs.get(upstream.id)
+      if (known !== undefined) return known.session
+      const running = opening.get(upstream.id) ?? open(session, upstream).finally(() => opening.delete(upstream.id))
+      opening.set(upstream.id, running)
+      return unlessAborted(running, signal)
+    },
+    lost(session: AggregateSession, { id: server }: RemoteUpstream, lost: UpstreamSession): void {
+      const { legs, gone } = of(session)
+      const known = legs.get(server)
+      // Another call may have opened the next one already.
+      if (known === undefined || known.session.id !== lost.id) return
+      legs.delete(server)
+      gone.set(server, known.sealedId)
+    },
+    known(session: AggregateSession): ReadonlyMap<string, UpstreamSession> {
+      return new Map([...of(session).legs].map(([server, leg]) => [server, leg.session]))
+    },
+    /** What the store says; another replica may have opened some, or replaced them. */
+    learn(session: AggregateSession, stored: readonly SessionLeg[]): void {
+      const { legs, gone } = of(session)
+      for (const row of stored) {
+        if (legs.get(row.server)?.sealedId === row.sealedId || gone.get(row.server) === row.sealedId) continue
+        const leg = toLeg(row)
+        if (leg !== undefined) legs.set(row.server, leg)
+      }
+    },
+    forget({ id }: AggregateSession): void {
+      joined.delete(id)
+    },
+    /** Ends sessions at servers, of client sessions that have ended. A server that is configured no more is not asked. */
+    close(ended: readonly SessionLeg[]): void {
+      for (const row of ended) {
+        joined.delete(row.session)
+        const upstream = upstreams.get(row.server)
+        const leg = upstream?.kind === 'remote' ? toLeg(row) : undefined
+        if (upstream?.kind === 'remote' && leg !== undefined) closeUpstreamSession(upstream, leg.session)
+      }
+    },
+    /** A server that does not take it now is told when its session is opened anew. */
+    async tellLogLevel(session: AggregateSession, level: string): Promise<void> {
+      const signal = AbortSignal.timeout(PATIENCE)
+      const told = [...of(session).legs].map(([server, leg]) => {
+        const upstream = upstreams.get(server)
+        return upstream?.kind === 'remote' ? setLevel(upstream, leg.session, { level, signal }) : undefined
+      })
+      await Promise.allSettled(told)
+    },
+  }
+}
+
+function helloFor({ revision, capabilities, clientInfo }: ClientHello): ClientHello {
+  const passed = Object.entries(capabilities).filter(([name]) => PASSED.includes(name))
+  return { revision, capabilities: Object.fromEntries(passed), clientInfo }
+}

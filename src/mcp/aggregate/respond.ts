@@ -1,0 +1,226 @@
+// Phase 4 at a view: who answers what. The view itself the handshake, lists and housekeeping; the server that has a thing the rest.
+import type { Policy } from '../../policy/policy.ts'
+import { RequestError, RpcError } from '../../protocol/errors.ts'
+import type { RpcNotification, RpcResponse } from '../../protocol/jsonrpc.ts'
+import { RPC } from '../../protocol/mcp.ts'
+import { sendRpc } from '../answer.ts'
+import { helloOfHandshake } from '../bridge/hello.ts'
+import { isLogLevel } from '../bridge/response.ts'
+import type { Ending } from '../relay.ts'
+import type { SessionPlace } from '../session.ts'
+import { throughAlias } from './alias.ts'
+import type { Audience, BackChannel } from './back-channel/back-channel.ts'
+import { tell } from './back-channel/tell.ts'
+import { type CallNeeds, createCalls } from './call.ts'
+import { LIST_FORMS, LIST_KINDS, type ListKind } from './catalog/offer.ts'
+import { type Found, ownerOf } from './decide.ts'
+import type { Introduce } from './introduction.ts'
+import type { Lists } from './lists.ts'
+import { outgoing } from './outgoing.ts'
+import type { AggregateSession, AggregateSessions } from './sessions.ts'
+import type { States } from './request-state.ts'
+import type { Compose } from './views/caller-composition.ts'
+import { isRequest, type RequestVisit, type ViewVisit } from './visit.ts'
+
+export interface RespondNeeds extends Omit<CallNeeds, 'sessions' | 'back'> {
+  readonly policy: Policy
+  readonly lists: Lists
+  readonly compose: Compose
+  readonly introduction: Introduce
+  readonly sessions: AggregateSessions
+  readonly back: BackChannel
+  readonly states: States
+}
+
+const LIST_OF: ReadonlyMap<string, ListKind> = new Map(LIST_KINDS.map((kind) => [LIST_FORMS[kind].method, kind]))
+
+export function createRespond(needs: RespondNeeds): (visit: ViewVisit, found: Found | undefined) => Promise<Ending> {
+  const { lists, introduction, sessions, back, states, upstreams } = needs
+  const call = createCalls(needs)
+
+  return async function answer(visit, found) {
+    const { incoming, era, method } = visit
+    if (era === 'modern') {
+      if (incoming === undefined) throw notAllowed(visit)
+      if (!isRequest(visit)) return accept(visit)
+      return shared(visit, found, undefined)
+    }
+    if (method === 'initialize' && isRequest(visit)) return begin(visit)
+    const session = await openSession(visit)
+    if (incoming === undefined) return visit.httpMethod === 'GET' ? listen(visit, session) : end(visit, session)
+    if (incoming.kind === 'response') return passAnswer(visit, session, incoming)
+    if (!isRequest(visit)) return notice(visit, session)
+    if (method === 'ping') return send(visit, '{}')
+    if (method === 'logging/setLevel') return setLevel(visit, session)
+    if (found !== undefined && (method === 'resources/subscribe' || method === 'resources/unsubscribe'))
+      return subscribe(visit, found, session)
+    return shared(visit, found, session)
+  }
+
+  /** What both eras have. */
+  async function shared(
+    visit: RequestVisit,
+    found: Found | undefined,
+    session: AggregateSession | undefined,
+  ): Promise<Ending> {
+    const { view, principal, method, params, request } = visit
+    const kind = LIST_OF.get(method)
+    if (kind !== undefined)
+      return sendResult(visit, await lists.result({ view, principal, kind, request, cursor: params?.['cursor'] }))
+    if (method === 'server/discover') return send(visit, JSON.stringify(await introduction.discover(view, principal)))
+    if (method === 'subscriptions/listen') return listenTo(visit)
+    if (found === undefined) throw new TypeError(`Nobody answers ${method}.`)
+    return call({ visit, found, session, audience: audienceOf(visit), outgoing: await outgoing(visit, found, states) })
+  }
+
+  async function begin(visit: RequestVisit): Promise<Ending> {
+    const { view, principal, params } = visit
+    const hello = helloOfHandshake(params)
+    const result = await introduction.initialize(view, principal, hello.revision)
+    const sealed = await sessions.begin(placeOf(visit), hello)
+    return send(visit, JSON.stringify(result), ['mcp-session-id', sealed])
+  }
+
+  async function openSession(visit: ViewVisit): Promise<AggregateSession> {
+    const { head } = visit
+    if (head.session === undefined)
+      throw new RpcError(RPC.legacyServerError, 'session_missing', 'Bad Request: Mcp-Session-Id is missing')
+    return sessions.open(placeOf(visit), head.session)
+  }
+
+  async function end({ exchange }: ViewVisit, session: AggregateSession): Promise<Ending> {
+    back.end(session.id)
+    await sessions.end(session)
+    exchange.res.writeHead(200, ['content-length', '0']).end()
+    return ANSWERED
+  }
+
+  function listen(visit: ViewVisit, session: AggregateSession): Promise<Ending> {
+    const { exchange, principal, view } = visit
+    const places = [...sessions.opened(session)].map(([server, { id, revision }]) => ({
+      server,
+      session: id,
+      revision,
+    }))
+    const { capabilities } = session.hello
+    const audience = audienceOf(visit)
+    const release = sessions.hold(session)
+    const listened = back.listen({
+      exchange,
+      principal,
+      servers: view.servers,
+      session: session.id,
+      capabilities,
+      places,
+      audience,
+    })
+    return listened.finally(release)
+  }
+
+  function listenTo(visit: RequestVisit): Promise<Ending> {
+    const { exchange, principal, view, incoming } = visit
+    const locate = async (uri: string) => ownerOf(uri, view, (await needs.compose(view, principal)).composition)
+    const audience = audienceOf(visit)
+    return back.listenTo({ exchange, principal, servers: view.servers, message: incoming.message, locate, audience })
+  }
+
+  async function passAnswer(visit: ViewVisit, session: AggregateSession, incoming: ResponseIncoming): Promise<Ending> {
+    const { subject, id } = session
+    const answered = await back.answer({ subject, session: id }, incoming)
+    if (typeof answered === 'string') return accept(visit)
+    // The server did not take it; the client has done its part.
+    return { ...accept(visit), outcome: 'upstream_error', fault: answered.reason }
+  }
+
+  /** Notifications of a client: what ends a call ends only one of its own. */
+  function notice(visit: ViewVisit, session: AggregateSession): Ending {
+    const { method, params } = visit
+    if (method === 'notifications/cancelled') back.running.cancel(session.id, params?.['requestId'])
+    if (method === 'notifications/roots/list_changed') tellAll(session, { jsonrpc: '2.0', method })
+    return accept(visit)
+  }
+
+  /** Every server that the client has a session with. Nobody waits: one that is gone asks for the roots when it is back. */
+  function tellAll(session: AggregateSession, notification: RpcNotification): void {
+    const body = Buffer.from(JSON.stringify(notification))
+    for (const [server, { id, revision }] of sessions.opened(session)) {
+      const upstream = upstreams.get(server)
+      if (upstream?.kind === 'remote') void tell(upstream, { session: id, revision }, body)
+    }
+  }
+
+  async function setLevel(visit: RequestVisit, session: AggregateSession): Promise<Ending> {
+    const level = visit.params?.['level']
+    if (!isLogLevel(level))
+      throw new RpcError(RPC.invalidParams, 'bad_params', 'Invalid params: level', { status: 200 })
+    await sessions.setLogLevel(session, level)
+    return send(visit, '{}')
+  }
+
+  async function subscribe(visit: RequestVisit, found: Found, session: AggregateSession): Promise<Ending> {
+    const { incoming, exchange, method } = visit
+    const upstream = upstreams.get(found.server)
+    if (upstream === undefined) throw new TypeError('The server is gone.')
+    const { signal } = new AbortController()
+    const { message } = incoming
+    const ask = (): Promise<RpcResponse> =>
+      upstream.kind === 'remote'
+        ? sessions.ask(session, upstream, { message, signal })
+        : needs.bridge.bridgeCall(upstream, {
+            principal: visit.principal,
+            message,
+            hello: session.hello,
+            signal,
+            onNotification: () => undefined,
+          })
+    const act = method === 'resources/subscribe' ? back.subscribe : back.unsubscribe
+    const response = await act({ session: session.id, upstream, uri: found.name, signal, ask })
+    sendRpc(exchange.res, 200, response ?? { jsonrpc: '2.0', id: message.id, result: {} })
+    return ANSWERED
+  }
+
+  function audienceOf({ view, principal, request, method }: ViewVisit): Audience {
+    const { policy } = needs
+    return {
+      sees: (server) => policy.view(principal, view.virtual ? view.id : server) !== 'none',
+      mayRead(server, uri) {
+        const rules = view.virtual ? throughAlias(policy, { server: view.id, name: uri }) : policy
+        const thing = { principal, server, method, kind: 'resource' as const, name: uri, request }
+        return rules.couldAllow(thing).effect === 'allow'
+      },
+    }
+  }
+}
+
+type ResponseIncoming = NonNullable<ViewVisit['incoming']> & { readonly kind: 'response' }
+
+const ANSWERED: Ending = { status: 200, outcome: 'answered', fault: undefined }
+
+const placeOf = ({ principal, view }: ViewVisit): SessionPlace => ({ subject: principal.subject, server: view.id })
+
+/** `result` is JSON already: lists are kept so, and a long one is not copied for every caller. */
+function sendResult({ exchange, incoming }: RequestVisit, result: Buffer, headers: string[] = []): Ending {
+  const { res } = exchange
+  const before = Buffer.from(`{"jsonrpc":"2.0","id":${JSON.stringify(incoming.id)},"result":`)
+  headers.push('content-type', 'application/json', 'content-length', String(before.length + result.length + 1))
+  res.cork()
+  res.writeHead(200, headers)
+  res.write(before)
+  res.write(result)
+  res.end('}')
+  return ANSWERED
+}
+
+const send = (visit: RequestVisit, result: string, headers: string[] = []): Ending =>
+  sendResult(visit, Buffer.from(result), headers)
+
+function accept({ exchange }: ViewVisit): Ending {
+  exchange.res.writeHead(202, ['content-length', '0']).end()
+  return { ...ANSWERED, status: 202 }
+}
+
+/** MCP 2026-07-28, Transports: POST only. */
+function notAllowed({ exchange }: ViewVisit): RequestError {
+  exchange.res.setHeader('Allow', 'POST, OPTIONS')
+  return new RequestError(405, 'method_not_allowed', 'Use POST.')
+}

@@ -1,0 +1,90 @@
+// What a view has for one caller: the things of the servers that the caller sees. A server that is hidden from them is not asked, does
+// not keep them waiting, and takes no name away.
+import type { Policy } from '../../../policy/policy.ts'
+import type { Clock } from '../../../protocol/clock.ts'
+import type { Denials } from '../../../protocol/denials.ts'
+import type { Principal } from '../../../protocol/principal.ts'
+import type { Catalog, Known } from '../catalog/catalog.ts'
+import type { Composition } from './composition.ts'
+import type { LeftOut } from './names.ts'
+import type { View } from './view.ts'
+
+export interface Composed {
+  /** Changes with anything that it is made of. */
+  readonly version: string
+  /** One for each server, in the order of the view. */
+  readonly known: readonly Known[]
+  readonly composition: Composition
+}
+
+export type Compose = (view: View, principal: Principal) => Composed | Promise<Composed>
+
+interface Needs {
+  readonly catalog: Pick<Catalog, 'read' | 'changes'>
+  readonly policy: Pick<Policy, 'view'>
+  readonly denials: Denials
+  readonly clock: Clock
+  readonly onLeftOut: (view: View, leftOut: readonly LeftOut[]) => void
+}
+
+/** So long what a caller sees is believed, milliseconds: rules may read the time. */
+export const FRESH = 1000
+const MOST_MADE = 200
+const MOST_CALLERS = 10_000
+
+export function createCompose({ catalog, policy, denials, clock, onLeftOut }: Needs): Compose {
+  const made = new Map<string, Composed>()
+  const seen = new Map<string, { composed: Composed; at: number; changes: number }>()
+
+  function make(view: View, servers: readonly string[], known: readonly Known[]): Composed {
+    const place = `${view.id} ${servers.join(' ')}`
+    const version = `${place} ${known.map((each) => each.version).join()}`
+    const held = made.get(place)
+    if (held?.version === version) return held
+    const fresh = { version, known, composition: view.compose(known) }
+    keep(made, place, fresh, MOST_MADE)
+    if (fresh.composition.leftOut.length > 0) onLeftOut(view, fresh.composition.leftOut)
+    return fresh
+  }
+
+  const seenBy = (view: View, principal: Principal): readonly string[] =>
+    // Who is refused by name must have the name: there the servers are no secret.
+    view.virtual || denials === 'explicit'
+      ? view.servers
+      : view.servers.filter((server) => policy.view(principal, server) !== 'none')
+
+  return (view, principal) => {
+    const person = personKey(principal)
+    const key = person && `${view.id} ${person}`
+    const held = key === undefined ? undefined : seen.get(key)
+    const at = clock()
+    if (held !== undefined && at >= held.at && at - held.at < FRESH && held.changes === catalog.changes())
+      return held.composed
+    const servers = seenBy(view, principal)
+    const found = (known: readonly Known[]): Composed => {
+      const composed = make(view, servers, known)
+      if (key !== undefined) keep(seen, key, { composed, at, changes: catalog.changes() }, MOST_CALLERS)
+      return composed
+    }
+    const known = catalog.read(servers)
+    return known instanceof Promise ? known.then(found) : found(known)
+  }
+}
+
+/** The longest unused goes first. */
+function keep<T>(all: Map<string, T>, key: string, entry: T, most: number): void {
+  all.delete(key)
+  all.set(key, entry)
+  if (all.size <= most) return
+  const [oldest] = all.keys()
+  if (oldest !== undefined) all.delete(oldest)
+}
+
+/** All of a caller that rules can read; `undefined` for what was signed for one request, and is not met again. */
+export function personKey(principal: Principal): string | undefined {
+  if (principal.capabilities !== undefined) return undefined
+  const { subject, identity, issuer, email, name, client, method, tokenId, kind } = principal
+  const { groups, roles, teams, scopes, scopeRule, reach, claims } = principal
+  const person = [subject, identity, issuer, email, name, client, method, tokenId, kind]
+  return JSON.stringify([person, groups, roles, teams, scopes, scopeRule, reach, claims])
+}

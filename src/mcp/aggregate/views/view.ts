@@ -1,0 +1,131 @@
+// What an address shows that is no server of its own: everything at /mcp, or a virtual server's picks.
+import type { AggregateConfig } from '../../../config/aggregate.ts'
+import type { UpstreamConfig, VirtualServerConfig } from '../../../config/servers.ts'
+import { compileTargets, coversCall } from '../../../policy/covers.ts'
+import type { Target } from '../../../policy/target.ts'
+import type { TargetKind } from '../../../protocol/decision.ts'
+import { ANONYMOUS } from '../../../protocol/principal.ts'
+import { AGGREGATE } from '../../../protocol/resource.ts'
+import type { Known } from '../catalog/catalog.ts'
+import { type Entry, LIST_FORMS, type ListKind } from '../catalog/offer.ts'
+import { type Candidate, type Composition, compose } from './composition.ts'
+import { naming } from './names.ts'
+
+export interface View {
+  /** Id of the virtual server; `*` for everything. */
+  readonly id: string
+  readonly title: string
+  readonly instructions: string | undefined
+  /** Rules and scopes that name this view judge its calls, not those of the servers behind it. */
+  readonly virtual: boolean
+  /** Servers it draws from, in the order of the configuration. */
+  readonly servers: readonly string[]
+  compose(known: readonly Known[]): Composition
+  /** The servers that a resource could be at which nobody lists, as far as the view shows it. */
+  candidatesFor(uri: string): readonly string[]
+}
+
+export function aggregateView(servers: readonly UpstreamConfig[], config: AggregateConfig, title: string): View {
+  const namesFor = naming(config, new Map(servers.map(({ id, prefix }) => [id, prefix])))
+  const ids = servers.map(({ id }) => id)
+  return {
+    id: AGGREGATE,
+    title,
+    instructions: undefined,
+    virtual: false,
+    servers: ids,
+    candidatesFor: () => ids,
+    compose(known) {
+      const all = (kind: ListKind): Candidate[] =>
+        known.flatMap((each) =>
+          entriesOf(each, kind).map((entry) => ({
+            server: each.server,
+            entry,
+            wanted: namesFor({ server: each.server, name: String(entry['name']) }),
+          })),
+        )
+      return compose(ofEach(all), known)
+    },
+  }
+}
+
+/** A pick of a virtual server: what it covers, and what the thing is called here. */
+interface Pick {
+  readonly covers: (server: string, name: string) => boolean
+  readonly name?: string | undefined
+  readonly words?: Candidate['words']
+}
+
+export function virtualView(config: VirtualServerConfig, upstreams: readonly string[]): View {
+  const { id, title = id, instructions } = config
+  const tools = picksOf(config.tools, 'tool', `servers.${id}.tools`)
+  const prompts = picksOf(config.prompts, 'prompt', `servers.${id}.prompts`)
+  const resources = picksOf(config.resources, 'resource', `servers.${id}.resources`)
+  const picks = { tools, prompts, resources, resourceTemplates: resources }
+  const written = [...config.tools, ...config.prompts, ...config.resources].map(sourceOf)
+  const servers = upstreams.filter((server) =>
+    compileTargets(written, `servers.${id}`).some((one) => one.server.matches(server)),
+  )
+  return {
+    id,
+    title,
+    instructions,
+    virtual: true,
+    servers,
+    candidatesFor: (uri) => servers.filter((server) => resources.some(({ covers }) => covers(server, uri))),
+    compose: (known) =>
+      compose(
+        ofEach((kind) => picked(known, kind, picks[kind])),
+        known,
+      ),
+  }
+}
+
+const ofEach = (candidates: (kind: ListKind) => readonly Candidate[]) => ({
+  tools: candidates('tools'),
+  prompts: candidates('prompts'),
+  resources: candidates('resources'),
+  resourceTemplates: candidates('resourceTemplates'),
+})
+
+const entriesOf = ({ offer }: Known, kind: ListKind): readonly Entry[] => offer?.lists[kind].entries ?? []
+
+/** Pick by pick; what two of them name is shown once, as the first one says. */
+function picked(known: readonly Known[], kind: ListKind, picks: readonly Pick[]): readonly Candidate[] {
+  const { key } = LIST_FORMS[kind]
+  const taken = new Set<Entry>()
+  return picks.flatMap(({ covers, name, words }) =>
+    known.flatMap((each) =>
+      entriesOf(each, kind).flatMap((entry): Candidate[] => {
+        const own = String(entry[key])
+        if (taken.has(entry) || !covers(each.server, own)) return []
+        taken.add(entry)
+        return [{ server: each.server, entry, wanted: [name ?? own], ...(words !== undefined && { words }) }]
+      }),
+    ),
+  )
+}
+
+type Written = VirtualServerConfig['tools'][number]
+
+const sourceOf = (pick: Written): string => (typeof pick === 'string' ? pick : pick.from)
+
+/** Those that name one thing come first: a pattern beside them does not take it under its old name. */
+function picksOf(written: readonly Written[], kind: TargetKind, where: string): readonly Pick[] {
+  const prefix = kind === 'tool' ? '' : `${kind}:`
+  const ordered = [
+    ...written.filter((pick) => typeof pick !== 'string'),
+    ...written.filter((pick) => typeof pick === 'string'),
+  ]
+  return ordered.map((pick) => {
+    const targets = compileTargets([prefix + sourceOf(pick)], where)
+    const covers = (server: string, name: string) => isCovered(targets, { server, kind, name })
+    if (typeof pick === 'string') return { covers }
+    return { covers, name: pick.name, words: { title: pick.title, description: pick.description } }
+  })
+}
+
+/** As scopes and rules cover a call: a resource by what servers make of its URI. */
+function isCovered(targets: readonly Target[], thing: { server: string; kind: TargetKind; name: string }): boolean {
+  return coversCall(targets, { principal: ANONYMOUS, method: '', ...thing })
+}
