@@ -33,8 +33,8 @@ if (!node) {
   process.exit(1)
 }
 
-// MB of one half of the nursery: with 8 a call costs a twentieth more, with V8's own 64 the same, and a busy gate weighs a hundred
-// more. `serve` collects by hand, once, what only the start needed.
+// MB of one half of the nursery: with 8 a call costs some percent more, with 32 no less, and V8's own growth to 64 makes a busy gate
+// weigh a hundred more. `serve` collects by hand, once, what only the start needed.
 var flags = ['--max-semi-space-size=16', '--expose-gc']
 var child = spawn(node, flags.concat(main, process.argv.slice(2)), { stdio: 'inherit' })
 ;['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGUSR2'].forEach(function (signal) {

@@ -1,5 +1,4 @@
 // `portcullis keys rotate --vault`, and the vault's lines of `keys list`.
-import { join } from 'node:path'
 import type { Config } from '../config/schema.ts'
 import { createLog } from '../observe/log.ts'
 import { OperatorError } from '../protocol/errors.ts'
@@ -7,7 +6,7 @@ import type { Secrets, VaultKeyRecord } from '../store/secrets.ts'
 import { defaultKeyId } from '../vault/default-key.ts'
 import { readKeyFile } from '../vault/key-file.ts'
 import { type Rotation, type RotationProgress, rotateVault } from '../vault/rotate.ts'
-import { openVaultKeys } from '../wiring/vault.ts'
+import { keyFileOf, openVaultKeys } from '../wiring/vault.ts'
 import { recordAct } from './act.ts'
 import { withStore } from './configuration.ts'
 import type { Common } from './options.ts'
@@ -19,7 +18,7 @@ const say = (text: string): void => void process.stderr.write(`${text}\n`)
 /** Ids of the configured keys, the one that seals first. */
 function configuredIds({ vault, store }: Settings): string[] {
   if (vault.keys.length > 0) return vault.keys.map(({ id }) => id)
-  const file = readKeyFile(join(store.directory, 'vault.key'))
+  const file = readKeyFile(keyFileOf(store))
   return file === undefined ? [] : [defaultKeyId(file.key)]
 }
 

@@ -71,9 +71,7 @@ function readRuleFile(path: string, input: Input, { env, cwd }: Surroundings): r
   })
   const rules = read.get(['rules'])
   if (!Array.isArray(rules) && problems.length + found.length === 0)
-    return [
-      { place: `${called}:1:1`, message: `${basename(path)} holds no rules: list.` },
-    ]
+    return [{ place: `${called}:1:1`, message: `${basename(path)} holds no rules: list.` }]
   if (Array.isArray(rules)) input.append(RULES, read, ['rules'])
   return [...problems, ...found]
 }

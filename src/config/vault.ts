@@ -93,7 +93,7 @@ export const vault = z.strictObject({
     .array(z.discriminatedUnion('type', [file, env, aws, gcp, azure, transit]))
     .default([])
     .describe(
-      'Keys that wrap what is sealed: the first wraps, all unwrap. Default: `vault.key` in `store.directory`, made at the first start.',
+      'Keys that wrap what is sealed: the first wraps, all unwrap. Default: `vault.key` beside the database file (else in `store.directory`), made at the first start.',
     )
     .check(unique('id', 'keys')),
 })

@@ -96,6 +96,7 @@ export function checker(needs: CheckNeeds): Check {
       principal = caller instanceof Promise ? await caller : caller
       // 4 May they?
       const permit = permitted(principal, place)
+      if (permit.view === 'some' && opensChannel(ask.headers)) throw callsUnseen()
       if (permit.view === 'some' && !isHarmless(ask.original.method)) {
         const call = await judged(ask, principal, place)
         about = aboutCall(call)
@@ -224,6 +225,12 @@ function checkKnown(place: Protected | undefined): Protected {
 
 /** They carry no message: a stream is opened, or a session ended, by whoever sees the server. */
 const isHarmless = (method: string): boolean => isReading(method) || method === 'OPTIONS' || method === 'DELETE'
+
+/** RFC 6455 §4.1, RFC 9110 §7.8: another protocol on this connection, whose messages nobody asks about. `Upgrade` stays at some ingresses. */
+const opensChannel = (headers: IncomingHttpHeaders): boolean =>
+  headers.upgrade !== undefined || Object.keys(headers).some((name) => name.startsWith('sec-websocket-'))
+
+const callsUnseen = () => new RequestError(403, 'call_unknown', 'It cannot be told which calls this connection is for.')
 
 const isPublic = ({ method, path }: Original): boolean =>
   (isReading(method) || method === 'OPTIONS') &&

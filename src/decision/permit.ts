@@ -18,7 +18,7 @@ export interface Permit {
 
 export interface PermitNeeds {
   readonly policy: Pick<Policy, 'view'>
-  /** The scopes of the principal open some calls of the server and not others. */
+  /** Calls of the server have to be looked at whatever the rules: scopes open some and not others, or it has an oldest revision. */
   tellsCallsApart(principal: Principal, server: string): boolean
   /** Throws BearerError `insufficient_scope`. */
   checkScopes(principal: Principal, call: Call): void

@@ -1,7 +1,7 @@
 // Whoever stands in front and says who is calling: an edge that signs it, or a proxy that is believed, each in its own way of saying it.
 import type { ProxyConfig } from '../config/auth-proxy.ts'
 import type { Log } from '../observe/log.ts'
-import { rarely } from '../observe/rarely.ts'
+import { tellUntrusted } from '../observe/untrusted.ts'
 import type { Clock } from '../protocol/clock.ts'
 import type { FetchDocument } from './document.ts'
 import { edgeWay } from './edge.ts'
@@ -29,16 +29,10 @@ interface Needs {
   readonly log: Log
 }
 
-const TOLD = { every: 60_000, most: 20 }
-
 /** Each proxy's way once, with its keys and its memory, whatever servers it stands before. */
 export function spokesmen(needs: Needs): (proxy: ProxyConfig) => SpokesmanWay {
   const { general, nobodyNamed, kept, admit, isEmailAdmitted, clock, log } = needs
-  const isTime = rarely({ ...TOLD, clock })
-  const onUntrusted = (peer: string): void => {
-    const cure = `Add ${peer} to server.trustedProxies if it is your proxy.`
-    if (isTime(peer)) log.warn({ peer, setting: 'server.trustedProxies' }, `An identity header is ignored. ${cure}`)
-  }
+  const onUntrusted = tellUntrusted('An identity header', { clock, log })
   const told = { admit, isEmailAdmitted, onUntrusted }
   const made = new Map<ProxyConfig, SpokesmanWay>()
 

@@ -38,7 +38,7 @@ export function answerStream(needs: {
       // Who may not resume is not sent to try: a stream that ends without an answer is then an error.
       resumable ||= hasId && hears === undefined && aside === undefined
       if (data === undefined) return aside === undefined ? event : ALIVE
-      const kind = answering(data, id)
+      const kind = answering(data, id, aside !== undefined)
       if (aside !== undefined && (kind === 'notification' || (kind === 'request' && requestsAllowed))) {
         const said = aside(readJson(data))
         return said === undefined ? NOTHING : writeEvent(said)
@@ -46,8 +46,11 @@ export function answerStream(needs: {
       if (kind === 'notification' && hears?.(data) === false) return NOTHING
       if (kind === 'notification' || (kind === 'request' && requestsAllowed)) return event
       if (kind !== 'answer' || !pending) return FAULTS.protocol
-      const edited = edit === undefined ? reword?.(readJson(data)) : edit(readJson(data))
-      if (edit !== undefined && edited === undefined) return FAULTS.protocol
+      const exchange = edit ?? reword
+      const message = exchange && readJson(data)
+      const edited = exchange?.(message)
+      // What could not be read could not be judged.
+      if (exchange !== undefined && (edit === undefined ? message : edited) === undefined) return FAULTS.protocol
       pending = false
       return edited === undefined ? event : replaceData(event, edited)
     },

@@ -3,6 +3,7 @@ import type { ServerResponse } from 'node:http'
 import { parseBoundedJson } from '../protocol/bounded-json.ts'
 import { isRecord } from '../protocol/json.ts'
 import type { RpcId } from '../protocol/jsonrpc.ts'
+import { isOwnAnswer } from './own-answer.ts'
 
 /** Head and body leave in one system call: the response corks its socket while it ends. */
 export function sendBytes(res: ServerResponse, status: number, headers: string[], body: Buffer): void {
@@ -19,15 +20,18 @@ export function sendRpc(res: ServerResponse, status: number, message: object, he
 export type Answering = 'answer' | 'request' | 'notification' | 'stranger'
 
 /** Reads one JSON message of an upstream as far as needed: the two usual layouts are told by their ends, others are parsed. */
-export function answering(text: Buffer, id: RpcId): Answering {
+export function answering(text: Buffer, id: RpcId, amongOthers = false): Answering {
   const spelled = JSON.stringify(id)
-  if (isPlainAnswer(text, spelled)) return 'answer'
+  // Among calls to several servers the answer of one must be the answer to its own, to its last byte.
+  if (amongOthers ? isOwnAnswer(text, id) && isPlainAnswer(text, spelled) : isPlainAnswer(text, spelled))
+    return 'answer'
   const message = readJson(text)
   if (!isRecord(message)) return 'stranger'
   // Half call, half answer: which of them a client reads, nobody knows.
   if ('method' in message && ('result' in message || 'error' in message)) return 'stranger'
   if (typeof message['method'] === 'string') return 'id' in message ? 'request' : 'notification'
   if ('result' in message === 'error' in message) return 'stranger'
+  if (amongOthers && !isOwnAnswer(text, id)) return 'stranger'
   // An error without an id is what a server sends that could not read ours.
   return message['id'] === id || (message['id'] === null && 'error' in message) ? 'answer' : 'stranger'
 }

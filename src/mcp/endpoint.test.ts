@@ -207,7 +207,8 @@ describe('phase 3: may it', () => {
     const list = { jsonrpc: '2.0', id: 1, method: 'tools/list' }
     door.canary.state.answer = (_, res) =>
       void json(res, { jsonrpc: '2.0', id: 1, result: { tools, cacheScope: 'public' } })
-    expect((await rpc(await door.post(list))).result).toEqual({ tools, cacheScope: 'public' })
+    // Whole, and still theirs alone: others may see less of it.
+    expect((await rpc(await door.post(list))).result).toEqual({ tools, cacheScope: 'private' })
     door.gate.state.view = 'some'
     const filtered = { tools: [tools[0]], cacheScope: 'private' }
     expect((await rpc(await door.post(list))).result).toEqual(filtered)

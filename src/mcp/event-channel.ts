@@ -11,7 +11,6 @@ import { serverPath } from '../protocol/resource.ts'
 import { type Channel, type Conversation, openConversation } from './conversation.ts'
 import { type LastingNeeds, MOST_BODIES, MOST_MESSAGE, MOST_RUNNING } from './lasting.ts'
 import { checkMediaType } from './message.ts'
-import { EVENT_STREAM } from './stdio-stream.ts'
 
 const KEEP_ALIVE = 25_000
 const SESSION = /^sessionId=([A-Za-z0-9_-]{32})$/

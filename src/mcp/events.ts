@@ -5,6 +5,13 @@ const CR = 0x0d
 const COLON = 0x3a
 const SPACE = 0x20
 
+/** Head of a stream of our own. */
+export const EVENT_STREAM: readonly string[] = [
+  ...['content-type', 'text/event-stream'],
+  ...['cache-control', 'no-cache, no-transform'],
+  ...['x-accel-buffering', 'no'],
+]
+
 export interface EventSplitter {
   push(chunk: Buffer): void
   /** Part of an event has been handed on already: nothing may be put between it and its end. */

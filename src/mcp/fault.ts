@@ -2,6 +2,7 @@
 import type { IncomingHttpHeaders } from 'node:http'
 import { type RpcId, type RpcResponse, rpcError } from '../protocol/jsonrpc.ts'
 import { HEADER_SESSION, RPC } from '../protocol/mcp.ts'
+import type { UpstreamError } from '../upstreams/upstream.ts'
 
 /** `reason` is a stable slug for record and health. */
 export interface Fault {
@@ -35,6 +36,11 @@ export function faultMessage(found: Fault, id: RpcId | undefined, requestId: str
 const TIMEOUTS = new Set(['UND_ERR_HEADERS_TIMEOUT', 'UND_ERR_BODY_TIMEOUT', 'UND_ERR_CONNECT_TIMEOUT', 'ETIMEDOUT'])
 const CONNECTS = new Set(['ECONNREFUSED', 'ENOTFOUND', 'EAI_AGAIN', 'EHOSTUNREACH', 'ENETUNREACH', 'UND_ERR_CLOSED'])
 const PROTOCOLS = /^(?:HPE_|UND_ERR_(?:RES_CONTENT_LENGTH|HEADERS_OVERFLOW|INVALID_ARG|NOT_SUPPORTED))/
+
+const faults: Readonly<Record<string, Fault>> = FAULTS
+
+/** Its reason is one of FAULTS. */
+export const faultOfUpstream = ({ reason }: UpstreamError): Fault => faults[reason] ?? FAULTS.reset
 
 /** From an error of the client's connection. */
 export function faultOfError(error: Error & { code?: unknown }): Fault {

@@ -40,6 +40,16 @@ export function listFilter(needs: { method: string; era: 'modern' | 'legacy'; sh
   }
 }
 
+/**
+ * What a server calls `public` was the same for everybody who asked it; here it depends on who may ask, and a cache that callers share
+ * would give it to others (MCP 2026-07-28, Caching). `undefined`: nothing of the kind is said.
+ */
+export function keptPrivate(message: unknown): object | undefined {
+  const result = isRecord(message) ? message['result'] : undefined
+  if (!isRecord(message) || !isRecord(result) || result['cacheScope'] !== 'public') return undefined
+  return { ...message, result: { ...result, cacheScope: 'private' } }
+}
+
 /** A template is judged as it is written: a rule for `file:///docs/*` shows `file:///docs/{path}`. */
 function isVisible(entry: unknown, { kind, key }: ListShape, shows: Shows) {
   if (!isRecord(entry)) return false

@@ -21,6 +21,7 @@ const judge = forwardedCalls({
   policy: createPolicy(config),
   checkScopes,
   admit: () => () => undefined,
+  minimumRevision: () => undefined,
   limits: config.server.limits,
 })
 const ann: Principal = {
@@ -128,6 +129,7 @@ describe('a call to a server whose rules read arguments', () => {
     },
     checkScopes,
     admit: () => () => undefined,
+    minimumRevision: () => undefined,
     limits: config.server.limits,
   })
   const sent = (fields: Fields, text?: string) =>

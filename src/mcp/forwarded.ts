@@ -5,17 +5,21 @@ import type { Limits } from '../policy/limits.ts'
 import type { RequestFacts } from '../protocol/decision.ts'
 import { RequestError } from '../protocol/errors.ts'
 import { decodeHeaderValue } from '../protocol/header-value.ts'
+import type { Revision } from '../protocol/mcp.ts'
 import type { Principal } from '../protocol/principal.ts'
 import { admitInquiry } from './admit.ts'
 import { type DecideNeeds, decideInquiry, type Verdict } from './decide.ts'
 import { checkEra, type Era, eraOfHead } from './era.ts'
 import { type McpHead, readHead } from './headers.ts'
-import { checkMediaType, parseMessage } from './message.ts'
+import { checkMediaType, type Incoming, parseMessage } from './message.ts'
+import { checkRevision } from './revision.ts'
 import { type Target, targetOf } from './target.ts'
 import { checkReadArguments } from './unambiguous.ts'
 
 interface Needs extends DecideNeeds {
   readonly admit: Limits['admit']
+  /** Oldest that may be spoken to the server. */
+  minimumRevision(server: string): Revision | undefined
   readonly limits: { readonly depth: number; readonly keys: number }
 }
 
@@ -47,7 +51,9 @@ export function forwardedCalls(needs: Needs): (call: ForwardedCall) => Promise<J
     const reading = policy.reads(server)
     const said = body === undefined ? saidByHead(head) : saidByBody(head, headers, body, limits)
     if (body !== undefined) checkReadArguments(reading, body)
-    const { method, params, wordless, era } = said
+    const { method, params, wordless, era, incoming } = said
+    const minimum = needs.minimumRevision(server)
+    if (minimum !== undefined) checkRevision(minimum, { incoming, head, era })
     const target = targetOf(method, params)
     // The fields name the thing and keep what it is called with.
     if (body === undefined && reading.args && hasArguments(target)) throw unknownCall()
@@ -67,14 +73,15 @@ interface Words {
   readonly params: Readonly<Record<string, unknown>> | undefined
   readonly wordless: boolean
   readonly era: Era
+  readonly incoming: Incoming | undefined
 }
 
 function saidByBody(head: McpHead, headers: IncomingHttpHeaders, body: Buffer, limits: Needs['limits']): Words {
   checkMediaType(headers)
   const incoming = parseMessage(body, limits)
   const era = checkEra(incoming, head)
-  if (incoming.kind === 'response') return { method: 'response', params: undefined, wordless: true, era }
-  return { method: incoming.method, params: incoming.message.params, wordless: false, era }
+  if (incoming.kind === 'response') return { method: 'response', params: undefined, wordless: true, era, incoming }
+  return { method: incoming.method, params: incoming.message.params, wordless: false, era, incoming }
 }
 
 function saidByHead(head: McpHead): Words {
@@ -86,7 +93,7 @@ function saidByHead(head: McpHead): Words {
     throw new RequestError(400, 'name_encoding', 'Mcp-Name is not a well-formed value.')
   // `Mcp-Name` repeats whichever of the two the method has.
   const params = named === undefined ? undefined : { name: named, uri: named }
-  return { method, params, wordless: false, era: 'modern' }
+  return { method, params, wordless: false, era: 'modern', incoming: undefined }
 }
 
 const unknownCall = () => new RequestError(403, 'call_unknown', 'It cannot be told which tool this call is for.')

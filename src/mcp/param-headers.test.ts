@@ -58,6 +58,12 @@ describe('Mcp-Param-* fields', () => {
     expect(await reasonOf(fields, args)).toBe('param_mismatch'),
   )
 
+  it('are plain text where the mark of an encoded value has no end', async () => {
+    const field = ['Mcp-Param-Tenant', '=?base64?Ymx1ZQ==']
+    expect(await reasonOf(field, { ...ARGS, tenant: '=?base64?Ymx1ZQ==' })).toBe('passes')
+    expect(await reasonOf(field, { ...ARGS, tenant: 'blue' })).toBe('param_mismatch')
+  })
+
   it('are nobody’s to judge where the tool is not known', async () => {
     expect(await reasonOf(['Mcp-Param-Tenant', 'red'], ARGS, {})).toBe('passes')
   })

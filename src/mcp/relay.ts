@@ -5,12 +5,14 @@ import type { Dispatcher } from 'undici'
 import { type RpcId, rpcError } from '../protocol/jsonrpc.ts'
 import { HEADER_SESSION, RPC } from '../protocol/mcp.ts'
 import type { RemoteUpstream } from '../upstreams/upstream.ts'
-import { answering, readJson, sendBytes, sendRpc } from './answer.ts'
+import { sendBytes, sendRpc } from './answer.ts'
 import { type AnswerStream, answerStream } from './answer-stream.ts'
 import { Deadline } from './deadlines.ts'
 import { type EventSplitter, readEvent, splitEvents, withoutMark, writeEvent } from './events.ts'
 import { FAULTS, type Fault, faultMessage, faultOfError, faultOfHead } from './fault.ts'
 import { mediaType, returnedHeaders } from './headers.ts'
+import { heldAnswer } from './held-answer.ts'
+import { ownAnswer } from './own-answer.ts'
 import type { Screen } from './screen.ts'
 import type { StreamEnd } from './streams.ts'
 
@@ -57,6 +59,7 @@ export class Relay implements Dispatcher.DispatchHandler {
   private answer: AnswerStream | undefined
   private closeStream: (() => void) | undefined
   private wrote = false
+  private isOwn: (part: Buffer) => boolean = () => true
 
   constructor(passage: Passage, settle: (ending: Ending) => void) {
     this.passage = passage
@@ -88,7 +91,8 @@ export class Relay implements Dispatcher.DispatchHandler {
   onResponseData(_: Dispatcher.DispatchController, chunk: Buffer): void {
     if (this.state === 'held') this.hold(chunk)
     else if (this.state === 'events') this.splitter?.push(chunk)
-    else if (this.state === 'streaming') this.write(chunk)
+    else if (this.state === 'streaming' && this.isOwn(chunk)) this.write(chunk)
+    else if (this.state === 'streaming') this.fail(FAULTS.protocol)
     else if (this.state === 'discarding') this.discard(chunk)
   }
 
@@ -124,8 +128,8 @@ export class Relay implements Dispatcher.DispatchHandler {
     const { res, id, era, screen, limits, upstream, openStream } = this.passage
     this.state = 'events'
     if (id !== undefined) this.answer = answerStream({ id, screen, requestsAllowed: era === 'legacy' })
-    const { edit, aside, hears } = screen
-    const judged = edit !== undefined || aside !== undefined || (id === undefined && hears !== undefined)
+    const { edit, aside, hears, whole } = screen
+    const judged = whole || edit !== undefined || aside !== undefined || (id === undefined && hears !== undefined)
     let begun = false
     this.splitter = splitEvents(judged ? upstream.maxAnswer : limits.streamBuffer, (event, whole) => {
       this.passEvent(begun ? event : withoutMark(event), whole)
@@ -181,31 +185,29 @@ export class Relay implements Dispatcher.DispatchHandler {
   }
 
   private hold(chunk: Buffer): void {
-    const { upstream, res } = this.passage
-    const { edit } = this.passage.screen
+    const { upstream, res, id } = this.passage
+    const { edit, whole, aside } = this.passage.screen
     this.chunks.push(chunk)
     this.size += chunk.length
     if (edit !== undefined && this.size > upstream.maxAnswer) this.fail(FAULTS.too_large)
-    if (edit !== undefined || this.size <= HELD) return
-    this.state = 'streaming'
+    if (edit !== undefined || this.size <= (whole === true ? upstream.maxAnswer : HELD)) return
     this.headers.push('content-type', 'application/json')
+    // Of several servers none may answer for another.
+    if (aside !== undefined && id !== undefined && this.status === 200) this.isOwn = ownAnswer(id)
+    const held = Buffer.concat(this.chunks.splice(0))
+    if (!this.isOwn(held)) return this.fail(FAULTS.protocol)
+    this.state = 'streaming'
     res.writeHead(this.status, this.headers)
-    for (const held of this.chunks) this.write(held)
-    this.chunks = []
+    this.write(held)
   }
 
   private sendHeld(): void {
     const { res, id, screen } = this.passage
-    const { edit, reword, concerns } = screen
     const [first] = this.chunks
     const body = this.chunks.length === 1 && first !== undefined ? first : Buffer.concat(this.chunks)
-    const edited = edit?.(readJson(body)) ?? (concerns?.(body) === false ? undefined : reword?.(readJson(body)))
-    const isAnswer = this.status !== 200 || id === undefined || answering(body, id) === 'answer'
-    if (!isAnswer || (edit !== undefined && edited === undefined)) {
-      this.fail(FAULTS.protocol)
-      return
-    }
-    sendBytes(res, this.status, this.headers, edited === undefined ? body : Buffer.from(JSON.stringify(edited)))
+    const answer = heldAnswer(body, { id, screen, status: this.status })
+    if (answer === undefined) return this.fail(FAULTS.protocol)
+    sendBytes(res, this.status, this.headers, answer)
     this.finish('answered')
   }
 

@@ -4,7 +4,7 @@ import type { RequestFacts } from '../protocol/decision.ts'
 import type { Principal } from '../protocol/principal.ts'
 import type { Era } from './era.ts'
 import type { Fault } from './fault.ts'
-import { type Edit, isList, listFilter, type Shows } from './filter.ts'
+import { type Edit, isList, keptPrivate, listFilter, type Shows } from './filter.ts'
 import { type Hears, hearing } from './hearing.ts'
 import { unknownInOurWords } from './hidden.ts'
 import type { Incoming } from './message.ts'
@@ -16,6 +16,8 @@ export interface Screen {
   readonly edit: Edit | undefined
   /** What a short answer may be exchanged for; `undefined` leaves it as it is. */
   readonly reword: Edit | undefined
+  /** `reword` sees long answers too, up to the longest that is parsed at all. */
+  readonly whole?: boolean
   /** Whether `reword` could have anything to say of an answer; without it every one is read. */
   readonly concerns?: (answer: Buffer) => boolean
   /** Which messages of a stream may pass; `undefined` is all. */
@@ -41,12 +43,23 @@ type Judge = Pick<Policy, 'couldAllow'>
 
 export function screenOf(policy: Judge, visit: Screened): Screen {
   const { method, view, principal, server, era, target, incoming, request } = visit
-  if (view === 'all') return { edit: undefined, reword: withoutTasks(method), hears: undefined }
+  if (view === 'all') return untouched(method)
   const shows: Shows = (kind, name, tool) => policy.couldAllow({ principal, server, method, kind, name, tool, request })
   const edit = isList(method) ? listFilter({ method, era, shows }) : undefined
-  const names = target.kind !== 'method' && incoming?.kind === 'request'
-  const reword = names ? unknownInOurWords({ target, era, id: incoming.id }) : withoutTasks(method)
+  const unknown =
+    target.kind !== 'method' && incoming?.kind === 'request'
+      ? unknownInOurWords({ target, era, id: incoming.id })
+      : undefined
+  const reword =
+    unknown === undefined ? withoutTasks(method) : (message: unknown) => unknown(message) ?? keptPrivate(message)
   return { edit, reword, hears: hearing(mayHear(policy, visit)) }
+}
+
+/** For who sees the whole server: what was listed or read is theirs alone to keep, and all else is as it came. */
+function untouched(method: string): Screen {
+  if (isList(method)) return { edit: undefined, reword: keptPrivate, whole: true, hears: undefined }
+  if (method !== 'resources/read') return { edit: undefined, reword: withoutTasks(method), hears: undefined }
+  return { edit: undefined, reword: keptPrivate, concerns: (answer) => answer.includes('"public"'), hears: undefined }
 }
 
 /** Whether the caller may be told of a resource. */

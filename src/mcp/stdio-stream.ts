@@ -1,17 +1,12 @@
 // A session's GET stream at a child process: what concerns the server itself. MCP 2025-11-25, Transports: listening for messages.
 // Not delivered: log messages, and updates of resources that this session did not ask for. The process is shared; both could be of others.
 import type { RpcNotification } from '../protocol/jsonrpc.ts'
-import { writeEvent } from './events.ts'
+import { EVENT_STREAM, writeEvent } from './events.ts'
 import type { Ending } from './relay.ts'
 import type { StdioVisit } from './stdio.ts'
 import type { StdioSession } from './stdio-sessions.ts'
 import type { Place } from './streams.ts'
 
-export const EVENT_STREAM: readonly string[] = [
-  ...['content-type', 'text/event-stream'],
-  ...['cache-control', 'no-cache, no-transform'],
-  ...['x-accel-buffering', 'no'],
-]
 /** A comment now and then keeps proxies from closing a silent stream. */
 const KEEP_ALIVE = 25_000
 

@@ -6,12 +6,14 @@ import { LEGACY_REVISIONS, RPC } from '../protocol/mcp.ts'
 import type { Principal } from '../protocol/principal.ts'
 import { type StdioUpstream, UpstreamError } from '../upstreams/upstream.ts'
 import { sendRpc } from './answer.ts'
+import { faultOfUpstream } from './fault.ts'
 import type { Edit } from './filter.ts'
 import type { McpHead } from './headers.ts'
 import type { Incoming } from './message.ts'
 import type { Ending } from './relay.ts'
+import { sendFault } from './reply.ts'
 import { type SessionPlace, type Sessions, sessionNotFound } from './session.ts'
-import { answerCall, faultOfUpstream, sendFault } from './stdio-call.ts'
+import { answerCall } from './stdio-call.ts'
 import { createStdioSessions, type StdioSession } from './stdio-sessions.ts'
 import { openListening } from './stdio-stream.ts'
 import type { Streams } from './streams.ts'
@@ -114,7 +116,7 @@ async function answerInitialize(
     if (error instanceof UpstreamError) return error
     throw error
   })
-  if (initialization instanceof UpstreamError) return sendFault(visit, id, faultOfUpstream(initialization))
+  if (initialization instanceof UpstreamError) return sendFault(exchange, id, faultOfUpstream(initialization))
   const { protocolVersion, capabilities, serverInfo, instructions } = initialization
   const asked = message.params?.['protocolVersion']
   const revision = typeof asked === 'string' && revisions.includes(asked) ? asked : settled(protocolVersion)

@@ -3,7 +3,7 @@ import { isRecord } from '../protocol/json.ts'
 import type { Edit } from './filter.ts'
 import type { Screen } from './screen.ts'
 
-/** Answers that are too long to be held are not seen: their server's list is read by the gate itself now and then. */
+/** Long ones too: a server could write its list longer than what is looked at. */
 export function watchingTools(screen: Screen, onTools: (tools: readonly unknown[]) => void): Screen {
   const { edit, reword } = screen
   const look = (message: unknown): void => {
@@ -17,5 +17,5 @@ export function watchingTools(screen: Screen, onTools: (tools: readonly unknown[
       return pass?.(message)
     }
   }
-  return edit === undefined ? { ...screen, reword: looked(reword) } : { ...screen, edit: looked(edit) }
+  return edit === undefined ? { ...screen, reword: looked(reword), whole: true } : { ...screen, edit: looked(edit) }
 }

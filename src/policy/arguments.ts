@@ -36,7 +36,10 @@ export function readArguments(
 
 /** A password that a rule only asks for (`has(args.password)`) is none of the record's business, nor of its sinks. */
 const isSecretAt = (path: Path, value: unknown): boolean =>
-  holdsSecret('', path.reduceRight<unknown>((inner, name) => Object.fromEntries([[name, inner]]), value))
+  holdsSecret(
+    '',
+    path.reduceRight<unknown>((inner, name) => Object.fromEntries([[name, inner]]), value),
+  )
 
 /** A path inside another one is read with it. */
 function distinct(paths: readonly Path[]): readonly Path[] {

@@ -444,6 +444,19 @@ describe('reads and argumentsRead', () => {
     expect(JSON.stringify(argumentsRead(tool('log', { args: long }))).length).toBeLessThan(2400)
   })
 
+  it('name what is a secret, by its name or by its looks', () => {
+    const kept = (args: Record<string, unknown>) => argumentsRead(tool('log', { args }))
+    expect(kept({ user: 'ann', password: 'seven green bottles', max_tokens: 5 })).toEqual({
+      user: 'ann',
+      max_tokens: 5,
+      '…': ['password'],
+    })
+    expect(kept({ a: 'Bearer abcdefghijkl', b: [{ api_key: 'k-1' }], c: [{ kind: 'x' }] })).toEqual({
+      c: [{ kind: 'x' }],
+      '…': ['a', 'b'],
+    })
+  })
+
   it('change the version with the rules', () => {
     expect(version).toMatch(/^[0-9a-f]{16}$/)
     expect(create([]).version).not.toBe(version)

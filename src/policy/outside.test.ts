@@ -262,6 +262,15 @@ describe('a point that keeps failing', () => {
     expect(asked).toHaveLength(20)
   })
 
+  it.each([400, 413, 414, 422])('is not one that takes some questions for none: %i', async (status) => {
+    const { state, asked, ask } = pointOf({ cache: 0 })
+    state.answer = { status, body: '' }
+    for (let at = 0; at < 20; at++) expect(await ask()).toBe(false)
+    state.answer = { status: 200, body: { result: true } }
+    expect(await ask({ ...CALL, args: { at: 'another' } })).toBe(true)
+    expect(asked).toHaveLength(21)
+  })
+
   it('lets one of many through that come after the pause', async () => {
     const { state, asked, ask } = pointOf({ cache: 0 })
     state.answer = new Error('connection refused')

@@ -29,6 +29,9 @@ const MOST_ASKED = 512
 const FAILURES = 5
 const PAUSE = 5000
 
+/** These speak of the question, which callers help to write: what one of them asks must not close the point for all others. */
+const ABOUT_THE_QUESTION: ReadonlySet<string> = new Set(['status_400', 'status_413', 'status_414', 'status_422'])
+
 class NoAnswer extends Error {
   override readonly name = 'NoAnswer'
   readonly reason: string
@@ -110,9 +113,10 @@ function careful(name: string, config: DecisionPointConfig, needs: OutsideNeeds)
   }
 
   function failed(error: unknown): undefined {
-    failures += 1
+    const reason = reasonOf(error)
+    if (!ABOUT_THE_QUESTION.has(reason)) failures += 1
     if (failures >= FAILURES) pausedAt = clock()
-    onAnswer(name, reasonOf(error), error)
+    onAnswer(name, reason, error)
     return undefined
   }
 

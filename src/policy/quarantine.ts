@@ -1,8 +1,7 @@
 // Before every rule: a tool whose definition nobody approved is neither shown nor called, at no door, whoever asks.
 import type { Call, Decision } from '../protocol/decision.ts'
+import type { Definition } from './informed.ts'
 import type { Policy } from './policy.ts'
-
-type Definition = Readonly<Record<string, unknown>>
 
 /** What is known of tools' definitions. */
 export interface Pinned {
@@ -16,12 +15,11 @@ export interface Pinned {
   look(server: string): Promise<void> | undefined
 }
 
-export const QUARANTINED = 'tool_quarantined'
+const CLOSED: Decision = { effect: 'deny', reason: 'tool_quarantined', rule: undefined }
 
-const CLOSED: Decision = { effect: 'deny', reason: QUARANTINED, rule: undefined }
+type Thing = Omit<Call, 'args' | 'answers'>
 
 export function withQuarantine(policy: Policy, pinned: Pinned): Policy {
-  type Thing = Omit<Call, 'args' | 'answers'>
   const isClosed = ({ server, kind, name, tool }: Thing, listing: boolean): boolean => {
     if (kind !== 'tool' || !pinned.isStrict(server)) return false
     return listing && tool !== undefined ? !pinned.isApproved(server, tool) : !pinned.isOpen(server, name)

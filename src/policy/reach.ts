@@ -1,7 +1,8 @@
 // What an API token is confined to, beside and below what policy allows its owner.
 import type { Call, Decision } from '../protocol/decision.ts'
 import type { Principal } from '../protocol/principal.ts'
-import { compileTargets, coversCall } from './covers.ts'
+import { compileTargets, coversCall, coversServer, touchesServer } from './covers.ts'
+import { targetCovers } from './overlap.ts'
 import type { Target } from './target.ts'
 
 /** The reason of a refusal that no rule made. */
@@ -29,19 +30,12 @@ export function narrowed(decision: Decision, call: Call): Decision {
 
 /** Something of the server is within reach: it is worth naming. */
 export const reaches = ({ reach }: Pick<Principal, 'reach'>, server: string): boolean =>
-  reach === undefined || targetsOf(reach).some((target) => target.server.matches(server))
+  reach === undefined || touchesServer(targetsOf(reach), server)
 
 /** Lists of a server that a token reaches whole need no filter of their own. */
-export const reachesAll = (reach: readonly string[], server: string): boolean =>
-  targetsOf(reach).some((target) => target.kind === 'everything' && target.server.matches(server))
+export const reachesAll = (reach: readonly string[], server: string): boolean => coversServer(targetsOf(reach), server)
 
 /** Nothing that `inner` reaches lies outside `outer`. */
 export function isReachWithin(inner: readonly string[], outer: readonly string[]): boolean {
-  return targetsOf(inner).every((one) =>
-    targetsOf(outer).some(
-      ({ server, kind, name }) =>
-        server.covers(one.server.pattern) &&
-        (kind === 'everything' || (kind === one.kind && name.covers(one.name.pattern))),
-    ),
-  )
+  return targetsOf(inner).every((one) => targetsOf(outer).some((other) => targetCovers(other, one)))
 }

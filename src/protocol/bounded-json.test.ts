@@ -18,7 +18,7 @@ describe('JSON of a server', () => {
   it('is refused where it is deeper than can be written again, however it is closed', () => {
     expect(JSON.stringify(parseBoundedJson(nested(512)))).toBe(nested(512))
     expect(parseBoundedJson(nested(513))).toBeUndefined()
-    expect(parseBoundedJson('{"a":'.repeat(600) + '1' + '}'.repeat(600))).toBeUndefined()
+    expect(parseBoundedJson(`${'{"a":'.repeat(600)}1${'}'.repeat(600)}`)).toBeUndefined()
     expect(parseBoundedJson(nested(200_000))).toBeUndefined()
     // Side by side is not inside.
     expect(parseBoundedJson(`[${Array(1000).fill(nested(500)).join(',')}]`)).toHaveLength(1000)

@@ -134,3 +134,17 @@ it('is nobody’s business where it is off', async () => {
   expect(await store.durable.toolPins.list()).toEqual([])
   expect(pins.isOpen('files', 'read')).toBe(true)
 })
+
+describe('a server that never ends', () => {
+  it('makes us keep so many names, and what comes beyond them is closed', async () => {
+    const pins = await guard()
+    const many = Array.from({ length: 10_000 }, (_, at) => tool(`t${at}`))
+    expect(await pins.screen('files', many)).toHaveLength(10_000)
+    expect(await pins.screen('files', [...many, tool('one more')])).toHaveLength(10_000)
+    expect([pins.isOpen('files', 't9999'), pins.isOpen('files', 'one more')]).toEqual([true, false])
+    expect(await store.durable.toolPins.list()).toHaveLength(10_000)
+    // Those that are known are still looked at.
+    expect(names(await pins.screen('files', [tool('t0', 'Changed.'), tool('t1')]))).toEqual(['t1'])
+    expect(await pins.screen('notes', [tool('other')])).toHaveLength(1)
+  })
+})

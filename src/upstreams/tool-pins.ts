@@ -35,6 +35,7 @@ interface Needs {
 }
 
 const POLL = 2000
+/** Names that one server may make us keep. What comes beyond them is not known, and closed under quarantine. */
 const MOST_TOOLS = 10_000
 
 export async function openToolGuard({ pins, modes, clock, tell, onError }: Needs): Promise<ToolGuard> {
@@ -75,10 +76,12 @@ export async function openToolGuard({ pins, modes, clock, tell, onError }: Needs
 
   async function learn(server: string, shown: readonly ToolDefinition[]): Promise<void> {
     const known = held.get(server)
-    const news = shown.filter(({ name, digest }) => known?.get(name)?.seen !== digest)
+    let room = MOST_TOOLS - (known?.size ?? 0)
+    const isKept = (name: string): boolean => known?.has(name) === true || room-- > 0
+    const news = shown.filter(({ name, digest }) => known?.get(name)?.seen !== digest && isKept(name))
     if (news.length === 0) return
     const pinNew = modeOf(server) === 'warn'
-    const changes = await pins.saw(server, news.slice(0, MOST_TOOLS), { pinNew, at: clock() })
+    const changes = await pins.saw(server, news, { pinNew, at: clock() })
     // Told together: one commit of the record for all of them.
     await Promise.all(
       changes.map((pin) => {

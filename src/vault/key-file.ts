@@ -36,7 +36,7 @@ function read(path: string): string | undefined {
   try {
     return readFileSync(path, 'utf8')
   } catch (cause) {
-    const code = cause instanceof Error && 'code' in cause ? String(cause.code) : 'unreadable'
+    const code = codeOf(cause)
     if (code === 'ENOENT') return undefined
     throw new OperatorError(`The vault key ${path} cannot be read (${code}). Let this account read it.`, { cause })
   }
@@ -44,13 +44,27 @@ function read(path: string): string | undefined {
 
 /** Whole or not at all, and never in place of one that is there: of two starts at once the first one's key is everybody's. */
 export function makeKeyFile(path: string): void {
+  try {
+    make(path)
+  } catch (cause) {
+    throw new OperatorError(
+      `The vault key ${path} cannot be made (${codeOf(cause)}). Let this account write there, or name a key in vault.keys.`,
+      { cause },
+    )
+  }
+}
+
+const codeOf = (error: unknown): string =>
+  error instanceof Error && 'code' in error ? String(error.code) : String(error)
+
+function make(path: string): void {
   mkdirSync(dirname(path), { recursive: true, mode: 0o700 })
   const draft = `${path}.${randomBytes(6).toString('hex')}`
   writeWhole(draft, `${randomBytes(LOCAL_KEY).toString('base64')}\n`)
   try {
     linkSync(draft, path)
   } catch (error) {
-    if (!(error instanceof Error && 'code' in error && error.code === 'EEXIST')) throw error
+    if (codeOf(error) !== 'EEXIST') throw error
   } finally {
     unlinkSync(draft)
   }

@@ -156,6 +156,11 @@ describe('the key file beside the database', () => {
     }
   })
 
+  it('says where it cannot be made', async () => {
+    writeFileSync(join(folder, 'new'), 'a file, not a folder')
+    expect(await refusal(opened())).toMatch(/vault\.key cannot be (read|made) \((ENOTDIR|EEXIST)\)/)
+  })
+
   it('is told of when others may read it', async () => {
     await opened()
     expect(readKeyFile(at())?.open).toBe(false)

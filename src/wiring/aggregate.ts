@@ -2,15 +2,15 @@
 import { upstreamsOf } from '../config/servers.ts'
 import { createBackChannel } from '../mcp/aggregate/back-channel/back-channel.ts'
 import { createCatalog } from '../mcp/aggregate/catalog/catalog.ts'
-import { createCompose } from '../mcp/aggregate/views/caller-composition.ts'
+import { readOffer } from '../mcp/aggregate/catalog/offer.ts'
 import { viewEndpoint } from '../mcp/aggregate/endpoint.ts'
 import { createIntroduction } from '../mcp/aggregate/introduction.ts'
 import { createLists } from '../mcp/aggregate/lists.ts'
-import { readOffer } from '../mcp/aggregate/catalog/offer.ts'
+import { createStates } from '../mcp/aggregate/request-state.ts'
 import { createRespond } from '../mcp/aggregate/respond.ts'
 import { createAggregateSessions } from '../mcp/aggregate/sessions.ts'
 import { createSpokenEras } from '../mcp/aggregate/spoken-eras.ts'
-import { createStates } from '../mcp/aggregate/request-state.ts'
+import { createCompose } from '../mcp/aggregate/views/caller-composition.ts'
 import { createViews } from '../mcp/aggregate/views/views.ts'
 import { createBridge } from '../mcp/bridge/call.ts'
 import type { McpNeeds } from '../mcp/endpoint.ts'
@@ -82,7 +82,7 @@ export function openAggregate(ground: Ground, door: Door, opened: Opened) {
     policy,
     lists,
     compose,
-    introduction: createIntroduction({ compose, ttl: aggregate.ttl }),
+    introduction: createIntroduction({ compose, policy, ttl: aggregate.ttl }),
     sessions,
     back,
     bridge,

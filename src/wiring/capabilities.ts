@@ -1,10 +1,10 @@
 // Signed lists of what a caller may use: their key, and what the log is told of lists that do not count.
-
 import type { KeyObject } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import type { CapabilitiesConfig } from '../config/capabilities.ts'
 import { capabilitiesReader, type ReadCapabilities } from '../identity/capabilities.ts'
 import { rarely } from '../observe/rarely.ts'
+import { tellUntrusted } from '../observe/untrusted.ts'
 import { capabilityKeyFlaw, isKeyText, parseCapabilityKey } from '../protocol/capability-key.ts'
 import { OperatorError } from '../protocol/errors.ts'
 import type { Ground } from './ground.ts'
@@ -24,10 +24,7 @@ export function openCapabilities(config: CapabilitiesConfig, { clock, log }: Gro
           `A list in ${config.header} does not count: its caller may use no tool and no prompt.`,
         )
     },
-    onUntrusted(peer) {
-      const cure = `Add ${peer} to server.trustedProxies if it is your proxy.`
-      if (isTime(peer)) log.warn({ peer, setting: 'server.trustedProxies' }, `${config.header} is ignored. ${cure}`)
-    },
+    onUntrusted: tellUntrusted(config.header, { clock, log }),
   })
 }
 

@@ -1,6 +1,7 @@
 // The decision door, on the ground of the gateway: the callers of the MCP door, its rules and its reading of messages; the pages of the
 // OAuth door for people.
 import { ingressesOf } from '../config/ingresses.ts'
+import { upstreamsOf } from '../config/servers.ts'
 import { browsers } from '../decision/browser.ts'
 import { checker } from '../decision/check.ts'
 import { type DecisionDoor, decisionDoor } from '../decision/door.ts'
@@ -50,6 +51,7 @@ export function openDecisionDoor(
   const isIngress = ({ req }: Exchange) => ingresses.isTrusted(req.socket)
   const isTime = rarely({ ...TOLD, clock })
   const handingOff = handOff({ tickets: store.ephemeral.tickets, sealKeys, clock })
+  const minimums = new Map(upstreamsOf(config.servers).map(({ id, minimumRevision }) => [id, minimumRevision]))
   const cookies = sessionCookies({ sealKeys, clock, name: settings.cookieName, ttl: settings.sessionTtl })
   const check = checker({
     clock,
@@ -63,7 +65,8 @@ export function openDecisionDoor(
     permit: permits({
       policy,
       checkScopes: scopes.checkScopes,
-      tellsCallsApart: scopes.tellsCallsApart,
+      // What revision a message speaks is seen where it is looked at.
+      tellsCallsApart: (principal, id) => minimums.get(id) !== undefined || scopes.tellsCallsApart(principal, id),
       mintAssertion: assertionMinter({ keyring, issuer: serverUrl, clock }),
       onOmitted: ({ subject }, fields) =>
         log.warn({ subject, fields }, 'too long for a header field, and sent empty: name fewer of them'),
@@ -73,6 +76,7 @@ export function openDecisionDoor(
       policy,
       checkScopes: scopes.checkScopes,
       admit: limits.admit,
+      minimumRevision: (id) => minimums.get(id),
       definitionOf,
       limits: server.limits,
     }),

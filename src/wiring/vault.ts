@@ -1,5 +1,5 @@
 // The vault on the ground of the gateway, and beside a running one for the command line.
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import type { Recorder } from '../audit/event.ts'
 import type { Config } from '../config/schema.ts'
 import { outboundFetch } from '../http/outbound.ts'
@@ -24,6 +24,15 @@ const LARGEST = 64 * 1024
 
 type Settings = Pick<Config, 'vault' | 'store'>
 
+const databaseFile = ({ url }: Settings['store']): string | undefined =>
+  url.startsWith('sqlite:') && url !== 'sqlite::memory:' ? url.slice('sqlite:'.length) : undefined
+
+/** Where the key is that the gate makes itself: beside the database file, so that it goes where that goes. */
+export function keyFileOf(store: Settings['store']): string {
+  const file = databaseFile(store)
+  return join(file === undefined ? store.directory : dirname(file), 'vault.key')
+}
+
 interface KeyNeeds {
   readonly secrets: Secrets
   readonly clock: Clock
@@ -44,8 +53,7 @@ async function wrappingKeys({ vault, store }: Settings, { secrets, log }: KeyNee
       {},
       'the key of the vault is a file of this machine, the database is not: name vault.keys before secrets are kept',
     )
-  if (vault.keys.length === 0)
-    return [await defaultKey({ path: join(store.directory, 'vault.key'), secrets, onOpenFile })]
+  if (vault.keys.length === 0) return [await defaultKey({ path: keyFileOf(store), secrets, onOpenFile })]
   const post = outboundFetch({ allowLoopback: true, configured: true, maxBytes: LARGEST })
   return Promise.all(vault.keys.map((key) => openWrappingKey(key, { load: loadPackage, post, onOpenFile })))
 }
@@ -55,7 +63,7 @@ async function wrappingKeys({ vault, store }: Settings, { secrets, log }: KeyNee
  * database file, which goes where that goes. A server's database outlives the disk that a key made by itself is on.
  */
 function sealsOwnKeys({ vault, store }: Settings): boolean {
-  return vault.keys.length > 0 || (store.url.startsWith('sqlite:') && store.url !== 'sqlite::memory:')
+  return vault.keys.length > 0 || databaseFile(store) !== undefined
 }
 
 /** The gate's own keys, opened; those that an earlier version left in clear are sealed first. */

@@ -18,13 +18,12 @@ import { spokesmen } from '../identity/spokesman.ts'
 import { staticTokenWay } from '../identity/static-token.ts'
 import type { Vouching } from '../identity/vouched.ts'
 import type { TokenWay, TransportWay, Wanted } from '../identity/way.ts'
-import { rarely } from '../observe/rarely.ts'
+import { tellUntrusted } from '../observe/untrusted.ts'
 import { AGGREGATE } from '../protocol/resource.ts'
 import { openCapabilities } from './capabilities.ts'
 import type { Ground } from './ground.ts'
 import { openIssuers } from './issuers.ts'
 
-const TOLD = { every: 60_000, most: 20 }
 const LARGEST_KEY_SET = 1024 * 1024
 
 interface Known {
@@ -71,11 +70,7 @@ function proxyMaker(
 }
 
 function certificateMaker({ config, clock, log }: Ground, vouching: Vouching): (mtls: MtlsConfig) => TransportWay {
-  const isTime = rarely({ ...TOLD, clock })
-  const onUntrusted = (peer: string): void => {
-    const cure = `Add ${peer} to server.trustedProxies if it is your proxy.`
-    if (isTime(peer)) log.warn({ peer, setting: 'server.trustedProxies' }, `A certificate header is ignored. ${cure}`)
-  }
+  const onUntrusted = tellUntrusted('A certificate header', { clock, log })
   const isEmailAdmitted = emailMatcher(config.identity.allowedEmails)
   return (mtls) => certificateWay({ mtls, admit: vouching.admit, isEmailAdmitted, clock, onUntrusted })
 }

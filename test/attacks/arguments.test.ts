@@ -26,6 +26,13 @@ beforeAll(async () => {
       rules: [
         { id: 'read', allow: ['canary/read_note', 'prompt:canary/*'], to: ['*'] },
         { id: 'small', allow: ['canary/write_note'], to: ['*'], when: 'args.amount <= 1000' },
+        {
+          id: 'no-force',
+          deny: ['canary/write_note'],
+          to: ['*'],
+          when: 'has(args.lines) && args.lines.exists(line, has(line.force) && line.force)',
+        },
+        { id: 'no-dry', deny: ['canary/write_note'], to: ['*'], when: '"dry" in args' },
         { id: 'no-secret', deny: ['canary/write_note'], to: ['*'], when: 'has(args.label) && args.label == "secret"' },
       ],
     },
@@ -50,6 +57,7 @@ describe.each(WIRES)('arguments decide, on the $wire wire', ({ wire }) => {
     ['too much', '{"amount":1001}', 'no_rule_allows'],
     ['a little too much', '{"amount":1000.0001}', 'no_rule_allows'],
     ['what is denied', '{"amount":5,"label":"secret"}', 'denied_by_rule'],
+    ['what is denied far inside', '{"amount":5,"lines":[{"sum":1},{"force":true}]}', 'denied_by_rule'],
     ['a text that looks like a number', '{"amount":"5"}', undefined],
     ['nothing', '{}', undefined],
     ['the amount in another place', '{"args":{"amount":5}}', undefined],
@@ -98,6 +106,8 @@ const TWO_READERS: readonly Row[] = [
   row('for a reader that folds case', 'json_key_case', '{"amount":5,"Amount":5000}'),
   row('for a reader that folds case, the only one', 'json_key_case', '{"amount":5,"LABEL":"secret"}'),
   row('for a reader that folds case, capitals first', 'json_key_case', '{"AMOUNT":5000,"amount":5}'),
+  row('for a reader that folds case, in a loop of the rule', 'json_key_case', '{"amount":5,"lines":[{"Force":true}]}'),
+  row('for a reader that folds case, where the rule asks with in', 'json_key_case', '{"amount":5,"Dry":1}'),
   row('for a reader that knows the Kelvin sign', 'json_key_case', '{"amount":5,"mark":1,"mar\u212a":2}'),
   row('for a reader that knows the long s', 'json_key_case', '{"amount":5,"sum":1,"\u017fum":2}'),
   row('a number that only wide integers hold', 'json_number', '{"amount":5,"account":9007199254740993}'),
@@ -161,6 +171,22 @@ describe.each(WIRES)('_meta, on the $wire wire', ({ wire }) => {
     const refusal = { status: 400, code: -32602, reason: 'bad_params' }
     await expectServed(range, withMeta('baggage', 'a='.padEnd(8192, 'x'), '{"amount":5}'))
     await expectRefusal(range, withMeta('baggage', 'a='.padEnd(8193, 'x'), '{"amount":5}'), refusal)
+  })
+})
+
+describe('what a stream wants to hear of', () => {
+  const listen = (count: number) => {
+    const resourceSubscriptions = Array.from({ length: count }, (_, at) => `prompt:${at}`)
+    const filter = JSON.stringify({ notifications: { resourceSubscriptions } }).slice(1, -1)
+    const body = `{"jsonrpc":"2.0","id":1,"method":"subscriptions/listen","params":{${filter}${metaText('modern')}}}`
+    return { bend: { 'Mcp-Method': 'subscriptions/listen', 'Mcp-Name': undefined }, body }
+  }
+
+  it('is judged one by one, so that only so much can be named at once', async () => {
+    await expectRefusal(range, listen(257), { status: 400, code: -32602, reason: 'bad_params' })
+    // Judged: nobody opened these.
+    await expectRefusal(range, listen(256), { status: 200, code: -32602, reason: 'no_rule_allows' })
+    await expectServed(range, listen(0))
   })
 })
 

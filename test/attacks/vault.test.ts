@@ -9,11 +9,13 @@ import type { ActEvent } from '../../src/audit/event.ts'
 import { eventLine } from '../../src/audit/event-line.ts'
 import { loadConfig } from '../../src/config/load.ts'
 import { createLog } from '../../src/observe/log.ts'
+import type { KeyRecord } from '../../src/store/durable.ts'
 import { openStore } from '../../src/store/open.ts'
 import type { Store } from '../../src/store/store.ts'
+import { KEY_USES, listKeys, newKey } from '../../src/tokens/keyring.ts'
 import type { OpenVault } from '../../src/vault/vault.ts'
-import { openGateVault } from '../../src/wiring/vault.ts'
-import { runCommand, serve, writeConfig } from '../support/cli.ts'
+import { openGateVault, openOwnKeys } from '../../src/wiring/vault.ts'
+import { runCommand, serve, startCommand, writeConfig } from '../support/cli.ts'
 import { type KeyServices, startKeyServices } from '../support/kms.ts'
 
 const cleanups: (() => unknown)[] = []
@@ -217,6 +219,62 @@ describe('G1: a secret moved in the database', () => {
   })
 })
 
+describe('G6: the gate’s own keys', () => {
+  const filesOf = (folder: string) =>
+    Object.fromEntries(
+      filesBelow(folder)
+        .filter((path) => !path.endsWith('vault.key'))
+        .map((path) => [path, readFileSync(path)]),
+    )
+
+  /** What an attacker would look for: the private number of a signing key, the others as they are. */
+  const secretsOf = (records: readonly KeyRecord[]): Buffer[] =>
+    records.map(({ use, material }) =>
+      Buffer.from(use === 'signing' ? String((JSON.parse(material) as { d: string }).d) : material, 'base64url'),
+    )
+
+  async function ownKeys(configFile: string): Promise<KeyRecord[]> {
+    const { store, vault } = await openAsGate(configFile)
+    const { config } = await loadConfig({ flags: { config: configFile }, env: {}, cwd: '/' })
+    const keys = await openOwnKeys(config, store.durable.keys, vault)
+    return listKeys(keys)
+  }
+
+  it('stand in no file of a gate that was just started', { timeout: 60_000 }, async () => {
+    const served = await serve({})
+    cleanups.push(() => served.close())
+    const running = filesOf(served.folder)
+    await served.stop()
+    const records = await ownKeys(served.configFile)
+    expect(records).toHaveLength(5)
+    expect(finds(secretsOf(records), running)).toEqual([])
+    expect(finds(secretsOf(records), filesOf(served.folder))).toEqual([])
+  })
+
+  it('of an earlier version are sealed at the start, stay the same, and serve the command line too', {
+    timeout: 60_000,
+  }, async () => {
+    const { folder, configFile, storeUrl } = await writeConfig({})
+    cleanups.push(() => rmSync(folder, { recursive: true, force: true }))
+    const before = await openStore({ url: storeUrl, directory: join(folder, 'data') })
+    const made = KEY_USES.map((use) => newKey(use, Date.now(), Date.now()))
+    for (const key of made) await before.durable.keys.add(key)
+    await before.close()
+    expect(finds(secretsOf(made), filesOf(folder))).not.toEqual([])
+    const run = (...words: string[]) => runCommand([...words, '--config', configFile], { cwd: folder })
+    expect((await run('tokens', 'create', 'nightly', '--service', 'ci')).code).toBe(0)
+    expect(await ownKeys(configFile)).toEqual(made)
+    const rotated = await run('keys', 'rotate')
+    expect([rotated.code, rotated.stderr]).toEqual([0, expect.stringMatching(/New signing key/)])
+    const database = new DatabaseSync(join(folder, 'data', 'portcullis.db'))
+    cleanups.push(() => database.close())
+    expect(database.prepare('SELECT DISTINCT material FROM keyring').all()).toEqual([{ material: 'vault:' }])
+    // What was written over is in free parts of the file until it is written anew.
+    database.exec('VACUUM; PRAGMA wal_checkpoint(TRUNCATE)')
+    expect(finds(secretsOf(await ownKeys(configFile)), filesOf(folder))).toEqual([])
+  })
+})
+
 describe('G2: the key file of a gate that was told of no key', () => {
   it('is made at the first start, and once lost is not made again while secrets need it', {
     timeout: 60_000,
@@ -234,7 +292,7 @@ describe('G2: the key file of a gate that was told of no key', () => {
     const missing = await start()
     expect([missing.code, missing.stderr]).toEqual([
       1,
-      expect.stringMatching(/vault\.key is missing.*1 sealed secret.*Restore/s),
+      expect.stringMatching(/vault\.key is missing.*6 sealed secrets.*Restore/s),
     ])
     expect(filesBelow(served.folder)).not.toContain(keyFile)
 
@@ -245,5 +303,21 @@ describe('G2: the key file of a gate that was told of no key', () => {
     writeFileSync(keyFile, key, { mode: 0o600 })
     const again = await openAsGate(served.configFile)
     expect((await again.vault.get(placeOf(1)))?.secret.toString()).toBe('secret')
+  })
+
+  it('is done without when it is lost for good, as the guide says', { timeout: 60_000 }, async () => {
+    const served = await serve({})
+    cleanups.push(() => served.close())
+    await served.stop()
+    rmSync(join(served.folder, 'data', 'vault.key'))
+    const guide = readFileSync(join(import.meta.dirname, '../../docs/guides/vault.md'), 'utf8')
+    const [, statements = ''] = /sqlite3 data\/portcullis\.db "(DELETE [^"]+)"/.exec(guide) ?? []
+    const database = new DatabaseSync(join(served.folder, 'data', 'portcullis.db'))
+    database.exec(statements)
+    database.close()
+    const again = startCommand(['serve', '--config', served.configFile], { cwd: served.folder })
+    cleanups.push(() => again.stop())
+    await again.says(/ready|listening/i)
+    expect((await fetch(`${served.url}/ready`)).status).toBe(200)
   })
 })

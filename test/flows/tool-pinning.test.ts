@@ -113,8 +113,10 @@ describe('quarantine', () => {
         })
     expect(calls.length).toBe(before)
     expect(await ask('notes', token, 'tools/call', { name: 'write', arguments: {} })).toHaveProperty('result')
-    const events = await gateway.audit((all) =>
-      all.some((event) => event.kind === 'act' && event.act === 'tool_changed'),
+    const events = await gateway.audit(
+      (all) =>
+        all.some((event) => event.kind === 'act' && event.act === 'tool_changed') &&
+        all.some((event) => event.kind === 'call' && event.reason === 'tool_quarantined'),
     )
     expect(events).toContainEqual(
       expect.objectContaining({ act: 'tool_changed', name: 'notes/read', decision: 'deny' }),

@@ -21,7 +21,7 @@ const DESK = {
   id: 'desk',
   tools: ['notes/write_note', { from: 'notes/read_note', name: 'look' }],
   prompts: ['notes/greet', { from: 'docs/test_simple_prompt', name: 'simple', title: 'Simple' }],
-  resources: ['docs/test://static-text', 'docs/test://template/*'],
+  resources: [{ from: 'docs/test://static-text', name: 'handbook' }, 'docs/test://template/*'],
 }
 const OPEN = { id: 'desk', allow: ['desk/*', 'prompt:desk/*', 'resource:desk/*'], to: ['*'] }
 
@@ -53,7 +53,9 @@ describe('prompts and resources of a virtual server', () => {
     const prompts = await ask('prompts/list')
     expect(keysOf(prompts, 'prompts', 'name')).toEqual(['simple', 'greet'])
     expect(keysOf(prompts, 'prompts', 'title')).toEqual(['Simple', undefined])
-    expect(keysOf(await ask('resources/list'), 'resources', 'uri')).toEqual(['test://static-text'])
+    const resources = await ask('resources/list')
+    expect(keysOf(resources, 'resources', 'uri')).toEqual(['test://static-text'])
+    expect(keysOf(resources, 'resources', 'name')).toEqual(['handbook'])
     expect(keysOf(await ask('resources/templates/list'), 'resourceTemplates', 'uriTemplate')).toEqual([
       'test://template/{id}/data',
     ])

@@ -2,22 +2,20 @@
 
 import { encodeHeaderValue } from '../../protocol/header-value.ts'
 import { isRecord } from '../../protocol/json.ts'
-import type { RpcNotification, RpcRequest, RpcResponse } from '../../protocol/jsonrpc.ts'
+import type { RpcNotification, RpcRequest } from '../../protocol/jsonrpc.ts'
 import { HEADER_NAME, HEADER_PROTOCOL_VERSION } from '../../protocol/mcp.ts'
 import { type RemoteUpstream, type Upstream, UpstreamError, type Upstreams } from '../../upstreams/upstream.ts'
-import { sendRpc } from '../answer.ts'
 import type { Bridge } from '../bridge/call.ts'
 import { saysSessionLost } from '../bridge/handshake.ts'
 import type { ClientHello } from '../bridge/hello.ts'
 import { helloOfRequest } from '../bridge/hello.ts'
-import { writeEvent } from '../events.ts'
-import { FAULTS, type Fault, faultMessage } from '../fault.ts'
+import { FAULTS, faultMessage, faultOfUpstream } from '../fault.ts'
 import type { Forward } from '../forward.ts'
 import { type McpHead, upstreamHeaders } from '../headers.ts'
 import { unknownServer } from '../hidden.ts'
 import type { Ending, Passage } from '../relay.ts'
+import { openReply, sendFault } from '../reply.ts'
 import type { Screen } from '../screen.ts'
-import { EVENT_STREAM } from '../stdio-stream.ts'
 import type { Streams } from '../streams.ts'
 import type { Audience, BackChannel } from './back-channel/back-channel.ts'
 import { progressToken } from './back-channel/running.ts'
@@ -50,9 +48,6 @@ export interface ViewCall {
   readonly audience: Audience
 }
 
-const faults: Readonly<Record<string, Fault>> = FAULTS
-const faultOf = ({ reason }: UpstreamError): Fault => faults[reason] ?? FAULTS.reset
-
 export function createCalls(needs: CallNeeds): (call: ViewCall) => Promise<Ending> {
   const { upstreams, eras, back } = needs
   return async function serve(call) {
@@ -80,7 +75,7 @@ export function createCalls(needs: CallNeeds): (call: ViewCall) => Promise<Endin
       }
     } catch (error) {
       if (!(error instanceof UpstreamError)) throw error
-      return sendFault(call, faultOf(error))
+      return sendFault(visit.exchange, incoming.id, faultOfUpstream(error))
     }
   }
 }
@@ -192,21 +187,17 @@ function headFor(head: McpHead, name: string | undefined, revision: string | und
   return { ...head, passed }
 }
 
-/** JSON, or a stream from the first word of the server on. */
+/** As messages: what the server says goes into the other era's words, and is judged like what passes as bytes. */
 async function bridged(needs: CallNeeds, call: ViewCall, upstream: Upstream, gone: AbortController): Promise<Ending> {
   const { visit, outgoing, session } = call
   const { exchange, principal, incoming, method } = visit
-  const { res } = exchange
   const message = { ...incoming.message, params: outgoing.params }
   const hello: ClientHello = session?.hello ?? helloOfRequest(message.params)
   const forget =
     session && needs.back.running.begin(session.id, message, { server: upstream.id, cancel: () => gone.abort() })
-  let closeStream: (() => void) | undefined
-  const openStream = (): (() => void) => {
-    res.writeHead(200, [...EVENT_STREAM])
-    // The call ends with the credential that made it.
-    return needs.streams.open(principal, () => gone.abort())
-  }
+  // The call ends with the credential that made it.
+  const openStream = () => needs.streams.open(principal, () => gone.abort())
+  const reply = openReply(exchange, { openStream, streamBuffer: needs.limits.streamBuffer })
   const aside = asideOf(needs, call, upstream, undefined)
   try {
     const response = await needs.bridge.bridgeCall(upstream, {
@@ -218,33 +209,12 @@ async function bridged(needs: CallNeeds, call: ViewCall, upstream: Upstream, gon
       logLevel: session?.logLevel,
       onNotification(notification) {
         const said = aside(notification)
-        if (said === undefined || res.destroyed) return
-        closeStream ??= openStream()
-        res.write(writeEvent(said))
-        // A reader that does not read loses its stream; the call itself goes on.
-        if (res.writableLength > needs.limits.streamBuffer) res.destroy()
+        if (said !== undefined) reply.say(said)
       },
     })
-    return sendResponse(call, outgoing.reword(response) ?? response)
+    return reply.answer(outgoing.reword(response) ?? response)
   } finally {
-    closeStream?.()
+    reply.end()
     forget?.()
   }
-}
-
-function sendResponse({ visit: { exchange } }: ViewCall, response: object): Ending {
-  const { res } = exchange
-  if (res.destroyed) return { status: undefined, outcome: 'cancelled', fault: undefined }
-  if (res.headersSent) res.end(writeEvent(response))
-  else sendRpc(res, 200, response)
-  return { status: 200, outcome: 'answered', fault: undefined }
-}
-
-function sendFault({ visit: { exchange, incoming } }: ViewCall, fault: Fault): Ending {
-  const { res } = exchange
-  const body: RpcResponse = faultMessage(fault, incoming.id, exchange.id)
-  if (!res.headersSent) sendRpc(res, fault.status, body)
-  else if (!res.destroyed) res.end(writeEvent(body))
-  const outcome = fault.reason === 'cancelled' ? 'cancelled' : 'upstream_error'
-  return { status: res.statusCode, outcome, fault: fault.reason }
 }

@@ -35,7 +35,7 @@ export interface ViewDecideNeeds {
   checkScopes(principal: Principal, call: Call): void
   readonly denials: Denials
   minimumRevision(serverId: string): Revision | undefined
-  readonly catalog: Pick<Catalog, 'definitionOf'>
+  readonly catalog: Pick<Catalog, 'definitionOf' | 'read'>
   readonly compose: Compose
 }
 
@@ -65,9 +65,7 @@ export async function decideVisit(needs: ViewDecideNeeds, visit: ViewVisit): Pro
   }
   if (target.kind === 'method' || (LEGACY_ONLY.has(method) && era === 'modern'))
     return { ...none, effect: 'deny', reason: 'not_offered', target: { kind: 'method', name: method } }
-  const composed = needs.compose(view, principal)
-  const { composition } = composed instanceof Promise ? await composed : composed
-  const found = find(visit, composition)
+  const found = await locate(needs, visit)
   if (found === undefined) return { ...none, effect: 'deny', reason: 'unknown_name' }
   const rules = inquiryNeeds(needs, visit)
   const inquiry = { ...visit, server: found.server, target: { ...target, name: found.name } }
@@ -101,6 +99,18 @@ function isOwn(visit: ViewVisit): boolean {
   const { method, era, wordless } = visit
   if (wordless || method.startsWith('notifications/')) return isOpen(visit)
   return !isTaskMethod(method) && (LISTS.has(method) || OWN[era].has(method))
+}
+
+/** Whoever has the thing is waited for where its list may be another now, and nobody else: who is slow delays their own calls alone. */
+async function locate({ compose, catalog }: ViewDecideNeeds, visit: ViewVisit): Promise<Found | undefined> {
+  const { view, principal } = visit
+  const hastily = compose(view, principal, 'haste')
+  const found = find(visit, (hastily instanceof Promise ? await hastily : hastily).composition)
+  if (found === undefined) return find(visit, (await compose(view, principal)).composition)
+  const fresh = catalog.read([found.server])
+  if (!(fresh instanceof Promise)) return found
+  await fresh
+  return find(visit, (await compose(view, principal, 'haste')).composition)
 }
 
 function find({ target: { kind, name }, view }: ViewVisit, composition: Composition): Found | undefined {

@@ -1,4 +1,5 @@
 // What a view says of itself: the answer to `initialize` (MCP 2025-11-25, Lifecycle) and to `server/discover` (MCP 2026-07-28).
+import type { Policy } from '../../policy/policy.ts'
 import { LEGACY_REVISIONS, META_SERVER_INFO, MODERN_REVISION } from '../../protocol/mcp.ts'
 import type { Principal } from '../../protocol/principal.ts'
 import { OUR_HELLO } from '../bridge/hello.ts'
@@ -8,6 +9,7 @@ import type { View } from './views/view.ts'
 
 interface Needs {
   readonly compose: Compose
+  readonly policy: Pick<Policy, 'view'>
   /** How long a client may keep it, milliseconds. */
   readonly ttl: number
 }
@@ -23,12 +25,14 @@ type Capabilities = Readonly<Record<string, unknown>>
 const SUPPORTED = [MODERN_REVISION, ...LEGACY_REVISIONS]
 const LONGEST_INSTRUCTIONS = 32 * 1024
 
-export function createIntroduction({ compose, ttl }: Needs): Introduce {
+export function createIntroduction({ compose, policy, ttl }: Needs): Introduce {
   async function read(
     view: View,
     principal: Principal,
   ): Promise<{ capabilities: Capabilities; instructions?: string }> {
-    const { known } = await compose(view, principal)
+    const { known: all } = await compose(view, principal)
+    // What a server says of itself is for those who may use it, also where refusals name it.
+    const known = view.virtual ? all : all.filter(({ server }) => policy.view(principal, server) !== 'none')
     const instructions = view.instructions ?? (view.virtual ? '' : joined(known))
     return { capabilities: union(known), ...(instructions !== '' && { instructions }) }
   }

@@ -48,7 +48,7 @@ interface Needs {
 const PAGE = 1000
 const MOST_KEPT = 500
 const LARGEST_KEPT = 64 * 1024 * 1024
-export const META_UNAVAILABLE = 'portcullis/unavailable'
+const META_UNAVAILABLE = 'portcullis/unavailable'
 
 interface Kept {
   readonly at: number

@@ -8,8 +8,8 @@ import { hiddenError, unknownInOurWords } from '../hidden.ts'
 import { argumentsOf } from '../target.ts'
 import { refusedInput } from './back-channel/refused-question.ts'
 import type { Found } from './decide.ts'
-import { type Replacement, splice } from './splice.ts'
 import type { StateOf, States } from './request-state.ts'
+import { type Replacement, splice } from './splice.ts'
 import type { RequestVisit, ViewVisit } from './visit.ts'
 
 export interface Outgoing {
@@ -52,7 +52,8 @@ export async function outgoing(visit: RequestVisit, found: Found, states: States
 }
 
 /** A server that does not know a name says so in a few words, and one that asks its user says that it does. */
-export const mayConcern = (answer: Buffer): boolean => answer.length <= SHORT || answer.includes('input_required')
+export const mayConcern = (answer: Buffer): boolean =>
+  answer.length <= SHORT || answer.includes('input_required') || answer.includes('\\u00')
 
 const SHORT = 1024
 

@@ -122,7 +122,7 @@ export async function askInSession(
 }
 
 /** A notification, or the answer to a request of the server. Rejects as `askInSession` does. */
-export async function tellInSession(
+async function tellInSession(
   upstream: RemoteUpstream,
   session: UpstreamSession,
   message: RpcNotification | RpcResponse,

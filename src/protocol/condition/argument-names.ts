@@ -34,7 +34,10 @@ function askedBy(name: string, [one, other]: readonly Expr[], isOther: (of: Expr
   if (name === '_[_]') return isOther(one) ? [] : textsOf(other)
   if (name === '@in') return isLoop(one) ? (isOther(one) ? [] : textsOf(other)) : isOther(other) ? [] : textsOf(one)
   if (name !== '_==_' && name !== '_!=_') return []
-  return [...(isLoop(one) && !isOther(one) ? textsOf(other) : []), ...(isLoop(other) && !isOther(other) ? textsOf(one) : [])]
+  return [
+    ...(isLoop(one) && !isOther(one) ? textsOf(other) : []),
+    ...(isLoop(other) && !isOther(other) ? textsOf(one) : []),
+  ]
 }
 
 const isLoop = ({ exprKind }: Expr): boolean => exprKind.case === 'identExpr'
@@ -53,5 +56,8 @@ function rootOf({ exprKind: { case: kind, value } }: Expr): string | undefined {
   return inner && rootOf(inner)
 }
 
-const chained = (call: { readonly function: string; readonly target?: Expr; readonly args: readonly Expr[] }) =>
-  call.function === '_[_]' ? call.args[0] : call.target
+const chained = (call: {
+  readonly function: string
+  readonly target?: Expr | undefined
+  readonly args: readonly Expr[]
+}) => (call.function === '_[_]' ? call.args[0] : call.target)

@@ -32,7 +32,7 @@ interface Walking extends Written {
 
 /** `local`: the names of the loops around. */
 function walk(expr: Expr, local: ReadonlySet<string>, walking: Walking): void {
-  const chain = chainOf(expr)
+  const chain = chainOf(expr) ?? memberAsked(expr)
   if (chain !== undefined) {
     checkName(chain, expr, { local, walking })
     return
@@ -63,6 +63,15 @@ function chainOf(expr: Expr): readonly [string, ...string[]] | undefined {
   return of === undefined || name === undefined ? undefined : longer(of, name)
 }
 
+/** `"a" in args` reads one member, as `has(args.a)` does. Of anything else nobody knows whether it is a list. */
+function memberAsked({ exprKind: { case: kind, value } }: Expr): readonly [string, ...string[]] | undefined {
+  if (kind !== 'callExpr' || value.function !== '@in') return undefined
+  const [member, of] = value.args
+  const name = member === undefined ? undefined : textOf(member)
+  const isArguments = of?.exprKind.case === 'identExpr' && of.exprKind.value.name === 'args'
+  return isArguments && name !== undefined ? ['args', name] : undefined
+}
+
 function longer(of: Expr, name: string): readonly [string, ...string[]] | undefined {
   const chain = chainOf(of)
   return chain && [...chain, name]
@@ -81,7 +90,7 @@ function checkName(
 ): void {
   if (local.has(name)) return
   if (TYPES.has(name) && fields.length === 0) return
-  if (!isVariable(name)) throw walking.flaw(unknown(name, Object.keys(VARIABLES), 'Known are'), expr)
+  if (!isVariable(name)) throw walking.flaw(unknown(name, Object.keys(VARIABLES)), expr)
   const known: readonly string[] | undefined = VARIABLES[name]
   const [field] = fields
   if (known !== undefined && field !== undefined && !known.includes(field))
@@ -89,16 +98,15 @@ function checkName(
       unknown(
         `${name}.${field}`,
         known.map((each) => `${name}.${each}`),
-        'Known are',
       ),
       expr,
     )
   walking.paths.push([name, ...fields])
 }
 
-function unknown(name: string, known: readonly string[], otherwise: string): string {
+function unknown(name: string, known: readonly string[]): string {
   const nearest = findNearest(name, known)
-  return `There is no ${name}. ${nearest === undefined ? `${otherwise} ${known.join(', ')}.` : `Did you mean ${nearest}?`}`
+  return `There is no ${name}. ${nearest === undefined ? `Known are ${known.join(', ')}.` : `Did you mean ${nearest}?`}`
 }
 
 function checkCall(expr: Expr, name: string, method: boolean, { flaw }: Walking): void {
@@ -109,7 +117,6 @@ function checkCall(expr: Expr, name: string, method: boolean, { flaw }: Walking)
       unknown(
         `function ${name}()`,
         functionNames().map((each) => `function ${each}()`),
-        'Known are',
       ),
       expr,
     )

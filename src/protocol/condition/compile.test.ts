@@ -197,6 +197,24 @@ describe('conditionFlaw', () => {
 describe('reads', () => {
   const reads = (text: string) => compileCondition(text).reads
 
+  it.each<[string, string[]]>([
+    ['args.a.b > 1 && has(args.c)', ['a', 'b', 'c']],
+    ['args.list.exists(x, has(x.force) && x.force)', ['list', 'force']],
+    ['has(args.list[0].force)', ['list', 'force']],
+    ['"force" in args', ['force']],
+    ['args.exists(k, k == "force" || "sudo" != k)', ['force', 'sudo']],
+    ['args.exists(k, k in ["force", "sudo"])', ['force', 'sudo']],
+    ['("x" in args ? args.y : args.z).force == 1', ['x', 'y', 'z', 'force']],
+    // Values, and what is asked of others, are no names of arguments.
+    ['args.a == "b" && args.c in ["d"]', ['a', 'c']],
+    ['args.a == 1 && principal.claims.unit["b"] == "c" && "admin" in principal.roles', ['a']],
+    ['args.a == 1 && principal.groups.exists(g, g == "b") && principal.email.split("@")[1] == "c"', ['a']],
+    ['args.a == 1 && tool.annotations.readOnlyHint && resource.params.user == "b"', ['a']],
+    ['principal.claims.unit == "x"', []],
+  ])('%s: names of arguments', (text, names) => {
+    expect([...reads(text).names].sort()).toEqual([...names].sort())
+  })
+
   it('names members of the arguments, and all of them where they are read as one', () => {
     expect(reads('args.a.b > 1 && has(args.c) && args["d-e"] == args.list[0].x').args).toEqual([
       ['a', 'b'],
@@ -206,6 +224,7 @@ describe('reads', () => {
     ])
     expect(reads('args.all(name, name != "x")').args).toEqual([[]])
     expect(reads('args[principal.subject] == 1').args).toEqual([[]])
+    expect(reads('"a" in args && "b" in args.list').args).toEqual([['a'], ['list']])
     expect(reads('principal.subject == "x"').args).toEqual([])
   })
 

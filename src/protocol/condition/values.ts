@@ -7,7 +7,7 @@ import { type Fact, MISSING, PartlyKnown, UNKNOWN } from './language.ts'
 import { spend } from './meter.ts'
 
 /** Throws for what cannot be judged exactly. */
-export function celOf(value: unknown): CelInput {
+function celOf(value: unknown): CelInput {
   if (typeof value === 'string' || typeof value === 'boolean' || value === null) return value
   if (typeof value === 'number') return celNumber(value)
   if (Array.isArray(value)) {
@@ -29,10 +29,10 @@ function celNumber(value: number): CelInput {
 const partlyKnown = new WeakSet<object>()
 
 /** An error is a value to the library, which its types do not say: where it stands, CEL's logic passes it by when the rest decides. */
-export const errorValue = (message: string): CelInput => celError(message) as unknown as CelInput
+const errorValue = (message: string): CelInput => celError(message) as unknown as CelInput
 
 /** What CEL's logic cannot look through: `false && unknown` is false, `true && unknown` is an error. */
-export const UNKNOWN_VALUE = errorValue('unknown')
+const UNKNOWN_VALUE = errorValue('unknown')
 const MISSING_VALUE = errorValue('not there')
 
 export function celFact(fact: Fact): CelInput {

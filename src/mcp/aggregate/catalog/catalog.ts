@@ -17,6 +17,8 @@ export interface Known {
 export interface Catalog {
   /** One for each of these servers, in their order; waits no longer than the configured time, and not for what is known. */
   read(servers: readonly string[]): Promise<readonly Known[]> | readonly Known[]
+  /** What is known at this moment, asked or not: `version` is 0 where that is nothing. */
+  known(servers: readonly string[]): readonly Known[]
   /** How often something that is known here has changed. */
   changes(): number
   /** A tool as its server defines it, for conditions; asked for where it is not known. */
@@ -117,12 +119,14 @@ export function createCatalog({ get, readOffer, screenTools, clock, timeout, ttl
     return slot.life > 0 && age >= 0 && age < slot.life * STALE_LIVES ? undefined : asked
   }
 
+  const known = (servers: readonly string[]): readonly Known[] => servers.map((server) => slotOf(server).known)
+
   return {
     read(servers) {
       const waits = servers.flatMap((server) => freshen(server) ?? [])
-      const all = () => servers.map((server) => slotOf(server).known)
-      return waits.length === 0 ? all() : Promise.all(waits).then(all)
+      return waits.length === 0 ? known(servers) : Promise.all(waits).then(() => known(servers))
     },
+    known,
     changes: () => versions,
     definitionOf(server, tool) {
       const find = (): Entry | undefined => {

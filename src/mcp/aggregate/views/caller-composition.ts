@@ -17,10 +17,11 @@ export interface Composed {
   readonly composition: Composition
 }
 
-export type Compose = (view: View, principal: Principal) => Composed | Promise<Composed>
+/** `haste`: made of lists that may have been others for a moment, rather than waiting for the servers that have them. */
+export type Compose = (view: View, principal: Principal, haste?: 'haste') => Composed | Promise<Composed>
 
 interface Needs {
-  readonly catalog: Pick<Catalog, 'read' | 'changes'>
+  readonly catalog: Pick<Catalog, 'read' | 'known' | 'changes'>
   readonly policy: Pick<Policy, 'view'>
   readonly denials: Denials
   readonly clock: Clock
@@ -53,7 +54,7 @@ export function createCompose({ catalog, policy, denials, clock, onLeftOut }: Ne
       ? view.servers
       : view.servers.filter((server) => policy.view(principal, server) !== 'none')
 
-  return (view, principal) => {
+  return (view, principal, haste) => {
     const person = personKey(principal)
     const key = person && `${view.id} ${person}`
     const held = key === undefined ? undefined : seen.get(key)
@@ -67,7 +68,10 @@ export function createCompose({ catalog, policy, denials, clock, onLeftOut }: Ne
       return composed
     }
     const known = catalog.read(servers)
-    return known instanceof Promise ? known.then(found) : found(known)
+    if (!(known instanceof Promise)) return found(known)
+    const now = catalog.known(servers)
+    if (haste === undefined || now.some(({ version }) => version === 0)) return known.then(found)
+    return make(view, servers, now)
   }
 }
 

@@ -1,7 +1,8 @@
 // What one place shows of many servers: each thing under one name, and the way back from the name to the thing.
 
+import { isNormalUri, spellingsOf } from '../../../policy/normal-uri.ts'
 import type { TargetKind } from '../../../protocol/decision.ts'
-import { compileGlob, type Glob } from '../../../protocol/glob.ts'
+import { compileGlob } from '../../../protocol/glob.ts'
 import type { Known } from '../catalog/catalog.ts'
 import { type Entry, LIST_FORMS, LIST_KINDS, type ListKind } from '../catalog/offer.ts'
 import { createRegister, type LeftOut } from './names.ts'
@@ -11,8 +12,14 @@ export interface Candidate {
   readonly server: string
   readonly entry: Entry
   readonly wanted: readonly string[]
-  /** What is said of it here in place of the server's own words. */
-  readonly words?: { readonly title?: string | undefined; readonly description?: string | undefined }
+  /** What is said of it here in place of the server's own words; `name` is that of a resource, which its URI tells from others. */
+  readonly words?: Words
+}
+
+interface Words {
+  readonly name?: string | undefined
+  readonly title?: string | undefined
+  readonly description?: string | undefined
 }
 
 /** A thing as it is shown. */
@@ -60,19 +67,24 @@ export function compose(
   const withResources = new Set(
     known.flatMap(({ server, offer }) => (offer?.capabilities['resources'] === undefined ? [] : [server])),
   )
-  const templates = lists.resourceTemplates.map(({ own, server }) => ({ glob: templateGlob(own), server }))
+  const templates = lists.resourceTemplates.map(({ own, server }) => ({ fits: templateFit(own), server }))
   return {
     lists,
     leftOut,
     hasResources: (server) => withResources.has(server),
     find: (kind, name) => byName.get(kind)?.get(name),
-    ownerOf: (uri) =>
-      byName.get('resources')?.get(uri)?.server ?? templates.find(({ glob }) => glob.matches(uri))?.server,
+    ownerOf: (uri) => byName.get('resources')?.get(uri)?.server ?? templates.find(({ fits }) => fits(uri))?.server,
   }
 }
 
-/** RFC 6570: an expression may become nearly anything, so that it matches anything. Linear, whatever a server writes. */
-export const templateGlob = (template: string): Glob => compileGlob(template.replace(/\{[^{}]*\}/g, '*'))
+/**
+ * RFC 6570: an expression may become nearly anything, so that it matches anything. Linear, whatever a server writes. No template becomes
+ * a URI that means another one to its server: `docs/../secret` is none of `docs/{+path}`.
+ */
+function templateFit(template: string): (uri: string) => boolean {
+  const glob = compileGlob(template.replace(/\{[^{}]*\}/g, '*'))
+  return (uri) => glob.matches(uri) && isNormalUri(uri) && spellingsOf(uri).every((spelling) => glob.matches(spelling))
+}
 
 function give(kind: ListKind, candidates: readonly Candidate[], leftOut: LeftOut[]): readonly Shown[] {
   const register = createRegister()
@@ -95,8 +107,7 @@ function give(kind: ListKind, candidates: readonly Candidate[], leftOut: LeftOut
   })
 }
 
-function reworded(entry: Entry, words: Candidate['words']): Entry {
-  if (words === undefined) return entry
-  const { title, description } = words
-  return { ...entry, ...(title !== undefined && { title }), ...(description !== undefined && { description }) }
+function reworded(entry: Entry, words: Words = {}): Entry {
+  const said = Object.entries(words).filter(([, word]) => word !== undefined)
+  return said.length === 0 ? entry : { ...entry, ...Object.fromEntries(said) }
 }

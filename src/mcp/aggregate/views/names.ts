@@ -43,8 +43,7 @@ export function safeName(wanted: string, { server, name }: Thing): string {
   return `${safe.slice(0, LONGEST_NAME - DIGEST - 1)}_${digest}`
 }
 
-export const isLegalName = (name: string): boolean =>
-  name !== '' && name.length <= LONGEST_OWN_NAME && !ILLEGAL.test(name)
+const isLegalName = (name: string): boolean => name !== '' && name.length <= LONGEST_OWN_NAME && !ILLEGAL.test(name)
 
 /** Letters of other scripts that read like Latin ones, the common ones; case and digits are folded besides. */
 const LOOKS: ReadonlyMap<string, string> = new Map(
@@ -54,7 +53,7 @@ const LOOKS: ReadonlyMap<string, string> = new Map(
 )
 
 /** Equal for names that a reader takes for one another: case, composition, full width, letters that look alike. */
-export function lookOf(name: string): string {
+function lookOf(name: string): string {
   let look = ''
   for (const letter of name.normalize('NFKC').toLowerCase()) look += LOOKS.get(letter) ?? letter
   return look

@@ -121,7 +121,10 @@ function picksOf(written: readonly Written[], kind: TargetKind, where: string): 
     const targets = compileTargets([prefix + sourceOf(pick)], where)
     const covers = (server: string, name: string) => isCovered(targets, { server, kind, name })
     if (typeof pick === 'string') return { covers }
-    return { covers, name: pick.name, words: { title: pick.title, description: pick.description } }
+    const { name, title, description } = pick
+    return kind === 'resource'
+      ? { covers, words: { name, title, description } }
+      : { covers, name, words: { title, description } }
   })
 }
 
