@@ -13,7 +13,7 @@ import { ANONYMOUS, type Principal } from '../protocol/principal.ts'
 import { loadConditions } from '../wiring/conditions.ts'
 import { type Common, loadFor } from './options.ts'
 import { type PolicyCase, readCases } from './policy-cases.ts'
-import { findRule, ruleId } from './rule-place.ts'
+import { findRule } from './rule-place.ts'
 
 export async function testPolicy(path: string, options: Common): Promise<void> {
   const loaded = await loadFor(options)
@@ -61,10 +61,9 @@ function callOf({ who, call }: PolicyCase, config: Config): Call {
   const kind = kinds.find((one) => call[one] !== undefined) ?? 'method'
   const name = call[kind] ?? ''
   const { address, time, era } = call.request
-  const points = config.policy.rules.flatMap(({ ask }, at, rules) => {
-    const rule = rules[at]
-    return ask === undefined || rule === undefined ? [] : [[ruleId(rule, at), call.answers[ask] === true] as const]
-  })
+  const points = config.policy.rules.flatMap(({ id, ask }) =>
+    ask === undefined ? [] : [[id, call.answers[ask] === true] as const],
+  )
   return {
     principal: principalOf(who, config.roles),
     server: call.server,

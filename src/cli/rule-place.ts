@@ -14,11 +14,9 @@ export interface PlacedRule {
   readonly text: string
 }
 
-export const ruleId = ({ id }: RuleConfig, index: number): string => id ?? `rule-${index + 1}`
-
 /** `undefined` where no rule of this configuration has the id. */
 export function findRule({ config: { policy }, input }: Loaded, id: string): PlacedRule | undefined {
-  const index = policy.rules.findIndex((rule, at) => ruleId(rule, at) === id)
+  const index = policy.rules.findIndex((rule) => rule.id === id)
   const rule = policy.rules[index]
   if (rule !== undefined) return { id, place: rulePlace({ input }, index), text: ruleText(rule) }
   if (id !== RESOURCE_ACCESS || policy.resourceAccess === undefined) return undefined

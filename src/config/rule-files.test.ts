@@ -142,4 +142,16 @@ describe('warnings', () => {
       'portcullis.yaml:4:26: the rule one names pya, and there is no such server. Did you mean pay?',
     ])
   })
+
+  it('name one that a limit or a scope is about, which would hold nobody back', async () => {
+    write(
+      'portcullis.yaml',
+      `${SERVERS}limits:\n  - { match: "pya/*", rate: 1/min }\n  - { match: "pay/*", rate: 1/min }\nscopes:\n  "all": { title: a, covers: ["*/*"] }\n  "some": { title: b, requiredFor: ["pay/x", "elsewhere/x"] }\n`,
+    )
+    const { warnings } = await load()
+    expect(warnings.filter((text) => text.includes('there is no such server'))).toEqual([
+      'portcullis.yaml:3:7: the limit limit-1 names pya, and there is no such server. Did you mean pay?',
+      'portcullis.yaml:7:46: the scope some names elsewhere, and there is no such server.',
+    ])
+  })
 })

@@ -1,5 +1,6 @@
 // HTTP+SSE of MCP 2024-11-05: an event stream that names the address for the client's messages, and carries all answers.
 // The stream lives here, so its messages must come here: another replica knows nothing of it and says 404.
+
 import { randomBytes } from 'node:crypto'
 import { readBody } from '../http/body.ts'
 import { answerDoorPreflight } from '../http/cors.ts'
@@ -9,6 +10,7 @@ import { RequestError } from '../protocol/errors.ts'
 import type { Principal } from '../protocol/principal.ts'
 import { serverPath } from '../protocol/resource.ts'
 import { type Channel, type Conversation, openConversation } from './conversation.ts'
+import { EVENT_STREAM } from './events.ts'
 import { type LastingNeeds, MOST_BODIES, MOST_MESSAGE, MOST_RUNNING } from './lasting.ts'
 import { checkMediaType } from './message.ts'
 

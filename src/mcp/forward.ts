@@ -1,6 +1,7 @@
 // The request leaves for a remote upstream, over its pool: the same bytes, a head of our own, and its credentials last.
 import type { RemoteUpstream, Upstreams } from '../upstreams/upstream.ts'
-import { type Ending, type Passage, Relay } from './relay.ts'
+import type { Passage } from './passage.ts'
+import { type Ending, Relay } from './relay.ts'
 
 export interface Departure {
   readonly method: 'POST' | 'GET' | 'DELETE'

@@ -5,10 +5,12 @@ import type { Screen } from './screen.ts'
 
 /** `undefined`: nothing. What could not be read could not be judged, and does not pass where it had to be. */
 export function heldAnswer(
-  body: Buffer,
+  chunks: readonly Buffer[],
   { id, screen, status }: { readonly id: RpcId | undefined; readonly screen: Screen; readonly status: number },
 ): Buffer | undefined {
   const { edit, reword, concerns, aside } = screen
+  const [first] = chunks
+  const body = chunks.length === 1 && first !== undefined ? first : Buffer.concat(chunks)
   const exchange = edit ?? (concerns?.(body) === false ? undefined : reword)
   const message = exchange && readJson(body)
   const edited = exchange?.(message)

@@ -1,10 +1,9 @@
 // One request on its way through the gate and back: the answer's head, its bytes, and how it ends for both sides.
 // MCP 2026-07-28, Transports: a client that goes away has cancelled; MCP 2025-11-25: it has not.
-import type { IncomingHttpHeaders, ServerResponse } from 'node:http'
+import type { IncomingHttpHeaders } from 'node:http'
 import type { Dispatcher } from 'undici'
-import { type RpcId, rpcError } from '../protocol/jsonrpc.ts'
+import { rpcError } from '../protocol/jsonrpc.ts'
 import { HEADER_SESSION, RPC } from '../protocol/mcp.ts'
-import type { RemoteUpstream } from '../upstreams/upstream.ts'
 import { sendBytes, sendRpc } from './answer.ts'
 import { type AnswerStream, answerStream } from './answer-stream.ts'
 import { Deadline } from './deadlines.ts'
@@ -13,7 +12,7 @@ import { FAULTS, type Fault, faultMessage, faultOfError, faultOfHead } from './f
 import { mediaType, returnedHeaders } from './headers.ts'
 import { heldAnswer } from './held-answer.ts'
 import { ownAnswer } from './own-answer.ts'
-import type { Screen } from './screen.ts'
+import type { Passage } from './passage.ts'
 import type { StreamEnd } from './streams.ts'
 
 /** How a request ended, for the record and for health. */
@@ -21,23 +20,6 @@ export interface Ending {
   readonly status: number | undefined
   readonly outcome: 'answered' | 'cancelled' | 'upstream_error'
   readonly fault: string | undefined
-}
-
-export interface Passage {
-  readonly res: ServerResponse
-  readonly requestId: string
-  /** `answer`: a request waits. `stream`: a GET stream. `nothing`: a notification, a response, a DELETE. */
-  readonly expects: 'answer' | 'stream' | 'nothing'
-  /** Id of the request that waits. */
-  readonly id: RpcId | undefined
-  readonly era: 'modern' | 'legacy'
-  readonly screen: Screen
-  /** The session id that the client is given for the upstream's. */
-  sessionFor(upstreamSession: string): string | undefined
-  /** Takes a stream's place and watches its credential; answers how to give it back. */
-  openStream(onEnd: (reason: StreamEnd) => void): () => void
-  readonly upstream: Pick<RemoteUpstream, 'requestTimeout' | 'maxAnswer'>
-  readonly limits: { readonly streamBuffer: number; readonly streamStall: number }
 }
 
 /** Answers up to this size are held and leave with their head in one write. */
@@ -91,8 +73,7 @@ export class Relay implements Dispatcher.DispatchHandler {
   onResponseData(_: Dispatcher.DispatchController, chunk: Buffer): void {
     if (this.state === 'held') this.hold(chunk)
     else if (this.state === 'events') this.splitter?.push(chunk)
-    else if (this.state === 'streaming' && this.isOwn(chunk)) this.write(chunk)
-    else if (this.state === 'streaming') this.fail(FAULTS.protocol)
+    else if (this.state === 'streaming') this.pass(chunk)
     else if (this.state === 'discarding') this.discard(chunk)
   }
 
@@ -185,7 +166,7 @@ export class Relay implements Dispatcher.DispatchHandler {
   }
 
   private hold(chunk: Buffer): void {
-    const { upstream, res, id } = this.passage
+    const { upstream, id } = this.passage
     const { edit, whole, aside } = this.passage.screen
     this.chunks.push(chunk)
     this.size += chunk.length
@@ -194,19 +175,25 @@ export class Relay implements Dispatcher.DispatchHandler {
     this.headers.push('content-type', 'application/json')
     // Of several servers none may answer for another.
     if (aside !== undefined && id !== undefined && this.status === 200) this.isOwn = ownAnswer(id)
-    const held = Buffer.concat(this.chunks.splice(0))
-    if (!this.isOwn(held)) return this.fail(FAULTS.protocol)
     this.state = 'streaming'
-    res.writeHead(this.status, this.headers)
-    this.write(held)
+    this.pass(Buffer.concat(this.chunks.splice(0)))
+  }
+
+  private pass(part: Buffer): void {
+    const { res } = this.passage
+    const isOwn = this.isOwn(part)
+    if (isOwn && !res.headersSent) res.writeHead(this.status, this.headers)
+    if (isOwn) this.write(part)
+    else this.fail(FAULTS.protocol)
   }
 
   private sendHeld(): void {
     const { res, id, screen } = this.passage
-    const [first] = this.chunks
-    const body = this.chunks.length === 1 && first !== undefined ? first : Buffer.concat(this.chunks)
-    const answer = heldAnswer(body, { id, screen, status: this.status })
-    if (answer === undefined) return this.fail(FAULTS.protocol)
+    const answer = heldAnswer(this.chunks, { id, screen, status: this.status })
+    if (answer === undefined) {
+      this.fail(FAULTS.protocol)
+      return
+    }
     sendBytes(res, this.status, this.headers, answer)
     this.finish('answered')
   }

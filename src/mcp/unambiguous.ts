@@ -1,6 +1,7 @@
 // A second, closer look at a message whose arguments rules read: whatever reader the server behind us uses must read what the rule read.
 // RFC 8259 §4 leaves names that come twice to the reader, §6 the range of numbers; readers in Go fold the case of names.
 // The text has been parsed before, so that its grammar, depth and number of keys are in order.
+import { foldCase } from '../policy/misspelt.ts'
 import type { Reading } from '../policy/policy.ts'
 import { RpcError } from '../protocol/errors.ts'
 import { RPC } from '../protocol/mcp.ts'
@@ -130,10 +131,6 @@ function takeNumber(cursor: Cursor): string {
 
 /** The text was parsed before: what is no JSON here is a mistake of this file, and nothing may pass by it. */
 const lost = ({ at }: Cursor) => new TypeError(`No JSON at ${at}.`)
-
-/** As Go's decoder does, the long s and the Kelvin sign included. */
-const foldCase = (name: string): string => (FOLDED.test(name) ? name : name.toUpperCase().toLowerCase())
-const FOLDED = /^[a-z0-9_]*$/
 
 /** A reader of decimals or of wide integers would get another number than we do. */
 function checkNumber(spelled: string): void {

@@ -15,6 +15,7 @@ import type { Policy } from './policy.ts'
 import { narrowed, reachesAll } from './reach.ts'
 import { indexRules } from './rule-index.ts'
 import { compileRules } from './rules.ts'
+import { isView } from './shown-name.ts'
 
 type Configured = Pick<Config, 'policy' | 'roles' | 'servers'>
 
@@ -36,7 +37,7 @@ export function createPolicy(config: Configured, needs: PolicyNeeds = {}): Polic
   const nameOf = (server: string) => names.get(server) ?? server
   const book: Rulebook = { index, access: claimedAccess(config.policy.resourceAccess?.claim, nameOf) }
   // A view over others shows less than its own rules say: what is denied underneath is filtered.
-  const views = new Set(servers.filter((server) => !('url' in server || 'command' in server)).map(({ id }) => id))
+  const views = new Set(servers.filter(isView).map(({ id }) => id))
 
   function judged(call: Call, knowing: 'call' | 'thing', underlying?: Call): Decision {
     refillMeter()

@@ -3,7 +3,7 @@ import type { Call, Decision } from '../protocol/decision.ts'
 import { isStandardMethod } from '../protocol/methods.ts'
 import { type ClaimedAccess, RESOURCE_ACCESS } from './access.ts'
 import type { Knowing } from './facts.ts'
-import { type Holds, type Judge, judge } from './holds.ts'
+import { type Holds, type HoldsFor, holdsFor } from './holds.ts'
 import { conditionalRules, firstRule } from './match.ts'
 import type { Ranked } from './name-index.ts'
 import { foldUri, isNormalUri } from './normal-uri.ts'
@@ -47,7 +47,7 @@ interface Asked {
   readonly bare: boolean
   readonly allows: readonly Bucket[]
   readonly denies: readonly Bucket[]
-  readonly judge: Judge
+  readonly holds: HoldsFor
 }
 
 function askedOf(book: Rulebook, call: Call, knowing: Exclude<Knowing, 'server'>): Asked {
@@ -59,7 +59,7 @@ function askedOf(book: Rulebook, call: Call, knowing: Exclude<Knowing, 'server'>
     bare,
     allows: bucketsFor(layers, 'allow', call.principal),
     denies: bucketsFor(layers, 'deny', call.principal),
-    judge: judge(call, bare ? 'server' : knowing),
+    holds: holdsFor(call, bare ? 'server' : knowing),
   }
 }
 
@@ -69,7 +69,7 @@ function decideName(book: Rulebook, call: Call, knowing: Exclude<Knowing, 'serve
 }
 
 /** The plain rules first, which cost nothing; then each condition, as they are written. */
-function denialOf({ call: { kind, name }, denies, judge: { holds } }: Omit<Asked, 'allows'>): Decision | undefined {
+function denialOf({ call: { kind, name }, denies, holds }: Omit<Asked, 'allows'>): Decision | undefined {
   const plain = firstRule(denies, kind, name)
   if (plain) return decisionBy('deny', 'denied_by_rule', plain)
   for (const ranked of conditionalRules(denies, kind, name)) {
@@ -81,10 +81,10 @@ function denialOf({ call: { kind, name }, denies, judge: { holds } }: Omit<Asked
 }
 
 function allowOf(asked: Asked): Decision {
-  const { book, call, bare, allows, judge: judging } = asked
+  const { book, call, bare, allows, holds } = asked
   const plain = firstRule(allows, call.kind, call.name)
   if (plain) return decisionBy('allow', 'allowed_by_rule', plain)
-  const { yes, unknown, error } = firstOfEach(conditionalRules(allows, call.kind, call.name), judging)
+  const { yes, unknown, error } = firstOfEach(conditionalRules(allows, call.kind, call.name), holds)
   if (yes) return decisionBy('allow', 'allowed_by_rule', yes)
   if (book.access.allows(call)) return { effect: 'allow', reason: 'allowed_by_rule', rule: RESOURCE_ACCESS }
   if (unknown) return decisionBy('allow', 'could_be_allowed', unknown)
@@ -96,7 +96,7 @@ function allowOf(asked: Asked): Decision {
 
 const NO_RULE_ALLOWS: Decision = { effect: 'deny', reason: 'no_rule_allows', rule: undefined }
 
-function firstOfEach(rules: readonly Ranked[], { holds }: Judge): { readonly [outcome in Holds]?: Ranked } {
+function firstOfEach(rules: readonly Ranked[], holds: HoldsFor): { readonly [outcome in Holds]?: Ranked } {
   const first: { [outcome in Holds]?: Ranked } = {}
   for (const ranked of rules) {
     const outcome = holds(ranked)
@@ -121,7 +121,7 @@ const isSpeakingOfResources = ({ denies }: { readonly denies: readonly Bucket[] 
 /** What shows of a server does not hang on what is called there. */
 function seenBy({ book, call, allows, denies }: Asked) {
   const { principal, server } = call
-  return { allows, denies, judge: judge(call, 'server'), claimed: book.access.list(principal, server) }
+  return { allows, denies, holds: holdsFor(call, 'server'), claimed: book.access.list(principal, server) }
 }
 
 const decisionBy = (effect: Decision['effect'], reason: string, { rule }: Ranked): Decision => ({

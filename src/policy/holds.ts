@@ -1,5 +1,5 @@
 // Whether a rule with a condition holds, as far as the call is known.
-import type { Facts } from '../protocol/condition/language.ts'
+import type { Facts, Outcome } from '../protocol/condition/language.ts'
 import type { Call } from '../protocol/decision.ts'
 import { factsOf, type Knowing } from './facts.ts'
 import type { Ranked } from './name-index.ts'
@@ -8,37 +8,32 @@ import type { Target } from './target.ts'
 /** `error`: its condition cannot be evaluated. `unknown`: for some arguments or answers it may hold, for others not. */
 export type Holds = 'yes' | 'no' | 'unknown' | 'error'
 
-/** What is known of a call, and which rules hold for it. */
-export interface Judge {
-  holds(ranked: Ranked): Holds
-}
+/** Of one call, as far as it is known. */
+export type HoldsFor = (ranked: Ranked) => Holds
 
-export function judge(call: Call, knowing: Knowing): Judge {
+export function holdsFor(call: Call, knowing: Knowing): HoldsFor {
   let told: { readonly facts: Facts; readonly target: Target } | undefined
-  return {
-    holds({ rule, target }) {
-      // Only of a resource do the rules' targets say different things.
-      if (told === undefined || (call.kind === 'resource' && told.target !== target))
-        told = { facts: factsOf(call, knowing, target), target }
-      const { facts } = told
-      const parts = [
-        ...(rule.when === undefined ? [] : [rule.when.evaluate(facts)]),
-        ...(rule.unless === undefined ? [] : [not(rule.unless.evaluate(facts))]),
-        ...(rule.ask === undefined ? [] : [answer(rule.effect, rule.id, { call, knowing })]),
-      ]
-      if (parts.includes(false)) return 'no'
-      // An allow with an error among its parts never holds, a deny may still not hold for what is unknown.
-      const [first, second] = rule.effect === 'allow' ? SURE_FIRST : OPEN_FIRST
-      return parts.includes(first) ? first : parts.includes(second) ? second : 'yes'
-    },
+  return ({ rule, target }) => {
+    // Only of a resource do the rules' targets say different things.
+    if (told === undefined || (call.kind === 'resource' && told.target !== target))
+      told = { facts: factsOf(call, knowing, target), target }
+    const { facts } = told
+    const parts = [
+      ...(rule.when === undefined ? [] : [rule.when.evaluate(facts)]),
+      ...(rule.unless === undefined ? [] : [not(rule.unless.evaluate(facts))]),
+      ...(rule.ask === undefined ? [] : [answer(rule.effect, rule.id, { call, knowing })]),
+    ]
+    if (parts.includes(false)) return 'no'
+    // An allow with an error among its parts never holds, a deny may still not hold for what is unknown.
+    const [first, second] = rule.effect === 'allow' ? SURE_FIRST : OPEN_FIRST
+    return parts.includes(first) ? first : parts.includes(second) ? second : 'yes'
   }
 }
 
 const SURE_FIRST = ['error', 'unknown'] as const
 const OPEN_FIRST = ['unknown', 'error'] as const
 
-const not = (outcome: boolean | 'unknown' | 'error'): boolean | 'unknown' | 'error' =>
-  typeof outcome === 'boolean' ? !outcome : outcome
+const not = (outcome: Outcome): Outcome => (typeof outcome === 'boolean' ? !outcome : outcome)
 
 /** A decision point is asked whether the call may be made: its yes makes an allow hold, and lifts a deny. */
 function answer(effect: 'allow' | 'deny', id: string, { call, knowing }: { call: Call; knowing: Knowing }) {

@@ -28,6 +28,6 @@ export interface Policy {
   argumentsRead(call: Call): Readonly<Record<string, unknown>> | undefined
   /** Asks the decision points outside that rules about this call name. `undefined`: there are none. Never rejects: no answer is a no. */
   consult(call: Call): Promise<Call> | undefined
-  /** Digest of what is in force, for the record. */
+  /** Digest of the rules in force with what they lean on, the roles and the claim of `policy.resourceAccess`; for the record. */
   readonly version: string
 }

@@ -134,11 +134,11 @@ describe('a data key wrapped with a key of our own', () => {
     await expect(localKey('k2', secret).unwrap(wrapped, context)).rejects.toThrow(NotUnwrapped)
   })
 
-  it('has a salt of its own in each of a hundred thousand wraps', async () => {
+  it('has a salt of its own in each of ten thousand wraps', async () => {
     const salts = new Set<string>()
     const dataKey = newDataKey()
-    for (let count = 0; count < 100_000; count++)
+    for (let count = 0; count < 10_000; count++)
       salts.add((await key.wrap(dataKey, context)).subarray(1, 33).toString('latin1'))
-    expect(salts.size).toBe(100_000)
+    expect(salts.size).toBe(10_000)
   })
 })

@@ -16,7 +16,17 @@ async function start(): Promise<{ gateway: TestGateway; secret: string; service:
     // A peer whose word counts elsewhere, for identity as well as for requests.
     server: { trustedProxies: ['127.0.0.1'] },
     auth: { proxy: { userHeader: 'X-Forwarded-User' } },
-    policy: { rules: [{ id: 'read', allow: ['notes/read_*'], to: ['*'] }] },
+    policy: {
+      rules: [
+        { id: 'read', allow: ['notes/read_*'], to: ['*'] },
+        {
+          id: 'no-force',
+          deny: ['notes/read_lines'],
+          to: ['*'],
+          when: 'has(args.l) && args.l.exists(x, has(x.force))',
+        },
+      ],
+    },
   })
   await addUser(gateway.store, ROOT)
   await addUser(gateway.store, ANN)
@@ -275,5 +285,17 @@ describe('facts that are none', () => {
       context: { address: '192.0.2.1', era: 'legacy' },
     }
     expect((await service.evaluation({ ...ASKED, ...fine })).body.decision).toBe(true)
+  })
+
+  it.each([
+    ['{"l":[{"force":true}]}', 'denied_by_rule'],
+    ['{"l":[{"Force":true}]}', 'json_key_case'],
+    ['{"l":[{"\u017fum":1,"sum":2}]}', 'json_key_case'],
+    ['{"l":[{"sum":1}]}', undefined],
+  ])('arguments that a server could read otherwise than the rule: %s', async (text, reason) => {
+    const resource = { type: 'tool', id: 'notes/read_lines' }
+    const action = { name: 'call', properties: { arguments: JSON.parse(text) } }
+    const { body } = await service.evaluation({ ...ASKED, resource, action })
+    expect(body).toMatchObject({ decision: reason === undefined, context: { reason: reason ?? 'allowed_by_rule' } })
   })
 })

@@ -3,6 +3,7 @@ import type { CallEvent, Recorder } from '../../audit/event.ts'
 import type { FoundSubject, NamedSubject } from '../../identity/named-subject.ts'
 import { type Grounds, grounded, type InformNeeds, informed } from '../../policy/informed.ts'
 import type { Limits } from '../../policy/limits.ts'
+import { isMisspelt } from '../../policy/misspelt.ts'
 import type { Policy } from '../../policy/policy.ts'
 import type { Clock } from '../../protocol/clock.ts'
 import type { Call, Decision } from '../../protocol/decision.ts'
@@ -61,6 +62,7 @@ export function decider(needs: DecideNeeds) {
     const principal = { ...found.principal, reach: asker.reach }
     const { subject: id, email } = principal
     const facts = { args: argumentsOf(evaluation), request: requestOf(evaluation, at) }
+    if (isMisspelt(policy.reads(call.server), facts.args)) return denied('json_key_case', about)
     return {
       ...(await decide(call, principal, facts)),
       about: { ...about, subject: id, ...(email !== undefined && { email }) },

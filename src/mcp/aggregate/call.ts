@@ -13,12 +13,14 @@ import { FAULTS, faultMessage, faultOfUpstream } from '../fault.ts'
 import type { Forward } from '../forward.ts'
 import { type McpHead, upstreamHeaders } from '../headers.ts'
 import { unknownServer } from '../hidden.ts'
-import type { Ending, Passage } from '../relay.ts'
+import type { Passage } from '../passage.ts'
+import type { Ending } from '../relay.ts'
 import { openReply, sendFault } from '../reply.ts'
 import type { Screen } from '../screen.ts'
 import type { Streams } from '../streams.ts'
 import type { Audience, BackChannel } from './back-channel/back-channel.ts'
 import { progressToken } from './back-channel/running.ts'
+import type { UpstreamPlace } from './back-channel/server-message.ts'
 import { tell } from './back-channel/tell.ts'
 import type { Catalog } from './catalog/catalog.ts'
 import type { Found } from './decide.ts'
@@ -104,9 +106,8 @@ const cancelled = ({ id }: RpcRequest): RpcNotification => ({
 
 interface Leg {
   readonly upstream: RemoteUpstream
-  readonly place:
-    | { readonly server: string; readonly session: string | undefined; readonly revision: string }
-    | undefined
+  /** Of a client of the handshake era. */
+  readonly place: UpstreamPlace | undefined
   /** The server has forgotten the session: the next call opens another. */
   readonly lost: (() => void) | undefined
 }
@@ -149,7 +150,7 @@ async function relayed(needs: CallNeeds, call: ViewCall, leg: Leg): Promise<Endi
 }
 
 /** What the server says in the middle of the call, as far as it goes on. Without a place of the client's own it asks nothing. */
-function asideOf({ back }: CallNeeds, call: ViewCall, { id: server }: Upstream, place: Leg['place']) {
+function asideOf({ back }: CallNeeds, call: ViewCall, { id: server }: Upstream, place: UpstreamPlace | undefined) {
   const { visit, session, audience } = call
   const client = session && { subject: session.subject, session: session.id, capabilities: session.hello.capabilities }
   return back.aside({ server, place, token: progressToken(visit.incoming.message.params), audience, client })

@@ -32,6 +32,9 @@ const ABLE_HELLO: ClientHello = {
 }
 const MODERN_HELLO: ClientHello = { ...ABLE_HELLO, revision: MODERN_REVISION }
 
+/** No more of a list is kept, and so no more of it is read. */
+const LARGEST_PAGE = 16 * 1024 * 1024
+
 /** Rejects with UpstreamError. */
 export async function openDialogue(
   upstream: Upstream,
@@ -39,8 +42,10 @@ export async function openDialogue(
   signal: AbortSignal,
 ): Promise<Dialogue> {
   if (upstream.kind === 'stdio') return openChild(upstream, signal)
-  const modern = (await eraOf(upstream, signal)) === 'modern' ? await openModern(upstream, signal) : undefined
-  return modern ?? shakeHands(upstream, signal)
+  const era = await eraOf(upstream, signal)
+  const asked = { ...upstream, maxAnswer: Math.min(upstream.maxAnswer, LARGEST_PAGE) }
+  const modern = era === 'modern' ? await openModern(asked, signal) : undefined
+  return modern ?? shakeHands(asked, signal)
 }
 
 /** `undefined`: it was one of that revision, and is one no more. */

@@ -4,7 +4,7 @@ import { type Upstream, UpstreamError } from '../../../upstreams/upstream.ts'
 import { failure } from '../../bridge/post.ts'
 import type { UpstreamEras } from '../../bridge/upstream-era.ts'
 import { FAULTS } from '../../fault.ts'
-import { type Dialogue, isUnknownMethod, openDialogue, type Result } from './dialogue.ts'
+import { type Dialogue, isUnknownMethod, openDialogue } from './dialogue.ts'
 
 /** The lists of MCP, by the member that holds their entries. */
 export const LIST_KINDS = ['tools', 'prompts', 'resources', 'resourceTemplates'] as const
@@ -57,11 +57,11 @@ export async function readOffer(upstream: Upstream, eraOf: UpstreamEras['eraOf']
   const dialogue = await inTime(openDialogue(upstream, eraOf, signal), signal)
   try {
     const capabilities = recordOf(dialogue.introduction['capabilities'])
-    const pages: Result[] = []
+    const ttls: number[] = []
     const list = async (kind: ListKind): Promise<Listing> => {
       if (capabilities[LIST_FORMS[kind].capability] === undefined) return { entries: [] }
       try {
-        return { entries: await inTime(readList(dialogue, kind, pages), signal) }
+        return { entries: await inTime(readList(dialogue, kind, ttls), signal) }
       } catch (error) {
         if (isUnknownMethod(error)) return { entries: [] }
         if (error instanceof UpstreamError) return { entries: [], reason: error.reason }
@@ -80,7 +80,7 @@ export async function readOffer(upstream: Upstream, eraOf: UpstreamEras['eraOf']
       capabilities,
       instructions: typeof instructions === 'string' ? instructions.slice(0, LONGEST_INSTRUCTIONS) : undefined,
       lists: { tools, prompts, resources, resourceTemplates },
-      ttl: shortestTtl(pages),
+      ttl: ttls.length === 0 ? undefined : Math.min(...ttls),
     }
   } finally {
     dialogue.end()
@@ -97,24 +97,27 @@ function inTime<T>(answer: Promise<T>, signal: AbortSignal): Promise<T> {
   return Promise.race([answer, late])
 }
 
-async function readList(dialogue: Dialogue, kind: ListKind, pages: Result[]): Promise<readonly Entry[]> {
+async function readList(dialogue: Dialogue, kind: ListKind, ttls: number[]): Promise<readonly Entry[]> {
   const { method } = LIST_FORMS[kind]
   const found = new Map<string, Entry>()
   let size = 0
+  let count = 0
   let cursor: string | undefined
   for (let page = 0; page < MOST_PAGES; page++) {
     const result = await dialogue.ask(method, cursor === undefined ? {} : { cursor })
     const entries = result[kind]
     if (!Array.isArray(entries)) throw failure(FAULTS.protocol)
-    pages.push(result)
+    const { nextCursor, ttlMs } = result
+    if (typeof ttlMs === 'number' && ttlMs >= 0) ttls.push(ttlMs)
     for (const entry of entries) {
-      const checked = checkEntry(entry, kind)
-      if (checked === undefined || found.has(checked.key)) continue
-      size += checked.size
-      if (found.size >= MOST_ENTRIES || size > LARGEST_LIST) throw failure(FAULTS.too_large)
-      found.set(checked.key, checked.entry)
+      const text = JSON.stringify(entry)
+      // Of what is left out, too: nobody keeps us reading for nothing.
+      size += text.length
+      count += 1
+      if (count > MOST_ENTRIES || size > LARGEST_LIST) throw failure(FAULTS.too_large)
+      const key = text.length > LONGEST_ENTRY ? undefined : keyOf(entry, kind)
+      if (key !== undefined && !found.has(key)) found.set(key, entry)
     }
-    const { nextCursor } = result
     if (typeof nextCursor !== 'string') return [...found.values()]
     cursor = nextCursor
   }
@@ -122,12 +125,9 @@ async function readList(dialogue: Dialogue, kind: ListKind, pages: Result[]): Pr
 }
 
 /** What is no entry, or too much of one, is left out; the others are not to suffer for it. */
-function checkEntry(entry: unknown, kind: ListKind): { key: string; entry: Entry; size: number } | undefined {
-  if (!isRecord(entry) || !isShallow(entry)) return undefined
-  const key = entry[LIST_FORMS[kind].key]
-  if (typeof key !== 'string' || key === '') return undefined
-  const size = JSON.stringify(entry).length
-  return size > LONGEST_ENTRY ? undefined : { key, entry, size }
+function keyOf(entry: unknown, kind: ListKind): string | undefined {
+  const key = isRecord(entry) && isShallow(entry) ? entry[LIST_FORMS[kind].key] : undefined
+  return typeof key === 'string' && key !== '' ? key : undefined
 }
 
 /** No deeper than what can be written again without a stack of its own. */
@@ -141,9 +141,4 @@ function isShallow(entry: object): boolean {
     level = next
   }
   return false
-}
-
-function shortestTtl(pages: readonly Result[]): number | undefined {
-  const told = pages.flatMap(({ ttlMs }) => (typeof ttlMs === 'number' && ttlMs >= 0 ? [ttlMs] : []))
-  return told.length === 0 ? undefined : Math.min(...told)
 }
