@@ -40,6 +40,15 @@ describe('a decision point', () => {
     expect(await judge(point(url))).toMatch(expected)
   })
 
+  it.each<[object, string | RegExp]>([
+    [{ Authorization: 'Bearer k' }, 'taken'],
+    [{ Host: 'other.example' }, /policy\.decisionPoints\.opa\.headers\.Host\n.*cannot be set/],
+    [{ Authorization: 'a\nb' }, /policy\.decisionPoints\.opa\.headers\.Authorization\n.*no line break/],
+  ])('with %j', async (headers, expected) => {
+    const opa = { type: 'opa', url: 'https://opa.example.com/', headers }
+    expect(await judge({ policy: { decisionPoints: { opa } } })).toMatch(expected)
+  })
+
   it('over plain http anywhere, for development', async () => {
     expect(await judge(point('http://opa.example.com/', { server: { development: true } }))).toBe('taken')
   })

@@ -1,6 +1,7 @@
 // Decision points outside: other systems that rules ask before they allow (`ask:` of a rule).
 import { z } from 'zod'
-import { duration, fieldName } from './units.ts'
+import { headerName, headerValue } from './outgoing-headers.ts'
+import { duration } from './units.ts'
 
 const point = z.strictObject({
   type: z.enum(['opa', 'authzen']).describe('Open Policy Agent’s data API, or AuthZEN Authorization API 1.0.'),
@@ -15,10 +16,7 @@ const point = z.strictObject({
     .describe('Longest wait for its answer; what comes later is a no.'),
   cache: duration('5s').describe('How long an answer counts for the same question; 0 asks every time.'),
   headers: z
-    .record(
-      fieldName,
-      z.string().regex(/^[\t\x20-\x7e\x80-\xff]*$/, 'A header value has no line break and no control character.'),
-    )
+    .record(headerName, headerValue)
     .default({})
     .meta({ secret: true, description: 'Sent with every question, such as `Authorization: Bearer ${OPA_TOKEN}`.' }),
 })

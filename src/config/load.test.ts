@@ -153,6 +153,11 @@ describe('a bad configuration', () => {
       'Two servers are called a',
     ],
     [
+      'a server with the id of another for a name',
+      'servers: [{ id: a, name: b, url: "http://x" }, { id: b, url: "http://y" }]',
+      'Two servers are called b',
+    ],
+    [
       'two providers of one id',
       'identity: { providers: [{ id: a, type: github, clientId: b, clientSecret: c }, { id: a, type: github, clientId: b, clientSecret: c }] }',
       'called a',

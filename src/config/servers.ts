@@ -3,30 +3,8 @@ import { z } from 'zod'
 import { compileGlob } from '../protocol/glob.ts'
 import { LEGACY_REVISIONS, MODERN_REVISION } from '../protocol/mcp.ts'
 import { serverAuth } from './auth.ts'
-import { duration, fieldName, size, unique } from './units.ts'
-
-/** RFC 9110 §7.6.1 and RFC 9112 §6: where a message ends and whom it is for is the connection's business. */
-const FRAMING = [
-  'connection',
-  'content-length',
-  'expect',
-  'host',
-  'keep-alive',
-  'proxy-connection',
-  'te',
-  'trailer',
-  'transfer-encoding',
-  'upgrade',
-]
-
-const headerName = fieldName.refine(
-  (name) => !FRAMING.includes(name.toLowerCase()),
-  'This header frames the message and cannot be set.',
-)
-/** RFC 9110 §5.5: the connection to the server would refuse anything else, at the first call. */
-const headerValue = z
-  .string()
-  .regex(/^[\t\x20-\x7e\x80-\xff]*$/, 'A header value has no line break and no control character.')
+import { headerName, headerValue } from './outgoing-headers.ts'
+import { duration, size, unique } from './units.ts'
 
 const common = {
   id: z
@@ -151,6 +129,21 @@ function pickedFrom({ value, issues }: { value: readonly McpServerConfig[]; issu
   })
 }
 
+/** Claims and headers speak of a server by its name, else by its id: another's id would be two servers at once. */
+function checkNames({
+  value,
+  issues,
+}: {
+  value: readonly { readonly id: string; readonly name?: string | undefined }[]
+  issues: z.core.$ZodRawIssue[]
+}): void {
+  const ids = new Set(value.flatMap(({ id, name }) => (name === undefined ? [id] : [])))
+  value.forEach(({ name }, index) => {
+    if (name !== undefined && ids.has(name))
+      issues.push({ code: 'custom', message: `Two servers are called ${name}.`, input: name, path: [index, 'name'] })
+  })
+}
+
 export const servers = z
   .array(z.union([remote, stdio, virtual]))
   .default([])
@@ -159,4 +152,5 @@ export const servers = z
   )
   .check(unique('id', 'servers'))
   .check(unique('name', 'servers'))
+  .check(checkNames)
   .check(pickedFrom)

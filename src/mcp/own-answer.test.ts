@@ -17,6 +17,7 @@ describe('an answer', () => {
       'with the result first',
       '{"result":{"content":[],"id":2,"a":{"resultType":"input_required"}},"jsonrpc":"2.0","id":1}',
     ],
+    ['whose result ends with an id', answer('{"content":[{"id":2}],"id":3}')],
     ['with white space', ` {\n  "jsonrpc" : "2.0",\n "id" : 1 ,\n "result" : { "resultType" : "complete" } }\n`],
     ['with escapes', '{"j\\u0073onrpc":"2.0","id":1,"result":{"r\\u00e9sult":"\\\\","resultType":"\\u0063omplete"}}'],
     [

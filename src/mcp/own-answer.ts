@@ -56,13 +56,15 @@ export function ownAnswer(id: RpcId, asking?: 'asking'): (part: Buffer) => boole
     if (OPENS.has(code)) {
       depth++
       text = ''
-      if (depth > 1) key = undefined
+      key = undefined
       return depth > 1 || code === OPEN_OBJECT
     }
     const read = isRead()
     if (CLOSES.has(code)) {
       const passes = !read || end()
       depth--
+      // Its value has been passed over.
+      key = undefined
       return passes
     }
     if (!read) return true

@@ -27,4 +27,14 @@ describe('subscriptions', () => {
     expect(subscriptions.has('s', 'a', 'u1')).toBe(false)
     expect(subscriptions.has('t0', 'a', 'v')).toBe(true)
   })
+
+  it('are bounded in length', () => {
+    const subscriptions = createSubscriptions()
+    const long = (at: number) => `${at}`.padEnd(8192, 'x')
+    for (let at = 0; at < 32; at++) expect(subscriptions.add('s', 'a', long(at))).toBe(true)
+    expect(subscriptions.add('s', 'b', long(32))).toBe(false)
+    subscriptions.remove('s', 'a', long(0))
+    expect(subscriptions.add('s', 'b', long(32))).toBe(true)
+    expect(subscriptions.add('t', 'b', long(33))).toBe(true)
+  })
 })

@@ -14,6 +14,8 @@ export interface Subscriptions {
 }
 
 const MOST = 1000
+/** Of all that one holder asked for, in characters: a server that is listened to is sent all of them again with each new one. */
+const LONGEST = 256 * 1024
 const MOST_HOLDERS = 10_000
 const NONE: ReadonlySet<string> = new Set()
 
@@ -39,7 +41,8 @@ export function createSubscriptions(): Subscriptions {
       const servers = holders.get(holder) ?? new Map<string, Set<string>>()
       const uris = servers.get(server) ?? new Set<string>()
       if (uris.has(uri)) return true
-      if (sizeOf(servers) >= MOST) return false
+      const held = [...servers.values()].flatMap((each) => [...each])
+      if (held.length >= MOST || held.reduce((sum, { length }) => sum + length, uri.length) > LONGEST) return false
       // Who left without a word is forgotten when there are too many; the oldest first.
       if (!holders.has(holder) && holders.size >= MOST_HOLDERS) {
         const [oldest] = holders.keys()
@@ -63,10 +66,4 @@ export function createSubscriptions(): Subscriptions {
     isWanted: (server, uri) => wanted.has(keyOf(server, uri)),
     end,
   }
-}
-
-function sizeOf(servers: ReadonlyMap<string, ReadonlySet<string>>): number {
-  let size = 0
-  for (const uris of servers.values()) size += uris.size
-  return size
 }

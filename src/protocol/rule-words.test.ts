@@ -2,12 +2,24 @@ import { describe, expect, it } from 'vitest'
 import { MEMBER, methodFlaw, SUBJECT, TARGET } from './rule-words.ts'
 
 describe('targets', () => {
-  it.each(['a/*', '*/*', 'a/x_*', 'prompt:a/p', 'resource:a/file:///b', 'method:a/logging/*'])('%s is one', (text) => {
+  it.each([
+    'a/*',
+    '*/*',
+    'a/x_*',
+    'prompt:a/p',
+    'resource:a/file:///b',
+    'method:a/logging/*',
+    'tool:8443/x',
+    'tools/x',
+  ])('%s is one', (text) => {
     expect(TARGET.test(text)).toBe(true)
   })
-  it.each(['a', 'a/', '/b', 'a/b c', ''])('%j is none', (text) => {
-    expect(TARGET.test(text)).toBe(false)
-  })
+  it.each(['a', 'a/', '/b', 'a/b c', '', 'tool:a/b', 'Tools:*/b', 'prompts:a/b', 'Prompt:a/b', 'prompt:tool:a/b'])(
+    '%j is none',
+    (text) => {
+      expect(TARGET.test(text)).toBe(false)
+    },
+  )
 })
 
 describe('subjects', () => {

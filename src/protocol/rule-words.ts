@@ -4,8 +4,9 @@ import { compileGlob } from './glob.ts'
 import { idleMethodRule } from './methods.ts'
 import { isTemplate, templateFlaw } from './uri-template.ts'
 
-/** Kind, server, name. */
-export const TARGET = /^(?:(prompt|resource|method):)?([^/\s]+)\/(\S+)$/
+/** Kind, server, name. `tool:a/x` and `Prompt:a/x` would be read as servers of that name, and a deny for them would stop nothing. */
+export const TARGET =
+  /^(?:(prompt|resource|method):)?(?!(?:[Tt]ools?|[Pp]rompts?|[Rr]esources?|[Mm]ethods?):\D)([^/\s]+)\/(\S+)$/
 export const TARGET_FORM =
   'Write server/tool, prompt:server/name, resource:server/uri or method:server/method; * is a wildcard.'
 

@@ -139,7 +139,9 @@ describe('tools are switched at two levels', () => {
   it('what one workspace switched off is its own affair; what the organisation did is everybody’s', async () => {
     const both = tokenOf('bob', { team: ['data', 'sales'], groups: [] })
     expect(await toolsOf('github', both)).toEqual(['search_code', 'create_issue'])
-    const events = await gateway.audit((all) => all.some((event) => event.kind === 'call' && event.rule !== undefined))
+    const events = await gateway.audit((all) =>
+      ['off-everywhere', 'off-for-data'].every((id) => all.some((event) => event.kind === 'call' && event.rule === id)),
+    )
     const why = (name: string) => events.find((event) => event.kind === 'call' && event.name === name)
     expect(why('delete_repo')).toMatchObject({ reason: 'denied_by_rule', rule: 'off-everywhere' })
     expect(why('merge_pull')).toMatchObject({ reason: 'denied_by_rule', rule: 'off-for-data' })

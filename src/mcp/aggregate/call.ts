@@ -9,6 +9,7 @@ import type { Bridge } from '../bridge/call.ts'
 import { saysSessionLost } from '../bridge/handshake.ts'
 import type { ClientHello } from '../bridge/hello.ts'
 import { helloOfRequest } from '../bridge/hello.ts'
+import { Deadline } from '../deadlines.ts'
 import { FAULTS, faultMessage, faultOfUpstream } from '../fault.ts'
 import type { Forward } from '../forward.ts'
 import { type McpHead, upstreamHeaders } from '../headers.ts'
@@ -200,6 +201,13 @@ async function bridged(needs: CallNeeds, call: ViewCall, upstream: Upstream, gon
   const openStream = () => needs.streams.open(principal, () => gone.abort())
   const reply = openReply(exchange, { openStream, streamBuffer: needs.limits.streamBuffer })
   const aside = asideOf(needs, call, upstream, undefined)
+  // Nobody listens any more: the call may run to its end, but not without end.
+  let left: Deadline | undefined
+  const leave = () => {
+    left = new Deadline(upstream.requestTimeout, () => gone.abort())
+  }
+  if (exchange.res.closed) leave()
+  else exchange.res.once('close', leave)
   try {
     const response = await needs.bridge.bridgeCall(upstream, {
       principal,
@@ -215,6 +223,8 @@ async function bridged(needs: CallNeeds, call: ViewCall, upstream: Upstream, gon
     })
     return reply.answer(outgoing.reword(response) ?? response)
   } finally {
+    exchange.res.off('close', leave)
+    left?.cancel()
     reply.end()
     forget?.()
   }

@@ -43,7 +43,7 @@ export function createJudge({ hearer, asking, onListChanged }: JudgeNeeds): Judg
     if (!isRecord(message) || 'result' in message || 'error' in message) return undefined
     const { method, params, id } = message
     if (typeof method !== 'string') return undefined
-    if ('id' in message) return asking && place ? ask(asking, place, { id, method, params }) : undefined
+    if ('id' in message) return asking && place && origin.own ? ask(asking, place, { id, method, params }) : undefined
     const list = listChanged(method)
     if (list !== undefined) onListChanged(origin.server, list)
     if (method === 'notifications/cancelled' && origin.own && asking) return takenBack(asking, origin.server, params)

@@ -52,12 +52,15 @@ type Attempt = EventsEnd | { readonly kind: 'over' }
 const OVER: Attempt = { kind: 'over' }
 const FAILED: Attempt = { kind: 'failed' }
 
-/** The stream of a session that was opened for one client: all of it is that client's. */
+/**
+ * The stream of a session that was opened for one client: all of it is that client's. A server without sessions has told nobody whose its
+ * stream is, and says there what it says to everybody.
+ */
 export function sessionSource(needs: SourceNeeds, upstream: RemoteUpstream, place: UpstreamPlace): Source {
   return {
     server: upstream.id,
     key: `session ${place.session ?? ''}`,
-    own: true,
+    own: place.session !== undefined,
     place,
     run: (hear, signal, onOpen) =>
       keepOpen(needs.waits, signal, () => readSession(upstream, place, { ...reading(needs, hear, signal), onOpen })),
