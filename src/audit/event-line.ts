@@ -79,6 +79,7 @@ function actFields(event: ActEvent, longest: number): Fields {
     resource: cut(event.resource, longest),
     family: cut(event.family, longest),
     name: cut(event.name, longest),
+    digest: cut(event.digest, longest),
     by: cut(event.by, longest),
     address: cut(event.address, longest),
   }

@@ -58,6 +58,8 @@ export interface ActEvent {
   readonly family?: string
   /** What people call the thing it was done to. */
   readonly name?: string
+  /** Of the definition that it is about. */
+  readonly digest?: string
   /** Who did it, where that is somebody else than the subject. */
   readonly by?: string
   readonly address?: string

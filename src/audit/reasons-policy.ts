@@ -9,6 +9,7 @@ export const POLICY_REASONS = {
   bad_rotation: 'The rotation is due after the token’s end.',
   bad_service_name: 'No service can have this name.',
   by_administrator: 'An administrator did it.',
+  by_operator: 'It was done on the command line.',
   by_owner: 'The owner did it.',
   changed_meanwhile: 'Somebody changed it at the same time.',
   check_failed: 'A part of the gate does not answer.',

@@ -16,7 +16,16 @@ interface Needs {
 /** Resolves once it is committed: to what `audit.sink` names, as in a running gate. */
 export async function recordAct(
   { records, sink, print = printLine }: Needs,
-  act: { act: string; reason: string; subject: string; email?: string; family?: string; name?: string; by?: string },
+  act: {
+    act: string
+    reason: string
+    subject: string
+    email?: string
+    family?: string
+    name?: string
+    digest?: string
+    by?: string
+  },
 ): Promise<void> {
   const now = Date.now()
   const id = nextId(now)

@@ -55,7 +55,7 @@ export const approve = (name: string, { digest, all, ...options }: ApproveOption
       const about = { subject: 'operator', by: 'operator', name: `${server}/${tool}` }
       await recordAct(
         { records, sink: config.audit.sink, print: warn },
-        { act: 'tool_approved', reason: digest ?? seen, ...about },
+        { act: 'tool_approved', reason: 'by_operator', digest: digest ?? seen, ...about },
       )
       warn(`Approved ${escapeUnprintable(`${server}/${tool}`)}. Running gates know within seconds.`)
     }

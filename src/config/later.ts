@@ -6,7 +6,6 @@ const LATER: Readonly<Record<string, string>> = {
   'server.admin': 'a second listener for the administration',
   'server.workers': 'more than one process',
   'store.redis': 'Redis as bus and shared limiter',
-  'servers[].tools': 'virtual servers',
   'servers[].identity': 'identity forwarding to servers',
   'servers[].passthroughHeaders': 'header passthrough',
   'servers[].instances': 'more than one process of a stdio server',

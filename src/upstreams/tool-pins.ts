@@ -30,7 +30,7 @@ interface Needs {
   readonly modes: ReadonlyMap<string, PinMode>
   readonly clock: Clock
   /** Resolves once the event is recorded. */
-  tell(event: ToolEvent, tool: { server: string; tool: string; detail: string }): Promise<void>
+  tell(event: ToolEvent, tool: { server: string; tool: string; digest: string; detail: string }): Promise<void>
   onError(error: unknown): void
 }
 
@@ -87,7 +87,7 @@ export async function openToolGuard({ pins, modes, clock, tell, onError }: Needs
       changes.map((pin) => {
         const before = known?.get(pin.tool)
         keep(pin)
-        return tell(kindOf(pin, before), { server, tool: pin.tool, detail: detailOf(pin) })
+        return tell(kindOf(pin, before), { server, tool: pin.tool, digest: pin.seen, detail: detailOf(pin) })
       }),
     )
     await Promise.all(
@@ -95,7 +95,7 @@ export async function openToolGuard({ pins, modes, clock, tell, onError }: Needs
         const shadowed = findShadowed(pin)
         return shadowed === undefined
           ? undefined
-          : tell('shadowed', { server, tool: pin.tool, detail: `of ${shadowed}` })
+          : tell('shadowed', { server, tool: pin.tool, digest: pin.seen, detail: `of ${shadowed}` })
       }),
     )
     // Another replica told of them: its rows are read now rather than in a moment.

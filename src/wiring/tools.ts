@@ -36,7 +36,7 @@ export async function openTools(
     pins: store.durable.toolPins,
     modes,
     clock,
-    async tell(event, { server, tool, detail }) {
+    async tell(event, { server, tool, digest, detail }) {
       const now = clock()
       const { reason, words } = EVENTS[event]
       const isClosed = !guard.isOpen(server, tool)
@@ -45,6 +45,7 @@ export async function openTools(
         act: reason,
         decision: isClosed ? 'deny' : 'allow',
         name: `${server}/${tool}`,
+        digest,
         reason,
         id: nextId(now),
         time: new Date(now).toISOString(),

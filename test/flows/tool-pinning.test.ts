@@ -155,7 +155,9 @@ describe('quarantine', () => {
     const acts = await gateway.audit((all) =>
       all.some((event) => event.kind === 'act' && event.act === 'tool_approved'),
     )
-    expect(acts).toContainEqual(expect.objectContaining({ act: 'tool_approved', name: 'notes/read', by: 'operator' }))
+    expect(acts).toContainEqual(
+      expect.objectContaining({ act: 'tool_approved', name: 'notes/read', by: 'operator', digest: expect.any(String) }),
+    )
   })
 })
 
