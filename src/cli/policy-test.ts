@@ -61,8 +61,8 @@ function callOf({ who, call }: PolicyCase, config: Config): Call {
   const kind = kinds.find((one) => call[one] !== undefined) ?? 'method'
   const name = call[kind] ?? ''
   const { address, time, era } = call.request
-  const points = config.policy.rules.flatMap(({ id, ask }) =>
-    ask === undefined ? [] : [[id, call.answers[ask] === true] as const],
+  const points = config.policy.rules.flatMap(({ id, consult }) =>
+    consult === undefined ? [] : [[id, call.answers[consult] === true] as const],
   )
   return {
     principal: principalOf(who, config.roles),

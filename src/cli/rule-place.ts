@@ -33,7 +33,7 @@ export function ruleText(rule: RuleConfig): string {
     `${what} to ${rule.to.join(', ')}`,
     ...(rule.when === undefined ? [] : [`when ${oneLine(rule.when)}`]),
     ...(rule.unless === undefined ? [] : [`unless ${oneLine(rule.unless)}`]),
-    ...(rule.ask === undefined ? [] : [`ask ${rule.ask}`]),
+    ...(rule.consult === undefined ? [] : [`consult ${rule.consult}`]),
   ]
   return parts.join(' ')
 }

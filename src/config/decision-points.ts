@@ -1,4 +1,4 @@
-// Decision points outside: other systems that rules ask before they allow (`ask:` of a rule).
+// Decision points outside: other systems that rules ask before they allow (`consult:` of a rule).
 import { z } from 'zod'
 import { headerName, headerValue } from './outgoing-headers.ts'
 import { duration } from './units.ts'

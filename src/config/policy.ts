@@ -25,7 +25,7 @@ const common = {
   to: subjects.describe('Whom it is for.'),
   when: condition.describe('Condition in CEL that must be true for the rule to hold.'),
   unless: condition.describe('Condition in CEL that must not be true.'),
-  ask: z
+  consult: z
     .string()
     .min(1)
     .optional()
@@ -39,18 +39,18 @@ const rule = z.union([
 /** A rule that asks nobody would deny for ever. */
 function checkPoints(context: {
   value: {
-    readonly rules: readonly { readonly ask?: string | undefined }[]
+    readonly rules: readonly { readonly consult?: string | undefined }[]
     readonly decisionPoints: Readonly<Record<string, unknown>>
   }
   issues: z.core.$ZodRawIssue[]
 }): void {
   const { rules, decisionPoints: points } = context.value
-  rules.forEach(({ ask }, index) => {
-    if (ask === undefined || Object.hasOwn(points, ask)) return
+  rules.forEach(({ consult }, index) => {
+    if (consult === undefined || Object.hasOwn(points, consult)) return
     const known = Object.keys(points)
     const remedy = known.length === 0 ? 'None is configured.' : `There are ${known.join(', ')}.`
-    const message = `There is no decision point ${ask} in policy.decisionPoints. ${remedy}`
-    context.issues.push({ code: 'custom', message, input: ask, path: ['rules', index, 'ask'] })
+    const message = `There is no decision point ${consult} in policy.decisionPoints. ${remedy}`
+    context.issues.push({ code: 'custom', message, input: consult, path: ['rules', index, 'consult'] })
   })
 }
 

@@ -105,7 +105,7 @@ describe('rules that cannot be kept', () => {
     ['when: "args.amount <"', '7:7', 'policy.rules[0].when', 'Column 13: "<" is not expected here.'],
     ['unless: "args.amount > limit"', '7:7', 'policy.rules[0].unless', 'Column 15: There is no limit.'],
     ['when: "principal.groups"', '7:7', 'policy.rules[0].when', 'neither true nor false'],
-    ['ask: opa', '7:7', 'policy.rules[0].ask', 'There is no decision point opa in policy.decisionPoints.'],
+    ['consult: opa', '7:7', 'policy.rules[0].consult', 'There is no decision point opa in policy.decisionPoints.'],
     ['wenn: "true"', '7:7', 'policy.rules[0].wenn', 'There is no setting "wenn" here.'],
   ])('%s is told at its place', async (line, place, setting, message) => {
     config(`  rules:\n    - id: one\n      allow: ["pay/*"]\n      to: ["*"]\n      ${line}\n`)

@@ -242,9 +242,9 @@ describe('subjects', () => {
 
 describe('decision points outside', () => {
   const rules = [
-    { id: 'asked', allow: ['pay/transfer'], to: ['*'], ask: 'opa' },
+    { id: 'asked', allow: ['pay/transfer'], to: ['*'], consult: 'opa' },
     { id: 'free', allow: ['pay/read'], to: ['*'] },
-    { id: 'veto', deny: ['pay/veto'], to: ['*'], ask: 'opa' },
+    { id: 'veto', deny: ['pay/veto'], to: ['*'], consult: 'opa' },
     { id: 'all', allow: ['pay/veto'], to: ['*'] },
     { id: 'closed', deny: ['pay/transfer'], to: ['group:closed'] },
   ]

@@ -6,8 +6,8 @@ import { refillMeter } from '../protocol/condition/meter.ts'
 import type { Call, Decision } from '../protocol/decision.ts'
 import { claimedAccess } from './access.ts'
 import { readArguments } from './arguments.ts'
-import { type AskOutside, consulting } from './ask.ts'
 import { confined } from './capabilities.ts'
+import { type AskOutside, consulting } from './consult.ts'
 import { decide, findDenial, type Rulebook, viewFor } from './decide.ts'
 import { conditionalRules } from './match.ts'
 import type { Ranked } from './name-index.ts'
@@ -59,7 +59,7 @@ export function createPolicy(config: Configured, needs: PolicyNeeds = {}): Polic
     )
   const consult = consulting({
     ask: needs.ask ?? (async () => false),
-    askedFor: (call) => conditionsOf(call).filter(({ rule }) => rule.ask !== undefined),
+    askedFor: (call) => conditionsOf(call).filter(({ rule }) => rule.consult !== undefined),
     decide: (call) => judged(call, 'call'),
   })
 

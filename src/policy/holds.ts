@@ -21,7 +21,7 @@ export function holdsFor(call: Call, knowing: Knowing): HoldsFor {
     const parts = [
       ...(rule.when === undefined ? [] : [rule.when.evaluate(facts)]),
       ...(rule.unless === undefined ? [] : [not(rule.unless.evaluate(facts))]),
-      ...(rule.ask === undefined ? [] : [answer(rule.effect, rule.id, { call, knowing })]),
+      ...(rule.consult === undefined ? [] : [answer(rule.effect, rule.id, { call, knowing })]),
     ]
     if (parts.includes(false)) return 'no'
     // An allow with an error among its parts never holds, a deny may still not hold for what is unknown.

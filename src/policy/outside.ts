@@ -4,7 +4,7 @@ import { createHash } from 'node:crypto'
 import type { DecisionPointConfig, DecisionPointsConfig } from '../config/decision-points.ts'
 import type { Clock } from '../protocol/clock.ts'
 import type { Call } from '../protocol/decision.ts'
-import type { AskOutside } from './ask.ts'
+import type { AskOutside } from './consult.ts'
 import { DIALECTS } from './outside-question.ts'
 
 /** One request, without redirects, bounded in size and by the point's time; handed in, since this room has no HTTP of its own. */

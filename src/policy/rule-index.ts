@@ -75,7 +75,7 @@ function readingOf(layers: readonly Layer[]): Reading {
   )
   return {
     // Whoever decides outside is shown the arguments.
-    args: read('args') || rules.some(({ ask }) => ask !== undefined),
+    args: read('args') || rules.some(({ consult }) => consult !== undefined),
     tool: read('tool'),
     ...(names.size > 0 && { names }),
   }

@@ -17,11 +17,11 @@ export interface Rule {
   readonly when: Condition | undefined
   readonly unless: Condition | undefined
   /** The decision point outside whose yes the call also needs. */
-  readonly ask: string | undefined
+  readonly consult: string | undefined
 }
 
 /** What a rule says depends on more than who, where and what. */
-export const isConditional = ({ when, unless, ask }: Rule): boolean => (when ?? unless ?? ask) !== undefined
+export const isConditional = ({ when, unless, consult }: Rule): boolean => (when ?? unless ?? consult) !== undefined
 
 /** Throws OperatorError for a rule that cannot mean what it says. `compile` is needed where a rule has a condition. */
 export function compileRules(policy: PolicyConfig, roles: RolesConfig, compile?: CompileCondition): readonly Rule[] {
@@ -48,7 +48,7 @@ function compileRule(config: RuleConfig, { where, roles, compile }: Compiling): 
     subjects,
     when: condition(config.when, 'when'),
     unless: condition(config.unless, 'unless'),
-    ask: config.ask,
+    consult: config.consult,
   }
 }
 

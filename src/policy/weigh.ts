@@ -75,11 +75,11 @@ function weigh(rule: Rule, target: Target, call: KnownCall): Weighed {
   const concerns = certaintyOf(rule.subjects.map((subject) => isFor(subject, call.caller)))
   const missing = concerns === 'unknown' ? ['who the caller was'] : []
   if (!isConditional(rule)) return { rule, target, concerns, holds: 'yes', missing }
-  const { when, unless, ask } = rule
+  const { when, unless, consult } = rule
   const parts = [
     ...(when === undefined ? [] : [evaluate(when, target, call)]),
     ...(unless === undefined ? [] : [not(evaluate(unless, target, call))]),
-    ...(ask === undefined ? [] : [{ outcome: 'unknown' as const, missing: [`the answer of ${ask}`] }]),
+    ...(consult === undefined ? [] : [{ outcome: 'unknown' as const, missing: [`the answer of ${consult}`] }]),
   ]
   const holds = holdsOf(parts.map(({ outcome }) => outcome))
   const unmet = holds === 'unknown' ? parts.flatMap((part) => part.missing) : []

@@ -4,7 +4,7 @@ import { outboundFetch } from '../http/outbound.ts'
 import type { Log } from '../observe/log.ts'
 import type { Metrics } from '../observe/metrics.ts'
 import { rarely } from '../observe/rarely.ts'
-import type { AskOutside } from '../policy/ask.ts'
+import type { AskOutside } from '../policy/consult.ts'
 import { createAskOutside } from '../policy/outside.ts'
 import type { Clock } from '../protocol/clock.ts'
 

@@ -1,4 +1,4 @@
-// A guard that looks for injected prompts, hung onto a rule (`ask`), is one guard among others (E42): whatever it says, is silent about or
+// A guard that looks for injected prompts, hung onto a rule (`consult`), is one guard among others (E42): whatever it says, is silent about or
 // chokes on, rules hold, and where it is asked and does not answer nothing passes.
 import { createServer, type Server, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
@@ -35,7 +35,7 @@ beforeAll(async () => {
         },
       },
       rules: [
-        { id: 'clean-only', allow: ['canary/read_note', 'canary/write_note'], to: ['*'], ask: 'injection' },
+        { id: 'clean-only', allow: ['canary/read_note', 'canary/write_note'], to: ['*'], consult: 'injection' },
         { id: 'no-writing', deny: ['canary/write_note'], to: ['*'], unless: '"writer" in principal.groups' },
       ],
     },

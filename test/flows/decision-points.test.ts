@@ -67,7 +67,7 @@ describe('a rule that asks a point as OPA is one', () => {
       policy: {
         rules: [
           { id: 'read', allow: ['notes/read_*'], to: ['*'] },
-          { id: 'asked', allow: ['notes/write_*'], to: ['*'], ask: 'opa' },
+          { id: 'asked', allow: ['notes/write_*'], to: ['*'], consult: 'opa' },
         ],
         decisionPoints: {
           opa: {
@@ -194,7 +194,7 @@ describe('a rule that asks AuthZEN', () => {
     const gateway = await startGateway({
       servers: [{ id: 'notes', url: canary.url }],
       policy: {
-        rules: [{ allow: ['notes/*'], to: ['*'], ask: 'hub' }],
+        rules: [{ allow: ['notes/*'], to: ['*'], consult: 'hub' }],
         decisionPoints: {
           hub: {
             type: 'authzen',

@@ -60,7 +60,7 @@ beforeAll(async () => {
         { id: 'reading', allow: ['pay/re*'], to: ['*'], when: 'tool.annotations.readOnlyHint' },
         { id: 'desk', allow: ['support/find'], to: ['group:desk'] },
         { id: 'own', allow: ['resource:pay/file:///home/{user}/{+path}'], to: ['claim:unit=north'] },
-        { id: 'late', allow: ['pay/late'], to: ['role:night'], ask: 'opa' },
+        { id: 'late', allow: ['pay/late'], to: ['role:night'], consult: 'opa' },
         { id: 'hours', deny: ['pay/late'], to: ['*'], when: 'request.time.getHours() > 20' },
       ],
     } as never,

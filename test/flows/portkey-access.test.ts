@@ -61,7 +61,7 @@ beforeAll(async () => {
           allow: ['billing/refund'],
           to: ['team:data'],
           when: "principal.claims.clearance == 'high'",
-          ask: 'webhook',
+          consult: 'webhook',
         },
         // Tools off: for the organisation, and for one workspace.
         { id: 'off-everywhere', deny: ['github/delete_repo'], to: ['*'] },

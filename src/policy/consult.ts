@@ -24,8 +24,8 @@ export function consulting({ ask, askedFor, decide }: Needs): (call: Call) => Pr
 }
 
 async function answersTo(rules: readonly Ranked[], call: Call, ask: AskOutside): Promise<Call> {
-  const points = [...new Set(rules.flatMap(({ rule }) => rule.ask ?? []))]
+  const points = [...new Set(rules.flatMap(({ rule }) => rule.consult ?? []))]
   const answered = new Map(await Promise.all(points.map(async (point) => [point, await ask(point, call)] as const)))
-  const answers = new Map(rules.map(({ rule }) => [rule.id, answered.get(rule.ask ?? '') === true]))
+  const answers = new Map(rules.map(({ rule }) => [rule.id, answered.get(rule.consult ?? '') === true]))
   return { ...call, answers }
 }
