@@ -148,3 +148,31 @@ describe('a server that never ends', () => {
     expect(await pins.screen('notes', [tool('other')])).toHaveLength(1)
   })
 })
+
+describe('a server with very many tools', () => {
+  const many = (description: string) => Array.from({ length: 700 }, (_, at) => tool(`tool_${at}`, description))
+
+  it('is taken whole at first sight, in whatever slices, and fills nobody’s log', async () => {
+    const pins = await guard()
+    expect(await pins.screen('files', many('One.'))).toHaveLength(700)
+    expect(pins.isOpen('files', 'tool_699')).toBe(true)
+    expect(told).toHaveLength(21)
+    expect(told.at(-1)).toBe('first_seen files/*')
+  })
+
+  it('that changes them all is closed whole, and told of in one line beside the first', async () => {
+    const pins = await guard()
+    await pins.screen('files', many('One.'))
+    told = []
+    expect(await pins.screen('files', many('Two.'))).toHaveLength(0)
+    expect(pins.isOpen('files', 'tool_699')).toBe(false)
+    expect([told.length, told.at(-1)]).toEqual([21, 'changed files/*'])
+  })
+
+  it('and some later ones in the first slice approves nothing by itself', async () => {
+    const pins = await guard()
+    await pins.screen('files', [tool('read')])
+    expect(await pins.screen('files', [...many('One.'), tool('read')])).toEqual([tool('read')])
+    expect([pins.isOpen('files', 'tool_1'), pins.isOpen('files', 'tool_600')]).toEqual([false, false])
+  })
+})

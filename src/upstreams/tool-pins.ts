@@ -1,5 +1,6 @@
 // Tools stay what they were when somebody agreed to them: a definition that changes later is told of, and under quarantine neither
 // shown nor called until it is approved (rug pulls and shadowing, OWASP AISVS 10.4).
+import { setImmediate } from 'node:timers/promises'
 import type { Clock } from '../protocol/clock.ts'
 import type { ToolPin, ToolPins } from '../store/tool-pins.ts'
 import { definitionOf, type ToolDefinition } from './tool-definition.ts'
@@ -34,7 +35,16 @@ interface Needs {
   onError(error: unknown): void
 }
 
+interface Told {
+  readonly event: ToolEvent
+  readonly pin: ToolPin
+  readonly detail: string
+}
+
 const POLL = 2000
+/** Of one reading and one kind; how many more there were is told in one event. */
+const MOST_NAMED = 20
+const SLICE = 250
 /** Names that one server may make us keep. What comes beyond them is not known, and closed under quarantine. */
 const MOST_TOOLS = 10_000
 
@@ -80,26 +90,49 @@ export async function openToolGuard({ pins, modes, clock, tell, onError }: Needs
     const isKept = (name: string): boolean => known?.has(name) === true || room-- > 0
     const news = shown.filter(({ name, digest }) => known?.get(name)?.seen !== digest && isKept(name))
     if (news.length === 0) return
-    const pinNew = modeOf(server) === 'warn'
-    const changes = await pins.saw(server, news, { pinNew, at: clock() })
-    // Told together: one commit of the record for all of them.
-    await Promise.all(
-      changes.map((pin) => {
-        const before = known?.get(pin.tool)
-        keep(pin)
-        return tell(kindOf(pin, before), { server, tool: pin.tool, digest: pin.seen, detail: detailOf(pin) })
-      }),
-    )
-    await Promise.all(
-      changes.map((pin) => {
-        const shadowed = findShadowed(pin)
-        return shadowed === undefined
-          ? undefined
-          : tell('shadowed', { server, tool: pin.tool, digest: pin.seen, detail: `of ${shadowed}` })
-      }),
-    )
+    const changes = await keepSeen(server, news)
+    const events = changes.map((pin): Told => {
+      const before = known?.get(pin.tool)
+      keep(pin)
+      return { event: kindOf(pin, before), pin, detail: detailOf(pin) }
+    })
+    const shadows = changes.flatMap((pin): Told[] => {
+      const shadowed = findShadowed(pin)
+      return shadowed === undefined ? [] : [{ event: 'shadowed', pin, detail: `of ${shadowed}` }]
+    })
+    await tellAll(server, [...events, ...shadows])
     // Another replica told of them: its rows are read now rather than in a moment.
     if (changes.length < news.length) await read()
+  }
+
+  /** In slices: the store writes on this thread, and others are waiting. */
+  async function keepSeen(server: string, news: readonly ToolDefinition[]): Promise<readonly ToolPin[]> {
+    const changes: ToolPin[] = []
+    let pinNew = modeOf(server) === 'warn'
+    for (let at = 0; at < news.length; at += SLICE) {
+      changes.push(...(await pins.saw(server, news.slice(at, at + SLICE), { pinNew, at: clock() })))
+      // What the first slice found unseen is unseen for all of them.
+      if (at === 0 && !held.has(server)) pinNew ||= changes.every(({ pinned, seen }) => pinned === seen)
+      if (at + SLICE < news.length) await setImmediate()
+    }
+    return changes
+  }
+
+  /** Together, which is one commit of the record. A server that changes thousands fills nobody's log. */
+  async function tellAll(server: string, told: readonly Told[]): Promise<void> {
+    const kinds = Object.entries(Object.groupBy(told, ({ event }) => event))
+    await Promise.all(
+      kinds.flatMap(([, all = []]) => [
+        ...all
+          .slice(0, MOST_NAMED)
+          .map(({ event, pin: { tool, seen }, detail }) => tell(event, { server, tool, digest: seen, detail })),
+        ...all
+          .slice(MOST_NAMED, MOST_NAMED + 1)
+          .map(({ event }) =>
+            tell(event, { server, tool: '*', digest: '', detail: `${all.length - MOST_NAMED} more` }),
+          ),
+      ]),
+    )
   }
 
   await read()
