@@ -15,6 +15,11 @@ export class Bindings implements Readonly<Record<Variable, CelInput>> {
     this.#facts = facts
   }
 
+  /** Whether these are the facts it tells. */
+  tells(facts: Facts): boolean {
+    return this.#facts === facts
+  }
+
   /** The same, as the library's types have it. */
   get record(): Readonly<Record<string, CelInput>> {
     return this as unknown as Readonly<Record<string, CelInput>>

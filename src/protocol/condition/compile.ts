@@ -41,15 +41,15 @@ function compileText(text: string): Condition {
   }
 }
 
-/** By the facts themselves: several conditions are told the same of one call. */
-const bound = new WeakMap<Facts, Bindings>()
+/**
+ * Several conditions in a row are told the same of one call. A map would grow by an entry a call, and V8 promotes what hangs on such
+ * maps: a full collection of half a second every hundred thousand calls.
+ */
+let latest: Bindings | undefined
 
 function bindingsOf(facts: Facts): Bindings {
-  const known = bound.get(facts)
-  if (known !== undefined) return known
-  const made = new Bindings(facts)
-  bound.set(facts, made)
-  return made
+  if (latest?.tells(facts) !== true) latest = new Bindings(facts)
+  return latest
 }
 
 /** Errors are values in CEL: most of what one would cost is a stack that nobody reads. */
