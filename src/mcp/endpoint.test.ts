@@ -176,7 +176,7 @@ describe('phase 3: may it', () => {
     expect(visible.status).toBe(403)
     expect((await door.post(call('secret'))).status).toBe(200)
     expect(door.canary.seen).toEqual([])
-    expect(door.gate.events[0]).toMatchObject({ decision: 'deny', reason: 'scope_missing' })
+    expect(door.gate.events[0]).toMatchObject({ decision: 'deny', reason: 'scope_missing', name: 'read' })
   })
 
   it('forwards nothing that cannot be recorded', async () => {

@@ -105,6 +105,7 @@ export function mcpEndpoint(needs: McpNeeds): (exchange: Exchange, serverId: str
   return async function serve(exchange, serverId) {
     let principal: Principal | undefined
     let incoming: Incoming | undefined
+    let visit: Visit | undefined
     let event: CallEvent | undefined
     let recorded: RecordedCall | undefined
     let ending: Ending | undefined
@@ -123,7 +124,7 @@ export function mcpEndpoint(needs: McpNeeds): (exchange: Exchange, serverId: str
       const head = readHead(exchange.req.rawHeaders)
       if (httpMethod === 'POST') incoming = parseMessage(await readText(exchange, needs.limits), needs.limits)
       if (incoming !== undefined) checkReadArguments(policy.reads(serverId), incoming.body)
-      const visit = checkVisit({ exchange, principal, upstream, view, httpMethod, head, incoming })
+      visit = checkVisit({ exchange, principal, upstream, view, httpMethod, head, incoming })
       const minimum = needs.minimumRevision(serverId)
       if (minimum !== undefined) checkRevision(minimum, visit)
       // 3 May it? Recorded before a byte leaves.
@@ -142,7 +143,7 @@ export function mcpEndpoint(needs: McpNeeds): (exchange: Exchange, serverId: str
       ending = await forward(visit)
     } catch (error) {
       if (event === undefined && (principal !== undefined || isRefusedCredential(error))) {
-        const known = unread({ exchange, principal: principal ?? UNPROVED, server: serverId, incoming })
+        const known = visit ?? unread({ exchange, principal: principal ?? UNPROVED, server: serverId, incoming })
         const refused = callEvent(known, refusal(error))
         recorded = await recorder.decide(refused)
         event = refused

@@ -31,6 +31,7 @@ export function viewEndpoint(needs: ViewNeeds): (exchange: Exchange, viewId: str
   return async function serve(exchange, viewId) {
     let principal: Principal | undefined
     let incoming: Incoming | undefined
+    let visit: ViewVisit | undefined
     let event: CallEvent | undefined
     let recorded: RecordedCall | undefined
     let ending: Ending | undefined
@@ -49,7 +50,7 @@ export function viewEndpoint(needs: ViewNeeds): (exchange: Exchange, viewId: str
       const httpMethod = checkHttpMethod(exchange)
       const head = readHead(exchange.req.rawHeaders)
       if (httpMethod === 'POST') incoming = parseMessage(await readText(exchange, needs.limits), needs.limits)
-      const visit = checkViewVisit({ exchange, principal, view, httpMethod, head, incoming })
+      visit = checkViewVisit({ exchange, principal, view, httpMethod, head, incoming })
       // 3 May it, and at which server? Recorded before a byte leaves.
       const decision = await decideVisit(needs, visit)
       const { verdict, end } = await admitVisit(needs, visit, decision)
@@ -63,7 +64,8 @@ export function viewEndpoint(needs: ViewNeeds): (exchange: Exchange, viewId: str
       ending = await needs.answer(visit, decision.found)
     } catch (error) {
       if (event === undefined && (principal !== undefined || isRefusedCredential(error))) {
-        const known = unread({ exchange, principal: principal ?? UNPROVED, server: view?.id ?? viewId, incoming })
+        const unknown = { exchange, principal: principal ?? UNPROVED, server: view?.id ?? viewId, incoming }
+        const known = visit === undefined ? unread(unknown) : recordedAs(visit, undefined)
         const refused = callEvent(known, refusal(error))
         recorded = await recorder.decide(refused)
         event = refused
