@@ -29,7 +29,7 @@ export interface Weighed {
 
 export interface Verdict {
   readonly effect: 'allow' | 'deny' | 'unknown'
-  /** Id of the rule that decides. */
+  /** Id of the rule that decides, where it is known. */
   readonly rule: string | undefined
   /** `unknown` alone: what would have to be known. */
   readonly missing: readonly string[]
@@ -189,9 +189,13 @@ function verdictOf(weighed: readonly Weighed[], claimed: Certainty): Verdict {
       rule.effect === 'allow' && concerns !== 'no' && (holds === 'yes' || holds === 'unknown'),
   )
   const opening = allows.filter(({ concerns, holds }) => concerns === 'yes' && holds === 'yes')
-  const [first] = [...opening.filter(({ rule }) => !isConditional(rule)), ...opening]
-  const rule = first?.rule.id ?? (claimed === 'yes' ? RESOURCE_ACCESS : undefined)
-  if (rule !== undefined) return denied.effect === 'allow' ? { effect: 'allow', rule, missing: [] } : denied
+  if (opening.length > 0 || claimed === 'yes') {
+    if (denied.effect !== 'allow') return denied
+    // Where one that comes before it is uncertain, that it is allowed is known, and by which of them is not.
+    const [first] = [...allows.filter(({ rule }) => !isConditional(rule)), ...allows]
+    const named = first === undefined ? RESOURCE_ACCESS : opening.includes(first) ? first.rule.id : undefined
+    return { effect: 'allow', rule: named, missing: [] }
+  }
   if (allows.length === 0 && claimed === 'no') return NOTHING_ALLOWS
   const claims = claimed === 'unknown' ? ['the caller’s claims'] : []
   return unknown([...new Set([...missingOf(allows), ...claims, ...denied.missing])])
