@@ -6,27 +6,13 @@ const LATER: Readonly<Record<string, string>> = {
   'server.admin': 'a second listener for the administration',
   'server.workers': 'more than one process',
   'store.redis': 'Redis as bus and shared limiter',
-  'servers[].identity': 'identity forwarding to servers',
-  'servers[].passthroughHeaders': 'header passthrough',
-  'servers[].instances': 'more than one process of a stdio server',
   'servers[].limits': 'limits of one server',
   'audit.arguments': 'digests of arguments in the record',
-  cluster: 'more than one replica',
   console: 'the console',
 }
 
 /** Values of a `type` that have no implementation yet. */
 const LATER_TYPES: Readonly<Record<string, readonly string[]>> = {
-  'servers[].credentials.type': [
-    'oauth',
-    'client-credentials',
-    'token-exchange',
-    'on-behalf-of',
-    'id-jag',
-    'secret',
-    'vault',
-    'caller',
-  ],
   'identity.providers[].type': ['saml'],
 }
 

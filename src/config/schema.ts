@@ -4,7 +4,9 @@ import { admin } from './admin.ts'
 import { aggregate } from './aggregate.ts'
 import { audit, log, metrics } from './audit.ts'
 import { auth } from './auth.ts'
+import { cluster } from './cluster.ts'
 import { doors, forwardAuth } from './decision.ts'
+import { passthrough } from './forwarding.ts'
 import { identity } from './identity.ts'
 import { limits } from './limits.ts'
 import { oauth } from './oauth.ts'
@@ -27,10 +29,12 @@ export const Config = z.strictObject({
   scopes,
   oauth: oauth.prefault({}),
   servers,
+  passthrough: passthrough.prefault({}),
   aggregate: aggregate.prefault({}),
   policy: policy.prefault({}),
   limits,
   forwardAuth: forwardAuth.prefault({}),
+  cluster: cluster.prefault({}),
   doors: doors.prefault({}),
   admin: admin.prefault({}),
   audit: audit.prefault({}),

@@ -2,8 +2,10 @@
 import { z } from 'zod'
 import { compileGlob } from '../protocol/glob.ts'
 import { LEGACY_REVISIONS, MODERN_REVISION } from '../protocol/mcp.ts'
+import { addressRange } from './address-range.ts'
 import { serverAuth } from './auth.ts'
-import { headerName, headerValue } from './outgoing-headers.ts'
+import { credentials } from './credentials.ts'
+import { identityForwarding, passthroughHeaders } from './forwarding.ts'
 import { duration, size, unique } from './units.ts'
 
 const common = {
@@ -31,6 +33,16 @@ const upstream = {
     .enum([...LEGACY_REVISIONS, MODERN_REVISION])
     .optional()
     .describe('Oldest revision of MCP that callers may speak to it; a request that names none speaks 2025-03-26.'),
+  identity: identityForwarding.optional(),
+  passthroughHeaders: passthroughHeaders.optional(),
+  concurrency: z.int().min(1).default(256).describe('Most calls under way at it at once; more wait, then are refused.'),
+  breaker: z
+    .strictObject({
+      failures: z.int().min(1).default(10).describe('After so many failures in a row nobody is sent to it.'),
+      rest: duration('10s').describe('How long, before one call tries again.'),
+    })
+    .prefault({})
+    .describe('A server that fails is left alone for a while.'),
   prefix: z
     .string()
     .regex(/^[A-Za-z0-9_.-]{0,32}$/, 'Letters, digits, _, . and -, at most 32.')
@@ -43,22 +55,51 @@ const upstream = {
       'What happens to a tool whose definition changed: nothing, a warning, or hidden until it is approved. Default: warn.',
     ),
 }
+/** How many processes or connections there are, for what is spoken to over one lasting channel. */
+const instances = {
+  instances: z
+    .enum(['shared', 'per-principal', 'pool'])
+    .optional()
+    .describe(
+      'One for all callers, one for each, or `poolSize` that callers share. Default: shared for a command, per-principal for sse and websocket.',
+    ),
+  poolSize: z.int().min(1).max(64).default(4).describe('How many, under `instances: pool`.'),
+  mostInstances: z.int().min(1).default(64).describe('Most at once, under per-principal; the longest idle goes first.'),
+  instanceIdle: duration('10m').describe('An instance of one principal that nobody uses for so long ends.'),
+}
+const upstreamTls = z.strictObject({
+  ca: z
+    .string()
+    .optional()
+    .describe('File with the authorities whose certificates count (PEM), in place of the usual ones.'),
+  cert: z.string().optional().describe('File with our certificate for it (PEM).'),
+  key: z.string().optional().describe('File with its key (PEM).'),
+  serverName: z.string().optional().describe('Name its certificate is for. Default: that of the address.'),
+})
 const remote = z.strictObject({
   ...upstream,
-  url: z.url({ protocol: /^https?$/ }).describe('Its Streamable HTTP endpoint.'),
+  url: z.url({ protocol: /^(?:https?|wss?)$/ }).describe('Its endpoint.'),
   connectTimeout: duration('3s').describe('Time to open a connection.'),
   connections: z.int().min(1).default(128).describe('Most connections to it.'),
   maxAnswer: size('64mb').describe('Largest answer that is parsed for filtering.'),
-  credentials: z
-    .discriminatedUnion('type', [
-      z.strictObject({ type: z.literal('none') }),
-      z.strictObject({
-        type: z.literal('headers'),
-        headers: z.record(headerName, headerValue).meta({ secret: true, description: 'Headers sent to it, by name.' }),
-      }),
-    ])
-    .default({ type: 'none' })
-    .describe("What it is given; never the caller's token. More kinds join with the vault."),
+  transport: z
+    .enum(['http', 'sse', 'websocket'])
+    .optional()
+    .describe('Streamable HTTP, HTTP+SSE of 2024-11-05, or WebSocket. Default: by the address, ws(s) or http(s).'),
+  tls: upstreamTls.optional().describe('Whom it is trusted by, and as whom we come.'),
+  proxy: z
+    .url({ protocol: /^https?$/ })
+    .optional()
+    .describe('Proxy on the way to it (CONNECT).'),
+  http2: z.boolean().default(false).describe('Speak HTTP/2 where it is offered.'),
+  addresses: z
+    .array(z.union([z.literal('public'), z.literal('private'), z.literal('loopback'), addressRange]))
+    .optional()
+    .describe(
+      'Where its name may lead. Default: anywhere but link-local addresses; a name resolves once a connection.',
+    ),
+  credentials,
+  ...instances,
 })
 const stdio = z.strictObject({
   ...upstream,
@@ -71,6 +112,27 @@ const stdio = z.strictObject({
     .record(z.string(), z.string())
     .default({})
     .meta({ secret: true, description: 'Its environment beside PATH, HOME, LANG and TZ.' }),
+  credentials: credentials.describe('Given to it in its environment, by `credentialEnv`.'),
+  credentialEnv: z
+    .string()
+    .regex(/^[A-Za-z_][A-Za-z0-9_]*$/, 'Letters, digits and underscores.')
+    .optional()
+    .describe('Variable that holds its credential, without a prefix such as `Bearer `.'),
+  ...instances,
+  limits: z
+    .strictObject({
+      memory: size('0').describe('Most memory of one process (address space); 0 is no limit.'),
+      cpu: duration('0').describe('Most processor time of one process; 0 is no limit.'),
+      files: z.int().min(0).default(0).describe('Most open files; 0 is no limit.'),
+      processes: z.int().min(0).default(0).describe('Most processes of our user; 0 is no limit.'),
+      line: size('16mb').describe('Longest message it may write.'),
+    })
+    .prefault({})
+    .describe('What one of its processes may use.'),
+  sandbox: z
+    .enum(['none', 'auto', 'bwrap', 'systemd-run'])
+    .default('none')
+    .describe('Wrapper it is started in; `auto` takes one that is there, and none where there is none.'),
 })
 const PICK = /^[^/\s]+\/\S+$/
 const PICK_FORM = 'Write server/name; * is a wildcard.'

@@ -12,6 +12,8 @@ import type { Call } from '../protocol/decision.ts'
 import { BearerError } from '../protocol/errors.ts'
 import type { RpcNotification, RpcRequest, RpcResponse } from '../protocol/jsonrpc.ts'
 import { ANONYMOUS, type Principal } from '../protocol/principal.ts'
+import { createBinding } from '../upstreams/binding.ts'
+import { remoteConfig } from '../upstreams/configured.support.ts'
 import { openRemoteUpstream } from '../upstreams/pool.ts'
 import { type StdioUpstream, type Upstream, UpstreamError } from '../upstreams/upstream.ts'
 import { type McpNeeds, mcpEndpoint } from './endpoint.ts'
@@ -118,6 +120,7 @@ export async function startGate(upstreams: Record<string, Upstream>) {
       : { effect: 'deny' as const, reason: 'no_rule_allows', rule: undefined }
   const needs: McpNeeds = {
     clock: Date.now,
+    binding: createBinding(new Map(), { get: () => undefined }),
     cors: doorCors({ serverUrl: 'http://gate.example', allowed: ['https://ide.example'] }),
     async authenticate(exchange) {
       const match = /^Bearer (\w+)$/.exec(exchange.req.headers.authorization ?? '')
@@ -204,16 +207,18 @@ export const stop = async (server: Server): Promise<void> => {
 export async function openDoor() {
   const canary = await startCanary()
   const child = fakeStdio()
-  const remote = openRemoteUpstream({
-    id: 'canary',
-    url: `http://127.0.0.1:${canary.port}/base/mcp?tenant=1`,
-    requestTimeout: 400,
-    idleTimeout: 5000,
-    connectTimeout: 500,
-    connections: 64,
-    maxAnswer: 200_000,
-    credentials: { type: 'headers', headers: { Authorization: 'Bearer of-the-gate' } },
-  })
+  const remote = openRemoteUpstream(
+    remoteConfig({
+      id: 'canary',
+      url: `http://127.0.0.1:${canary.port}/base/mcp?tenant=1`,
+      requestTimeout: 400,
+      idleTimeout: 5000,
+      connectTimeout: 500,
+      connections: 64,
+      maxAnswer: 200_000,
+      credentials: { type: 'headers', headers: { Authorization: 'Bearer of-the-gate' }, reload: 60_000 },
+    }),
+  )
   const gate = await startGate({ canary: remote, child })
   const url = (server = 'canary') => `http://127.0.0.1:${gate.port}/servers/${server}/mcp`
   return {

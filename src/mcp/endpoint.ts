@@ -15,6 +15,7 @@ import { type Revision, RPC } from '../protocol/mcp.ts'
 import type { Principal } from '../protocol/principal.ts'
 import type { Marks } from '../store/ephemeral.ts'
 import type { SealKey } from '../tokens/seal.ts'
+import type { Binding } from '../upstreams/binding.ts'
 import type { Upstream, Upstreams } from '../upstreams/upstream.ts'
 import { admitInquiry } from './admit.ts'
 import { type DecideNeeds, decideInquiry } from './decide.ts'
@@ -54,6 +55,7 @@ export interface McpNeeds {
   /** Oldest that may be spoken to the server. */
   minimumRevision(serverId: string): Revision | undefined
   readonly upstreams: Pick<Upstreams, 'get' | 'report'>
+  readonly binding: Binding
   readonly recorder: Pick<Recorder, 'decide' | 'finish'>
   /** A server has told a client what its tools are. */
   onTools?(serverId: string, tools: readonly unknown[]): void
@@ -250,7 +252,13 @@ function forwarder(needs: McpNeeds): (visit: Visit) => Promise<Ending> {
   const stdio = createStdioRoute({ self: needs.self, sessions, streams, subscriptions, limits })
 
   return (visit) => {
-    const { upstream, incoming, httpMethod } = visit
+    const caller = { principal: visit.principal, rawHeaders: visit.exchange.req.rawHeaders }
+    const bound = needs.binding.bind(visit.upstream, caller)
+    return bound instanceof Promise ? bound.then((upstream) => pass(upstream, visit)) : pass(bound, visit)
+  }
+
+  function pass(upstream: Upstream, visit: Visit): Promise<Ending> {
+    const { incoming, httpMethod } = visit
     const { onTools } = needs
     const passing = screenOf(policy, visit)
     const screen =

@@ -5,6 +5,7 @@ import { createServer, request } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { setTimeout as delay } from 'node:timers/promises'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { remoteConfig } from '../upstreams/configured.support.ts'
 import { openRemoteUpstream } from '../upstreams/pool.ts'
 import { ACCEPT, startGate, stop } from './endpoint.support.ts'
 
@@ -25,16 +26,17 @@ describe('a real server of the handshake era', () => {
         stdio: 'ignore',
       },
     )
-    real = openRemoteUpstream({
-      id: 'everything',
-      url: `http://127.0.0.1:${port}/mcp`,
-      requestTimeout: 10_000,
-      idleTimeout: 10_000,
-      connectTimeout: 1000,
-      connections: 8,
-      maxAnswer: 1_000_000,
-      credentials: { type: 'none' },
-    })
+    real = openRemoteUpstream(
+      remoteConfig({
+        id: 'everything',
+        url: `http://127.0.0.1:${port}/mcp`,
+        requestTimeout: 10_000,
+        idleTimeout: 10_000,
+        connectTimeout: 1000,
+        connections: 8,
+        maxAnswer: 1_000_000,
+      }),
+    )
     second = await startGate({ everything: real })
     for (let left = 400; left > 0; left--) {
       const up = await new Promise<boolean>((resolve) => {

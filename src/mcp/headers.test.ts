@@ -47,14 +47,14 @@ const NEVER = [
   'traceparent',
   'baggage',
 ]
-const sent = (rawHeaders: string[], credentialHeaders: Record<string, string> = {}) => {
+const sent = (rawHeaders: string[], addedHeaders: Record<string, string> = {}) => {
   const flat = upstreamHeaders({
     head: readHead(rawHeaders),
     body: true,
     session: 'upstream-session',
     lastEvent: undefined,
     requestId: 'ours',
-    credentialHeaders,
+    addedHeaders,
   })
   const pairs: [string, string][] = []
   for (let at = 0; at < flat.length; at += 2) pairs.push([flat[at] ?? '', flat[at + 1] ?? ''])

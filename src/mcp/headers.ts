@@ -69,20 +69,20 @@ export function upstreamHeaders(parts: {
   /** Resumption point; event ids are the upstream's own. */
   lastEvent: string | undefined
   requestId: string
-  credentialHeaders: Readonly<Record<string, string>>
+  addedHeaders: Readonly<Record<string, string>>
 }): string[] {
-  const { head, session, lastEvent, credentialHeaders } = parts
+  const { head, session, lastEvent, addedHeaders } = parts
   const headers: string[] = []
   for (let at = 0; at < head.passed.length; at += 2) {
     const name = head.passed[at] ?? ''
     // Credentials are ours alone: the caller's copy goes, it is not merged.
-    if (!Object.hasOwn(credentialHeaders, name)) headers.push(name, head.passed[at + 1] ?? '')
+    if (!Object.hasOwn(addedHeaders, name)) headers.push(name, head.passed[at + 1] ?? '')
   }
   if (parts.body) headers.push('content-type', 'application/json')
   if (session !== undefined) headers.push(HEADER_SESSION, session)
   if (lastEvent !== undefined) headers.push(HEADER_LAST_EVENT, lastEvent)
   headers.push('x-request-id', parts.requestId)
-  for (const name in credentialHeaders) headers.push(name, credentialHeaders[name] ?? '')
+  for (const name in addedHeaders) headers.push(name, addedHeaders[name] ?? '')
   return headers
 }
 

@@ -57,7 +57,7 @@ export function createRemoteRoute({ forward, sessions, streams, limits }: Needs)
             // What a stream replays was the answer to some other request, and its filter is not here any more.
             lastEvent: era === 'legacy' && method === 'GET' && screen.hears === undefined ? head.lastEvent : undefined,
             requestId: exchange.id,
-            credentialHeaders: upstream.credentialHeaders,
+            addedHeaders: upstream.addedHeaders,
           }),
           body: incoming?.body ?? null,
           lasting,

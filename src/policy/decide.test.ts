@@ -4,6 +4,7 @@ import { describe, expect, it } from 'vitest'
 import { policy } from '../config/policy.ts'
 import type { Call, Decision, TargetKind } from '../protocol/decision.ts'
 import { ANONYMOUS, type Principal } from '../protocol/principal.ts'
+import { stdioConfig } from '../upstreams/configured.support.ts'
 import { createPolicy } from './create.ts'
 import { isNormalUri } from './normal-uri.ts'
 import { compileRules, type Rule } from './rules.ts'
@@ -371,7 +372,7 @@ describe('decide, for any rules and calls', () => {
     createPolicy({
       policy: policy.parse({ rules }),
       roles: {},
-      servers: ids.map((id) => ({ id, command: ['true'], env: {}, requestTimeout: 1, idleTimeout: 1 })),
+      servers: ids.map((id) => stdioConfig({ id, command: ['true'] })),
     })
 
   it('answers as reading every rule would: 16,000 cases', () => {

@@ -28,7 +28,7 @@ export function openRemoteUpstream(config: RemoteServerConfig): OpenUpstream {
     path: url.pathname + url.search,
     pool,
     streams,
-    credentialHeaders: credentialHeaders(config.credentials),
+    addedHeaders: staticHeaders(config.credentials),
     requestTimeout: config.requestTimeout,
     idleTimeout: config.idleTimeout,
     maxAnswer: config.maxAnswer,
@@ -39,7 +39,10 @@ export function openRemoteUpstream(config: RemoteServerConfig): OpenUpstream {
   }
 }
 
-function credentialHeaders(credentials: RemoteServerConfig['credentials']): Readonly<Record<string, string>> {
-  if (credentials.type === 'none') return {}
-  return Object.fromEntries(Object.entries(credentials.headers).map(([name, value]) => [name.toLowerCase(), value]))
+function staticHeaders(credentials: RemoteServerConfig['credentials']): Readonly<Record<string, string>> {
+  if (credentials.type !== 'headers') return {}
+  const written = Object.entries(credentials.headers)
+  return Object.fromEntries(
+    written.flatMap(([name, value]) => (typeof value === 'string' ? [[name.toLowerCase(), value]] : [])),
+  )
 }

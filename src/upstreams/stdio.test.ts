@@ -6,6 +6,7 @@ import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { afterEach, describe, expect, it, vi } from 'vitest'
 import type { RpcNotification, RpcRequest } from '../protocol/jsonrpc.ts'
+import { stdioConfig } from './configured.support.ts'
 import { createStdioUpstream } from './stdio.ts'
 import type { StdioUpstream } from './upstream.ts'
 
@@ -23,14 +24,14 @@ function startUpstream(
   const time = { now: 1_000_000 }
   const log = (fields: Record<string, unknown>, message: string) => logged.push(`${message} ${JSON.stringify(fields)}`)
   const upstream = createStdioUpstream(
-    {
+    stdioConfig({
       id: 'child',
       command: options.command ?? ['node', NASTY],
       env: options.env ?? {},
       requestTimeout: options.requestTimeout ?? 20_000,
       idleTimeout: 20_000,
       ...(options.cwd ? { cwd: options.cwd } : {}),
-    },
+    }),
     {
       log: { debug: log, info: log, warn: log },
       clock: () => time.now,

@@ -2,6 +2,14 @@
 import type { Dispatcher } from 'undici'
 import type { RpcNotification, RpcRequest, RpcResponse } from '../protocol/jsonrpc.ts'
 
+/** What a server is given as credential, for one caller or for all. */
+export interface Given {
+  /** Lower-case names. */
+  readonly headers: Readonly<Record<string, string>>
+  /** Added to the address's query, encoded. */
+  readonly query?: string
+}
+
 /** Reached over Streamable HTTP. Bytes go through; the door writes the request head itself. */
 export interface RemoteUpstream {
   readonly kind: 'remote'
@@ -11,8 +19,10 @@ export interface RemoteUpstream {
   readonly pool: Dispatcher
   /** For what stays open: idle streams must not use up the connections that calls wait for. */
   readonly streams: Dispatcher
-  /** Static credential headers (lower-case names); set last, over everything that came from the caller. */
-  readonly credentialHeaders: Readonly<Record<string, string>>
+  /** What the gate adds for its caller (lower-case names): credential, identity; set last, over everything else. */
+  readonly addedHeaders: Readonly<Record<string, string>>
+  /** The credential among them, once it is bound to a caller. */
+  readonly given?: Given
   readonly requestTimeout: number
   readonly idleTimeout: number
   readonly maxAnswer: number

@@ -79,6 +79,7 @@ export function openAggregate(ground: Ground, door: Door, opened: Opened) {
       back.joined(id, upstream, { server: upstream.id, session: joined.id, revision: joined.revision }),
   })
   const answer = createRespond({
+    binding: door.binding,
     policy,
     lists,
     compose,

@@ -34,6 +34,7 @@ import { openRevocationList } from '../tokens/revocations.ts'
 import { accessTokenVerifier } from '../tokens/verify.ts'
 import { openCredentialWatch } from '../tokens/watch.ts'
 import { createUpstreams } from '../upstreams/registry.ts'
+import { openBinding } from './binding.ts'
 import { loadConditions } from './conditions.ts'
 import { openDecisionPoints } from './decision-points.ts'
 import { tellFailedConditions } from './failed-conditions.ts'
@@ -88,6 +89,7 @@ export async function openGround(config: Config, needs: GatewayNeeds, opened: Op
   const places = protectedResources({ config, scopes })
   const upstreams = createUpstreams(upstreamsOf(config.servers), { log, clock })
   opened.push(() => upstreams.close())
+  const binding = openBinding({ config, upstreams })
   const compile = await loadConditions(config)
   const tools = await openTools(config, needs, recorder)
   opened.push(tools.guard.close)
@@ -112,6 +114,7 @@ export async function openGround(config: Config, needs: GatewayNeeds, opened: Op
     limits: openLimits({ config, store, clock, log, metrics }),
     scopes,
     upstreams,
+    binding,
     resources: resourcesOf(config, scopes, places),
     places,
   }

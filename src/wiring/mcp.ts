@@ -57,11 +57,13 @@ export function openMcpDoor(ground: Ground, { authenticate }: Callers, opened: O
     limits: server.limits,
   }
   const upstreams = countedUpstreams(metrics, ground.upstreams)
-  const aggregate = openAggregate(ground, { ...parts, upstreams }, opened)
+  const { binding } = ground
+  const aggregate = openAggregate(ground, { ...parts, upstreams, binding }, opened)
   const { views, catalog, serve: serveView } = aggregate
   const serveServer = mcpEndpoint({
     ...parts,
     upstreams,
+    binding,
     definitionOf: catalog.definitionOf,
     onTools: (id, tools) => void ground.tools.guard.screen(id, tools).catch(ground.onError),
     self: randomBytes(9).toString('base64url'),

@@ -4,6 +4,7 @@ import { encodeHeaderValue } from '../../protocol/header-value.ts'
 import { isRecord } from '../../protocol/json.ts'
 import type { RpcNotification, RpcRequest } from '../../protocol/jsonrpc.ts'
 import { HEADER_NAME, HEADER_PROTOCOL_VERSION } from '../../protocol/mcp.ts'
+import type { Binding } from '../../upstreams/binding.ts'
 import { type RemoteUpstream, type Upstream, UpstreamError, type Upstreams } from '../../upstreams/upstream.ts'
 import type { Bridge } from '../bridge/call.ts'
 import { saysSessionLost } from '../bridge/handshake.ts'
@@ -32,6 +33,7 @@ import type { RequestVisit, ViewVisit } from './visit.ts'
 
 export interface CallNeeds {
   readonly upstreams: Pick<Upstreams, 'get'>
+  readonly binding: Binding
   readonly bridge: Pick<Bridge, 'bridgeCall'>
   readonly eras: SpokenEras
   readonly forward: Forward
@@ -52,12 +54,14 @@ export interface ViewCall {
 }
 
 export function createCalls(needs: CallNeeds): (call: ViewCall) => Promise<Ending> {
-  const { upstreams, eras, back } = needs
+  const { upstreams, binding, eras, back } = needs
   return async function serve(call) {
     const { visit, found, session } = call
     const { era, incoming } = visit
-    const upstream = upstreams.get(found.server)
-    if (upstream === undefined) throw unknownServer()
+    const known = upstreams.get(found.server)
+    if (known === undefined) throw unknownServer()
+    const { principal, exchange } = visit
+    const upstream = await binding.bind(known, { principal, rawHeaders: exchange.req.rawHeaders })
     const gone = leaving(visit)
     try {
       const same =
@@ -130,7 +134,7 @@ async function relayed(needs: CallNeeds, call: ViewCall, leg: Leg): Promise<Endi
         session: place?.session,
         lastEvent: undefined,
         requestId: exchange.id,
-        credentialHeaders: upstream.credentialHeaders,
+        addedHeaders: upstream.addedHeaders,
       }),
       body: outgoing.body,
       lasting: false,

@@ -23,16 +23,16 @@ export function createSpokenEras({
   eraOf,
   clock,
 }: Pick<UpstreamEras, 'eraOf'> & { readonly clock: Clock }): SpokenEras {
-  const known = new WeakMap<RemoteUpstream, { era: Promise<Era>; until: number }>()
+  const known = new WeakMap<RemoteUpstream['pool'], { era: Promise<Era>; until: number }>()
 
   function besides(upstream: RemoteUpstream): Promise<Era> {
-    const held = known.get(upstream)
+    const held = known.get(upstream.pool)
     if (held !== undefined && clock() < held.until) return held.era
     const asked = { era: shakesHands(upstream), until: clock() + BELIEVED }
-    known.set(upstream, asked)
+    known.set(upstream.pool, asked)
     // A failure decides nothing.
     asked.era.catch(() => {
-      if (known.get(upstream) === asked) known.delete(upstream)
+      if (known.get(upstream.pool) === asked) known.delete(upstream.pool)
     })
     return asked.era
   }
@@ -55,12 +55,15 @@ export function createSpokenEras({
   }
 }
 
+/** By its connections: the same server, whoever it is asked for. */
+const keyOf = (upstream: Upstream): object => (upstream.kind === 'remote' ? upstream.pool : upstream)
+
 function createTold(clock: Clock) {
-  const eras = new WeakMap<Upstream, { era: Era; at: number }>()
+  const eras = new WeakMap<object, { era: Era; at: number }>()
   return {
-    keep: (upstream: Upstream, era: Era) => void eras.set(upstream, { era, at: clock() }),
+    keep: (upstream: Upstream, era: Era) => void eras.set(keyOf(upstream), { era, at: clock() }),
     find(upstream: Upstream): Era | undefined {
-      const held = eras.get(upstream)
+      const held = eras.get(keyOf(upstream))
       const age = clock() - (held?.at ?? 0)
       return held !== undefined && age >= 0 && age < AT_ONCE ? held.era : undefined
     },

@@ -84,7 +84,7 @@ function parseIntroduction({ status, response, session }: Posted): Introduction 
 /** Nobody waits for it: a server that does not end sessions ends them by itself one day. */
 export function closeUpstreamSession(upstream: RemoteUpstream, session: UpstreamSession): void {
   if (session.id === undefined) return
-  const headers = { ...headersOf(session), ...upstream.credentialHeaders }
+  const headers = { ...headersOf(session), ...upstream.addedHeaders }
   upstream.pool
     .request({ path: upstream.path, method: 'DELETE', headers, signal: AbortSignal.timeout(FAREWELL) })
     .then(({ body }) => body.dump())

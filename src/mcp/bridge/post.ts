@@ -67,7 +67,7 @@ export async function post(upstream: RemoteUpstream, posting: Posting): Promise<
         'content-type': 'application/json',
         accept: 'application/json, text/event-stream',
         ...headers,
-        ...upstream.credentialHeaders,
+        ...upstream.addedHeaders,
       },
       body: JSON.stringify(message),
       headersTimeout: 0,

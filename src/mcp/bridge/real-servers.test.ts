@@ -7,6 +7,7 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { type Fixture, startFixture } from '../../../test/support/fixture-server.ts'
 import { freePort, memoryServer, saying, stopProcess } from '../../../test/support/upstream.ts'
+import { stdioConfig } from '../../upstreams/configured.support.ts'
 import { createStdioUpstream } from '../../upstreams/stdio.ts'
 import type { StdioUpstream, Upstream } from '../../upstreams/upstream.ts'
 import { createBridge } from './call.ts'
@@ -23,7 +24,7 @@ const reports: unknown[] = []
 const bridge = createBridge({ clock: Date.now, report: (id, outcome) => void reports.push([id, outcome.ok]) })
 
 function child(id: string, command: readonly string[], env: Record<string, string> = {}): StdioUpstream {
-  const config = { id, command: [...command], env, requestTimeout: 20_000, idleTimeout: 20_000 }
+  const config = stdioConfig({ id, command: [...command], env, requestTimeout: 20_000, idleTimeout: 20_000 })
   return createStdioUpstream(config, { log: silent, clock: Date.now, report: () => undefined })
 }
 

@@ -5,6 +5,7 @@ import { createServer, type IncomingMessage, type ServerResponse } from 'node:ht
 import type { AddressInfo } from 'node:net'
 import { setTimeout as delay } from 'node:timers/promises'
 import { ANONYMOUS, type Principal } from '../../protocol/principal.ts'
+import { remoteConfig } from '../../upstreams/configured.support.ts'
 import { type OpenUpstream, openRemoteUpstream } from '../../upstreams/pool.ts'
 
 export interface Message {
@@ -54,17 +55,19 @@ interface Settings {
 }
 
 export const remote = (url: string, settings: Partial<Settings> = {}): OpenUpstream =>
-  openRemoteUpstream({
-    id: 'a',
-    url,
-    requestTimeout: 10_000,
-    idleTimeout: 10_000,
-    connectTimeout: 1_000,
-    connections: 128,
-    maxAnswer: 1_000_000,
-    credentials: { type: 'headers', headers: { Authorization: 'Bearer ours' } },
-    ...settings,
-  })
+  openRemoteUpstream(
+    remoteConfig({
+      id: 'a',
+      url,
+      requestTimeout: 10_000,
+      idleTimeout: 10_000,
+      connectTimeout: 1_000,
+      connections: 128,
+      maxAnswer: 1_000_000,
+      credentials: { type: 'headers', headers: { Authorization: 'Bearer ours' }, reload: 60_000 },
+      ...settings,
+    }),
+  )
 
 export const json = (res: ServerResponse, body: unknown, status = 200, headers = {}): void => {
   res.writeHead(status, { 'Content-Type': 'application/json', ...headers }).end(JSON.stringify(body))

@@ -23,15 +23,16 @@ export function createUpstreamEras(needs: {
   readonly clock: Clock
 }): UpstreamEras {
   const { probe, clock } = needs
-  const verdicts = new WeakMap<RemoteUpstream, Verdict>()
+  // By its connections: the same server, whoever it is asked for.
+  const verdicts = new WeakMap<RemoteUpstream['pool'], Verdict>()
 
   function ask(upstream: RemoteUpstream): Promise<Era> {
-    const known = verdicts.get(upstream)
+    const known = verdicts.get(upstream.pool)
     if (known !== undefined && clock() < known.until) return known.era
     const verdict = { era: probe(upstream, openingSignal(upstream)), until: clock() + BELIEVED }
-    verdicts.set(upstream, verdict)
+    verdicts.set(upstream.pool, verdict)
     verdict.era.catch(() => {
-      if (verdicts.get(upstream) === verdict) verdicts.delete(upstream)
+      if (verdicts.get(upstream.pool) === verdict) verdicts.delete(upstream.pool)
     })
     return verdict.era
   }
@@ -41,6 +42,6 @@ export function createUpstreamEras(needs: {
       // A child was spoken to when it was started, and speaks the handshake.
       return upstream.kind === 'stdio' ? 'legacy' : unlessAborted(ask(upstream), signal)
     },
-    forget: (upstream) => void verdicts.delete(upstream),
+    forget: (upstream) => void verdicts.delete(upstream.pool),
   }
 }

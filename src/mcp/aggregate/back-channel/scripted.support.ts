@@ -3,6 +3,7 @@ import { once } from 'node:events'
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import type { RpcNotification, RpcRequest } from '../../../protocol/jsonrpc.ts'
+import { remoteConfig } from '../../../upstreams/configured.support.ts'
 import { openRemoteUpstream } from '../../../upstreams/pool.ts'
 import type { StdioUpstream } from '../../../upstreams/upstream.ts'
 
@@ -44,16 +45,17 @@ async function script(
   })
   await once(server.listen(0, '127.0.0.1'), 'listening')
   const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/mcp`
-  const upstream = openRemoteUpstream({
-    id,
-    url,
-    requestTimeout: 2000,
-    idleTimeout: 60_000,
-    connectTimeout: 500,
-    connections: 8,
-    maxAnswer: 1_000_000,
-    credentials: { type: 'none' },
-  })
+  const upstream = openRemoteUpstream(
+    remoteConfig({
+      id,
+      url,
+      requestTimeout: 2000,
+      idleTimeout: 60_000,
+      connectTimeout: 500,
+      connections: 8,
+      maxAnswer: 1_000_000,
+    }),
+  )
   const bySession = new Map<string, ServerResponse>()
   const scripted: Scripted = {
     url,

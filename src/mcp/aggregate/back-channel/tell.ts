@@ -24,7 +24,7 @@ export async function tell(
         [HEADER_PROTOCOL_VERSION]: revision,
         ...(session !== undefined && { [HEADER_SESSION]: session }),
         // Last, over everything else, as for every caller.
-        ...upstream.credentialHeaders,
+        ...upstream.addedHeaders,
       },
       body,
       headersTimeout: upstream.requestTimeout,

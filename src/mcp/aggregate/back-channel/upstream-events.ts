@@ -37,7 +37,7 @@ export async function readEvents(
       path: upstream.path,
       method: request.method,
       // Credentials last, over everything else, as for every caller.
-      headers: { ...request.headers, ...upstream.credentialHeaders },
+      headers: { ...request.headers, ...upstream.addedHeaders },
       body: request.body,
       headersTimeout: upstream.requestTimeout,
       bodyTimeout: upstream.idleTimeout,

@@ -3,6 +3,7 @@ import { once } from 'node:events'
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { afterEach, describe, expect, it } from 'vitest'
+import { remoteConfig } from '../../../upstreams/configured.support.ts'
 import { openRemoteUpstream } from '../../../upstreams/pool.ts'
 import { type StdioUpstream, type Upstream, UpstreamError } from '../../../upstreams/upstream.ts'
 import { createBridge } from '../../bridge/call.ts'
@@ -34,16 +35,18 @@ async function upstream(answer: Answer, maxAnswer = 100_000) {
   server.listen(0, '127.0.0.1')
   await once(server, 'listening')
   const { port } = server.address() as AddressInfo
-  const opened = openRemoteUpstream({
-    id: 'a',
-    url: `http://127.0.0.1:${port}/mcp`,
-    requestTimeout: 5_000,
-    idleTimeout: 5_000,
-    connectTimeout: 1_000,
-    connections: 4,
-    maxAnswer,
-    credentials: { type: 'headers', headers: { Authorization: 'Bearer ours' } },
-  })
+  const opened = openRemoteUpstream(
+    remoteConfig({
+      id: 'a',
+      url: `http://127.0.0.1:${port}/mcp`,
+      requestTimeout: 5_000,
+      idleTimeout: 5_000,
+      connectTimeout: 1_000,
+      connections: 4,
+      maxAnswer,
+      credentials: { type: 'headers', headers: { Authorization: 'Bearer ours' }, reload: 60_000 },
+    }),
+  )
   closing.push(
     () => server.close(),
     () => server.closeAllConnections(),
@@ -258,16 +261,17 @@ describe('a server that does not do its part', () => {
   })
 
   it('is not there', async () => {
-    const dead = openRemoteUpstream({
-      id: 'dead',
-      url: 'http://127.0.0.1:1/mcp',
-      requestTimeout: 1_000,
-      idleTimeout: 1_000,
-      connectTimeout: 500,
-      connections: 1,
-      maxAnswer: 1000,
-      credentials: { type: 'none' },
-    })
+    const dead = openRemoteUpstream(
+      remoteConfig({
+        id: 'dead',
+        url: 'http://127.0.0.1:1/mcp',
+        requestTimeout: 1_000,
+        idleTimeout: 1_000,
+        connectTimeout: 500,
+        connections: 1,
+        maxAnswer: 1000,
+      }),
+    )
     closing.push(dead.close)
     await expect(offer(dead)).rejects.toEqual(failing('connect'))
   })

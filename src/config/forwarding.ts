@@ -1,0 +1,56 @@
+// Who is calling, told to a server behind the gate; and which of the caller's own headers go along.
+import { z } from 'zod'
+import { fieldName } from './units.ts'
+
+/** What can be told of a caller; each is a header, a member of `_meta` and a claim of the assertion. */
+export const IDENTITY_ATTRIBUTES = [
+  'user',
+  'id',
+  'email',
+  'name',
+  'groups',
+  'roles',
+  'teams',
+  'organisation',
+  'scopes',
+  'method',
+  'client',
+] as const
+
+export const identityForwarding = z
+  .strictObject({
+    headers: z.boolean().optional().describe('X-Forwarded-User and its family.'),
+    jwt: z.boolean().optional().describe('The signed assertion, X-Portcullis-Assertion: for this server alone, 60 s.'),
+    meta: z.boolean().optional().describe('`_meta` of each request; the default for servers that are child processes.'),
+    attributes: z.array(z.enum(IDENTITY_ATTRIBUTES)).optional().describe('Which of them. Default: all.'),
+    headerPrefix: z
+      .string()
+      .regex(/^[A-Za-z0-9-]{1,40}$/, 'Letters, digits and dashes.')
+      .optional()
+      .describe('In place of `X-Forwarded`.'),
+  })
+  .describe(
+    'How it is told who calls. Default: headers and jwt for loopback and private addresses, meta for child processes, nothing for public hosts.',
+  )
+export type IdentityForwardingConfig = z.output<typeof identityForwarding>
+
+const mapped = z.strictObject({ from: fieldName, to: fieldName })
+export const passthroughHeaders = z
+  .union([
+    z.array(z.union([fieldName, mapped])),
+    z.strictObject({ allExcept: z.array(fieldName).describe('Every header of the caller but these.') }),
+  ])
+  .describe(
+    'Headers of callers that it gets: names, `{ from, to }`, or `{ allExcept: […] }`. Never cookies, credentials or what frames a message.',
+  )
+export type PassthroughConfig = z.output<typeof passthroughHeaders>
+
+/** For servers that say nothing of their own. */
+export const passthrough = z.strictObject({
+  enabled: z.boolean().default(false).describe('Whether headers of callers go to servers at all.'),
+  headers: passthroughHeaders.default([]).describe('Which, where a server has no `passthroughHeaders` of its own.'),
+  overwrite: z
+    .boolean()
+    .default(false)
+    .describe('Let them take the place of headers the gate sets; never of credentials.'),
+})

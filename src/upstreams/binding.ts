@@ -1,0 +1,66 @@
+// A server as one caller reaches it: with their credential, who they are, what of their own head goes along, and their own process.
+import type { Caller } from './caller.ts'
+import type { Credential, Refused } from './credential.ts'
+import type { Given, RemoteUpstream, StdioUpstream, Upstream, Upstreams } from './upstream.ts'
+
+export interface Binding {
+  /** Throws, or rejects with, ConnectionNeeded or CredentialFailed. Without a caller the gate asks for itself. */
+  bind<U extends Upstream>(upstream: U, caller: Caller | undefined): U | Promise<U>
+  /** The server refused it: bound anew, to be tried once; `undefined` where there is nothing else to try. Throws as `bind` does. */
+  renew(bound: RemoteUpstream, caller: Caller | undefined, refused: Refused): Promise<RemoteUpstream | undefined>
+  /**
+   * What is had from the server for this caller may be shown to every caller of the same context, and to no other. `undefined`: to
+   * everybody, since the server cannot tell them apart.
+   */
+  contextOf(serverId: string, caller: Caller): string | undefined
+}
+
+/** Header fields (lower-case names) that tell a server something of its caller, before the credential. */
+export type HeadersFor = (caller: Caller) => Readonly<Record<string, string>> | undefined
+
+export interface Bound {
+  readonly credential: Credential
+  /** In this order, later ones over earlier ones; the credential over all of them. */
+  readonly headers: readonly HeadersFor[]
+  /** Of a server that is spoken to over a channel: the instance that serves this caller. */
+  readonly instanceFor?: (upstream: StdioUpstream, caller: Caller | undefined, given: Given) => StdioUpstream
+  /** The server is told who calls: what it answers may be for them alone. */
+  readonly identifies: boolean
+}
+
+/** `parts`: of each server that anything is added for. */
+export function createBinding(parts: ReadonlyMap<string, Bound>, upstreams: Pick<Upstreams, 'get'>): Binding {
+  function reach(part: Bound, upstream: Upstream, caller: Caller | undefined, given: Given): Upstream {
+    if (upstream.kind === 'stdio') return part.instanceFor?.(upstream, caller, given) ?? upstream
+    const addedHeaders: Record<string, string> = {}
+    if (caller !== undefined) for (const headersFor of part.headers) Object.assign(addedHeaders, headersFor(caller))
+    Object.assign(addedHeaders, given.headers)
+    return { ...upstream, addedHeaders, given, path: withQuery(upstream.path, given.query) }
+  }
+
+  return {
+    bind<U extends Upstream>(upstream: U, caller: Caller | undefined): U | Promise<U> {
+      const part = parts.get(upstream.id)
+      if (part === undefined) return upstream
+      const given = part.credential.given(caller)
+      // One kind goes in, and the same kind comes out.
+      return given instanceof Promise
+        ? given.then((had) => reach(part, upstream, caller, had) as U)
+        : (reach(part, upstream, caller, given) as U)
+    },
+    async renew({ id, given }, caller, refused) {
+      const part = parts.get(id)
+      const known = upstreams.get(id)
+      if (part === undefined || given === undefined || known?.kind !== 'remote') return undefined
+      const again = await part.credential.renewed?.(caller, given, refused)
+      return again && (reach(part, known, caller, again) as RemoteUpstream)
+    },
+    contextOf(serverId, { principal: { subject } }) {
+      const part = parts.get(serverId)
+      return part !== undefined && (part.credential.personal || part.identifies) ? subject : undefined
+    },
+  }
+}
+
+const withQuery = (path: string, query: string | undefined): string =>
+  query === undefined ? path : `${path}${path.includes('?') ? '&' : '?'}${query}`
