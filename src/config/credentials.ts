@@ -20,12 +20,14 @@ const source = z
   })
 export type ValueSource = z.output<typeof source>
 
+const VALUE_FORM = 'Write a value, or { file }, { env } or { vault }.'
+
 const none = z.strictObject({ type: z.literal('none') })
 
 const headers = z.strictObject({
   type: z.literal('headers'),
   headers: z
-    .record(headerName, z.union([headerValue, source]))
+    .record(headerName, z.union([headerValue, source], VALUE_FORM))
     .meta({ secret: true, description: 'Headers sent to it, by name: a value, or where it is.' }),
   reload: duration('1m').describe('How often files and the vault are looked at again.'),
 })
@@ -38,7 +40,7 @@ const query = z.strictObject({
     .describe(
       'Name of the parameter in its address. Only where a server knows no other way: addresses are logged on the way.',
     ),
-  value: z.union([secretText, source]).meta({ secret: true, description: 'The key, or where it is.' }),
+  value: z.union([secretText, source], VALUE_FORM).meta({ secret: true, description: 'The key, or where it is.' }),
   reload: duration('1m').describe('How often a file or the vault is looked at again.'),
 })
 

@@ -57,7 +57,7 @@ describe('servers by name', () => {
       },
     })
     expect(config.servers).toEqual([
-      expect.objectContaining({ id: 'notes', credentials: { type: 'headers', headers: { 'X-Key': 'k' } } }),
+      expect.objectContaining({ id: 'notes', credentials: { type: 'headers', headers: { 'X-Key': 'k' }, reload: 60_000 } }),
       expect.objectContaining({ id: 'files', title: 'Files', credentials: { type: 'none' } }),
     ])
   })
@@ -72,10 +72,16 @@ describe('servers by name', () => {
     ],
     ['another transport', 'notes', { transport: 'sse' }, /servers\.notes\.transport[\s\S]*sse is not available/],
     ['lists of tools', 'notes', { tools: { blocked: ['drop'] } }, /servers\.notes\.tools[\s\S]*policy\.rules/],
-    ['passed headers', 'notes', { passthroughHeaders: ['X-Tenant-Id'] }, /passthroughHeaders is not available/],
     ['an unknown key', 'notes', { logs: true }, /There is no setting "logs"/],
   ])('%s is refused', async (_what, id, more, said) => {
     await expect(load({ servers: { [id]: { url: 'https://notes.example.com/mcp', ...more } } })).rejects.toThrow(said)
+  })
+
+  it('keep the list of headers that pass', async () => {
+    const { config } = await load({
+      servers: { notes: { url: 'https://notes.example.com/mcp', passthroughHeaders: ['X-Tenant-Id'] } },
+    })
+    expect(config.servers).toEqual([expect.objectContaining({ id: 'notes', passthroughHeaders: ['X-Tenant-Id'] })])
   })
 
   it('and what is no server is told', async () => {

@@ -52,9 +52,7 @@ function unionProblems(issue: Extract<Issue, { code: 'invalid_union' }>, path: P
   const tag = 'discriminator' in issue && typeof issue.discriminator === 'string' ? issue.discriminator : undefined
   if (tag !== undefined) return [wrongTag(path.at(-1) === tag ? path : [...path, tag], input)]
   const value = input.get(path)
-  // A union that says itself what it takes, says it.
-  const own = issue.message === 'Invalid input' ? 'This cannot be read here.' : issue.message
-  if (!isTree(value)) return [problemAt(path, input, own)]
+  if (!isTree(value)) return plainProblems(issue, path, input)
   // Both kinds of servers share what is below them.
   const members = [...new Set(schemasAt(path).flatMap(membersOf))]
   const marks = members.flatMap((member) => marksOf(member, members)).join(', ')
@@ -65,6 +63,16 @@ function unionProblems(issue: Extract<Issue, { code: 'invalid_union' }>, path: P
   const errors = issue.errors.filter((_, index) => members[index] === meant[0]).flat()
   return errors.flatMap((inner) => problemOf(inner, [...path, ...keys(inner.path)], input))
 }
+
+/** Of a text, a number, a list: the one member that takes such a thing says what is wrong with it, else the union itself. */
+function plainProblems(issue: Extract<Issue, { code: 'invalid_union' }>, path: Path, input: Input): Problem[] {
+  const [judged, ...further] = issue.errors.filter((errors) => !errors.some(isOfAnotherKind))
+  if (judged !== undefined && further.length === 0)
+    return judged.flatMap((inner) => problemOf(inner, [...path, ...keys(inner.path)], input))
+  return [problemAt(path, input, issue.message === 'Invalid input' ? 'This cannot be read here.' : issue.message)]
+}
+
+const isOfAnotherKind = ({ code, path }: Issue): boolean => code === 'invalid_type' && path.length === 0
 
 function membersOf(schema: Schema): readonly Schema[] {
   const { schema: core } = bare(schema)

@@ -70,8 +70,13 @@ export function kindOf({ schema, unit }: Bare): SettingKind {
   if (schema instanceof z.core.$ZodNumber) return 'number'
   if (schema instanceof z.core.$ZodEnum || schema instanceof z.core.$ZodLiteral) return 'choice'
   if (schema instanceof z.core.$ZodArray) return kindOf(bare(schema._zod.def.element)) === 'json' ? 'json' : 'list'
+  if (isUnion(schema)) return unionKind(schema._zod.def.options.map((option) => kindOf(bare(option))))
   return schema instanceof z.core.$ZodString ? 'text' : 'json'
 }
+
+/** A text given to a union is the text or the list that one of its members takes. */
+const unionKind = (members: readonly SettingKind[]): SettingKind =>
+  (['text', 'list'] as const).find((kind) => members.includes(kind)) ?? 'json'
 
 /** Keys an object of this schema may have; a union allows those of all its members. */
 export function knownKeys(schema: Schema): string[] {

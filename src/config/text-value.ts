@@ -8,9 +8,9 @@ const WORDS = new Map([
   ...['false', '0', 'no', 'off'].map((word) => [word, false] as const),
 ])
 
-/** Comma list, or a JSON list; blanks around an item do not count. */
+/** Comma list, or JSON; blanks around an item do not count. */
 export function readList(text: string): TextValue {
-  if (text.trim().startsWith('[')) return readJson(text)
+  if (/^\s*[[{]/.test(text)) return readJson(text)
   return {
     value: text
       .split(',')

@@ -15,7 +15,7 @@ import { ANONYMOUS, type Principal } from '../protocol/principal.ts'
 import { createBinding } from '../upstreams/binding.ts'
 import { remoteConfig } from '../upstreams/configured.support.ts'
 import { openRemoteUpstream } from '../upstreams/pool.ts'
-import { type StdioUpstream, type Upstream, UpstreamError } from '../upstreams/upstream.ts'
+import { type ChannelUpstream, type Upstream, UpstreamError } from '../upstreams/upstream.ts'
 import { type McpNeeds, mcpEndpoint } from './endpoint.ts'
 import { createStreams } from './streams.ts'
 import { createSubscriptions } from './subscriptions.ts'
@@ -55,7 +55,7 @@ async function startCanary() {
   return { seen, state, server, port: (server.address() as AddressInfo).port }
 }
 
-function fakeStdio(): StdioUpstream & {
+function fakeStdio(): ChannelUpstream & {
   say(message: RpcNotification): void
   gate: PromiseWithResolvers<void>
   asked: string[]
@@ -64,7 +64,7 @@ function fakeStdio(): StdioUpstream & {
   const asked: string[] = []
   const gate = Promise.withResolvers<void>()
   return {
-    kind: 'stdio',
+    kind: 'channel',
     id: 'child',
     requestTimeout: 1000,
     asked,

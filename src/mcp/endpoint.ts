@@ -189,7 +189,7 @@ function checkVisit(read: {
   const { exchange, principal, upstream, view, httpMethod, head, incoming } = read
   const claimed = incoming === undefined ? eraOfHead(head) : claimedEra(incoming, head)
   // A client of both eras falls back to the handshake at any 400 but a modern one: no -32020, -32021 or -32022 here.
-  if (upstream.kind === 'stdio' && claimed === 'modern')
+  if (upstream.kind === 'channel' && claimed === 'modern')
     throw new RpcError(
       RPC.legacyServerError,
       'era_not_spoken',

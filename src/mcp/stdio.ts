@@ -4,7 +4,7 @@ import type { Exchange } from '../http/exchange.ts'
 import { RpcError } from '../protocol/errors.ts'
 import { LEGACY_REVISIONS, RPC } from '../protocol/mcp.ts'
 import type { Principal } from '../protocol/principal.ts'
-import { type StdioUpstream, UpstreamError } from '../upstreams/upstream.ts'
+import { type ChannelUpstream, UpstreamError } from '../upstreams/upstream.ts'
 import { sendRpc } from './answer.ts'
 import { faultOfUpstream } from './fault.ts'
 import type { Edit } from './filter.ts'
@@ -21,7 +21,7 @@ import type { Subscriptions } from './subscriptions.ts'
 
 export interface StdioVisit {
   readonly exchange: Exchange
-  readonly upstream: StdioUpstream
+  readonly upstream: ChannelUpstream
   readonly principal: Principal
   readonly head: McpHead
 }
@@ -96,7 +96,7 @@ export function createStdioRoute(needs: StdioNeeds): StdioRoute {
   }
 }
 
-const placeOf = ({ subject }: Principal, { id }: StdioUpstream): SessionPlace => ({ subject, server: id })
+const placeOf = ({ subject }: Principal, { id }: ChannelUpstream): SessionPlace => ({ subject, server: id })
 const badRequest = (reason: string, message: string) => new RpcError(RPC.legacyServerError, reason, message)
 const methodNotFound = () => new RpcError(RPC.methodNotFound, 'not_offered', 'Method not found', { status: 200 })
 

@@ -1,7 +1,7 @@
 // A server as one caller reaches it: with their credential, who they are, what of their own head goes along, and their own process.
 import type { Caller } from './caller.ts'
 import type { Credential, Refused } from './credential.ts'
-import type { Given, RemoteUpstream, StdioUpstream, Upstream, Upstreams } from './upstream.ts'
+import type { Given, RemoteUpstream, ChannelUpstream, Upstream, Upstreams } from './upstream.ts'
 
 export interface Binding {
   /** Throws, or rejects with, ConnectionNeeded or CredentialFailed. Without a caller the gate asks for itself. */
@@ -23,7 +23,7 @@ export interface Bound {
   /** In this order, later ones over earlier ones; the credential over all of them. */
   readonly headers: readonly HeadersFor[]
   /** Of a server that is spoken to over a channel: the instance that serves this caller. */
-  readonly instanceFor?: (upstream: StdioUpstream, caller: Caller | undefined, given: Given) => StdioUpstream
+  readonly instanceFor?: (upstream: ChannelUpstream, caller: Caller | undefined, given: Given) => ChannelUpstream
   /** The server is told who calls: what it answers may be for them alone. */
   readonly identifies: boolean
 }
@@ -31,7 +31,7 @@ export interface Bound {
 /** `parts`: of each server that anything is added for. */
 export function createBinding(parts: ReadonlyMap<string, Bound>, upstreams: Pick<Upstreams, 'get'>): Binding {
   function reach(part: Bound, upstream: Upstream, caller: Caller | undefined, given: Given): Upstream {
-    if (upstream.kind === 'stdio') return part.instanceFor?.(upstream, caller, given) ?? upstream
+    if (upstream.kind === 'channel') return part.instanceFor?.(upstream, caller, given) ?? upstream
     const addedHeaders: Record<string, string> = {}
     if (caller !== undefined) for (const headersFor of part.headers) Object.assign(addedHeaders, headersFor(caller))
     Object.assign(addedHeaders, given.headers)

@@ -4,7 +4,7 @@ import type { Clock } from '../protocol/clock.ts'
 import { type OpenUpstream, openRemoteUpstream } from './pool.ts'
 import { createStdioUpstream } from './stdio.ts'
 import type { StdioLog } from './stdio-log.ts'
-import type { StdioUpstream, Upstreams } from './upstream.ts'
+import type { ChannelUpstream, Upstreams } from './upstream.ts'
 
 interface Needs {
   readonly log: StdioLog
@@ -29,7 +29,7 @@ export function createUpstreams(servers: readonly UpstreamConfig[], { log, clock
     health.set(id, { id, state: 'down', reason: outcome.reason, at })
     if (before.state !== 'down') log.warn({ server: id, reason: outcome.reason }, 'server down')
   }
-  const open = (config: UpstreamConfig): OpenUpstream | StdioUpstream =>
+  const open = (config: UpstreamConfig): OpenUpstream | ChannelUpstream =>
     'command' in config
       ? createStdioUpstream(config, { log, clock, report: (outcome) => report(config.id, outcome) })
       : openRemoteUpstream(config)

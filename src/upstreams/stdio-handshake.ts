@@ -3,7 +3,7 @@ import { isRecord } from '../protocol/json.ts'
 import type { RpcMessage } from '../protocol/jsonrpc.ts'
 import { LEGACY_REVISIONS } from '../protocol/mcp.ts'
 import type { Channel } from './stdio-channel.ts'
-import { type StdioInitialization, UpstreamError } from './upstream.ts'
+import { type ChannelInitialization, UpstreamError } from './upstream.ts'
 
 const PATIENCE = 60_000
 /** On pipes 2024-11-05 differs in nothing that passes through us. */
@@ -12,7 +12,7 @@ const SPOKEN: readonly string[] = [...LEGACY_REVISIONS, '2024-11-05']
 export async function handshake(needs: {
   call: Channel['call']
   notify(message: RpcMessage): void
-}): Promise<StdioInitialization> {
+}): Promise<ChannelInitialization> {
   const patience = new AbortController()
   const timer = setTimeout(() => patience.abort(), PATIENCE)
   try {
@@ -40,7 +40,7 @@ export async function handshake(needs: {
   }
 }
 
-export function parseInitialization(result: unknown): StdioInitialization {
+export function parseInitialization(result: unknown): ChannelInitialization {
   const refuse = (message: string) => new UpstreamError('protocol', message)
   if (!isRecord(result)) throw refuse('The server refused to initialize.')
   const { protocolVersion, capabilities, serverInfo, instructions } = result

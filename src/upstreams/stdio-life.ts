@@ -7,7 +7,7 @@ import { lineReader } from './stdio-framing.ts'
 import { handshake } from './stdio-handshake.ts'
 import { childLog, type StdioLog } from './stdio-log.ts'
 import { type OwnProcess, type ProcessEnd, startProcess } from './stdio-process.ts'
-import { type StdioInitialization, UpstreamError } from './upstream.ts'
+import { type ChannelInitialization, UpstreamError } from './upstream.ts'
 
 /** A tool result of 16 MB is a mistake or an attack; it would be held several times over. */
 const LONGEST_MESSAGE = 16 * 1024 * 1024
@@ -18,7 +18,7 @@ const MOST_UNREAD = 32 * 1024 * 1024
 export interface RunningServer {
   readonly channel: Channel
   /** Rejects with UpstreamError when the child does not get that far. */
-  readonly initialization: Promise<StdioInitialization>
+  readonly initialization: Promise<ChannelInitialization>
   /** Settles, with the reason, when the child is gone and every call has its answer. */
   readonly ended: Promise<UpstreamError>
   stop(): Promise<void>

@@ -8,10 +8,10 @@ import { afterEach, describe, expect, it, vi } from 'vitest'
 import type { RpcNotification, RpcRequest } from '../protocol/jsonrpc.ts'
 import { stdioConfig } from './configured.support.ts'
 import { createStdioUpstream } from './stdio.ts'
-import type { StdioUpstream } from './upstream.ts'
+import type { ChannelUpstream } from './upstream.ts'
 
 const NASTY = join(import.meta.dirname, '../../test/support/nasty-child.js')
-const open: StdioUpstream[] = []
+const open: ChannelUpstream[] = []
 afterEach(async () => {
   await Promise.all(open.splice(0).map((upstream) => upstream.close()))
 })
@@ -44,7 +44,7 @@ function startUpstream(
 
 const never = new AbortController().signal
 const request = (
-  upstream: StdioUpstream,
+  upstream: ChannelUpstream,
   message: Partial<RpcRequest>,
   options: { signal?: AbortSignal; onNotification?(message: RpcNotification): void } = {},
 ) =>
@@ -53,13 +53,13 @@ const request = (
     { signal: options.signal ?? never, onNotification: options.onNotification ?? (() => {}) },
   )
 const call = (
-  upstream: StdioUpstream,
+  upstream: ChannelUpstream,
   name: string,
   args: Record<string, unknown> = {},
   options: { id?: string | number; signal?: AbortSignal } = {},
 ) => request(upstream, { id: options.id ?? 'mine', params: { name, arguments: args } }, options)
 
-async function say(upstream: StdioUpstream, name: string, args: Record<string, unknown> = {}): Promise<string> {
+async function say(upstream: ChannelUpstream, name: string, args: Record<string, unknown> = {}): Promise<string> {
   const answer = await call(upstream, name, args)
   return (answer.result as { content: { text: string }[] }).content[0]?.text ?? ''
 }

@@ -5,7 +5,7 @@ import type { RpcNotification } from '../protocol/jsonrpc.ts'
 import { createBackoff } from './stdio-backoff.ts'
 import { launch, type RunningServer } from './stdio-life.ts'
 import type { StdioLog } from './stdio-log.ts'
-import { type StdioUpstream, UpstreamError } from './upstream.ts'
+import { type ChannelUpstream, UpstreamError } from './upstream.ts'
 
 /** Of one client's connection; the child has one connection, which is ours. */
 const OURS_ALONE = new Set([
@@ -18,7 +18,7 @@ const OURS_ALONE = new Set([
 export function createStdioUpstream(
   config: StdioServerConfig,
   needs: { log: StdioLog; clock: Clock; report(outcome: { ok: true } | { ok: false; reason: string }): void },
-): StdioUpstream {
+): ChannelUpstream {
   const { clock, log } = needs
   const listeners = new Set<(message: RpcNotification) => void>()
   const backoff = createBackoff()
@@ -64,7 +64,7 @@ export function createStdioUpstream(
   }
 
   return {
-    kind: 'stdio',
+    kind: 'channel',
     id: config.id,
     requestTimeout: config.requestTimeout,
     async initialize() {

@@ -28,7 +28,7 @@ export interface RemoteUpstream {
   readonly maxAnswer: number
 }
 
-export interface StdioInitialization {
+export interface ChannelInitialization {
   readonly protocolVersion: string
   readonly capabilities: Readonly<Record<string, unknown>>
   readonly serverInfo: Readonly<Record<string, unknown>>
@@ -36,12 +36,12 @@ export interface StdioInitialization {
 }
 
 /** A child process that speaks the handshake era over stdin and stdout; one process, shared by all callers for now. */
-export interface StdioUpstream {
-  readonly kind: 'stdio'
+export interface ChannelUpstream {
+  readonly kind: 'channel'
   readonly id: string
   readonly requestTimeout: number
   /** Starts the child when it is not running and answers its (one) initialization. Throws UpstreamError. */
-  initialize(): Promise<StdioInitialization>
+  initialize(): Promise<ChannelInitialization>
   /**
    * Sends one request; ids and progress tokens are remapped, so callers cannot meet. The answer carries the caller's id.
    * Progress of this request goes to `onNotification`. An abort sends `notifications/cancelled` and rejects with UpstreamError `cancelled`.
@@ -57,7 +57,7 @@ export interface StdioUpstream {
   close(): Promise<void>
 }
 
-export type Upstream = RemoteUpstream | StdioUpstream
+export type Upstream = RemoteUpstream | ChannelUpstream
 
 /** An upstream that did not do its part. `reason` is a stable slug: `connect`, `timeout`, `reset`, `protocol`, `spawn`, `exited`, `cancelled`. */
 export class UpstreamError extends Error {

@@ -41,7 +41,7 @@ export function createSpokenEras({
 
   async function ask(upstream: Upstream, client: Era, signal: AbortSignal): Promise<Era> {
     const era = await eraOf(upstream, signal)
-    if (era === client || client === 'modern' || upstream.kind === 'stdio') return era
+    if (era === client || client === 'modern' || upstream.kind === 'channel') return era
     return unlessAborted(besides(upstream), signal)
   }
 

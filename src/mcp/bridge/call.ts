@@ -6,7 +6,7 @@ import { RPC } from '../../protocol/mcp.ts'
 import type { Principal } from '../../protocol/principal.ts'
 import {
   type RemoteUpstream,
-  type StdioUpstream,
+  type ChannelUpstream,
   type Upstream,
   UpstreamError,
   type Upstreams,
@@ -96,7 +96,7 @@ export function createBridge({ report, clock }: Needs): Bridge {
       const { message } = call
       // Ours to answer: one era has it and the other does not.
       if (message.method === 'ping') return { jsonrpc: '2.0', id: message.id, result: {} }
-      return upstream.kind === 'stdio' ? callChild(upstream, call) : reported(upstream, callRemote(upstream, call))
+      return upstream.kind === 'channel' ? callChild(upstream, call) : reported(upstream, callRemote(upstream, call))
     },
     eraOf: eras.eraOf,
     sessions: pool.size,
@@ -106,7 +106,7 @@ export function createBridge({ report, clock }: Needs): Bridge {
 }
 
 /** The channel has ids and progress tokens of its own; log messages of a process that all callers share are nobody's. */
-async function callChild(upstream: StdioUpstream, { message, hello, signal, onNotification }: BridgeCall) {
+async function callChild(upstream: ChannelUpstream, { message, hello, signal, onNotification }: BridgeCall) {
   // One log level for everybody's process: nobody may set it for the others.
   if (message.method === 'logging/setLevel')
     return rpcError(message.id, { code: RPC.methodNotFound, message: 'Method not found' })

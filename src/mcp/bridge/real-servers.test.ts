@@ -9,7 +9,7 @@ import { type Fixture, startFixture } from '../../../test/support/fixture-server
 import { freePort, memoryServer, saying, stopProcess } from '../../../test/support/upstream.ts'
 import { stdioConfig } from '../../upstreams/configured.support.ts'
 import { createStdioUpstream } from '../../upstreams/stdio.ts'
-import type { StdioUpstream, Upstream } from '../../upstreams/upstream.ts'
+import type { ChannelUpstream, Upstream } from '../../upstreams/upstream.ts'
 import { createBridge } from './call.ts'
 import type { ClientHello } from './hello.ts'
 import { person, remote } from './servers.support.ts'
@@ -23,7 +23,7 @@ const silent = { debug: () => undefined, info: () => undefined, warn: () => unde
 const reports: unknown[] = []
 const bridge = createBridge({ clock: Date.now, report: (id, outcome) => void reports.push([id, outcome.ok]) })
 
-function child(id: string, command: readonly string[], env: Record<string, string> = {}): StdioUpstream {
+function child(id: string, command: readonly string[], env: Record<string, string> = {}): ChannelUpstream {
   const config = stdioConfig({ id, command: [...command], env, requestTimeout: 20_000, idleTimeout: 20_000 })
   return createStdioUpstream(config, { log: silent, clock: Date.now, report: () => undefined })
 }
@@ -42,8 +42,8 @@ let port: number
 let http: ReturnType<typeof remote>
 let fixture: Fixture
 let modern: ReturnType<typeof remote>
-let stdio: StdioUpstream
-let memory: StdioUpstream
+let stdio: ChannelUpstream
+let memory: ChannelUpstream
 let folder: string
 
 beforeAll(async () => {

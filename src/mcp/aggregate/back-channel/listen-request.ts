@@ -117,7 +117,7 @@ function openSources(
     const uris = granted.resources.get(server) ?? NONE
     const ofResources = sources.ofResources(upstream, uris)
     // A child says all on its one output.
-    const isChildOf = upstream.kind === 'stdio' && uris.size > 0
+    const isChildOf = upstream.kind === 'channel' && uris.size > 0
     return [
       ...(granted.lists.size > 0 || isChildOf ? [fanIn.add(sources.ofLists(upstream))] : []),
       ...(ofResources === undefined ? [] : [fanIn.add(ofResources)]),

@@ -139,7 +139,7 @@ function hearServer(
 ): void {
   void fanIn.add(sources.ofLists(upstream))
   const place = known.places.get(upstream.id)
-  if (upstream.kind === 'stdio') return
+  if (upstream.kind === 'channel') return
   if (place !== undefined) {
     // There it has subscribed, too.
     void fanIn.add(sessionSource(needs, upstream, place))

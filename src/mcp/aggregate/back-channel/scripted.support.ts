@@ -5,7 +5,7 @@ import type { AddressInfo } from 'node:net'
 import type { RpcNotification, RpcRequest } from '../../../protocol/jsonrpc.ts'
 import { remoteConfig } from '../../../upstreams/configured.support.ts'
 import { openRemoteUpstream } from '../../../upstreams/pool.ts'
-import type { StdioUpstream } from '../../../upstreams/upstream.ts'
+import type { ChannelUpstream } from '../../../upstreams/upstream.ts'
 
 type Json = Record<string, unknown>
 interface Scripted {
@@ -122,11 +122,11 @@ export async function startModernServer(id: string): Promise<Scripted> {
   return scripted
 }
 
-export function startChild(id: string): StdioUpstream & { say(message: RpcNotification): void; asked: RpcRequest[] } {
+export function startChild(id: string): ChannelUpstream & { say(message: RpcNotification): void; asked: RpcRequest[] } {
   const listeners = new Set<(message: RpcNotification) => void>()
   const asked: RpcRequest[] = []
   return {
-    kind: 'stdio',
+    kind: 'channel',
     id,
     requestTimeout: 1000,
     asked,

@@ -18,12 +18,12 @@ export function createServerSources(needs: SourceNeeds): ServerSources {
       if (known !== undefined) return known
       // A child tells whoever subscribes: there is nothing to share.
       const source =
-        upstream.kind === 'stdio' ? childSource(upstream) : shareSource(listeningSource(needs, upstream, []))
+        upstream.kind === 'channel' ? childSource(upstream) : shareSource(listeningSource(needs, upstream, []))
       shared.set(upstream, source)
       return source
     },
     ofResources: (upstream, uris) =>
-      upstream.kind === 'stdio' || uris.size === 0 ? undefined : listeningSource(needs, upstream, [...uris]),
+      upstream.kind === 'channel' || uris.size === 0 ? undefined : listeningSource(needs, upstream, [...uris]),
   }
 }
 

@@ -10,7 +10,7 @@ import {
   META_PROTOCOL_VERSION,
   MODERN_REVISION,
 } from '../../../protocol/mcp.ts'
-import { type RemoteUpstream, type StdioUpstream, UpstreamError } from '../../../upstreams/upstream.ts'
+import { type RemoteUpstream, type ChannelUpstream, UpstreamError } from '../../../upstreams/upstream.ts'
 import { askInSession, closeUpstreamSession, nextId, openUpstreamSession } from '../../bridge/handshake.ts'
 import { OUR_HELLO } from '../../bridge/hello.ts'
 import type { Origin } from './notifications.ts'
@@ -84,7 +84,7 @@ export function listeningSource(needs: SourceNeeds, upstream: RemoteUpstream, ur
 }
 
 /** What a child process says to nobody in particular. It serves everybody, so nothing of it is of one client alone. */
-export function childSource(upstream: StdioUpstream): Source {
+export function childSource(upstream: ChannelUpstream): Source {
   return {
     server: upstream.id,
     key: 'child',

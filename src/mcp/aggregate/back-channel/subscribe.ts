@@ -60,7 +60,7 @@ export function createSubscribe(needs: Needs): { subscribe: Subscribe; unsubscri
         return undefined
       }
       // The child knows one subscriber; the others still want to hear.
-      if (upstream.kind === 'stdio' && subscriptions.isWanted(upstream.id, uri)) return undefined
+      if (upstream.kind === 'channel' && subscriptions.isWanted(upstream.id, uri)) return undefined
       return subscribing.ask()
     },
   }

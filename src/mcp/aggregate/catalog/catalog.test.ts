@@ -25,7 +25,7 @@ function start() {
   const failures: string[] = []
   const changed: string[] = []
   const catalog = createCatalog({
-    get: (id) => ({ kind: 'stdio', id }) as Upstream,
+    get: (id) => ({ kind: 'channel', id }) as Upstream,
     readOffer: ({ id }) => {
       const answer = Promise.withResolvers<Offer>()
       asked.push({ server: id, answer })

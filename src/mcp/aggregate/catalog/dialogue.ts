@@ -2,7 +2,7 @@
 import { isRecord } from '../../../protocol/json.ts'
 import type { RpcRequest, RpcResponse } from '../../../protocol/jsonrpc.ts'
 import { MODERN_REVISION, RPC } from '../../../protocol/mcp.ts'
-import { type RemoteUpstream, type StdioUpstream, type Upstream, UpstreamError } from '../../../upstreams/upstream.ts'
+import { type RemoteUpstream, type ChannelUpstream, type Upstream, UpstreamError } from '../../../upstreams/upstream.ts'
 import { askInSession, closeUpstreamSession, nextId, openUpstreamSession } from '../../bridge/handshake.ts'
 import { type ClientHello, OUR_HELLO } from '../../bridge/hello.ts'
 import { failure, post } from '../../bridge/post.ts'
@@ -41,7 +41,7 @@ export async function openDialogue(
   eraOf: UpstreamEras['eraOf'],
   signal: AbortSignal,
 ): Promise<Dialogue> {
-  if (upstream.kind === 'stdio') return openChild(upstream, signal)
+  if (upstream.kind === 'channel') return openChild(upstream, signal)
   const era = await eraOf(upstream, signal)
   const asked = { ...upstream, maxAnswer: Math.min(upstream.maxAnswer, LARGEST_PAGE) }
   const modern = era === 'modern' ? await openModern(asked, signal) : undefined
@@ -77,7 +77,7 @@ const requestOf = (method: string, params: Record<string, unknown>): RpcRequest 
   params,
 })
 
-async function openChild(upstream: StdioUpstream, signal: AbortSignal): Promise<Dialogue> {
+async function openChild(upstream: ChannelUpstream, signal: AbortSignal): Promise<Dialogue> {
   const { capabilities, instructions } = await upstream.initialize()
   return {
     era: 'legacy',

@@ -5,7 +5,7 @@ import type { AddressInfo } from 'node:net'
 import { afterEach, describe, expect, it } from 'vitest'
 import { remoteConfig } from '../../../upstreams/configured.support.ts'
 import { openRemoteUpstream } from '../../../upstreams/pool.ts'
-import { type StdioUpstream, type Upstream, UpstreamError } from '../../../upstreams/upstream.ts'
+import { type ChannelUpstream, type Upstream, UpstreamError } from '../../../upstreams/upstream.ts'
 import { createBridge } from '../../bridge/call.ts'
 import { readOffer } from './offer.ts'
 
@@ -183,8 +183,8 @@ describe('a server of the handshake era', () => {
 })
 
 describe('a child process', () => {
-  const child = (request: StdioUpstream['request']): StdioUpstream => ({
-    kind: 'stdio',
+  const child = (request: ChannelUpstream['request']): ChannelUpstream => ({
+    kind: 'channel',
     id: 'a',
     requestTimeout: 1_000,
     initialize: async () => ({ protocolVersion: '2025-11-25', serverInfo: {}, ...TOOLS }),
