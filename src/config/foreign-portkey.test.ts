@@ -57,7 +57,10 @@ describe('servers by name', () => {
       },
     })
     expect(config.servers).toEqual([
-      expect.objectContaining({ id: 'notes', credentials: { type: 'headers', headers: { 'X-Key': 'k' }, reload: 60_000 } }),
+      expect.objectContaining({
+        id: 'notes',
+        credentials: { type: 'headers', headers: { 'X-Key': 'k' }, reload: 60_000 },
+      }),
       expect.objectContaining({ id: 'files', title: 'Files', credentials: { type: 'none' } }),
     ])
   })

@@ -1,21 +1,11 @@
 // Who is calling, told to a server behind the gate; and which of the caller's own headers go along.
 import { z } from 'zod'
+import { IDENTITY_ATTRIBUTES } from '../protocol/identity-headers.ts'
 import { fieldName } from './units.ts'
 
-/** What can be told of a caller; each is a header, a member of `_meta` and a claim of the assertion. */
-export const IDENTITY_ATTRIBUTES = [
-  'user',
-  'id',
-  'email',
-  'name',
-  'groups',
-  'roles',
-  'teams',
-  'organisation',
-  'scopes',
-  'method',
-  'client',
-] as const
+/** Under whose names it is told: ours, or those of a system that servers were written for. */
+export const IDENTITY_FORMS = ['portcullis', 'contextforge', 'portkey'] as const
+export type IdentityForm = (typeof IDENTITY_FORMS)[number]
 
 export const identityForwarding = z
   .strictObject({
@@ -27,7 +17,13 @@ export const identityForwarding = z
       .string()
       .regex(/^[A-Za-z0-9-]{1,40}$/, 'Letters, digits and dashes.')
       .optional()
-      .describe('In place of `X-Forwarded`.'),
+      .describe('In place of `X-Forwarded`; of `X-Forwarded-User` under `form: contextforge`.'),
+    form: z
+      .enum(IDENTITY_FORMS)
+      .optional()
+      .describe(
+        'Names that it is told under. contextforge: X-Forwarded-User-Id and its family, `_meta.user`; portkey: x-portkey-user, X-User-Claims, X-User-JWT. Default: portcullis.',
+      ),
   })
   .describe(
     'How it is told who calls. Default: headers and jwt for loopback and private addresses, meta for child processes, nothing for public hosts.',
@@ -47,10 +43,14 @@ export type PassthroughConfig = z.output<typeof passthroughHeaders>
 
 /** For servers that say nothing of their own. */
 export const passthrough = z.strictObject({
-  enabled: z.boolean().default(false).describe('Whether headers of callers go to servers at all.'),
+  enabled: z
+    .boolean()
+    .optional()
+    .describe('`false`: no header of a caller goes to any server, whatever lists say. Default: those that lists name.'),
   headers: passthroughHeaders.default([]).describe('Which, where a server has no `passthroughHeaders` of its own.'),
   overwrite: z
     .boolean()
     .default(false)
-    .describe('Let them take the place of headers the gate sets; never of credentials.'),
+    .describe('Let them take the place of headers the gate sets (X-Request-Id); never of credentials or of who calls.'),
 })
+export type PassthroughSectionConfig = z.output<typeof passthrough>

@@ -6,7 +6,7 @@ import { audit, log, metrics } from './audit.ts'
 import { auth } from './auth.ts'
 import { cluster } from './cluster.ts'
 import { doors, forwardAuth } from './decision.ts'
-import { passthrough } from './forwarding.ts'
+import { identityForwarding, passthrough } from './forwarding.ts'
 import { identity } from './identity.ts'
 import { limits } from './limits.ts'
 import { oauth } from './oauth.ts'
@@ -29,6 +29,7 @@ export const Config = z.strictObject({
   scopes,
   oauth: oauth.prefault({}),
   servers,
+  identityForwarding: identityForwarding.optional(),
   passthrough: passthrough.prefault({}),
   aggregate: aggregate.prefault({}),
   policy: policy.prefault({}),

@@ -35,6 +35,12 @@ const upstream = {
     .describe('Oldest revision of MCP that callers may speak to it; a request that names none speaks 2025-03-26.'),
   identity: identityForwarding.optional(),
   passthroughHeaders: passthroughHeaders.optional(),
+  lists: z
+    .enum(['shared', 'personal'])
+    .default('shared')
+    .describe(
+      'Whether what it offers is asked for once for everybody, without saying for whom, or for each person apart. Always personal where its credential is a person’s own.',
+    ),
   concurrency: z.int().min(1).default(256).describe('Most calls under way at it at once; more wait, then are refused.'),
   breaker: z
     .strictObject({

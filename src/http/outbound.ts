@@ -3,7 +3,7 @@
 import { lookup } from 'node:dns/promises'
 import { isIP, type LookupFunction } from 'node:net'
 import { Agent, request } from 'undici'
-import { isLoopbackAddress, isPublicAddress } from './public-address.ts'
+import { isInsideAddress, isLoopbackAddress, isPublicAddress } from './public-address.ts'
 
 export type OutboundReason =
   | 'url'
@@ -34,18 +34,20 @@ export interface OutboundAnswer {
 
 export type Resolve = (host: string) => Promise<readonly string[]>
 
-export interface OutboundPost {
+export interface OutboundRequest {
   readonly headers: Readonly<Record<string, string>>
-  readonly body: string
+  readonly body?: string
 }
-/** GET, or POST where there is something to post. */
-export type OutboundFetch = (url: string, post?: OutboundPost) => Promise<OutboundAnswer>
+/** GET, or POST where there is a body. */
+export type OutboundFetch = (url: string, request?: OutboundRequest) => Promise<OutboundAnswer>
 
 interface Options {
   /** Development only: loopback addresses, and `http:` to them. */
   readonly allowLoopback: boolean
   /** For addresses that the administrator wrote: they may lie inside the house, and the configuration has judged their scheme. */
   readonly configured?: boolean
+  /** For addresses that a server inside the house named: they may lie there too, and be spoken to in clear. Never link-local ones. */
+  readonly inside?: boolean
   readonly maxBytes?: number
   /** For everything together: look-up, connection, answer. Milliseconds. */
   readonly timeout?: number
@@ -55,23 +57,34 @@ interface Options {
 export function outboundFetch({
   allowLoopback,
   configured = false,
+  inside = false,
   maxBytes = 5 * 1024,
   timeout = 5000,
   resolve = resolveAll,
 }: Options): OutboundFetch {
   const isAllowed = (address: string) =>
-    configured || isPublicAddress(address) || (allowLoopback && isLoopbackAddress(address))
+    configured ||
+    isPublicAddress(address) ||
+    (allowLoopback && isLoopbackAddress(address)) ||
+    (inside && isInsideAddress(address))
+  const isClear = inside ? isInsideAddress : isLoopbackAddress
 
-  return async function fetchOutbound(raw, post) {
+  return async function fetchOutbound(raw, asked) {
     const deadline = AbortSignal.timeout(timeout)
     const url = parseUrl(raw)
     const addresses = await before(deadline, addressesOf(url, resolve))
     // One bad address among good ones is how a rebinding name begins: the name as a whole is refused.
     if (addresses.length === 0 || !addresses.every(isAllowed)) throw new OutboundRefused('address')
-    if (url.protocol !== 'https:' && !configured && !addresses.every(isLoopbackAddress))
+    if (url.protocol !== 'https:' && !configured && !addresses.every(isClear))
       throw new OutboundRefused('scheme')
-    return await fetchFrom(url, addresses, { post, maxBytes, deadline })
+    return await fetchFrom(url, addresses, { asked, maxBytes, deadline })
   }
+}
+
+/** Whether all addresses of a host are of this machine or a private network; `false` where it has none. */
+export async function leadsInside(url: string, resolve: Resolve = resolveAll): Promise<boolean> {
+  const addresses = await addressesOf(new URL(url), resolve).catch(() => [])
+  return addresses.length > 0 && addresses.every(isInsideAddress)
 }
 
 function parseUrl(raw: string): URL {
@@ -100,7 +113,7 @@ async function resolveAll(host: string): Promise<readonly string[]> {
 async function fetchFrom(
   url: URL,
   addresses: readonly string[],
-  { post, maxBytes, deadline }: { post: OutboundPost | undefined; maxBytes: number; deadline: AbortSignal },
+  { asked, maxBytes, deadline }: { asked: OutboundRequest | undefined; maxBytes: number; deadline: AbortSignal },
 ): Promise<OutboundAnswer> {
   const vetted = addresses.map((address) => ({ address, family: isIP(address) }))
   const pinned: LookupFunction = (_host, options, done) => {
@@ -111,9 +124,9 @@ async function fetchFrom(
   try {
     const answer = await request(url, {
       dispatcher: agent,
-      method: post === undefined ? 'GET' : 'POST',
-      headers: { accept: 'application/json', 'accept-encoding': 'identity', ...post?.headers },
-      ...(post !== undefined && { body: post.body }),
+      method: asked?.body === undefined ? 'GET' : 'POST',
+      headers: { accept: 'application/json', 'accept-encoding': 'identity', ...asked?.headers },
+      ...(asked?.body !== undefined && { body: asked.body }),
       signal: deadline,
     })
     const headers = new Headers()

@@ -5,6 +5,7 @@ import { apiTokenPromises } from './conformance/api-tokens.ts'
 import { artifactPromises } from './conformance/artifacts.ts'
 import { clientSessionPromises } from './conformance/client-sessions.ts'
 import { clientPromises } from './conformance/clients.ts'
+import { connectionPromises } from './conformance/connections.ts'
 import { ephemeralPromises } from './conformance/ephemeral.ts'
 import { familyPromises } from './conformance/families.ts'
 import { keyPromises } from './conformance/keys.ts'
@@ -43,6 +44,7 @@ export function storeConformance(name: string, open: () => Promise<Pair['one']>)
     apiTokenPromises(pair)
     toolPinPromises(pair)
     secretPromises(pair)
+    connectionPromises(pair)
     artifactPromises(pair)
     ephemeralPromises(pair)
     clientSessionPromises(pair)

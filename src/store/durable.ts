@@ -1,6 +1,7 @@
 // What must outlive everything: clients, people, consents, families, keys, revocations. Every method is one atomic act.
 // Times are milliseconds since the epoch. Ids marked `Hash` are SHA-256 (base64url) of a secret we only compare.
 import type { ApiTokens } from './api-tokens.ts'
+import type { ConnectionRecords, UpstreamClients } from './connections.ts'
 import type { Secrets } from './secrets.ts'
 import type { ToolPins } from './tool-pins.ts'
 
@@ -182,4 +183,6 @@ export interface Durable {
   readonly apiTokens: ApiTokens
   readonly toolPins: ToolPins
   readonly secrets: Secrets
+  readonly connections: ConnectionRecords
+  readonly upstreamClients: UpstreamClients
 }

@@ -7,6 +7,7 @@ import { apiTokens } from './tables/api-tokens.ts'
 import { artifacts } from './tables/artifacts.ts'
 import { clientSessions } from './tables/client-sessions.ts'
 import { clients } from './tables/clients.ts'
+import { connections, upstreamClients } from './tables/connections.ts'
 import { consents } from './tables/consents.ts'
 import { counters } from './tables/counters.ts'
 import { families } from './tables/families.ts'
@@ -47,6 +48,8 @@ export function tables({ durable, relaxed, refreshActs }: Needs): Tables {
       apiTokens: apiTokens({ durable, relaxed }),
       toolPins: toolPins(durable),
       secrets: secrets(durable),
+      connections: connections({ durable, relaxed }),
+      upstreamClients: upstreamClients(durable),
     },
     ephemeral: {
       artifacts: artifacts({ durable, relaxed }),

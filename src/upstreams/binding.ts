@@ -1,7 +1,7 @@
 // A server as one caller reaches it: with their credential, who they are, what of their own head goes along, and their own process.
 import type { Caller } from './caller.ts'
 import type { Credential, Refused } from './credential.ts'
-import type { Given, RemoteUpstream, ChannelUpstream, Upstream, Upstreams } from './upstream.ts'
+import type { ChannelUpstream, Given, RemoteUpstream, Upstream, Upstreams } from './upstream.ts'
 
 export interface Binding {
   /** Throws, or rejects with, ConnectionNeeded or CredentialFailed. Without a caller the gate asks for itself. */
@@ -9,8 +9,8 @@ export interface Binding {
   /** The server refused it: bound anew, to be tried once; `undefined` where there is nothing else to try. Throws as `bind` does. */
   renew(bound: RemoteUpstream, caller: Caller | undefined, refused: Refused): Promise<RemoteUpstream | undefined>
   /**
-   * What is had from the server for this caller may be shown to every caller of the same context, and to no other. `undefined`: to
-   * everybody, since the server cannot tell them apart.
+   * What the server lists for this caller may be shown to every caller of the same context, and to no other. `undefined`: to everybody,
+   * since it is asked for without saying for whom.
    */
   contextOf(serverId: string, caller: Caller): string | undefined
 }
@@ -24,8 +24,8 @@ export interface Bound {
   readonly headers: readonly HeadersFor[]
   /** Of a server that is spoken to over a channel: the instance that serves this caller. */
   readonly instanceFor?: (upstream: ChannelUpstream, caller: Caller | undefined, given: Given) => ChannelUpstream
-  /** The server is told who calls: what it answers may be for them alone. */
-  readonly identifies: boolean
+  /** Its lists are asked for apart for each person (`servers[].lists`), as they always are where the credential is a person's own. */
+  readonly personalLists: boolean
 }
 
 /** `parts`: of each server that anything is added for. */
@@ -55,9 +55,12 @@ export function createBinding(parts: ReadonlyMap<string, Bound>, upstreams: Pick
       const again = await part.credential.renewed?.(caller, given, refused)
       return again && (reach(part, known, caller, again) as RemoteUpstream)
     },
-    contextOf(serverId, { principal: { subject } }) {
+    contextOf(serverId, caller) {
       const part = parts.get(serverId)
-      return part !== undefined && (part.credential.personal || part.identifies) ? subject : undefined
+      if (part === undefined || !(part.credential.personal || part.personalLists)) return undefined
+      const { subject } = caller.principal
+      const owner = part.credential.ownerOf?.(caller)
+      return owner === undefined ? subject : `${subject}\0${owner}`
     },
   }
 }

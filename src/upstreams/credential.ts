@@ -16,6 +16,8 @@ export interface Credential {
   given(caller: Caller | undefined): Given | Promise<Given>
   /** Another one to try once, in place of the one that was refused; `undefined` where there is none. Throws as `given` does. */
   renewed?(caller: Caller | undefined, given: Given, refused: Refused): Promise<Given | undefined>
+  /** Whose it is, where the caller's subject does not say it all: a digest, never the secret. */
+  ownerOf?(caller: Caller): string | undefined
   close?(): void
 }
 
@@ -34,13 +36,24 @@ export class ConnectionNeeded extends Error {
   }
 }
 
-/** There is no credential to be had, and the person cannot help it. `cause` is for the log; it holds no secret. */
+/** There is no credential to be had, and the person cannot help it. `message` and `cause` are for the log; they hold no secret. */
 export class CredentialFailed extends UpstreamError {
   /** Stable slug for the log: which step failed. */
   readonly step: string
 
-  constructor(step: string, message: string, options: { cause?: unknown } = {}) {
-    super('credential_failed', message, options)
+  /** `passing`: whoever gives it out does not answer now; later it may be had. */
+  constructor(step: string, message: string, options: { cause?: unknown; passing?: boolean } = {}) {
+    super(options.passing ? 'credential_unavailable' : 'credential_failed', message, options)
     this.step = step
+  }
+}
+
+/** The server refused what it was given, before it said anything else. */
+export class UpstreamRefused extends UpstreamError {
+  readonly refused: Refused
+
+  constructor(refused: Refused) {
+    super('upstream_unauthorized', 'The server behind the gate refused the gate.')
+    this.refused = refused
   }
 }

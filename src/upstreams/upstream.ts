@@ -1,6 +1,7 @@
 // An MCP server behind us, as the MCP door sees it.
 import type { Dispatcher } from 'undici'
 import type { RpcNotification, RpcRequest, RpcResponse } from '../protocol/jsonrpc.ts'
+import type { Caller } from './caller.ts'
 
 /** What a server is given as credential, for one caller or for all. */
 export interface Given {
@@ -35,25 +36,50 @@ export interface ChannelInitialization {
   readonly instructions?: string
 }
 
-/** A child process that speaks the handshake era over stdin and stdout; one process, shared by all callers for now. */
+/**
+ * A question of the server (sampling, elicitation, roots) for the caller in the middle of whose call it came. `undefined`: they cannot
+ * answer it, and the next may. The signal ends when the server takes it back, or the call has ended.
+ */
+export type Ask = (question: RpcRequest, signal: AbortSignal) => Promise<RpcResponse> | undefined
+
+export interface ChannelCall {
+  readonly signal: AbortSignal
+  /** Progress of this request. */
+  onNotification(message: RpcNotification): void
+  /** Heard at an instance of one caller's own; one that callers share asks nobody. */
+  readonly onRequest?: Ask | undefined
+  /** Lower-case names; they go with this message where a message has a head of its own (HTTP+SSE). */
+  readonly headers?: Readonly<Record<string, string>> | undefined
+}
+
+/**
+ * Speaks the handshake era over one lasting channel: a child process, HTTP+SSE of 2024-11-05, WebSocket. What the registry knows is the
+ * one that callers share, or that the gate asks for itself where each caller has one of their own.
+ */
 export interface ChannelUpstream {
   readonly kind: 'channel'
   readonly id: string
   readonly requestTimeout: number
-  /** Starts the child when it is not running and answers its (one) initialization. Throws UpstreamError. */
+  /** One caller's own: all it says is theirs, and it may ask them. */
+  readonly personal?: boolean
+  /** Opens the channel when it is not open and answers its (one) initialization. Throws UpstreamError. */
   initialize(): Promise<ChannelInitialization>
   /**
    * Sends one request; ids and progress tokens are remapped, so callers cannot meet. The answer carries the caller's id.
-   * Progress of this request goes to `onNotification`. An abort sends `notifications/cancelled` and rejects with UpstreamError `cancelled`.
+   * An abort sends `notifications/cancelled` and rejects with UpstreamError `cancelled`.
    */
-  request(
-    message: RpcRequest,
-    options: { signal: AbortSignal; onNotification(message: RpcNotification): void },
-  ): Promise<RpcResponse>
+  request(message: RpcRequest, options: ChannelCall): Promise<RpcResponse>
   /** Notifications of a client that concern the server itself. `cancelled` and `initialized` are not passed on. */
   notify(message: RpcNotification): void
   /** What belongs to no request: list changes, resource updates, log messages. Answers the end of the subscription. */
   subscribe(listener: (message: RpcNotification) => void): () => void
+  /**
+   * The one that serves this caller, where it is not this one. `told`: who calls (lower-case names). Throws UpstreamError `busy` or
+   * `anonymous`.
+   */
+  instanceFor?(caller: Caller, given: Given, told: Readonly<Record<string, string>>): ChannelUpstream
+  /** The caller's own, where there is one, ends now: what they were given counts no more. */
+  endInstance?(subject: string): void
   close(): Promise<void>
 }
 

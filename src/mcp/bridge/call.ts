@@ -5,8 +5,8 @@ import { type RpcNotification, type RpcRequest, type RpcResponse, rpcError } fro
 import { RPC } from '../../protocol/mcp.ts'
 import type { Principal } from '../../protocol/principal.ts'
 import {
-  type RemoteUpstream,
   type ChannelUpstream,
+  type RemoteUpstream,
   type Upstream,
   UpstreamError,
   type Upstreams,

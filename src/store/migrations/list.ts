@@ -8,6 +8,7 @@ import { allowances } from './0005-allowances.ts'
 import { clientSessions } from './0006-client-sessions.ts'
 import { toolPins } from './0007-tool-pins.ts'
 import { secrets } from './0008-secrets.ts'
+import { connections } from './0010-connections.ts'
 import type { TextType } from './text.ts'
 
 /** Migrations of one schema, and the table in which the database remembers which of them it has had. */
@@ -28,6 +29,7 @@ export const stateSchema = (text: TextType): Schema => ({
     '0006-client-sessions': clientSessions(text),
     '0007-tool-pins': toolPins(text),
     '0008-secrets': secrets(text),
+    '0010-connections': connections(text),
   },
 })
 

@@ -10,7 +10,7 @@ import {
   META_PROTOCOL_VERSION,
   MODERN_REVISION,
 } from '../../../protocol/mcp.ts'
-import { type RemoteUpstream, type ChannelUpstream, UpstreamError } from '../../../upstreams/upstream.ts'
+import { type ChannelUpstream, type RemoteUpstream, UpstreamError } from '../../../upstreams/upstream.ts'
 import { askInSession, closeUpstreamSession, nextId, openUpstreamSession } from '../../bridge/handshake.ts'
 import { OUR_HELLO } from '../../bridge/hello.ts'
 import type { Origin } from './notifications.ts'

@@ -2,7 +2,7 @@
 import { isRecord } from '../../../protocol/json.ts'
 import type { RpcRequest, RpcResponse } from '../../../protocol/jsonrpc.ts'
 import { MODERN_REVISION, RPC } from '../../../protocol/mcp.ts'
-import { type RemoteUpstream, type ChannelUpstream, type Upstream, UpstreamError } from '../../../upstreams/upstream.ts'
+import { type ChannelUpstream, type RemoteUpstream, type Upstream, UpstreamError } from '../../../upstreams/upstream.ts'
 import { askInSession, closeUpstreamSession, nextId, openUpstreamSession } from '../../bridge/handshake.ts'
 import { type ClientHello, OUR_HELLO } from '../../bridge/hello.ts'
 import { failure, post } from '../../bridge/post.ts'

@@ -1,8 +1,8 @@
 import { expect, it } from 'vitest'
-import { createBackoff } from './stdio-backoff.ts'
+import { createBackoff } from './backoff.ts'
 
 it('doubles from one second to a minute, and starts over after a minute of running', () => {
-  const backoff = createBackoff()
+  const backoff = createBackoff(() => 0)
   expect(backoff.wait(0)).toBe(0)
   const waits = Array.from({ length: 8 }, () => {
     backoff.failed(0, 0)
@@ -15,4 +15,10 @@ it('doubles from one second to a minute, and starts over after a minute of runni
   expect(backoff.wait(119_999)).toBe(60_000)
   backoff.failed(60_000, 120_000)
   expect(backoff.wait(120_000)).toBe(1000)
+})
+
+it('comes back at most a quarter earlier', () => {
+  const backoff = createBackoff(() => 0.999)
+  backoff.failed(0, 0)
+  expect(backoff.wait(0)).toBe(750)
 })

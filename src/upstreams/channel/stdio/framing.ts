@@ -1,11 +1,6 @@
 // Lines on a child's pipes (MCP 2025-11-25, Transports: stdio). One message is one line; a line has a ceiling.
 
-/** What is kept of a line past the ceiling: its length and its two ends. */
-export interface OversizeLine {
-  readonly size: number
-  readonly head: string
-  readonly tail: string
-}
+import type { Oversize } from '../transport.ts'
 
 const END = 128
 
@@ -13,7 +8,7 @@ const END = 128
 export function lineReader(needs: {
   limit: number
   onLine(line: string): void
-  onOversize(line: OversizeLine): void
+  onOversize(line: Oversize): void
 }): { push(chunk: Buffer): void; end(): void } {
   let parts: Buffer[] = []
   let size = 0
@@ -57,17 +52,6 @@ export function lineReader(needs: {
     },
     end: finish,
   }
-}
-
-/**
- * The id of an answer whose line cannot be read as a whole, so that its call fails now and not at its timeout.
- * Only the two orders in which common servers write an envelope; in valid JSON both places are top level. A wrong guess
- * can only fail a call of the server that wrote the line.
- */
-export function findAnswerId(line: { head: string; tail: string }): number | undefined {
-  const found =
-    /^\{"jsonrpc":"2\.0","id":(\d{1,16}),/.exec(line.head) ?? /,"jsonrpc":"2\.0","id":(\d{1,16})\}\r?$/.exec(line.tail)
-  return found?.[1] === undefined ? undefined : Number(found[1])
 }
 
 const firstBytes = (start: Buffer, piece: Buffer): Buffer =>

@@ -1,23 +1,18 @@
-// Many callers over one pair of pipes: JSON-RPC ids and progress tokens of our own, one answer a call.
+// Many callers over one channel: JSON-RPC ids and progress tokens of our own, one answer a call.
 import { randomInt } from 'node:crypto'
-import { parseBoundedJson } from '../protocol/bounded-json.ts'
-import { isRecord } from '../protocol/json.ts'
-import type { RpcId, RpcMessage, RpcNotification, RpcRequest, RpcResponse } from '../protocol/jsonrpc.ts'
-import { rpcError } from '../protocol/jsonrpc.ts'
-import { RPC } from '../protocol/mcp.ts'
-import { findAnswerId, type OversizeLine } from './stdio-framing.ts'
-import { UpstreamError } from './upstream.ts'
+import { parseBoundedJson } from '../../protocol/bounded-json.ts'
+import { isRecord } from '../../protocol/json.ts'
+import type { RpcId, RpcMessage, RpcNotification, RpcRequest, RpcResponse } from '../../protocol/jsonrpc.ts'
+import { rpcError } from '../../protocol/jsonrpc.ts'
+import { type Ask, type ChannelCall, UpstreamError } from '../upstream.ts'
+import { idleTimer } from './idle-timer.ts'
+import { createQuestions } from './questions.ts'
+import { type Ears, findAnswerId, type Oversize, type Transport } from './transport.ts'
 
-export interface Channel {
-  call(
-    message: RpcRequest,
-    options: { signal: AbortSignal; onNotification(message: RpcNotification): void },
-  ): Promise<RpcResponse>
-  /** For what no caller waits for: a child that takes no input goes without it. */
+export interface Multiplex extends Ears {
+  call(message: RpcRequest, options: ChannelCall): Promise<RpcResponse>
+  /** For what no caller waits for: a server that takes no input goes without it. */
   tell(message: RpcMessage): void
-  /** One line of the child's output. */
-  receive(line: string): void
-  receiveOversize(line: OversizeLine): void
   /** Fails every call that still waits, once. */
   fail(reason: string, message: string): void
 }
@@ -25,6 +20,9 @@ export interface Channel {
 interface PendingCall {
   readonly id: RpcId
   readonly progressToken: unknown
+  readonly ask: Ask | undefined
+  /** Ends with the call. */
+  readonly ended: AbortSignal
   answer(response: RpcResponse): void
   fail(reason: string, message: string): void
   progress(message: RpcNotification): void
@@ -32,29 +30,31 @@ interface PendingCall {
 
 type Incoming = Readonly<Record<string, unknown>>
 
-export function openChannel(needs: {
+export function openMultiplex(needs: {
   /** Longest wait for the first sign of an answer, and the longest silence after it. */
   requestTimeout: number
   idleTimeout: number
-  /** Throws UpstreamError when the child does not take its input. */
-  write(message: RpcMessage): void
+  write: Transport['send']
   /** What belongs to no call. */
   onNotification(message: RpcNotification): void
   onJunk(line: string): void
-}): Channel {
+}): Multiplex {
   const { write } = needs
   const pending = new Map<number, PendingCall>()
   // Not from 1: a server that lets a caller's newline into its output must not let him answer another caller's call.
   let last = randomInt(2 ** 47)
   const refusal = (reason: string, message: string) => new UpstreamError(reason, message)
+  const questions = createQuestions({ pending: () => pending.values(), tell })
 
-  function call(message: RpcRequest, options: Parameters<Channel['call']>[1]): Promise<RpcResponse> {
+  function call(message: RpcRequest, options: ChannelCall): Promise<RpcResponse> {
     const { signal } = options
     const id = ++last
     return new Promise((resolve, reject) => {
       const timer = idleTimer(() => giveUp('timeout', 'The server did not answer in time.'))
+      const ended = new AbortController()
       const settle = () => {
         timer.stop()
+        ended.abort()
         signal.removeEventListener('abort', onAbort)
         pending.delete(id)
       }
@@ -78,30 +78,45 @@ export function openChannel(needs: {
         timer.restart(needs.idleTimeout)
         options.onNotification(notification)
       }
-      pending.set(id, { id: message.id, progressToken: progressTokenOf(message), answer, fail, progress })
+      const ask: Ask | undefined =
+        options.onRequest &&
+        ((question, until) => {
+          const asked = options.onRequest?.(question, until)
+          // Whoever asks is at work, and whoever is asked may have to think.
+          if (asked !== undefined) timer.restart(needs.idleTimeout)
+          return asked
+        })
+      const progressToken = progressTokenOf(message)
+      pending.set(id, { id: message.id, progressToken, ask, ended: ended.signal, answer, fail, progress })
       signal.addEventListener('abort', onAbort)
       timer.restart(needs.requestTimeout)
-      try {
-        write(withOwnIds(message, id))
-      } catch (error) {
+      const refused = (error: unknown) => {
         settle()
         reject(error)
+      }
+      try {
+        write(withOwnIds(message, id), options.headers)?.catch(refused)
+      } catch (error) {
+        refused(error)
       }
     })
   }
 
   function tell(message: RpcMessage): void {
-    try {
-      write(message)
-    } catch (error) {
+    const goWithout = (error: unknown) => {
       if (!(error instanceof UpstreamError)) throw error
+    }
+    try {
+      write(message)?.catch(goWithout)
+    } catch (error) {
+      goWithout(error)
     }
   }
 
   function accept(message: Incoming, line: string): void {
     if (typeof message['method'] !== 'string') acceptAnswer(message, line)
     else if (message['id'] === undefined) acceptNotification(message, message['method'])
-    else if (isId(message['id'])) tell(answerServer(message['id'], message['method']))
+    else if (isId(message['id'])) questions.accept(requestOf(message['id'], message['method'], message['params']))
     else needs.onJunk(line)
   }
 
@@ -123,9 +138,8 @@ export function openChannel(needs: {
       const waiting = typeof token === 'number' ? pending.get(token) : undefined
       if (waiting && waiting.progressToken !== undefined)
         waiting.progress({ jsonrpc: '2.0', method, params: { ...params, progressToken: waiting.progressToken } })
-    } else if (method !== 'notifications/cancelled')
-      // `cancelled` takes back a request of the server, and each of those is answered at once.
-      needs.onNotification(params ? { jsonrpc: '2.0', method, params } : { jsonrpc: '2.0', method })
+    } else if (method === 'notifications/cancelled') questions.withdraw(params?.['requestId'])
+    else needs.onNotification(params ? { jsonrpc: '2.0', method, params } : { jsonrpc: '2.0', method })
   }
 
   function failUnreadable(ends: { head: string; tail: string }, message: string): void {
@@ -177,26 +191,10 @@ function progressTokenOf(message: RpcRequest): unknown {
   return isRecord(meta) ? meta['progressToken'] : undefined
 }
 
-/** We declare no client capability: all a server may ask of us is `ping`. */
-function answerServer(id: RpcId, method: string): RpcResponse {
-  if (method === 'ping') return { jsonrpc: '2.0', id, result: {} }
-  return rpcError(id, { code: RPC.methodNotFound, message: 'This client declared no such capability.' })
-}
+const requestOf = (id: RpcId, method: string, params: unknown): RpcRequest =>
+  isRecord(params) ? { jsonrpc: '2.0', id, method, params } : { jsonrpc: '2.0', id, method }
 
 const isId = (value: unknown): value is RpcId => typeof value === 'string' || typeof value === 'number'
 
 const isErrorObject = (value: unknown): value is { code: number; message: string; data?: unknown } =>
   isRecord(value) && Number.isInteger(value['code']) && typeof value['message'] === 'string'
-
-function idleTimer(onEnd: () => void): { restart(after: number): void; stop(): void } {
-  let timer: NodeJS.Timeout | undefined
-  const stop = () => clearTimeout(timer)
-  return {
-    stop,
-    restart(after) {
-      stop()
-      // Node counts in 32 bits; beyond that it would fire at once.
-      timer = setTimeout(onEnd, Math.min(after, 2 ** 31 - 1))
-    },
-  }
-}

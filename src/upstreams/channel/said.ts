@@ -1,16 +1,16 @@
-// What a child writes beside its messages, into our log: cut, counted, and without the secrets it was given.
-import type { Log } from '../observe/log.ts'
-import type { Clock } from '../protocol/clock.ts'
+// What a server says beside its messages, into our log: cut, counted, and without the secrets it was given.
+import type { Log } from '../../observe/log.ts'
+import type { Clock } from '../../protocol/clock.ts'
 
-export type StdioLog = Pick<Log, 'debug' | 'info' | 'warn'>
+export type ChannelLog = Pick<Log, 'debug' | 'info' | 'warn'>
 
 const LINE = 500
 const READ = 8_192
 const LINES_PER_SECOND = 20
 
 /** A flood costs 20 lines a second and a count of the rest. */
-export function childLog(needs: {
-  log: StdioLog
+export function saidLog(needs: {
+  log: ChannelLog
   clock: Clock
   server: string
   secrets: readonly string[]

@@ -1,7 +1,8 @@
 // A child process of our own: found, started without a shell, stopped for certain.
 import { type ChildProcessWithoutNullStreams, spawn } from 'node:child_process'
 import { existsSync, realpathSync } from 'node:fs'
-import { delimiter, dirname, join, resolve } from 'node:path'
+import { delimiter, dirname, isAbsolute, join, resolve } from 'node:path'
+import { findOnPath } from './wrapper.ts'
 
 /** The child gets these of our environment and nothing else: whatever secrets we were started with stay with us. */
 const INHERITED = ['PATH', 'HOME', 'LANG', 'TZ']
@@ -10,6 +11,8 @@ if (process.platform === 'win32') INHERITED.push('SYSTEMROOT')
 
 const TERMINATE_AFTER = 2_000
 const KILL_AFTER = 4_000
+/** For the pipes of one that is gone: whoever left its group may hold them for ever. */
+const LAST_WORDS = 500
 const GROUPS = process.platform !== 'win32'
 
 export interface OwnProcess {
@@ -31,11 +34,15 @@ export function startProcess(options: {
   command: readonly string[]
   cwd: string
   env: Readonly<Record<string, string>>
+  /** Words before it: what it is started through. */
+  wrapper: readonly string[]
 }): OwnProcess {
-  const [program, ...args] = resolveCommand(options.command, options.cwd)
+  const env = childEnvironment(options.env)
+  const resolved = resolveCommand(options.command, options.cwd)
+  const [program, ...args] = wrapped(options.wrapper, resolved, env)
   const child = spawn(program, args, {
     cwd: options.cwd,
-    env: childEnvironment(options.env),
+    env,
     shell: false,
     windowsHide: true,
     // A group of its own: what the program starts in turn ends with it, and Ctrl-C reaches us first.
@@ -56,6 +63,18 @@ export function resolveCommand(command: readonly string[], cwd: string): [string
   if (file === undefined || !existsSync(file)) return [program, ...args]
   const real = realpathSync(file)
   return /\.[cm]?js$/.test(real) ? [process.execPath, real, ...args] : [file, ...args]
+}
+
+/** Started through another, a program that does not exist would be that one's trouble: it is looked for here. */
+function wrapped(
+  wrapper: readonly string[],
+  [program, ...args]: [string, ...string[]],
+  env: Readonly<Record<string, string>>,
+): [string, ...string[]] {
+  const [first, ...rest] = wrapper
+  if (first === undefined) return [program, ...args]
+  const file = isAbsolute(program) ? program : findOnPath(program, env['PATH'] ?? '')
+  return file === undefined || !existsSync(file) ? [program, ...args] : [first, ...rest, file, ...args]
 }
 
 /** Beside the working folder, then where our own dependencies are; further up only from the latter, as Node itself looks. */
@@ -79,7 +98,13 @@ function processEnd(child: ChildProcessWithoutNullStreams): Promise<ProcessEnd> 
     if (child.pid === undefined) settle({ code: null, signal: null, error })
   })
   // Grandchildren would keep the pipes open, and with them every pending call.
-  child.once('exit', () => signalGroup(child, 'SIGKILL'))
+  child.once('exit', () => {
+    signalGroup(child, 'SIGKILL')
+    const closing = setTimeout(() => {
+      for (const pipe of [child.stdin, child.stdout, child.stderr]) pipe.destroy()
+    }, LAST_WORDS)
+    child.once('close', () => clearTimeout(closing))
+  })
   child.once('close', (code, signal) => settle({ code, signal }))
   return promise.finally(() => alive.delete(child))
 }

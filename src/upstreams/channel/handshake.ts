@@ -1,17 +1,21 @@
-// The one initialization of a child (MCP 2025-11-25, Lifecycle): we are its client, and offer it nothing.
-import { isRecord } from '../protocol/json.ts'
-import type { RpcMessage } from '../protocol/jsonrpc.ts'
-import { LEGACY_REVISIONS } from '../protocol/mcp.ts'
-import type { Channel } from './stdio-channel.ts'
-import { type ChannelInitialization, UpstreamError } from './upstream.ts'
+// The one initialization of a channel (MCP 2025-11-25, Lifecycle): we are its client.
+import { isRecord } from '../../protocol/json.ts'
+import { LEGACY_REVISIONS } from '../../protocol/mcp.ts'
+import { type ChannelInitialization, UpstreamError } from '../upstream.ts'
+import type { Multiplex } from './multiplex.ts'
+import type { Transport } from './transport.ts'
 
 const PATIENCE = 60_000
-/** On pipes 2024-11-05 differs in nothing that passes through us. */
+/** On a channel 2024-11-05 differs in nothing that passes through us. */
 const SPOKEN: readonly string[] = [...LEGACY_REVISIONS, '2024-11-05']
+/** Somebody of whom we know nothing yet answers for the caller: each question is refused by whoever cannot. */
+const ANSWERS_QUESTIONS = { sampling: { tools: {} }, elicitation: { form: {}, url: {} }, roots: {} }
 
 export async function handshake(needs: {
-  call: Channel['call']
-  notify(message: RpcMessage): void
+  call: Multiplex['call']
+  notify: Transport['send']
+  /** One caller's own: what it asks is for them to answer. One that callers share has nobody to ask. */
+  personal: boolean
 }): Promise<ChannelInitialization> {
   const patience = new AbortController()
   const timer = setTimeout(() => patience.abort(), PATIENCE)
@@ -23,14 +27,14 @@ export async function handshake(needs: {
         method: 'initialize',
         params: {
           protocolVersion: LEGACY_REVISIONS[0],
-          capabilities: {},
+          capabilities: needs.personal ? ANSWERS_QUESTIONS : {},
           clientInfo: { name: 'portcullis', version: '0.1.0' },
         },
       },
       { signal: patience.signal, onNotification() {} },
     )
     const initialization = parseInitialization(answer.result)
-    needs.notify({ jsonrpc: '2.0', method: 'notifications/initialized' })
+    await needs.notify({ jsonrpc: '2.0', method: 'notifications/initialized' })
     return initialization
   } catch (error) {
     if (!patience.signal.aborted) throw error

@@ -1,9 +1,10 @@
 import { describe, expect, it } from 'vitest'
-import { findAnswerId, lineReader, type OversizeLine } from './stdio-framing.ts'
+import { findAnswerId, type Oversize } from '../transport.ts'
+import { lineReader } from './framing.ts'
 
 function read(chunks: readonly (string | Buffer)[], limit = 100) {
   const lines: string[] = []
-  const oversize: OversizeLine[] = []
+  const oversize: Oversize[] = []
   const reader = lineReader({ limit, onLine: (line) => lines.push(line), onOversize: (line) => oversize.push(line) })
   for (const chunk of chunks) reader.push(Buffer.from(chunk))
   return { lines, oversize, reader }

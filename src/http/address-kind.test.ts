@@ -1,0 +1,48 @@
+// What an address is, however it is wrapped (catalogue rows B5 and B6). That strangers' addresses must be public: outbound.test.ts.
+import { expect, it } from 'vitest'
+import { kindOfAddress } from './address-kind.ts'
+
+it.each([
+  ['93.184.216.34', 'public'],
+  ['2606:4700::1111', 'public'],
+  ['64:ff9b::5db8:d822', 'public'],
+  ['::ffff:93.184.216.34', 'public'],
+  ['127.0.0.1', 'loopback'],
+  ['127.9.9.9', 'loopback'],
+  ['0.0.0.0', 'loopback'],
+  ['::1', 'loopback'],
+  ['::', 'loopback'],
+  ['::ffff:127.0.0.1', 'loopback'],
+  ['::ffff:7f00:1', 'loopback'],
+  ['10.1.2.3', 'private'],
+  ['172.31.255.255', 'private'],
+  ['192.168.0.1', 'private'],
+  ['100.64.0.1', 'private'],
+  ['fd12::1', 'private'],
+  ['::ffff:10.0.0.1', 'private'],
+  ['169.254.169.254', 'link-local'],
+  ['169.254.0.1', 'link-local'],
+  ['fe80::1', 'link-local'],
+  ['fe80::1%lo', 'link-local'],
+  ['100.100.100.200', 'link-local'],
+  ['fd00:ec2::254', 'link-local'],
+  ['::ffff:169.254.169.254', 'link-local'],
+  ['::ffff:0:a9fe:a9fe', 'link-local'],
+  ['::a9fe:a9fe', 'link-local'],
+  ['64:ff9b::a9fe:a9fe', 'link-local'],
+  ['64:ff9b:1::a9fe:a9fe', 'link-local'],
+  ['2002:a9fe:a9fe::1', 'link-local'],
+  ['2606:4700::5efe:169.254.169.254', 'link-local'],
+  ['64:ff9b::7f00:1', 'special'],
+  ['2002:7f00:1::1', 'special'],
+  ['::7f00:1', 'special'],
+  ['2606:4700::5efe:192.168.1.1', 'special'],
+  ['224.0.0.1', 'special'],
+  ['240.0.0.1', 'special'],
+  ['192.0.2.1', 'special'],
+  ['ff02::1', 'special'],
+  ['fec0::1', 'special'],
+  ['2001:db8::1', 'special'],
+])('%s is %s', (address, kind) => {
+  expect(kindOfAddress(address)).toBe(kind)
+})

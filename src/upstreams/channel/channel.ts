@@ -1,0 +1,155 @@
+// A server over a channel that is opened at its first use, and opened again, later and later, when it ends by itself.
+import type { Clock } from '../../protocol/clock.ts'
+import type { RpcNotification } from '../../protocol/jsonrpc.ts'
+import { type ChannelUpstream, UpstreamError } from '../upstream.ts'
+import { createBackoff } from './backoff.ts'
+import { launch, type Patience, type Running } from './running.ts'
+import type { ChannelLog } from './said.ts'
+import type { OpenTransport } from './transport.ts'
+
+/** Of one client's connection; the server has one connection, which is ours. */
+const OURS_ALONE = new Set([
+  'notifications/initialized',
+  'notifications/cancelled',
+  'notifications/progress',
+  'notifications/roots/list_changed',
+])
+
+export interface Channel extends ChannelUpstream {
+  /** Something runs. */
+  running(): boolean
+  /** Calls under way. */
+  calls(): number
+  /** Somebody listens, or calls. */
+  wanted(): boolean
+  /** Calls under way end where they are; the next one begins anew. */
+  renew(): void
+  /** Ends what runs, calls under way included; the next one begins anew. */
+  rest(): Promise<void>
+}
+
+/** One opened channel and the calls at it. */
+interface Held {
+  readonly server: Running
+  calls: number
+  /** No new calls: it ends with the last of those under way. */
+  retired: boolean
+  /** It was we who ended it. */
+  stopped: boolean
+}
+
+export function createChannel(
+  config: Patience & { readonly id: string },
+  needs: {
+    readonly open: OpenTransport
+    readonly personal: boolean
+    readonly log: ChannelLog
+    readonly clock: Clock
+    /** What it says that is no message. */
+    onJunk(text: string): void
+    report(outcome: { ok: true } | { ok: false; reason: string }): void
+  },
+): Channel {
+  const { clock, log, personal } = needs
+  const listeners = new Set<(message: RpcNotification) => void>()
+  const backoff = createBackoff()
+  const all = new Set<Held>()
+  let current: Held | undefined
+  let lastFailure: UpstreamError | undefined
+  let closing = false
+
+  const refusal = (reason: string, message: string) => new UpstreamError(reason, message)
+
+  function held(): Held {
+    if (closing) throw refusal('exited', 'The server is being stopped.')
+    if (current) return current
+    const wait = backoff.wait(clock())
+    if (wait > 0)
+      throw refusal(
+        lastFailure?.reason ?? 'exited',
+        `${lastFailure?.message} Next start in ${Math.ceil(wait / 1000)} s.`,
+      )
+    current = start()
+    return current
+  }
+
+  function start(): Held {
+    const startedAt = clock()
+    const { requestTimeout, idleTimeout } = config
+    const server = launch(needs.open, { requestTimeout, idleTimeout, personal, onNotification, onJunk: needs.onJunk })
+    const own: Held = { server, calls: 0, retired: false, stopped: false }
+    all.add(own)
+    function onNotification(message: RpcNotification): void {
+      // The last words of one that was replaced are about what is no more.
+      if (!own.retired) for (const listener of [...listeners]) listener(message)
+    }
+    void server.ended.then((failure) => {
+      all.delete(own)
+      if (current === own) current = undefined
+      if (own.stopped) return
+      lastFailure = failure
+      backoff.failed(startedAt, clock())
+      log.warn({ server: config.id, reason: failure.reason, error: failure }, 'server ended')
+      needs.report({ ok: false, reason: failure.reason })
+    })
+    server.initialization.then(
+      () => needs.report({ ok: true }),
+      () => log.debug({ server: config.id }, 'no initialization'), // `ended` tells why
+    )
+    return own
+  }
+
+  function stop(own: Held): Promise<void> {
+    own.stopped = true
+    if (current === own) current = undefined
+    return own.server.stop()
+  }
+
+  return {
+    kind: 'channel',
+    id: config.id,
+    requestTimeout: config.requestTimeout,
+    personal,
+    async initialize() {
+      return held().server.initialization
+    },
+    async request(message, options) {
+      // The one initialization is ours; a second would reset the server under everybody.
+      if (message.method === 'initialize') throw refusal('protocol', 'This server is initialized already.')
+      const own = held()
+      own.calls += 1
+      try {
+        await own.server.initialization
+        return await own.server.calls.call(message, personal ? options : { ...options, onRequest: undefined })
+      } finally {
+        own.calls -= 1
+        if (own.retired && own.calls === 0) void stop(own)
+      }
+    },
+    notify(message) {
+      if (!OURS_ALONE.has(message.method)) current?.server.calls.tell(message)
+    },
+    subscribe(listener) {
+      listeners.add(listener)
+      return () => listeners.delete(listener)
+    },
+    running: () => current !== undefined,
+    calls: () => current?.calls ?? 0,
+    wanted: () => listeners.size > 0 || (current?.calls ?? 0) > 0,
+    renew() {
+      const own = current
+      if (own === undefined) return
+      current = undefined
+      own.retired = true
+      if (own.calls === 0) void stop(own)
+    },
+    async rest() {
+      await Promise.all([...all].map(stop))
+    },
+    async close() {
+      closing = true
+      await Promise.all([...all].map(stop))
+      listeners.clear()
+    },
+  }
+}

@@ -1,0 +1,124 @@
+// What a person's identity provider gave at sign-in, kept in the vault where a server's credential is had with it, and renewed there
+// (RFC 6749 §6). One person's refresh token is spent by one of us at a time; another replica's newer one counts.
+import type { Clock } from '../../protocol/clock.ts'
+import { isRecord } from '../../protocol/json.ts'
+import type { SecretPlace, Vault } from '../../protocol/vault.ts'
+import { CredentialFailed } from '../credential.ts'
+import type { TokenEndpoint } from './token-endpoint.ts'
+
+export interface SignInTokens {
+  /** Id of the identity provider. */
+  readonly provider: string
+  readonly accessToken: string
+  readonly idToken: string
+  readonly refreshToken: string | undefined
+  /** When the access token ends, in milliseconds since the epoch. */
+  readonly endsAt: number | undefined
+}
+
+export type SignInToken = 'access_token' | 'id_token'
+
+export interface SignIns {
+  /** One that is good for a while. Rejects with CredentialFailed: the person has to sign in again. */
+  tokenOf(subject: string, provider: string | undefined, type: SignInToken): Promise<string>
+  keep(subject: string, tokens: SignInTokens): Promise<void>
+  forget(subject: string): Promise<void>
+}
+
+interface Needs {
+  readonly vault: Vault
+  readonly clock: Clock
+  /** Of each provider whose tokens are used. */
+  readonly endpoints: ReadonlyMap<string, TokenEndpoint>
+}
+
+/** What ends sooner is not begun with. */
+const AHEAD = 60_000
+/** RFC 6749 §5.1 only recommends `expires_in`. */
+const UNSAID = 5 * 60_000
+
+const placeOf = (subject: string): SecretPlace => ({ principal: subject, upstream: 'sign-in', field: 'tokens' })
+
+export function signInTokens({ vault, clock, endpoints }: Needs): SignIns {
+  const renewing = new Map<string, Promise<SignInTokens>>()
+
+  async function read(subject: string): Promise<{ readonly tokens: SignInTokens; readonly version: number }> {
+    const kept = await vault.get(placeOf(subject))
+    const tokens = kept && parse(kept.secret)
+    kept?.secret.fill(0)
+    if (kept === undefined || tokens === undefined) throw signInAgain('nothing is kept of their sign-in')
+    return { tokens, version: kept.version }
+  }
+
+  async function write(subject: string, tokens: SignInTokens, expectedVersion?: number): Promise<boolean> {
+    const secret = Buffer.from(JSON.stringify(tokens))
+    const stored = await vault.put(placeOf(subject), secret, expectedVersion === undefined ? {} : { expectedVersion })
+    secret.fill(0)
+    return stored.status === 'stored'
+  }
+
+  async function renew(subject: string): Promise<SignInTokens> {
+    const { tokens, version } = await read(subject)
+    const endpoint = endpoints.get(tokens.provider)
+    if (tokens.refreshToken === undefined || endpoint === undefined) throw signInAgain('it has ended')
+    try {
+      const had = await endpoint.ask({ grant_type: 'refresh_token', refresh_token: tokens.refreshToken })
+      const { accessToken, endsAt, refreshToken = tokens.refreshToken, idToken = tokens.idToken } = had
+      const renewed = { provider: tokens.provider, accessToken, idToken, refreshToken, endsAt }
+      // A sign-in that came meanwhile is newer than this.
+      return (await write(subject, renewed, version)) ? renewed : (await read(subject)).tokens
+    } catch (error) {
+      const now = await read(subject)
+      // Another replica was faster, and has spent what we came with.
+      if (now.version !== version) return now.tokens
+      throw error
+    }
+  }
+
+  function renewOnce(subject: string): Promise<SignInTokens> {
+    const running = renewing.get(subject) ?? renew(subject).finally(() => renewing.delete(subject))
+    renewing.set(subject, running)
+    return running
+  }
+
+  return {
+    async tokenOf(subject, provider, type) {
+      const { tokens } = await read(subject)
+      if (provider !== undefined && tokens.provider !== provider)
+        throw signInAgain(`they signed in at ${tokens.provider}, not at ${provider}`)
+      const isGood = (held: SignInTokens) => endOf(held, type) - AHEAD > clock()
+      const used = isGood(tokens) ? tokens : await renewOnce(subject)
+      if (used !== tokens && !isGood(used)) throw signInAgain('what its renewal gave has ended')
+      return type === 'id_token' ? used.idToken : used.accessToken
+    },
+    async keep(subject, tokens) {
+      await write(subject, tokens.endsAt === undefined ? { ...tokens, endsAt: clock() + UNSAID } : tokens)
+    },
+    async forget(subject) {
+      await vault.remove(placeOf(subject))
+    },
+  }
+}
+
+const signInAgain = (why: string) =>
+  new CredentialFailed('sign_in_ended', `The person has to sign in at their identity provider again: ${why}.`)
+
+const endOf = ({ idToken, endsAt = 0 }: SignInTokens, type: SignInToken): number =>
+  type === 'id_token' ? expiryOf(idToken) : endsAt
+
+/** Of a token that was checked when it came. */
+function expiryOf(jwt: string): number {
+  const claims = parse(Buffer.from(jwt.split('.')[1] ?? '', 'base64url'))
+  const { exp } = isRecord(claims) ? (claims as Record<string, unknown>) : {}
+  return typeof exp === 'number' ? exp * 1000 : 0
+}
+
+function parse(bytes: Buffer): SignInTokens | undefined {
+  try {
+    const value: unknown = JSON.parse(bytes.toString())
+    return isRecord(value) ? (value as unknown as SignInTokens) : undefined
+  } catch {
+    // Whoever asks is told that nothing is there to be used.
+    return undefined
+  }
+}

@@ -1,0 +1,37 @@
+// Which token of a person is exchanged for another: the one they came with, or one that their provider gave at sign-in.
+import type { Caller } from '../caller.ts'
+import { CredentialFailed } from '../credential.ts'
+import type { PresentedToken } from './presented.ts'
+import type { SignInToken, SignIns } from './sign-in-tokens.ts'
+
+export interface SubjectNeeds {
+  readonly presented: PresentedToken
+  readonly signIns: SignIns
+}
+
+/** Good for as long as it names the same thing: the token itself, or who the person is. */
+export interface SubjectToken {
+  readonly key: string
+  read(): string | Promise<string>
+}
+
+/** Throws CredentialFailed. */
+export function subjectToken(
+  subject: 'presented' | 'sign-in',
+  type: SignInToken,
+  { presented, signIns }: SubjectNeeds,
+): (caller: Caller | undefined) => SubjectToken {
+  return (caller) => {
+    if (caller === undefined) throw nobody()
+    const { principal } = caller
+    if (subject === 'sign-in') {
+      if (principal.kind === 'anonymous') throw nobody()
+      return { key: principal.subject, read: () => signIns.tokenOf(principal.subject, undefined, type) }
+    }
+    const token = presented(caller)
+    return { key: `${principal.subject} ${token}`, read: () => token }
+  }
+}
+
+/** The gate has no such token of its own: what it asks for itself, it asks without a person. */
+export const nobody = () => new CredentialFailed('nobody', 'There is no person whose credential could be had.')

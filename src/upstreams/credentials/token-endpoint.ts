@@ -1,0 +1,131 @@
+// Asking a token endpoint: RFC 6749 §4.4, §5; RFC 8693 §2; RFC 7523 §2.1. What it says goes to the log without any secret it may repeat.
+import type { Clock } from '../../protocol/clock.ts'
+import { isRecord } from '../../protocol/json.ts'
+import { CredentialFailed } from '../credential.ts'
+import type { Given } from '../upstream.ts'
+import { type FindTokenPlace, tokenPlaces } from './authorization-server.ts'
+import { type ClientConfig, clientProof, type ProveClient } from './client-proof.ts'
+import { type Fetches, fetchWith, shown } from './fetch.ts'
+import type { Had } from './held.ts'
+
+export interface TokenAnswer {
+  readonly accessToken: string
+  readonly issuedTokenType: string | undefined
+  /** Milliseconds since the epoch; `undefined`: it does not say. */
+  readonly endsAt: number | undefined
+  readonly refreshToken: string | undefined
+  readonly idToken: string | undefined
+}
+
+/** Parameters, and those left out. */
+export type TokenForm = Readonly<Record<string, string | undefined>>
+
+export interface TokenEndpoint {
+  /** `assertion`: what comes is no bearer token but one to be shown to another server (`N_A`, RFC 8693 §2.2.1). Rejects with CredentialFailed. */
+  ask(form: TokenForm, options?: { readonly assertion?: boolean }): Promise<TokenAnswer>
+}
+
+export interface TokenNeeds {
+  readonly fetches: Fetches
+  readonly clock: Clock
+  /** What was asked for ahead of time, or again, and did not come. */
+  onFailure(error: unknown): void
+}
+
+export function tokenEndpoint(
+  config: ClientConfig & { readonly issuer?: string | undefined; readonly tokenUrl?: string | undefined },
+  needs: TokenNeeds,
+): TokenEndpoint {
+  const find: FindTokenPlace = tokenPlaces(config, needs)
+  const prove: ProveClient = clientProof(config, needs.clock)
+  return {
+    async ask(form, { assertion = false } = {}) {
+      const place = await find()
+      const proof = await prove(place)
+      const given = Object.entries({ ...form, ...proof.form }).filter((entry): entry is [string, string] => !!entry[1])
+      const answer = await fetchWith(place.fetch, place.tokenUrl, 'The token endpoint', {
+        headers: { 'content-type': 'application/x-www-form-urlencoded', ...proof.headers },
+        body: new URLSearchParams(given).toString(),
+      })
+      const said = parse(answer.body)
+      if (answer.status !== 200) throw refusal(place.tokenUrl, answer.status, said, secretsOf(given, config))
+      return read(said, place.tokenUrl, { assertion, now: needs.clock() })
+    },
+  }
+}
+
+const TOKEN = /^[A-Za-z0-9._~+/-]+=*$/
+
+function read(
+  said: Record<string, unknown>,
+  tokenUrl: string,
+  { assertion, now }: { readonly assertion: boolean; readonly now: number },
+): TokenAnswer {
+  const { access_token: token, token_type: type, expires_in: seconds } = said
+  const bad = (what: string) => new CredentialFailed('bad_answer', `The token endpoint ${shown(tokenUrl)} ${what}.`)
+  // RFC 6750 §2.1: anything else would not fit in a header.
+  if (typeof token !== 'string' || !TOKEN.test(token)) throw bad('answers without an access token')
+  const wanted = assertion ? ['n_a', 'bearer'] : ['bearer', 'n_a']
+  if (typeof type !== 'string' || !wanted.includes(type.toLowerCase())) throw bad('answers a token that is no bearer token')
+  const life = Number(seconds)
+  return {
+    accessToken: token,
+    issuedTokenType: textOf(said['issued_token_type']),
+    endsAt: seconds === undefined || !Number.isFinite(life) ? undefined : now + life * 1000,
+    refreshToken: textOf(said['refresh_token']),
+    idToken: textOf(said['id_token']),
+  }
+}
+
+const textOf = (value: unknown): string | undefined => (typeof value === 'string' && value !== '' ? value : undefined)
+
+/** RFC 6749 §5.2. Some servers repeat what they were sent: nothing of it, and nothing that looks like a token, is told on. */
+function refusal(
+  tokenUrl: string,
+  status: number,
+  said: Record<string, unknown>,
+  secrets: readonly string[],
+): CredentialFailed {
+  const { error, error_description: description } = said
+  const code = typeof error === 'string' && /^[a-z_]{1,64}$/.test(error) ? error : `${status}`
+  const words = typeof description === 'string' ? `: ${quoted(description, secrets)}` : ''
+  return new CredentialFailed('refused', `The token endpoint ${shown(tokenUrl)} refuses (${code})${words}`, {
+    passing: status === 429 || status >= 500,
+  })
+}
+
+const SHOWN_FIELDS = new Set(['grant_type', 'client_id', 'scope', 'audience', 'resource', 'requested_token_type'])
+
+function secretsOf(sent: readonly (readonly [string, string])[], { clientSecret }: ClientConfig): string[] {
+  const secrets = sent.flatMap(([name, value]) => (SHOWN_FIELDS.has(name) ? [] : [value]))
+  return clientSecret === undefined ? secrets : [...secrets, clientSecret]
+}
+
+function quoted(description: string, secrets: readonly string[]): string {
+  return secrets
+    .reduce((text, secret) => text.replaceAll(secret, '***'), description)
+    .replace(/[A-Za-z0-9_.~+/=-]{24,}/g, '***')
+    .replace(/[^\x20-\x7e]/g, ' ')
+    .slice(0, 300)
+}
+
+function parse(body: Buffer): Record<string, unknown> {
+  try {
+    const said: unknown = JSON.parse(body.toString())
+    return isRecord(said) ? said : {}
+  } catch {
+    // An answer that cannot be read says nothing; what follows from that is told with the address.
+    return {}
+  }
+}
+
+const MINUTE = 60_000
+/** RFC 6749 §5.1 only recommends `expires_in`. */
+const UNSAID = 5 * MINUTE
+
+/** As `Authorization`, used up to `longest` and never past its end. */
+export function bearerUntil({ accessToken, endsAt }: TokenAnswer, now: number, longest = Infinity): Had<Given> {
+  const value = { headers: { authorization: `Bearer ${accessToken}` } }
+  const life = Math.max(0, Math.min((endsAt ?? now + UNSAID) - now, longest))
+  return { value, renewAt: now + life - Math.min(MINUTE, life / 10), endsAt: now + life }
+}

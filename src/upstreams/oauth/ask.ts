@@ -1,0 +1,62 @@
+// Whom the gate talks to as an OAuth client, and from where to where. Room without HTTP: the ways of asking are handed in.
+
+export interface Asked {
+  readonly status: number
+  readonly headers: Headers
+  readonly body: Buffer
+}
+
+/** GET, or POST where there is a body. One request, no redirect, bounded in size and time. Rejects with a `reason`. */
+export type Ask = (
+  url: string,
+  request?: { readonly headers: Readonly<Record<string, string>>; readonly body?: string },
+) => Promise<Asked>
+
+export interface Asks {
+  /** For addresses that an administrator wrote: anywhere. */
+  readonly configured: Ask
+  /** For what a server inside the house named: there too, but for link-local addresses. */
+  readonly inside: Ask
+  /** For what anybody else named: the public internet alone, over TLS. */
+  readonly named: Ask
+  leadsInside(url: string): Promise<boolean>
+}
+
+interface Needs {
+  /** Address of the server behind us; none of a child process. */
+  readonly upstream: string | undefined
+  /** Its own origin, over its own connections; default: `configured`. */
+  readonly own?: Ask | undefined
+  /** Further addresses that the administrator wrote. */
+  readonly written: readonly string[]
+  readonly asks: Asks
+}
+
+/**
+ * MCP 2026-07-28, security best practices (SSRF): what a server's 401 leads to is a stranger's word. The administrator wrote the server's
+ * origin and perhaps an issuer, so these may be inside the house. Anything else may be there only when the server itself is.
+ */
+export function askFrom({ upstream, own, written, asks }: Needs): Ask {
+  const origins = new Set(written.map((url) => new URL(url).origin))
+  const home = upstream === undefined ? undefined : new URL(upstream).origin
+  return async function ask(url, request) {
+    const origin = URL.parse(url)?.origin
+    if (origin !== undefined && origin === home) return (own ?? asks.configured)(url, request)
+    if (origin !== undefined && origins.has(origin)) return asks.configured(url, request)
+    const inside = upstream !== undefined && (await asks.leadsInside(upstream))
+    return (inside ? asks.inside : asks.named)(url, request)
+  }
+}
+
+/** The JSON object of a 200; `undefined` for any other status, since documents are looked for in several places. */
+export async function askForDocument(ask: Ask, url: string): Promise<Readonly<Record<string, unknown>> | undefined> {
+  const { status, body } = await ask(url)
+  if (status !== 200) return undefined
+  try {
+    const value: unknown = JSON.parse(body.toString())
+    if (typeof value === 'object' && value !== null && !Array.isArray(value)) return value as Record<string, unknown>
+  } catch {
+    // Not JSON: some servers answer every address with a page.
+  }
+  return undefined
+}

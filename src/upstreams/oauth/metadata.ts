@@ -1,0 +1,85 @@
+// What an authorization server publishes of itself: RFC 8414 §3, OpenID Connect Discovery §4, and what we ask of it.
+import { ConnectionRefused } from '../../protocol/connections.ts'
+import { type Ask, askForDocument } from './ask.ts'
+
+/** Wire spelling: what is kept of the document, and no more. */
+export interface AuthorizationServer {
+  readonly issuer: string
+  readonly authorization_endpoint: string
+  readonly token_endpoint: string
+  readonly registration_endpoint?: string
+  readonly revocation_endpoint?: string
+  readonly scopes_supported?: readonly string[]
+  readonly token_endpoint_auth_methods_supported?: readonly string[]
+  readonly revocation_endpoint_auth_methods_supported?: readonly string[]
+  readonly authorization_response_iss_parameter_supported?: boolean
+  readonly client_id_metadata_document_supported?: boolean
+  readonly id_token_signing_alg_values_supported?: readonly string[]
+  readonly jwks_uri?: string
+}
+
+/**
+ * `undefined`: nothing is published at any of its places. `isOrigin`: nobody wrote this issuer, it was made of an origin; whether with a
+ * slash at its end is then the server's to say.
+ */
+export async function findAuthorizationServer(
+  issuer: string,
+  ask: Ask,
+  { isOrigin = false }: { isOrigin?: boolean } = {},
+): Promise<AuthorizationServer | undefined> {
+  for (const place of metadataPlaces(issuer)) {
+    const document = await askForDocument(ask, place)
+    if (document === undefined) continue
+    const isItself = document['issuer'] === issuer || (isOrigin && document['issuer'] === `${issuer}/`)
+    // RFC 8414 §3.3: letter by letter, or the document is another's.
+    if (!isItself) throw new ConnectionRefused('issuer_mismatch', 'The metadata is that of another authorization server.')
+    return parseMetadata(document)
+  }
+  return undefined
+}
+
+/** MCP 2026-07-28: the path inserted, then (OpenID Connect Discovery) inserted and appended. */
+export function metadataPlaces(issuer: string): string[] {
+  const url = URL.parse(issuer)
+  if (url === null || url.search !== '' || url.hash !== '')
+    throw new ConnectionRefused('issuer_malformed', 'The server names an authorization server that has no address.')
+  const path = url.pathname.replace(/\/+$/, '')
+  return [
+    `${url.origin}/.well-known/oauth-authorization-server${path}`,
+    `${url.origin}/.well-known/openid-configuration${path}`,
+    ...(path === '' ? [] : [`${url.origin}${path}/.well-known/openid-configuration`]),
+  ]
+}
+
+/** MCP 2025-03-26, fallbacks for servers without metadata. */
+export const defaultEndpoints = (origin: string): AuthorizationServer => ({
+  issuer: origin,
+  authorization_endpoint: `${origin}/authorize`,
+  token_endpoint: `${origin}/token`,
+  registration_endpoint: `${origin}/register`,
+})
+
+const TEXTS = ['registration_endpoint', 'revocation_endpoint', 'jwks_uri'] as const
+const LISTS = [
+  'scopes_supported',
+  'token_endpoint_auth_methods_supported',
+  'revocation_endpoint_auth_methods_supported',
+  'id_token_signing_alg_values_supported',
+] as const
+const FACTS = ['authorization_response_iss_parameter_supported', 'client_id_metadata_document_supported'] as const
+
+function parseMetadata(document: Readonly<Record<string, unknown>>): AuthorizationServer {
+  const { issuer, authorization_endpoint, token_endpoint, code_challenge_methods_supported: methods } = document
+  if (typeof issuer !== 'string' || typeof authorization_endpoint !== 'string' || typeof token_endpoint !== 'string')
+    throw new ConnectionRefused('metadata_incomplete', 'The authorization server does not say where its endpoints are.')
+  // MCP 2026-07-28, Authorization: without it a client must not go on.
+  if (!Array.isArray(methods) || !methods.includes('S256'))
+    throw new ConnectionRefused('pkce_unsupported', 'The authorization server does not say that it knows PKCE.')
+  const optional: Record<string, unknown> = {}
+  for (const name of TEXTS) if (typeof document[name] === 'string') optional[name] = document[name]
+  for (const name of LISTS) if (isTexts(document[name])) optional[name] = document[name]
+  for (const name of FACTS) if (typeof document[name] === 'boolean') optional[name] = document[name]
+  return { ...optional, issuer, authorization_endpoint, token_endpoint }
+}
+
+const isTexts = (value: unknown): boolean => Array.isArray(value) && value.every((entry) => typeof entry === 'string')
