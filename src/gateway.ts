@@ -86,7 +86,7 @@ async function wire(config: Config, needs: GatewayNeeds, opened: Opened): Promis
     allow: metricsAllow(config.metrics.allow, server.trustedProxies),
     draining: () => listener.draining(),
   })
-  metrics.watch({ streamsOpen: watch.size, auditWaiting: () => recorder.state().waiting })
+  metrics.watch({ upstreams: upstreams.gates, streamsOpen: watch.size, auditWaiting: () => recorder.state().waiting })
   const match = (path: string, exchange: Exchange): Endpoint | undefined => {
     for (const [name, matchAt] of open) {
       const endpoint = matchAt(path, exchange)

@@ -96,6 +96,7 @@ export const server = z.strictObject({
       streamStall: duration('60s').describe(
         'Time a reader may stand still on a full buffer before its stream is dropped.',
       ),
+      streamKeepAlive: duration('15s').describe('Silence on an event stream before a comment is sent; 0 is never.'),
     })
     .prefault({}),
   drain: duration('30s').describe('Time that running requests get after SIGTERM.'),

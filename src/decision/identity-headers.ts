@@ -13,7 +13,9 @@ export interface IdentityHeaders {
   readonly omitted: readonly string[]
 }
 
-const FIELDS = IDENTITY_ATTRIBUTES.map((attribute) => [attribute, `X-Forwarded-${IDENTITY_SUFFIXES[attribute]}`] as const)
+const FIELDS = IDENTITY_ATTRIBUTES.map(
+  (attribute) => [attribute, `X-Forwarded-${IDENTITY_SUFFIXES[attribute]}`] as const,
+)
 
 export function identityHeaders(principal: Principal, assertion: string): IdentityHeaders {
   const omitted: string[] = []

@@ -18,6 +18,10 @@ export interface Check {
   readonly ok: boolean
   /** A stable slug. */
   readonly reason?: string
+  /** More than fit or not, where there is more. */
+  readonly state?: string
+  /** ISO 8601. */
+  readonly since?: string
   /** Shown to those who may read the metrics, and no ground to be taken out of rotation: a server behind us, an IdP. */
   readonly detail?: boolean
 }
@@ -53,10 +57,11 @@ export function healthEndpoints({ checks, metrics, allow, draining }: Needs): {
     const all = draining() ? [...results, { name: 'drain', ok: false, reason: 'draining' }] : results
     const fit = all.every(({ ok, detail }) => ok || detail === true)
     const shown = allow(exchange) ? all : all.filter(({ detail }) => detail !== true)
+    // One server that is down is no reason to take the others from everybody: it is said, and the status stays.
     const head = fit
-      ? { status: 200, message: 'OK', state: 'ready' }
+      ? { status: 200, message: 'OK', state: shown.every(({ ok }) => ok) ? 'ready' : 'degraded' }
       : { status: 503, message: 'Service Unavailable', state: 'not_ready' }
-    answer(exchange, head.status, { ...head, checks: shown.map(({ name, ok, reason }) => ({ name, ok, reason })) })
+    answer(exchange, head.status, { ...head, checks: shown.map(({ detail: _, ...told }) => told) })
   }
 
   const numbers: Endpoint = async (exchange) => {

@@ -3,7 +3,8 @@
 import { lookup } from 'node:dns/promises'
 import { isIP, type LookupFunction } from 'node:net'
 import { Agent, request } from 'undici'
-import { isInsideAddress, isLoopbackAddress, isPublicAddress } from './public-address.ts'
+import { kindOfAddress } from './address-kind.ts'
+import { isLoopbackAddress, isPublicAddress } from './public-address.ts'
 
 export type OutboundReason =
   | 'url'
@@ -75,8 +76,7 @@ export function outboundFetch({
     const addresses = await before(deadline, addressesOf(url, resolve))
     // One bad address among good ones is how a rebinding name begins: the name as a whole is refused.
     if (addresses.length === 0 || !addresses.every(isAllowed)) throw new OutboundRefused('address')
-    if (url.protocol !== 'https:' && !configured && !addresses.every(isClear))
-      throw new OutboundRefused('scheme')
+    if (url.protocol !== 'https:' && !configured && !addresses.every(isClear)) throw new OutboundRefused('scheme')
     return await fetchFrom(url, addresses, { asked, maxBytes, deadline })
   }
 }
@@ -86,6 +86,8 @@ export async function leadsInside(url: string, resolve: Resolve = resolveAll): P
   const addresses = await addressesOf(new URL(url), resolve).catch(() => [])
   return addresses.length > 0 && addresses.every(isInsideAddress)
 }
+
+const isInsideAddress = (address: string): boolean => ['loopback', 'private'].includes(kindOfAddress(address))
 
 function parseUrl(raw: string): URL {
   const url = URL.parse(raw)

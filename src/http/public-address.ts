@@ -57,23 +57,6 @@ export function isLoopbackAddress(address: string): boolean {
   )
 }
 
-const inside = new BlockList()
-for (const [network, prefix] of [
-  ['10.0.0.0', 8],
-  ['100.64.0.0', 10],
-  ['127.0.0.0', 8],
-  ['172.16.0.0', 12],
-  ['192.168.0.0', 16],
-] as const)
-  inside.addSubnet(network, prefix, 'ipv4')
-inside.addSubnet('fc00::', 7, 'ipv6')
-
-/** Of this machine or of a private network. Not link-local: cloud machines are told their secrets there. */
-export function isInsideAddress(address: string): boolean {
-  if (isLoopbackAddress(address)) return true
-  return isIPv4(address) ? inside.check(address, 'ipv4') : isIP(address) === 6 && inside.check(address, 'ipv6')
-}
-
 /** Eight groups of hexadecimal without leading zeros. The URL parser writes an embedded IPv4 tail as two groups. */
 export function expandGroups(address: string): string[] {
   const canonical = new URL(`http://[${address}]`).hostname.slice(1, -1)

@@ -7,8 +7,9 @@ interface Parts {
   revocationsStale(): boolean
   upstreamHealth(): readonly {
     readonly id: string
-    readonly state: 'unknown' | 'up' | 'down'
+    readonly state: 'unknown' | 'up' | 'down' | 'resting'
     readonly reason?: string
+    readonly since?: number
   }[]
 }
 
@@ -24,11 +25,13 @@ export function readinessOf({
       await checkOf('store', checkStore),
       { name: 'audit', ok: healthy, ...(healthy ? {} : { reason }) },
       revocationsStale() ? { name: 'revocations', ok: false, reason: 'stale' } : { name: 'revocations', ok: true },
-      ...upstreamHealth().map(({ id, state, reason: cause }) => ({
+      ...upstreamHealth().map(({ id, state, reason: cause, since }) => ({
         name: `server:${id}`,
-        ok: state !== 'down',
         // Not tried yet is neither: it is said, and counts as fit.
+        ok: state === 'up' || state === 'unknown',
+        state,
         ...(state === 'up' ? {} : { reason: cause ?? state }),
+        ...(since !== undefined && { since: new Date(since).toISOString() }),
         detail: true,
       })),
     ]

@@ -1,7 +1,8 @@
 // The event stream that answers one request: its notifications, then its one answer. What else an upstream puts there is refused.
+
+import { readEvent, replaceData, writeEvent } from '../protocol/events.ts'
 import type { RpcId } from '../protocol/jsonrpc.ts'
 import { answering, readJson } from './answer.ts'
-import { readEvent, replaceData, writeEvent } from './events.ts'
 import { FAULTS, type Fault } from './fault.ts'
 import type { Screen } from './screen.ts'
 

@@ -2,7 +2,8 @@
 import type { ServerResponse } from 'node:http'
 import { parseBoundedJson } from '../protocol/bounded-json.ts'
 import { isRecord } from '../protocol/json.ts'
-import type { RpcId } from '../protocol/jsonrpc.ts'
+import { type RpcId, rpcError } from '../protocol/jsonrpc.ts'
+import { RPC } from '../protocol/mcp.ts'
 import { isOwnAnswer } from './own-answer.ts'
 
 /** Head and body leave in one system call: the response corks its socket while it ends. */
@@ -14,6 +15,20 @@ export function sendBytes(res: ServerResponse, status: number, headers: string[]
 
 export function sendRpc(res: ServerResponse, status: number, message: object, headers: string[] = []): void {
   sendBytes(res, status, headers, Buffer.from(JSON.stringify(message)))
+}
+
+/** An upstream refuses without JSON: the status is its own, the words are ours. */
+export function sendRefusal(res: ServerResponse, status: number, id: RpcId | undefined, headers: string[]): void {
+  const message = 'The server behind the gate refused the request.'
+  sendRpc(res, status, rpcError(id ?? null, { code: RPC.legacyServerError, message }), headers)
+}
+
+/** An upstream has taken what needs no answer. */
+export function sendAccepted(res: ServerResponse, status: number, headers: string[]): void {
+  const passed = status === 204 || status === 200 ? status : 202
+  // RFC 9110 §8.6: none in a 204.
+  if (passed !== 204) headers.push('content-length', '0')
+  res.writeHead(passed, headers).end()
 }
 
 /** What a message of an upstream is to the request that waits. */

@@ -3,11 +3,11 @@
 import type { Exchange } from '../http/exchange.ts'
 import { type InnerAnswer, type InnerRequest, innerExchange } from '../http/inner.ts'
 import type { Clock } from '../protocol/clock.ts'
+import { readEvent, splitEvents } from '../protocol/events.ts'
 import { isRecord } from '../protocol/json.ts'
 import { type RpcId, rpcError } from '../protocol/jsonrpc.ts'
 import { HEADER_PROTOCOL_VERSION, HEADER_SESSION, LEGACY_REVISIONS, RPC } from '../protocol/mcp.ts'
 import { readJson } from './answer.ts'
-import { readEvent, splitEvents } from './events.ts'
 
 /** The way back to the client. */
 export interface Channel {

@@ -13,7 +13,7 @@ import { BearerError } from '../protocol/errors.ts'
 import type { RpcNotification, RpcRequest, RpcResponse } from '../protocol/jsonrpc.ts'
 import { ANONYMOUS, type Principal } from '../protocol/principal.ts'
 import { createBinding } from '../upstreams/binding.ts'
-import { remoteConfig } from '../upstreams/configured.support.ts'
+import { AROUND, remoteConfig } from '../upstreams/configured.support.ts'
 import { openRemoteUpstream } from '../upstreams/pool.ts'
 import { type ChannelUpstream, type Upstream, UpstreamError } from '../upstreams/upstream.ts'
 import { type McpNeeds, mcpEndpoint } from './endpoint.ts'
@@ -174,6 +174,7 @@ export async function startGate(upstreams: Record<string, Upstream>) {
       keys: 200,
       streamBuffer: 65_536,
       streamStall: 200,
+      streamKeepAlive: 15_000,
     },
   }
   const serve = mcpEndpoint(needs)
@@ -218,6 +219,7 @@ export async function openDoor() {
       maxAnswer: 200_000,
       credentials: { type: 'headers', headers: { Authorization: 'Bearer of-the-gate' }, reload: 60_000 },
     }),
+    AROUND,
   )
   const gate = await startGate({ canary: remote, child })
   const url = (server = 'canary') => `http://127.0.0.1:${gate.port}/servers/${server}/mcp`

@@ -3,29 +3,32 @@ import type { CallEvent, RecordedCall, Recorder } from '../audit/event.ts'
 import { readBody } from '../http/body.ts'
 import { answerDoorPreflight } from '../http/cors.ts'
 import type { Exchange } from '../http/exchange.ts'
+import type { Definition, InformNeeds } from '../policy/informed.ts'
 import type { Limits } from '../policy/limits.ts'
 import type { Policy } from '../policy/policy.ts'
 import type { Clock } from '../protocol/clock.ts'
 import type { Call, Decision, RequestFacts } from '../protocol/decision.ts'
 import type { Denials } from '../protocol/denials.ts'
-import { RequestError, RpcError } from '../protocol/errors.ts'
+import { RequestError } from '../protocol/errors.ts'
 import { isRecord } from '../protocol/json.ts'
 import type { RpcId } from '../protocol/jsonrpc.ts'
-import { type Revision, RPC } from '../protocol/mcp.ts'
+import type { Revision } from '../protocol/mcp.ts'
 import type { Principal } from '../protocol/principal.ts'
 import type { Marks } from '../store/ephemeral.ts'
 import type { SealKey } from '../tokens/seal.ts'
 import type { Binding } from '../upstreams/binding.ts'
+import type { Caller } from '../upstreams/caller.ts'
 import type { Upstream, Upstreams } from '../upstreams/upstream.ts'
 import { admitInquiry } from './admit.ts'
-import { type DecideNeeds, decideInquiry } from './decide.ts'
-import { checkEra, claimedEra, type Era, eraOfHead } from './era.ts'
+import { decideInquiry } from './decide.ts'
+import { checkEra, type Era, eraOfHead } from './era.ts'
 import type { Edit } from './filter.ts'
 import { createForward } from './forward.ts'
 import { type McpHead, readHead } from './headers.ts'
 import { deniedError, unknownServer, unseenServer } from './hidden.ts'
 import { checkMediaType, type Incoming, parseMessage } from './message.ts'
 import { checkParamHeaders } from './param-headers.ts'
+import { callerOf } from './reach.ts'
 import { callEvent, isRefusedCredential, type Recorded, reasonOf, UNPROVED } from './record.ts'
 import type { Ending } from './relay.ts'
 import { createRemoteRoute } from './remote.ts'
@@ -39,36 +42,23 @@ import { type Target, targetOf } from './target.ts'
 import { watchingTools } from './tool-watch.ts'
 import { checkReadArguments } from './unambiguous.ts'
 
-export interface McpNeeds {
-  readonly clock: Clock
+export interface McpNeeds extends PassingNeeds {
   /** Throws RequestError 403 for a foreign origin; sets the CORS fields for one of ours. */
   cors(exchange: Exchange): void
   /** Throws BearerError. */
   authenticate(exchange: Exchange, serverId: string): Principal | Promise<Principal>
-  readonly policy: Policy
   /** Throws BearerError `insufficient_scope`. */
   checkScopes(principal: Principal, call: Call): void
   /** What limits say of a call that policy allows. */
   readonly admit: Limits['admit']
-  readonly definitionOf?: DecideNeeds['definitionOf']
+  /** Of a tool, as its server defines it for this caller, where that is known. */
+  definitionOf?(server: string, tool: string, caller: Caller): Promise<Definition | undefined> | Definition | undefined
   readonly denials: Denials
   /** Oldest that may be spoken to the server. */
   minimumRevision(serverId: string): Revision | undefined
-  readonly upstreams: Pick<Upstreams, 'get' | 'report'>
-  readonly binding: Binding
   readonly recorder: Pick<Recorder, 'decide' | 'finish'>
-  /** A server has told a client what its tools are. */
-  onTools?(serverId: string, tools: readonly unknown[]): void
   /** Answers a refusal; `rpcId` where the message was read before it was refused. */
   refuse(exchange: Exchange, error: unknown, serverId: string, rpcId?: RpcId): void
-  /** Open ones at all addresses. */
-  readonly streams: Streams
-  /** To resources, at all addresses. */
-  readonly subscriptions: Subscriptions
-  readonly marks: Marks
-  sealKeys(): readonly SealKey[]
-  /** This replica and boot. */
-  readonly self: string
   readonly limits: {
     readonly body: number
     readonly bodyTimeout: number
@@ -76,33 +66,13 @@ export interface McpNeeds {
     readonly keys: number
     readonly streamBuffer: number
     readonly streamStall: number
+    readonly streamKeepAlive: number
   }
-}
-
-export type HttpMethod = 'POST' | 'GET' | 'DELETE'
-
-/** A request, once it is read and its head fits its body: what the later phases look at. */
-interface Visit {
-  readonly exchange: Exchange
-  readonly principal: Principal
-  readonly upstream: Upstream
-  readonly server: string
-  /** What the principal may see of it: all, or a part. */
-  readonly view: 'all' | 'some'
-  readonly httpMethod: HttpMethod
-  readonly head: McpHead
-  readonly incoming: Incoming | undefined
-  readonly era: Era
-  readonly method: string
-  readonly wordless: boolean
-  readonly params: Readonly<Record<string, unknown>> | undefined
-  readonly target: Target
-  readonly request: RequestFacts
 }
 
 export function mcpEndpoint(needs: McpNeeds): (exchange: Exchange, serverId: string) => Promise<void> {
   const { policy, recorder, upstreams, clock } = needs
-  const forward = forwarder(needs)
+  const forward = createPassing(needs)
 
   return async function serve(exchange, serverId) {
     let principal: Principal | undefined
@@ -130,7 +100,8 @@ export function mcpEndpoint(needs: McpNeeds): (exchange: Exchange, serverId: str
       const minimum = needs.minimumRevision(serverId)
       if (minimum !== undefined) checkRevision(minimum, visit)
       // 3 May it? Recorded before a byte leaves.
-      const deciding = decideInquiry(needs, visit)
+      const known = definitionsFor(needs, visit)
+      const deciding = decideInquiry({ policy, checkScopes: needs.checkScopes, definitionOf: known }, visit)
       const decision = deciding instanceof Promise ? await deciding : deciding
       const admitting = admitInquiry(needs.admit, visit, decision)
       const { verdict, end } = admitting instanceof Promise ? await admitting : admitting
@@ -139,7 +110,7 @@ export function mcpEndpoint(needs: McpNeeds): (exchange: Exchange, serverId: str
       recorded = await recorder.decide(decided)
       event = decided
       if (verdict.effect === 'deny') throw deniedError(verdict, visit.era, needs.denials)
-      const mirrored = checkParamHeaders(needs.definitionOf, visit)
+      const mirrored = checkParamHeaders(known, visit)
       if (mirrored !== undefined) await mirrored
       // 4 The upstream's turn.
       ending = await forward(visit)
@@ -160,6 +131,11 @@ export function mcpEndpoint(needs: McpNeeds): (exchange: Exchange, serverId: str
   }
 }
 
+/** As the server defines them for this caller. */
+function definitionsFor({ definitionOf }: McpNeeds, visit: Visit): InformNeeds['definitionOf'] {
+  return definitionOf && ((server, tool) => definitionOf(server, tool, callerOf(visit)))
+}
+
 function checkKnown(upstream: Upstream | undefined): Upstream {
   if (upstream === undefined) throw unknownServer()
   return upstream
@@ -175,47 +151,6 @@ export function checkHttpMethod({ req, res }: Exchange): HttpMethod {
 export function readText(exchange: Exchange, limits: McpNeeds['limits']): Promise<Buffer> {
   checkMediaType(exchange.req.headers)
   return readBody(exchange, limits.body, limits.bodyTimeout)
-}
-
-function checkVisit(read: {
-  exchange: Exchange
-  principal: Principal
-  upstream: Upstream
-  view: 'all' | 'some'
-  httpMethod: HttpMethod
-  head: McpHead
-  incoming: Incoming | undefined
-}): Visit {
-  const { exchange, principal, upstream, view, httpMethod, head, incoming } = read
-  const claimed = incoming === undefined ? eraOfHead(head) : claimedEra(incoming, head)
-  // A client of both eras falls back to the handshake at any 400 but a modern one: no -32020, -32021 or -32022 here.
-  if (upstream.kind === 'channel' && claimed === 'modern')
-    throw new RpcError(
-      RPC.legacyServerError,
-      'era_not_spoken',
-      'Bad Request: this server speaks the handshake revisions',
-    )
-  const era = incoming === undefined ? claimed : checkEra(incoming, head)
-  const method = incoming === undefined ? httpMethod : (incoming.method ?? 'response')
-  const wordless = incoming === undefined || incoming.kind === 'response'
-  const params = wordless ? undefined : incoming.message.params
-  const target = targetOf(method, params)
-  return {
-    exchange,
-    principal,
-    upstream,
-    server: upstream.id,
-    view,
-    httpMethod,
-    head,
-    incoming,
-    era,
-    method,
-    wordless,
-    params,
-    target,
-    request: { address: exchange.address, at: exchange.at, era },
-  }
 }
 
 export const refusal = (error: unknown): Decision => ({ effect: 'deny', reason: reasonOf(error), rule: undefined })
@@ -242,38 +177,4 @@ export function unread(known: {
 export function outcomeOf({ res }: Exchange, ending: Ending | undefined): Pick<CallEvent, 'status' | 'outcome'> {
   if (ending === undefined) return { status: res.statusCode, outcome: 'refused' }
   return { ...(ending.status !== undefined && { status: ending.status }), outcome: ending.outcome }
-}
-
-/** Both kinds of upstream behind one call. */
-function forwarder(needs: McpNeeds): (visit: Visit) => Promise<Ending> {
-  const { policy, limits, clock, streams, subscriptions } = needs
-  const sessions = createSessions({ sealKeys: needs.sealKeys, marks: needs.marks, now: clock })
-  const remote = createRemoteRoute({ forward: createForward(needs.upstreams), sessions, streams, limits })
-  const stdio = createStdioRoute({ self: needs.self, sessions, streams, subscriptions, limits })
-
-  return (visit) => {
-    const caller = { principal: visit.principal, rawHeaders: visit.exchange.req.rawHeaders }
-    const bound = needs.binding.bind(visit.upstream, caller)
-    return bound instanceof Promise ? bound.then((upstream) => pass(upstream, visit)) : pass(bound, visit)
-  }
-
-  function pass(upstream: Upstream, visit: Visit): Promise<Ending> {
-    const { incoming, httpMethod } = visit
-    const { onTools } = needs
-    const passing = screenOf(policy, visit)
-    const screen =
-      visit.method === 'tools/list' && onTools !== undefined
-        ? watchingTools(passing, (tools) => onTools(upstream.id, tools))
-        : passing
-    if (upstream.kind === 'remote') return remote(upstream, visit, screen)
-    const child = { exchange: visit.exchange, upstream, principal: visit.principal, head: visit.head }
-    if (incoming !== undefined) return stdio.post(child, incoming, wholeEdit(screen))
-    if (httpMethod === 'DELETE') return stdio.end(child)
-    return stdio.listen(child, mayHear(policy, visit))
-  }
-}
-
-/** A child's answers are ours to write: one that is not exchanged goes on as it is. */
-function wholeEdit({ edit, reword }: Screen): Edit | undefined {
-  return edit ?? (reword && ((message) => reword(message) ?? (isRecord(message) ? message : undefined)))
 }

@@ -5,7 +5,7 @@ import { createServer, request } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { setTimeout as delay } from 'node:timers/promises'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { remoteConfig } from '../upstreams/configured.support.ts'
+import { AROUND, remoteConfig } from '../upstreams/configured.support.ts'
 import { openRemoteUpstream } from '../upstreams/pool.ts'
 import { ACCEPT, startGate, stop } from './endpoint.support.ts'
 
@@ -36,6 +36,7 @@ describe('a real server of the handshake era', () => {
         connections: 8,
         maxAnswer: 1_000_000,
       }),
+      AROUND,
     )
     second = await startGate({ everything: real })
     for (let left = 400; left > 0; left--) {

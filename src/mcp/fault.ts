@@ -9,6 +9,8 @@ export interface Fault {
   readonly status: number
   readonly reason: string
   readonly message: string
+  /** Seconds until it is worth another try. */
+  readonly retryAfter?: number
 }
 
 const fault = (status: number, reason: string, message: string): Fault => ({ status, reason, message })
@@ -21,32 +23,55 @@ export const FAULTS = {
   redirect: fault(502, 'redirect', 'The server behind the gate answered with a redirect.'),
   too_large: fault(502, 'too_large', 'The answer of the server behind the gate is too large.'),
   upstream_unauthorized: fault(502, 'upstream_unauthorized', 'The server behind the gate refused the gate.'),
+  credential_failed: fault(403, 'credential_failed', 'The gate has no credential of this caller for the server.'),
+  credential_unavailable: fault(
+    503,
+    'credential_unavailable',
+    'The gate cannot get the credential for the server now.',
+  ),
   upstream_error: fault(502, 'upstream_error', 'The server behind the gate failed.'),
   spawn: fault(502, 'spawn', 'The server behind the gate could not be started.'),
   exited: fault(502, 'exited', 'The server behind the gate has ended.'),
   session_lost: fault(502, 'session_lost', 'The server behind the gate has started anew. Call again.'),
+  busy: fault(503, 'busy', 'Too many calls are under way at the server behind the gate.'),
+  resting: fault(503, 'resting', 'The server behind the gate has failed and is left alone for a while.'),
   cancelled: fault(200, 'cancelled', 'The request was cancelled.'),
   credential_ended: fault(401, 'credential_ended', 'The credential of this stream has ended.'),
 } as const satisfies Record<string, Fault>
 
 export function faultMessage(found: Fault, id: RpcId | undefined, requestId: string): RpcResponse {
-  return rpcError(id ?? null, { code: RPC.internalError, message: found.message, data: { requestId } })
+  const { message, retryAfter } = found
+  const data = { requestId, ...(retryAfter !== undefined && { retryAfter }) }
+  return rpcError(id ?? null, { code: RPC.internalError, message, data })
 }
 
 const TIMEOUTS = new Set(['UND_ERR_HEADERS_TIMEOUT', 'UND_ERR_BODY_TIMEOUT', 'UND_ERR_CONNECT_TIMEOUT', 'ETIMEDOUT'])
-const CONNECTS = new Set(['ECONNREFUSED', 'ENOTFOUND', 'EAI_AGAIN', 'EHOSTUNREACH', 'ENETUNREACH', 'UND_ERR_CLOSED'])
+const CONNECTS = new Set([
+  ...['ECONNREFUSED', 'ENOTFOUND', 'EAI_AGAIN', 'EHOSTUNREACH', 'ENETUNREACH', 'EADDRNOTAVAIL', 'UND_ERR_CLOSED'],
+  // Ours: upstreams/addresses.ts and upstreams/proxy.ts.
+  ...['ERR_ADDRESS_REFUSED', 'ERR_PROXY'],
+])
+/** OpenSSL's words for a chain that does not hold. */
+const UNVERIFIED = /^ERR_(?:TLS|SSL)|CERT|^UNABLE_TO_|^EPROTO$/
 const PROTOCOLS = /^(?:HPE_|UND_ERR_(?:RES_CONTENT_LENGTH|HEADERS_OVERFLOW|INVALID_ARG|NOT_SUPPORTED))/
 
 const faults: Readonly<Record<string, Fault>> = FAULTS
 
 /** Its reason is one of FAULTS. */
-export const faultOfUpstream = ({ reason }: UpstreamError): Fault => faults[reason] ?? FAULTS.reset
+export function faultOfUpstream({ reason, retryAfter }: UpstreamError): Fault {
+  const known = faults[reason] ?? FAULTS.reset
+  return retryAfter === undefined ? known : { ...known, retryAfter }
+}
+
+/** RFC 9110 §10.2.3. */
+export const retryField = ({ retryAfter }: Fault): string[] =>
+  retryAfter === undefined ? [] : ['retry-after', String(retryAfter)]
 
 /** From an error of the client's connection. */
 export function faultOfError(error: Error & { code?: unknown }): Fault {
   const code = typeof error.code === 'string' ? error.code : ''
   if (TIMEOUTS.has(code)) return FAULTS.timeout
-  if (CONNECTS.has(code) || /^ERR_(?:TLS|SSL)|CERT/.test(code)) return FAULTS.connect
+  if (CONNECTS.has(code) || UNVERIFIED.test(code)) return FAULTS.connect
   return PROTOCOLS.test(code) ? FAULTS.protocol : FAULTS.reset
 }
 

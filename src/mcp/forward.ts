@@ -1,5 +1,8 @@
 // The request leaves for a remote upstream, over its pool: the same bytes, a head of our own, and its credentials last.
-import type { RemoteUpstream, Upstreams } from '../upstreams/upstream.ts'
+import { UpstreamRefused } from '../upstreams/credential.ts'
+import { verdictOf } from '../upstreams/gate.ts'
+import { type RemoteUpstream, UpstreamError, type Upstreams, type Verdict } from '../upstreams/upstream.ts'
+import { faultOfUpstream } from './fault.ts'
 import type { Passage } from './passage.ts'
 import { type Ending, Relay } from './relay.ts'
 
@@ -16,35 +19,75 @@ interface Needs {
   readonly report: Upstreams['report']
 }
 
+/** Rejects with UpstreamRefused where the passage is renewable. */
 export type Forward = (upstream: RemoteUpstream, departure: Departure, passage: Passage) => Promise<Ending>
 
 /** Faults that say nothing of the upstream's health. */
-const NOT_ITS_HEALTH = new Set(['credential_ended', 'session_lost', 'too_large'])
+const NOT_ITS_HEALTH = new Set(['credential_ended', 'session_lost', 'too_large', 'busy', 'resting'])
+
+/** One person's credential, refused, says nothing of it either. */
+const isPersonal = ({ personal }: RemoteUpstream, { fault }: Ending): boolean =>
+  personal === true && fault === 'upstream_unauthorized'
 
 const UP = { ok: true } as const
+const nothing = (): void => undefined
 
 export function createForward({ report }: Needs): Forward {
-  return function forward(upstream, { method, headers, body, lasting }, passage) {
-    const { promise, resolve } = Promise.withResolvers<Ending>()
-    const relay = new Relay(passage, (ending) => {
-      if (ending.fault !== undefined && !NOT_ITS_HEALTH.has(ending.fault))
-        report(upstream.id, { ok: false, reason: ending.fault })
-      else if (ending.outcome === 'answered') report(upstream.id, UP)
-      resolve(ending)
-    })
-    const dispatcher = lasting ? upstream.streams : upstream.pool
-    dispatcher.dispatch(
-      {
-        path: upstream.path,
-        method,
-        headers,
-        body,
-        // The relay's own timer covers the wait for a connection and the first byte.
-        headersTimeout: 0,
-        bodyTimeout: upstream.idleTimeout,
+  return function forward(upstream, departure, passage) {
+    const { gate } = upstream
+    // What takes a place among the calls under way: a request that an answer of its own ends.
+    const counts = passage.expects === 'answer' && !departure.lasting
+    const { promise, resolve, reject } = Promise.withResolvers<Ending>()
+    let verdict: Verdict = 'neither'
+    const relay = new Relay(
+      passage,
+      (ending) => {
+        if (ending.refused !== undefined) return reject(new UpstreamRefused(ending.refused))
+        if (ending.fault !== undefined && !NOT_ITS_HEALTH.has(ending.fault) && !isPersonal(upstream, ending))
+          report(upstream.id, { ok: false, reason: ending.fault })
+        else if (ending.outcome === 'answered') report(upstream.id, UP)
+        if (ending.outcome !== 'cancelled') verdict = verdictOf(ending.fault)
+        resolve(ending)
       },
-      relay,
+      counts ? () => gate.leave(verdict) : nothing,
     )
+    const refuse = (error: unknown): void => {
+      if (!(error instanceof UpstreamError)) throw error
+      relay.fail(faultOfUpstream(error))
+    }
+    const go = (): void => {
+      // Its caller left while it waited for its place.
+      if (relay.isDone() && counts) gate.leave('neither')
+      else dispatch(upstream, departure, relay)
+    }
+    try {
+      if (counts) {
+        const waiting = gate.enter()
+        if (waiting === undefined) go()
+        else waiting.then(go, refuse)
+      } else {
+        if (departure.lasting) gate.check()
+        go()
+      }
+    } catch (error) {
+      refuse(error)
+    }
     return promise
   }
+}
+
+function dispatch(upstream: RemoteUpstream, { method, headers, body, lasting }: Departure, relay: Relay): void {
+  const dispatcher = lasting ? upstream.streams : upstream.pool
+  dispatcher.dispatch(
+    {
+      path: upstream.path,
+      method,
+      headers,
+      body,
+      // The relay's own timer covers the wait for a connection and the first byte.
+      headersTimeout: 0,
+      bodyTimeout: upstream.idleTimeout,
+    },
+    relay,
+  )
 }

@@ -11,11 +11,13 @@ import type { Call, RequestFacts } from '../protocol/decision.ts'
 import { BearerError, RequestError } from '../protocol/errors.ts'
 import type { Principal } from '../protocol/principal.ts'
 import { AGGREGATE } from '../protocol/resource.ts'
+import type { Caller } from '../upstreams/caller.ts'
 import type { Catalog } from './aggregate/catalog/catalog.ts'
 import type { Entry } from './aggregate/catalog/offer.ts'
 import { type Lists, type Unavailable, unavailableOf } from './aggregate/lists.ts'
 import type { Views } from './aggregate/views/views.ts'
 import { decideInquiry } from './decide.ts'
+import { callerOf } from './reach.ts'
 import { callEvent, isRefusedCredential, reasonOf, UNPROVED } from './record.ts'
 
 export interface ListedServer {
@@ -163,9 +165,12 @@ function profileOf(principal: Principal): object {
   return { kind, subject, email, name, groups, roles, teams, client, method, issuer, identity, scopes, expires }
 }
 
-async function toolsOf(seats: readonly Seat[], { address, at }: Exchange, needs: OverviewNeeds): Promise<object> {
+async function toolsOf(seats: readonly Seat[], exchange: Exchange, needs: OverviewNeeds): Promise<object> {
+  const { address, at } = exchange
   const request = { address, at, era: 'legacy' } as const
-  const lists = await Promise.all(seats.map((seat) => toolsAt(seat, request, needs)))
+  const lists = await Promise.all(
+    seats.map(({ server, principal }) => toolsAt(server, callerOf({ principal, exchange }), request, needs)),
+  )
   return { tools: lists.flatMap(({ tools }) => tools), unavailable: lists.flatMap(({ unavailable }) => unavailable) }
 }
 
@@ -175,7 +180,13 @@ interface ToolsAt {
 }
 
 /** What `tools/list` at the server's own address would show. */
-async function toolsAt({ server, principal }: Seat, request: RequestFacts, needs: OverviewNeeds): Promise<ToolsAt> {
+async function toolsAt(
+  server: ListedServer,
+  caller: Caller,
+  request: RequestFacts,
+  needs: OverviewNeeds,
+): Promise<ToolsAt> {
+  const { principal } = caller
   const method = 'tools/list'
   const asked = { principal, server: server.id, method, request }
   try {
@@ -183,8 +194,8 @@ async function toolsAt({ server, principal }: Seat, request: RequestFacts, needs
     const verdict = await decideInquiry(needs, { ...asked, wordless: false, params: undefined, target })
     if (verdict.effect === 'deny') return { tools: [], unavailable: [] }
     const view = needs.views.get(server.id)
-    if (view === undefined) return await toolsOfServer(asked, needs)
-    const { entries, unavailable } = await needs.lists.visible({ view, principal, kind: 'tools', request })
+    if (view === undefined) return await toolsOfServer(asked, caller, needs)
+    const { entries, unavailable } = await needs.lists.visible({ view, caller, kind: 'tools', request })
     return { tools: entries.map(({ entry }) => toolEntry(entry, server.id)), unavailable }
   } catch (error) {
     if (!(error instanceof BearerError)) throw error
@@ -194,12 +205,13 @@ async function toolsAt({ server, principal }: Seat, request: RequestFacts, needs
 
 async function toolsOfServer(
   asked: Pick<Call, 'principal' | 'server' | 'method' | 'request'>,
+  caller: Caller,
   { catalog, policy }: OverviewNeeds,
 ): Promise<ToolsAt> {
   const { server } = asked
   const shows = (tool: Entry): boolean =>
     policy.couldAllow({ ...asked, kind: 'tool', name: String(tool['name']), tool }).effect === 'allow'
-  const known = await catalog.read([server])
+  const known = await catalog.read([server], caller)
   return {
     tools: known.flatMap(({ offer }) =>
       (offer?.lists.tools.entries ?? []).filter(shows).map((tool) => toolEntry(tool, server)),

@@ -19,5 +19,7 @@ export interface Passage {
   /** Takes a stream's place and watches its credential; answers how to give it back. */
   openStream(onEnd: (reason: StreamEnd) => void): () => void
   readonly upstream: Pick<RemoteUpstream, 'requestTimeout' | 'maxAnswer'>
-  readonly limits: { readonly streamBuffer: number; readonly streamStall: number }
+  /** What was given can be had anew: a refusal of it is handed back, and the caller hears nothing of it. */
+  readonly renewable: boolean
+  readonly limits: { readonly streamBuffer: number; readonly streamStall: number; readonly streamKeepAlive: number }
 }

@@ -6,6 +6,7 @@ import type { Grounds } from '../policy/informed.ts'
 import { BearerError, RequestError, RpcError } from '../protocol/errors.ts'
 import { isoTime } from '../protocol/iso-time.ts'
 import { ANONYMOUS, type Principal } from '../protocol/principal.ts'
+import { UpstreamError } from '../upstreams/upstream.ts'
 import type { Era } from './era.ts'
 import type { Target } from './target.ts'
 
@@ -65,5 +66,6 @@ export function isRefusedCredential(error: unknown): boolean {
 /** Why a request was refused, in the record's words. */
 export function reasonOf(error: unknown): string {
   if (error instanceof BearerError || error instanceof RequestError || error instanceof RpcError) return error.reason
+  if (error instanceof UpstreamError) return error.reason
   return 'internal_error'
 }

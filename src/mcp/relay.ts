@@ -2,17 +2,19 @@
 // MCP 2026-07-28, Transports: a client that goes away has cancelled; MCP 2025-11-25: it has not.
 import type { IncomingHttpHeaders } from 'node:http'
 import type { Dispatcher } from 'undici'
-import { rpcError } from '../protocol/jsonrpc.ts'
-import { HEADER_SESSION, RPC } from '../protocol/mcp.ts'
-import { sendBytes, sendRpc } from './answer.ts'
+import { type EventSplitter, readEvent, splitEvents, withoutMark, writeEvent } from '../protocol/events.ts'
+import { HEADER_SESSION } from '../protocol/mcp.ts'
+import type { Refused } from '../upstreams/credential.ts'
+import { sendAccepted, sendBytes, sendRefusal, sendRpc } from './answer.ts'
 import { type AnswerStream, answerStream } from './answer-stream.ts'
 import { Deadline } from './deadlines.ts'
-import { type EventSplitter, readEvent, splitEvents, withoutMark, writeEvent } from './events.ts'
-import { FAULTS, type Fault, faultMessage, faultOfError, faultOfHead } from './fault.ts'
+import { FAULTS, type Fault, faultMessage, faultOfError, faultOfHead, retryField } from './fault.ts'
 import { mediaType, returnedHeaders } from './headers.ts'
 import { heldAnswer } from './held-answer.ts'
+import { Outflow } from './outflow.ts'
 import { ownAnswer } from './own-answer.ts'
 import type { Passage } from './passage.ts'
+import { refusedBy } from './renewal.ts'
 import type { StreamEnd } from './streams.ts'
 
 /** How a request ended, for the record and for health. */
@@ -20,6 +22,8 @@ export interface Ending {
   readonly status: number | undefined
   readonly outcome: 'answered' | 'cancelled' | 'upstream_error'
   readonly fault: string | undefined
+  /** The server did not take what it was given. Nothing went to the caller. */
+  readonly refused?: Refused
 }
 
 /** Answers up to this size are held and leave with their head in one write. */
@@ -30,6 +34,7 @@ const PASSED_REFUSALS = new Set([400, 404, 405, 406, 409, 413, 415, 429])
 export class Relay implements Dispatcher.DispatchHandler {
   private readonly passage: Passage
   private readonly settle: (ending: Ending) => void
+  private readonly over: () => void
   private controller: Dispatcher.DispatchController | undefined
   private state: 'waiting' | 'held' | 'streaming' | 'events' | 'discarding' | 'done' = 'waiting'
   private status = 0
@@ -40,12 +45,14 @@ export class Relay implements Dispatcher.DispatchHandler {
   private splitter: EventSplitter | undefined
   private answer: AnswerStream | undefined
   private closeStream: (() => void) | undefined
-  private wrote = false
+  private outflow: Outflow | undefined
   private isOwn: (part: Buffer) => boolean = () => true
 
-  constructor(passage: Passage, settle: (ending: Ending) => void) {
+  /** `over`: nothing of it is under way at the upstream any more; it may be later than its caller's end, and follows every dispatch. */
+  constructor(passage: Passage, settle: (ending: Ending) => void, over: () => void) {
     this.passage = passage
     this.settle = settle
+    this.over = over
     // Counted from here: the wait for a free connection is part of the caller's wait.
     this.deadline = new Deadline(passage.upstream.requestTimeout, () => this.fail(FAULTS.timeout))
     if (passage.res.closed) this.clientGone()
@@ -64,10 +71,13 @@ export class Relay implements Dispatcher.DispatchHandler {
   onResponseStart(_: Dispatcher.DispatchController, status: number, headers: IncomingHttpHeaders): void {
     // RFC 9110 §15.2: interim answers are for this hop only.
     if (status < 200 || this.state !== 'waiting') return
-    this.deadline?.cancel()
+    const refused = this.passage.renewable ? refusedBy(status, headers) : undefined
     const fault = this.passage.screen.faultOf?.(status) ?? faultOfHead(status, headers)
-    if (fault === undefined) this.takeHead(status, headers)
+    if (refused !== undefined) this.handBack(refused)
+    else if (fault === undefined) this.takeHead(status, headers)
     else this.fail(fault)
+    // A small answer is waited for as a whole: byte by byte it could take for ever.
+    if (this.splitter !== undefined) this.deadline?.cancel()
   }
 
   onResponseData(_: Dispatcher.DispatchController, chunk: Buffer): void {
@@ -83,11 +93,23 @@ export class Relay implements Dispatcher.DispatchHandler {
     else if (this.state === 'events') this.endEvents()
     else if (this.state === 'streaming') this.end()
     else this.finish('answered')
+    this.over()
   }
 
   onResponseError(_: Dispatcher.DispatchController, error: Error): void {
     if (this.state === 'discarding') this.finish('answered')
     else this.fail(faultOfError(error))
+    this.over()
+  }
+
+  /** Nobody waits for it any more. */
+  isDone(): boolean {
+    return this.state === 'done'
+  }
+
+  private handBack(refused: Refused): void {
+    this.finish('upstream_error', FAULTS.upstream_unauthorized.reason, refused)
+    this.readOn()
   }
 
   private takeHead(status: number, headers: IncomingHttpHeaders): void {
@@ -120,10 +142,11 @@ export class Relay implements Dispatcher.DispatchHandler {
     if (!this.headers.includes('cache-control')) this.headers.push('cache-control', 'no-cache')
     if (!this.headers.includes('x-accel-buffering')) this.headers.push('x-accel-buffering', 'no')
     res.writeHead(200, this.headers)
+    this.outflow = new Outflow(res, limits, this.controller, () => this.splitter?.inside() === false)
     this.closeStream = openStream((reason) => this.endStream(reason))
     // The head leaves with the first event where both came together, else on its own.
     queueMicrotask(() => {
-      if (!this.wrote && this.state === 'events') res.flushHeaders()
+      if (this.outflow?.wrote === false && this.state === 'events') res.flushHeaders()
     })
   }
 
@@ -148,7 +171,7 @@ export class Relay implements Dispatcher.DispatchHandler {
           ? answer.pass(event)
           : answer.passPart(event, this.splitter?.inside() !== true)
     if (!Buffer.isBuffer(passed)) this.fail(passed)
-    else if (passed.length > 0) this.write(passed)
+    else if (passed.length > 0) this.outflow?.write(passed)
   }
 
   /** A GET stream has no request of its own, and may replay the answers of others. */
@@ -176,6 +199,8 @@ export class Relay implements Dispatcher.DispatchHandler {
     // Of several servers none may answer for another.
     if (aside !== undefined && id !== undefined && this.status === 200) this.isOwn = ownAnswer(id)
     this.state = 'streaming'
+    this.deadline?.cancel()
+    this.outflow = new Outflow(this.passage.res, this.passage.limits, this.controller)
     this.pass(Buffer.concat(this.chunks.splice(0)))
   }
 
@@ -183,7 +208,7 @@ export class Relay implements Dispatcher.DispatchHandler {
     const { res } = this.passage
     const isOwn = this.isOwn(part)
     if (isOwn && !res.headersSent) res.writeHead(this.status, this.headers)
-    if (isOwn) this.write(part)
+    if (isOwn) this.outflow?.write(part)
     else this.fail(FAULTS.protocol)
   }
 
@@ -198,40 +223,21 @@ export class Relay implements Dispatcher.DispatchHandler {
     this.finish('answered')
   }
 
-  /** The upstream refuses without JSON: the status is its own, the words are ours. */
   private passRefusal(): void {
     if (!PASSED_REFUSALS.has(this.status)) {
       this.fail(FAULTS.upstream_error)
       return
     }
     const { res, id } = this.passage
-    const message = 'The server behind the gate refused the request.'
-    sendRpc(res, this.status, rpcError(id ?? null, { code: RPC.legacyServerError, message }), this.headers)
+    sendRefusal(res, this.status, id, this.headers)
     this.finish('answered')
     this.readOn()
   }
 
   private accept(): void {
-    const { res } = this.passage
-    const status = this.status === 204 || this.status === 200 ? this.status : 202
-    // RFC 9110 §8.6: none in a 204.
-    if (status !== 204) this.headers.push('content-length', '0')
-    res.writeHead(status, this.headers).end()
+    sendAccepted(this.passage.res, this.status, this.headers)
     this.finish('answered')
     this.readOn()
-  }
-
-  private write(bytes: Buffer): void {
-    const { res, limits } = this.passage
-    this.wrote = true
-    if (res.write(bytes) || this.controller === undefined || this.controller.paused) return
-    // The reader is slower than the upstream: stand still, and give up on a reader that stands still itself.
-    this.controller.pause()
-    this.deadline = new Deadline(limits.streamStall, () => res.destroy())
-    res.once('drain', () => {
-      this.deadline?.cancel()
-      this.controller?.resume()
-    })
   }
 
   private clientGone(): void {
@@ -259,11 +265,12 @@ export class Relay implements Dispatcher.DispatchHandler {
     this.controller?.abort(new Error('Nobody waits for this.'))
   }
 
-  private fail(fault: Fault): void {
+  /** Also before it is dispatched. */
+  fail(fault: Fault): void {
     if (this.state === 'done' || this.state === 'discarding') return
     const { res, id, requestId } = this.passage
     const message = faultMessage(fault, id, requestId)
-    if (!res.headersSent) sendRpc(res, fault.status, message)
+    if (!res.headersSent) sendRpc(res, fault.status, message, retryField(fault))
     else if (this.state !== 'events' || this.splitter?.inside() === true) res.destroy()
     else if (this.answer?.pending() === true) res.end(writeEvent(message))
     else res.end()
@@ -276,14 +283,16 @@ export class Relay implements Dispatcher.DispatchHandler {
     this.finish('answered')
   }
 
-  private finish(outcome: Ending['outcome'], fault?: string): void {
+  private finish(outcome: Ending['outcome'], fault?: string, refused?: Refused): void {
     if (this.state === 'done') return
     // Who reads on has told how it ended.
     const told = this.state === 'discarding'
     this.state = 'done'
     this.deadline?.cancel()
+    this.outflow?.end()
     this.closeStream?.()
     const { res } = this.passage
-    if (!told) this.settle({ status: res.headersSent ? res.statusCode : undefined, outcome, fault })
+    const status = res.headersSent ? res.statusCode : undefined
+    if (!told) this.settle(refused === undefined ? { status, outcome, fault } : { status, outcome, fault, refused })
   }
 }

@@ -1,13 +1,18 @@
 // A request to a remote upstream: which session, which head, what its answer must pass through.
 import type { Exchange } from '../http/exchange.ts'
 import type { Principal } from '../protocol/principal.ts'
+import type { Binding } from '../upstreams/binding.ts'
+import { UpstreamRefused } from '../upstreams/credential.ts'
 import type { RemoteUpstream } from '../upstreams/upstream.ts'
 import type { Era } from './era.ts'
+import { FAULTS } from './fault.ts'
 import type { Forward } from './forward.ts'
 import { type McpHead, upstreamHeaders } from './headers.ts'
 import type { Incoming } from './message.ts'
 import type { Passage } from './passage.ts'
 import type { Ending } from './relay.ts'
+import { withRenewal } from './renewal.ts'
+import { sendFault } from './reply.ts'
 import type { Screen } from './screen.ts'
 import type { Session, Sessions } from './session.ts'
 import type { Streams } from './streams.ts'
@@ -22,6 +27,7 @@ export interface RemoteVisit {
 }
 
 interface Needs {
+  readonly binding: Pick<Binding, 'renew'>
   readonly forward: Forward
   readonly sessions: Sessions
   readonly streams: Streams
@@ -29,10 +35,10 @@ interface Needs {
 }
 
 /** The caller's session id goes no further, and the upstream's comes no nearer, than this file. */
-export function createRemoteRoute({ forward, sessions, streams, limits }: Needs) {
-  return async function pass(upstream: RemoteUpstream, visit: RemoteVisit, screen: Screen): Promise<Ending> {
+export function createRemoteRoute({ binding, forward, sessions, streams, limits }: Needs) {
+  return async function pass(bound: RemoteUpstream, visit: RemoteVisit, screen: Screen): Promise<Ending> {
     const { exchange, principal, head, httpMethod: method, incoming, era } = visit
-    const place = { subject: principal.subject, server: upstream.id }
+    const place = { subject: principal.subject, server: bound.id }
     const opening = incoming?.method === 'initialize'
     // MCP 2026-07-28: a session id means nothing there and is neither used nor echoed.
     const sealed = era === 'legacy' && !opening ? head.session : undefined
@@ -45,8 +51,8 @@ export function createRemoteRoute({ forward, sessions, streams, limits }: Needs)
       return id === session?.upstream ? sealed : undefined
     }
     const held = lasting ? streams.reserve(principal) : undefined
-    try {
-      return await forward(
+    const attempt = (upstream: RemoteUpstream, last: boolean): Promise<Ending> =>
+      forward(
         upstream,
         {
           method,
@@ -72,9 +78,16 @@ export function createRemoteRoute({ forward, sessions, streams, limits }: Needs)
           sessionFor,
           openStream: (onEnd) => held?.watch(onEnd) ?? streams.open(principal, onEnd),
           upstream,
+          renewable: !last,
           limits,
         },
       )
+    try {
+      const caller = { principal, rawHeaders: exchange.req.rawHeaders }
+      return await withRenewal(binding, bound, caller, attempt)
+    } catch (error) {
+      if (!(error instanceof UpstreamRefused)) throw error
+      return sendFault(exchange, incoming?.id, FAULTS.upstream_unauthorized)
     } finally {
       held?.release()
     }

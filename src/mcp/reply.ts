@@ -1,9 +1,9 @@
 // The answer to one call where its bytes are ours: JSON, or a stream from the first word of the server on. MCP 2025-11-25, Transports.
 import type { Exchange } from '../http/exchange.ts'
+import { EVENT_STREAM, writeEvent } from '../protocol/events.ts'
 import type { RpcId } from '../protocol/jsonrpc.ts'
 import { sendRpc } from './answer.ts'
-import { EVENT_STREAM, writeEvent } from './events.ts'
-import { type Fault, faultMessage } from './fault.ts'
+import { type Fault, faultMessage, retryField } from './fault.ts'
 import type { Ending } from './relay.ts'
 
 export interface Reply {
@@ -47,7 +47,7 @@ export function openReply(
 /** In place of an answer, or at the end of its stream. */
 export function sendFault({ res, id: requestId }: Exchange, id: RpcId, fault: Fault): Ending {
   const body = faultMessage(fault, id, requestId)
-  if (!res.headersSent) sendRpc(res, fault.status, body)
+  if (!res.headersSent) sendRpc(res, fault.status, body, retryField(fault))
   else if (!res.destroyed) res.end(writeEvent(body))
   const outcome = fault.reason === 'cancelled' ? 'cancelled' : 'upstream_error'
   return { status: res.statusCode, outcome, fault: fault.reason }

@@ -2,7 +2,7 @@
 import { createHash } from 'node:crypto'
 import type { MetricsConfig } from '../config/audit.ts'
 import { processFamilies } from './process-metrics.ts'
-import { counter, EXPOSITION_TYPE, exposition, gauge, histogram } from './series.ts'
+import { counter, EXPOSITION_TYPE, exposition, type Family, gauge, histogram, readings } from './series.ts'
 
 const MOST_USERS = 1000
 /** Servers and reasons come from the configuration and our own words; the cap is for the day one of them does not. */
@@ -24,7 +24,19 @@ export interface Metrics {
   expose(): Promise<{ contentType: string; text: string }>
 }
 
+/** Of one server behind the gate. */
+export interface UpstreamFigures {
+  readonly id: string
+  readonly figures: {
+    readonly inFlight: number
+    readonly queued: number
+    readonly breaker: 'closed' | 'half-open' | 'open'
+    readonly refused: Readonly<Record<'busy' | 'resting', number>>
+  }
+}
+
 interface Gauges {
+  upstreams(): readonly UpstreamFigures[]
   streamsOpen(): number
   auditWaiting(): number
   limitsInStore(): number
@@ -48,12 +60,13 @@ export function createMetrics({ users }: Pick<MetricsConfig, 'users'>): Metrics 
     'point',
     'answer',
   ])
-  let gauges: Gauges = { streamsOpen: () => 0, auditWaiting: () => 0, limitsInStore: () => 1 }
+  let gauges: Gauges = { upstreams: () => [], streamsOpen: () => 0, auditWaiting: () => 0, limitsInStore: () => 1 }
   const families = [
     ...[attempts, successes, failures, latency, missing, byUser, decisions, requests, durations, upstreams, points],
     ...processFamilies(),
     gauge('portcullis_streams_open', 'Streams that are open.', () => gauges.streamsOpen()),
     gauge('portcullis_audit_waiting', 'Calls the audit store has not taken yet.', () => gauges.auditWaiting()),
+    ...upstreamFamilies(() => gauges.upstreams()),
     gauge('portcullis_limits_in_store', '1; 0 while limits are counted by this replica alone.', () =>
       gauges.limitsInStore(),
     ),
@@ -95,6 +108,35 @@ export function createMetrics({ users }: Pick<MetricsConfig, 'users'>): Metrics 
     },
     expose: async () => ({ contentType: EXPOSITION_TYPE, text: exposition(families) }),
   }
+}
+
+const BREAKER = { closed: 0, 'half-open': 1, open: 2 } as const
+
+/** How each server behind the gate is kept from taking the others down with it. */
+function upstreamFamilies(read: () => readonly UpstreamFigures[]): Family[] {
+  const each = (of: (figures: UpstreamFigures['figures']) => number) => () =>
+    read().map(({ id, figures }) => [{ server: id }, of(figures)] as const)
+  return [
+    readings(
+      { name: 'mcp_upstream_in_flight', help: 'Calls under way at a server.' },
+      each(({ inFlight }) => inFlight),
+    ),
+    readings(
+      { name: 'mcp_upstream_queued', help: 'Calls that wait for a place at it.' },
+      each(({ queued }) => queued),
+    ),
+    readings(
+      { name: 'mcp_upstream_breaker_state', help: '0 called, 1 tried by one call, 2 left alone.' },
+      each(({ breaker }) => BREAKER[breaker]),
+    ),
+    readings(
+      { name: 'mcp_upstream_refused_total', help: 'Calls sent away without asking it, by reason.', kind: 'counter' },
+      () =>
+        read().flatMap(({ id, figures: { refused } }) =>
+          (['busy', 'resting'] as const).map((reason) => [{ server: id, reason }, refused[reason]] as const),
+        ),
+    ),
+  ]
 }
 
 /** The first `most` values as they are made, every later one `other`: a label that grows without end ends the process. */

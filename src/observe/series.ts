@@ -96,6 +96,15 @@ export function gauge(name: string, help: string, read: () => number, kind: 'gau
   return { text: () => family(name, kind, help, [line(name, [], read())]) }
 }
 
+/** With labels, all series read at once when it is asked for. */
+export function readings(
+  { name, help, kind = 'gauge' }: { name: string; help: string; kind?: 'gauge' | 'counter' },
+  read: () => Iterable<readonly [Readonly<Record<string, string>>, number]>,
+): Family {
+  const text = () => [...read()].map(([labels, value]) => line(name, Object.entries(labels), value))
+  return { text: () => family(name, kind, help, text()) }
+}
+
 export const exposition = (families: readonly Family[]): string => families.map((one) => one.text()).join('\n')
 
 function family(name: string, type: string, help: string, lines: readonly string[]): string {

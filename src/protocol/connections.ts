@@ -25,6 +25,13 @@ export interface Connectable {
   readonly asks?: { readonly title: string; readonly help: string | undefined }
 }
 
+/** Who will ask the person, and for what: shown before they go there. */
+export interface ConnectionTerms {
+  /** Authorization server: the origin or address that its metadata names. */
+  readonly issuer: string
+  readonly scopes: readonly string[]
+}
+
 /** The authorization at an upstream that a browser is sent to. */
 export interface ConnectionBegun {
   /** Where the browser goes: https, or http on loopback. */
@@ -48,6 +55,8 @@ export class ConnectionRefused extends Error {
 export interface Connections {
   connectable(): readonly Connectable[]
   list(principal: string): Promise<readonly Connection[]>
+  /** Of an OAuth connection that is not made yet. Asks the server where that is not known. Throws ConnectionRefused. */
+  terms(principal: string, server: string): Promise<ConnectionTerms>
   /** Finds the authorization server, registers with it where that is needed, and answers where to go. Throws ConnectionRefused. */
   begin(principal: string, server: string): Promise<ConnectionBegun>
   /** `answer`: the query of the callback, whose `state` the caller has matched to the browser. Throws ConnectionRefused. */

@@ -34,6 +34,8 @@ export interface ClientSessions {
   keepLeg(leg: SessionLeg, replaces: string | undefined, expiresAt: number): Promise<SessionLeg | undefined>
   /** Ends it. Of several enders one is given its legs. */
   end(id: string): Promise<readonly SessionLeg[]>
+  /** Takes a subject's legs at one server out of all their sessions, and answers them. */
+  endLegs(subject: string, server: string): Promise<readonly SessionLeg[]>
   /** Ends up to `most` that have expired, and answers their legs. */
   endExpired(now: number, most: number): Promise<readonly SessionLeg[]>
 }

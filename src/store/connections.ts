@@ -24,9 +24,9 @@ export type NewConnection = Omit<ConnectionRecord, 'state' | 'usedAt' | 'wanted'
 export type Leased =
   /** `unfinished`: how many before did not come to their end; whether the token was spent nobody knows. */
   | { status: 'leased'; fence: number; unfinished: number }
-  /** Another one exchanges it, or a failed exchange is not to be tried again yet. */
-  | { status: 'held'; until: number }
-  /** It has been exchanged, or connected anew. */
+  /** Another one exchanges it; or the last exchange failed, and is not to be tried again before. */
+  | { status: 'held'; until: number; exchanging: boolean }
+  /** It has been exchanged, or connected anew: the secret has a later version. */
   | { status: 'changed' }
   | { status: 'needs_reauth' }
   | { status: 'unknown' }
@@ -38,11 +38,14 @@ export interface ConnectionRecords {
   connect(connection: NewConnection): Promise<void>
   /** `false`: there was none. */
   remove(principal: string, server: string): Promise<boolean>
-  /** Only where it is connected with this version of its secret; `true` for one of any number of racers. */
+  /** Only where it is connected, and with no later version of its secret; `true` for one of any number of racers. */
   expire(principal: string, server: string, version: number): Promise<boolean>
   want(principal: string, server: string, scopes: readonly string[]): Promise<void>
   touch(principal: string, server: string, at: number): Promise<void>
-  /** Written before its refresh token is sent: of any number of racers with one version, one is told `leased`. */
+  /**
+   * Written before its refresh token is sent: of any number of racers with one version, one is told `leased`. A version later than the one
+   * known here is that of an exchange whose end was not written: it has ended.
+   */
   lease(principal: string, server: string, act: { version: number; now: number; until: number }): Promise<Leased>
   /** `false`: the lease was lost meanwhile. */
   renewed(
@@ -70,4 +73,6 @@ export interface UpstreamClients {
   find(server: string, issuer: string, redirectUri: string): Promise<UpstreamClient | undefined>
   /** Puts it in the place of `instead`, or where none is; answers the one that is there then. */
   keep(client: UpstreamClient, instead: string | undefined): Promise<UpstreamClient>
+  /** The authorization server does not know it any more. */
+  forget(client: Pick<UpstreamClient, 'server' | 'issuer' | 'clientId'>): Promise<void>
 }

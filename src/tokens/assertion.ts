@@ -1,8 +1,9 @@
-// The signed identity that travels to what stands behind an ingress (`X-Portcullis-Assertion`): a JWT (RFC 7519) of our own type, for one
-// origin and one minute. Anyone can check it against /.well-known/jwks.json; replayed at another origin it names the wrong audience.
+// The signed identity that travels to servers, ours and those behind an ingress (`X-Portcullis-Assertion`): a JWT (RFC 7519) of our own type,
+// for one of them and one minute. Anyone can check it against /.well-known/jwks.json; replayed at another it names the wrong audience.
 import { createPrivateKey, type JsonWebKey, randomBytes, sign } from 'node:crypto'
 import type { JWK } from 'jose'
 import type { Clock } from '../protocol/clock.ts'
+import { IDENTITY_ATTRIBUTES, type IdentityAttribute, organisationsOf } from '../protocol/identity-headers.ts'
 import type { Principal } from '../protocol/principal.ts'
 import type { Keyring } from './keyring.ts'
 
@@ -28,6 +29,8 @@ export type Asserted = Pick<
   | 'method'
   | 'issuer'
   | 'expiresAt'
+  | 'claims'
+  | 'actor'
 >
 
 export interface Assertion {
@@ -42,8 +45,11 @@ interface Needs {
   readonly clock: Clock
 }
 
+/** `attributes`: which of them it names. Default: all. */
+export type MintAssertion = (who: Asserted, audience: string, attributes?: readonly IdentityAttribute[]) => Assertion
+
 /** Answers the one made for the same audience and the same attributes, for half its life: a signature costs more than the rest of the answer. */
-export function assertionMinter({ keyring, issuer, clock }: Needs): (who: Asserted, audience: string) => Assertion {
+export function assertionMinter({ keyring, issuer, clock }: Needs): MintAssertion {
   const held = new Map<string, Assertion>()
   let signer = signerOf(keyring.signingKeys())
   keyring.onRotation(() => {
@@ -51,9 +57,9 @@ export function assertionMinter({ keyring, issuer, clock }: Needs): (who: Assert
     held.clear()
   })
 
-  return function mintAssertion(who, audience) {
+  return function mintAssertion(who, audience, attributes = IDENTITY_ATTRIBUTES) {
     const now = clock()
-    const claims = claimsOf(who)
+    const claims = claimsOf(who, attributes)
     const key = JSON.stringify([audience, who.expiresAt, claims])
     const known = held.get(key)
     // Minted later than now: the clock was set back.
@@ -71,22 +77,41 @@ export function assertionMinter({ keyring, issuer, clock }: Needs): (who: Assert
   }
 }
 
-function claimsOf({ kind, subject, email, name, groups, roles, teams, scopes, client, method, issuer }: Asserted) {
-  const lists = { scope: scopes.join(' '), groups, roles, teams }
+function claimsOf(who: Asserted, attributes: readonly IdentityAttribute[]) {
+  const { kind, subject, email, name, client, method, issuer, actor } = who
+  const tells = (attribute: IdentityAttribute) => attributes.includes(attribute)
+  const lists = listsOf(who, tells)
   const tooLong = Buffer.byteLength(JSON.stringify(lists)) > MOST_LIST_BYTES
   const fits = (text: string | undefined) => text !== undefined && Buffer.byteLength(text) <= MOST_TEXT_BYTES
   return {
     sub: subject,
     kind,
-    auth_method: method,
+    ...(tells('method') && { auth_method: method }),
     ...(issuer !== undefined && { sub_issuer: issuer }),
-    ...(email !== undefined && { email, email_verified: true }),
-    ...(fits(name) && { name }),
-    ...(fits(client) && { client_id: client }),
+    ...(tells('email') && email !== undefined && { email, email_verified: true }),
+    ...(tells('name') && fits(name) && { name }),
+    ...(tells('client') && fits(client) && { client_id: client }),
+    ...(actor !== undefined && { act: actOf(actor) }),
     // All or none: a list cut short would say that the person belongs to no other group.
     ...(tooLong ? { lists_omitted: true } : lists),
   }
 }
+
+function listsOf(who: Asserted, tells: (attribute: IdentityAttribute) => boolean) {
+  const { scopes, groups, roles, teams } = who
+  const organisations = organisationsOf(who)
+  return {
+    ...(tells('scopes') && { scope: scopes.join(' ') }),
+    ...(tells('groups') && { groups }),
+    ...(tells('roles') && { roles }),
+    ...(tells('teams') && { teams }),
+    ...(tells('organisation') && organisations.length > 0 && { organisations }),
+  }
+}
+
+/** RFC 8693 §4.1: who acts for the subject, and for whom they in turn were acted for. */
+const actOf = ({ subject, actor }: Pick<Principal, 'subject' | 'actor'>): object =>
+  actor === undefined ? { sub: subject } : { sub: subject, act: actOf(actor) }
 
 /** RFC 7518 §3.4: ES256 with the two numbers side by side. */
 function signerOf([jwk]: readonly JWK[]): (claims: object) => string {

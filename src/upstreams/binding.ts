@@ -1,6 +1,9 @@
 // A server as one caller reaches it: with their credential, who they are, what of their own head goes along, and their own process.
+import type { Principal } from '../protocol/principal.ts'
 import type { Caller } from './caller.ts'
-import type { Credential, Refused } from './credential.ts'
+import { type Credential, CredentialFailed, type Refused } from './credential.ts'
+import { type ToldMeta, toldMessage } from './identity/meta.ts'
+import type { IdentityTold } from './identity/tell.ts'
 import type { ChannelUpstream, Given, RemoteUpstream, Upstream, Upstreams } from './upstream.ts'
 
 export interface Binding {
@@ -15,35 +18,76 @@ export interface Binding {
   contextOf(serverId: string, caller: Caller): string | undefined
 }
 
-/** Header fields (lower-case names) that tell a server something of its caller, before the credential. */
+/** Header fields (lower-case names) that go along for this caller. */
 export type HeadersFor = (caller: Caller) => Readonly<Record<string, string>> | undefined
 
 export interface Bound {
   readonly credential: Credential
-  /** In this order, later ones over earlier ones; the credential over all of them. */
-  readonly headers: readonly HeadersFor[]
-  /** Of a server that is spoken to over a channel: the instance that serves this caller. */
-  readonly instanceFor?: (upstream: ChannelUpstream, caller: Caller | undefined, given: Given) => ChannelUpstream
+  /** What of the caller's own head goes along, under everything else. */
+  readonly passthrough?: HeadersFor | undefined
+  /** Who calls, under the credential. The same objects for the same principal, until something in them has to change. */
+  readonly identity?: IdentityTold | undefined
   /** Its lists are asked for apart for each person (`servers[].lists`), as they always are where the credential is a person's own. */
   readonly personalLists: boolean
 }
 
+/** All that depends on the caller, and what came of it: a copy is made where one of these is another than the last time. */
+interface Reached {
+  readonly upstream: Upstream
+  readonly given: Given
+  readonly told: Readonly<Record<string, string>> | undefined
+  readonly meta: ToldMeta | undefined
+  readonly bound: Upstream
+}
+
 /** `parts`: of each server that anything is added for. */
-export function createBinding(parts: ReadonlyMap<string, Bound>, upstreams: Pick<Upstreams, 'get'>): Binding {
+export function createBinding(
+  parts: ReadonlyMap<string, Bound>,
+  upstreams: Pick<Upstreams, 'get'>,
+  onFailure: (server: string, error: CredentialFailed) => void,
+): Binding {
+  /** Told where it is known for which server, and thrown on to whoever asked. */
+  function failed(server: string, error: unknown): never {
+    if (error instanceof CredentialFailed) onFailure(server, error)
+    throw error
+  }
+
+  /** At once where it is at hand. */
+  function givenBy({ credential }: Bound, id: string, caller: Caller | undefined): Given | Promise<Given> {
+    try {
+      const given = credential.given(caller)
+      return given instanceof Promise ? given.catch((error: unknown) => failed(id, error)) : given
+    } catch (error) {
+      return failed(id, error)
+    }
+  }
+
+  /** Of the last call of each principal: most come again with nothing changed. */
+  const last = new Map([...parts.keys()].map((id) => [id, new WeakMap<Principal, Reached>()]))
+
   function reach(part: Bound, upstream: Upstream, caller: Caller | undefined, given: Given): Upstream {
-    if (upstream.kind === 'channel') return part.instanceFor?.(upstream, caller, given) ?? upstream
-    const addedHeaders: Record<string, string> = {}
-    if (caller !== undefined) for (const headersFor of part.headers) Object.assign(addedHeaders, headersFor(caller))
-    Object.assign(addedHeaders, given.headers)
-    return { ...upstream, addedHeaders, given, path: withQuery(upstream.path, given.query) }
+    const told = caller && part.identity?.headersFor(caller)
+    const meta = caller && part.identity?.metaFor(caller)
+    const passed = caller && part.passthrough?.(caller)
+    const serving = upstream.kind === 'channel' ? instanceOf(upstream, caller, given, told) : upstream
+    // What passes through may be another with each request.
+    if (caller === undefined || passed !== undefined)
+      return boundTo(serving, { given, told, meta, passed, personal: part.credential.personal })
+    const before = last.get(upstream.id)?.get(caller.principal)
+    if (before?.upstream === serving && before.given === given && before.told === told && before.meta === meta)
+      return before.bound
+    const bound = boundTo(serving, { given, told, meta, personal: part.credential.personal })
+    last.get(upstream.id)?.set(caller.principal, { upstream: serving, given, told, meta, bound })
+    return bound
   }
 
   return {
     bind<U extends Upstream>(upstream: U, caller: Caller | undefined): U | Promise<U> {
       const part = parts.get(upstream.id)
-      if (part === undefined) return upstream
-      const given = part.credential.given(caller)
       // One kind goes in, and the same kind comes out.
+      if (part === undefined)
+        return upstream.kind === 'channel' ? (instanceOf(upstream, caller, NOTHING) as U) : upstream
+      const given = givenBy(part, upstream.id, caller)
       return given instanceof Promise
         ? given.then((had) => reach(part, upstream, caller, had) as U)
         : (reach(part, upstream, caller, given) as U)
@@ -52,7 +96,7 @@ export function createBinding(parts: ReadonlyMap<string, Bound>, upstreams: Pick
       const part = parts.get(id)
       const known = upstreams.get(id)
       if (part === undefined || given === undefined || known?.kind !== 'remote') return undefined
-      const again = await part.credential.renewed?.(caller, given, refused)
+      const again = await part.credential.renewed?.(caller, given, refused).catch((error: unknown) => failed(id, error))
       return again && (reach(part, known, caller, again) as RemoteUpstream)
     },
     contextOf(serverId, caller) {
@@ -64,6 +108,48 @@ export function createBinding(parts: ReadonlyMap<string, Bound>, upstreams: Pick
     },
   }
 }
+
+const NOTHING: Given = { headers: {} }
+
+/** It is opened knowing whose it is; what else a request brings along is that request's alone. */
+const instanceOf = (
+  upstream: ChannelUpstream,
+  caller: Caller | undefined,
+  given: Given,
+  told: Readonly<Record<string, string>> = {},
+): ChannelUpstream => upstream.instanceFor?.(caller, given, told) ?? upstream
+
+type HeadersOf = Readonly<Record<string, string>> | undefined
+
+interface With {
+  readonly given: Given
+  readonly told: HeadersOf
+  readonly meta: ToldMeta | undefined
+  readonly passed?: HeadersOf
+  readonly personal: boolean
+}
+
+function boundTo(upstream: Upstream, { given, told, meta, passed, personal }: With): Upstream {
+  const headers = { ...passed, ...told }
+  if (upstream.kind === 'channel') return meta === undefined ? upstream : spokenFor(upstream, meta, headers)
+  const addedHeaders = Object.assign(headers, given.headers)
+  const path = withQuery(upstream.path, given.query)
+  return meta === undefined
+    ? { ...upstream, addedHeaders, given, personal, path }
+    : { ...upstream, addedHeaders, given, personal, path, meta }
+}
+
+/** Each message says whose it is: callers may share the channel. */
+const spokenFor = (
+  channel: ChannelUpstream,
+  meta: ToldMeta,
+  headers: Readonly<Record<string, string>>,
+): ChannelUpstream => ({
+  ...channel,
+  request: (message, options) =>
+    channel.request(toldMessage(message, meta), { ...options, headers: { ...options.headers, ...headers } }),
+  notify: (message) => channel.notify(toldMessage(message, meta)),
+})
 
 const withQuery = (path: string, query: string | undefined): string =>
   query === undefined ? path : `${path}${path.includes('?') ? '&' : '?'}${query}`

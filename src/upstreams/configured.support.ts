@@ -1,5 +1,7 @@
 // Upstream configurations for tests: the schema's defaults, and what a test says of its own (in milliseconds and bytes).
+import { lookup } from 'node:dns/promises'
 import { type RemoteServerConfig, type StdioServerConfig, servers } from '../config/servers.ts'
+import type { Surroundings } from './connect.ts'
 
 export const remoteConfig = (
   own: Partial<RemoteServerConfig> & Pick<RemoteServerConfig, 'id' | 'url'>,
@@ -11,3 +13,14 @@ export const stdioConfig = (
   ...(servers.parse([{ id: own.id, command: own.command }])[0] as StdioServerConfig),
   ...own,
 })
+
+/** Of connections to loopback servers without TLS. */
+export const AROUND: Surroundings = {
+  clock: Date.now,
+  log: { info: () => undefined, warn: () => undefined },
+  resolve: async (host) => (await lookup(host, { all: true })).map(({ address }) => address),
+  kindOf: () => 'loopback',
+  isWithin: () => false,
+  readTls: () => ({}),
+  watch: () => () => undefined,
+}

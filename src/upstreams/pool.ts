@@ -1,42 +1,79 @@
-// Connections to a remote upstream: undici pools, HTTP/1.1, no redirects, no proxies, no pipelining.
-import { Pool } from 'undici'
+// Connections to a remote upstream: undici pools, no redirects, no pipelining; HTTP/2 where it is wanted and offered.
+import { Client, Pool } from 'undici'
 import type { RemoteServerConfig } from '../config/servers.ts'
-import type { RemoteUpstream } from './upstream.ts'
+import { OperatorError } from '../protocol/errors.ts'
+import { type Connect, createConnect, literalFlaw, type Surroundings } from './connect.ts'
+import { gateOf } from './gate.ts'
+import type { Gate, RemoteUpstream } from './upstream.ts'
 
 /** Idle connections are closed before a usual server closes them (Node's 5 s), so that a call does not meet the closing. */
 const KEEP_ALIVE = 4000
 const LARGEST_HEAD = 64 * 1024
+/** Of one HTTP/2 connection, where its server allows as many: RFC 9113 §6.5.2 recommends no fewer. */
+const MOST_STREAMS = 100
 
 export interface OpenUpstream extends RemoteUpstream {
+  /** A connection of one's own, for what is not spoken in requests. */
+  open: Connect['open']
   close(): Promise<void>
 }
 
-export function openRemoteUpstream(config: RemoteServerConfig): OpenUpstream {
+/** Throws OperatorError: a file of its TLS is not there, an address is not among those it may have. */
+export function openRemoteUpstream(
+  config: RemoteServerConfig,
+  around: Surroundings,
+  gate: Gate = gateOf(config, around),
+): OpenUpstream {
+  const flaw = literalFlaw(config, around)
+  if (flaw !== undefined) throw new OperatorError(`servers ${config.id}: ${flaw}`)
   const url = new URL(config.url)
+  const { connect, open, close } = createConnect(config, around)
   const options = {
-    connect: { timeout: config.connectTimeout },
+    connect,
+    factory: (origin: string | URL, given: object) => openClient(origin, given, connect),
+    allowH2: config.http2,
     keepAliveTimeout: KEEP_ALIVE,
     maxHeaderSize: LARGEST_HEAD,
     pipelining: 1,
   }
-  const pool = new Pool(url.origin, { ...options, connections: config.connections })
+  // For a WebSocket they stay empty: a pool connects when it is used.
+  const origin = url.origin === 'null' ? `http${url.protocol.slice(2)}//${url.host}` : url.origin
+  const pool = new Pool(origin, { ...options, connections: config.connections })
   // Bounded by the streams of a principal and by our own connections: one waiting stream must not hold back another.
-  const streams = new Pool(url.origin, { ...options, connections: null })
+  const streams = new Pool(origin, { ...options, connections: null })
   return {
     kind: 'remote',
     id: config.id,
     path: url.pathname + url.search,
     pool,
     streams,
+    gate,
+    open,
     addedHeaders: staticHeaders(config.credentials),
     requestTimeout: config.requestTimeout,
     idleTimeout: config.idleTimeout,
     maxAnswer: config.maxAnswer,
     async close() {
+      close()
       // Whoever asks has drained the callers; what is left waits for nobody.
       await Promise.all([pool.destroy(), streams.destroy()])
     },
   }
+}
+
+/** Which of the two protocols a connection speaks is known when it is there: one of HTTP/1.1 must not be given a second request. */
+function openClient(origin: string | URL, options: Client.Options, connect: Connect['connect']): Client {
+  const client = new Client(origin, {
+    ...options,
+    connect(to, callback) {
+      connect(to, (...[error, socket]) => {
+        if (error !== null) return callback(error, null)
+        client.pipelining = 'alpnProtocol' in socket && socket.alpnProtocol === 'h2' ? MOST_STREAMS : 1
+        return callback(null, socket)
+      })
+    },
+  })
+  return client
 }
 
 function staticHeaders(credentials: RemoteServerConfig['credentials']): Readonly<Record<string, string>> {

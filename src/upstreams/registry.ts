@@ -1,42 +1,47 @@
 // The MCP servers behind us, by id, and what is known of their health: built once from the configuration.
 import type { UpstreamConfig } from '../config/servers.ts'
-import type { Clock } from '../protocol/clock.ts'
+import { isChannel, openChannelUpstream } from './channel/open.ts'
+import type { ChannelLog } from './channel/said.ts'
+import type { Surroundings } from './connect.ts'
+import { gateOf } from './gate.ts'
+import { gatedChannel } from './gated-channel.ts'
+import { createHealth } from './health.ts'
 import { type OpenUpstream, openRemoteUpstream } from './pool.ts'
-import { createStdioUpstream } from './stdio.ts'
-import type { StdioLog } from './stdio-log.ts'
 import type { ChannelUpstream, Upstreams } from './upstream.ts'
 
 interface Needs {
-  readonly log: StdioLog
-  readonly clock: Clock
+  readonly log: ChannelLog
+  /** Of connections to servers. */
+  readonly around: Surroundings
+  /** Our own folder (`store.directory`); those of child processes are in it. */
+  readonly directory: string
 }
 
-type Health = ReturnType<Upstreams['health']>[number]
-
-export function createUpstreams(servers: readonly UpstreamConfig[], { log, clock }: Needs): Upstreams {
-  const health = new Map<string, Health>(servers.map(({ id }) => [id, { id, state: 'unknown' }]))
-  const report: Upstreams['report'] = (id, outcome) => {
-    const before = health.get(id)
-    if (before === undefined) return
-    const at = clock()
-    if (outcome.ok) {
-      // Reported with every call: once a second is enough to know.
-      if (before.state === 'up' && at - (before.at ?? 0) < 1000) return
-      health.set(id, { id, state: 'up', at })
-      if (before.state === 'down') log.info({ server: id }, 'server up')
-      return
-    }
-    health.set(id, { id, state: 'down', reason: outcome.reason, at })
-    if (before.state !== 'down') log.warn({ server: id, reason: outcome.reason }, 'server down')
+export function createUpstreams(servers: readonly UpstreamConfig[], { log, around, directory }: Needs): Upstreams {
+  const { clock } = around
+  const { health, report } = createHealth({ ids: servers.map(({ id }) => id), clock, log })
+  const watched = new Map(servers.map((config) => [config.id, gateOf(config, around)]))
+  const open = (config: UpstreamConfig): OpenUpstream | ChannelUpstream => {
+    const gate = watched.get(config.id) ?? gateOf(config, around)
+    if (!isChannel(config)) return openRemoteUpstream(config, around, gate)
+    const server = openChannelUpstream(config, {
+      log,
+      clock,
+      around,
+      directory,
+      report: (outcome) => report(config.id, outcome),
+    })
+    return gatedChannel(server, { gate, openGate: () => gateOf(config, around) })
   }
-  const open = (config: UpstreamConfig): OpenUpstream | ChannelUpstream =>
-    'command' in config
-      ? createStdioUpstream(config, { log, clock, report: (outcome) => report(config.id, outcome) })
-      : openRemoteUpstream(config)
   const upstreams = new Map(servers.map((config) => [config.id, open(config)]))
+  const gates = () => [...watched].map(([id, gate]) => ({ id, figures: gate.figures() }))
   return {
     get: (id) => upstreams.get(id),
-    health: () => [...health.values()],
+    health() {
+      const resting = new Set(gates().flatMap(({ id, figures }) => (figures.breaker === 'closed' ? [] : [id])))
+      return health().map((one) => (resting.has(one.id) ? { ...one, state: 'resting' } : one))
+    },
+    gates,
     report,
     async close() {
       await Promise.all([...upstreams.values()].map((upstream) => upstream.close()))

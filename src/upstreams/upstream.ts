@@ -2,6 +2,7 @@
 import type { Dispatcher } from 'undici'
 import type { RpcNotification, RpcRequest, RpcResponse } from '../protocol/jsonrpc.ts'
 import type { Caller } from './caller.ts'
+import type { ToldMeta } from './identity/meta.ts'
 
 /** What a server is given as credential, for one caller or for all. */
 export interface Given {
@@ -9,6 +10,28 @@ export interface Given {
   readonly headers: Readonly<Record<string, string>>
   /** Added to the address's query, encoded. */
   readonly query?: string
+}
+
+/** How a call went, as far as it tells of the server itself: a caller's own mistakes and leaving say nothing. */
+export type Verdict = 'ok' | 'failed' | 'neither'
+
+export interface GateFigures {
+  readonly inFlight: number
+  readonly queued: number
+  readonly breaker: 'closed' | 'half-open' | 'open'
+  /** How many were sent away without being asked. */
+  readonly refused: { readonly busy: number; readonly resting: number }
+}
+
+/** Who is let through to one server: so many calls at once, and none while it rests after failures. */
+export interface Gate {
+  /** Takes a place: at once (`undefined`), or when one is free. Throws, or rejects with, UpstreamError `busy` or `resting`. */
+  enter(): Promise<void> | undefined
+  /** Once for each `enter` that did not throw. */
+  leave(verdict: Verdict): void
+  /** For what takes no place, since it stays open as long as its client does. Throws UpstreamError `resting`. */
+  check(): void
+  figures(): GateFigures
 }
 
 /** Reached over Streamable HTTP. Bytes go through; the door writes the request head itself. */
@@ -20,10 +43,15 @@ export interface RemoteUpstream {
   readonly pool: Dispatcher
   /** For what stays open: idle streams must not use up the connections that calls wait for. */
   readonly streams: Dispatcher
+  readonly gate: Gate
   /** What the gate adds for its caller (lower-case names): credential, identity; set last, over everything else. */
   readonly addedHeaders: Readonly<Record<string, string>>
   /** The credential among them, once it is bound to a caller. */
   readonly given?: Given
+  /** That is one person's own: where it is refused, nothing is said of the server. */
+  readonly personal?: boolean
+  /** What becomes of `_meta` on the way, where it says who calls. Else nothing but a forged identity is taken out. */
+  readonly meta?: ToldMeta
   readonly requestTimeout: number
   readonly idleTimeout: number
   readonly maxAnswer: number
@@ -48,8 +76,6 @@ export interface ChannelCall {
   onNotification(message: RpcNotification): void
   /** Heard at an instance of one caller's own; one that callers share asks nobody. */
   readonly onRequest?: Ask | undefined
-  /** Lower-case names; they go with this message where a message has a head of its own (HTTP+SSE). */
-  readonly headers?: Readonly<Record<string, string>> | undefined
 }
 
 /**
@@ -77,7 +103,7 @@ export interface ChannelUpstream {
    * The one that serves this caller, where it is not this one. `told`: who calls (lower-case names). Throws UpstreamError `busy` or
    * `anonymous`.
    */
-  instanceFor?(caller: Caller, given: Given, told: Readonly<Record<string, string>>): ChannelUpstream
+  instanceFor?(caller: Caller | undefined, given: Given, told: Readonly<Record<string, string>>): ChannelUpstream
   /** The caller's own, where there is one, ends now: what they were given counts no more. */
   endInstance?(subject: string): void
   close(): Promise<void>
@@ -85,21 +111,26 @@ export interface ChannelUpstream {
 
 export type Upstream = RemoteUpstream | ChannelUpstream
 
-/** An upstream that did not do its part. `reason` is a stable slug: `connect`, `timeout`, `reset`, `protocol`, `spawn`, `exited`, `cancelled`. */
+/** An upstream that did not do its part. `reason` is a stable slug: `connect`, `timeout`, `reset`, `protocol`, `spawn`, `exited`, `cancelled`; `busy` and `resting` where it was not asked. */
 export class UpstreamError extends Error {
   override readonly name = 'UpstreamError'
   readonly reason: string
+  /** Seconds until it is worth another try, where that is known. */
+  readonly retryAfter: number | undefined
 
-  constructor(reason: string, message: string, options: { cause?: unknown } = {}) {
-    super(message, options)
+  constructor(reason: string, message: string, options: { cause?: unknown; retryAfter?: number } = {}) {
+    super(message, options.cause === undefined ? undefined : { cause: options.cause })
     this.reason = reason
+    this.retryAfter = options.retryAfter
   }
 }
 
 export interface Upstreams {
   get(id: string): Upstream | undefined
-  /** What /ready says of each: reachable at the last attempt, and when. Unknown before the first. */
-  health(): readonly { id: string; state: 'unknown' | 'up' | 'down'; reason?: string; at?: number }[]
+  /** What /ready says of each: reachable at the last attempt, and since when that is so. Unknown before the first. */
+  health(): readonly { id: string; state: 'unknown' | 'up' | 'down' | 'resting'; reason?: string; since?: number }[]
+  /** Of each server: how many are under way at it, wait, were sent away. */
+  gates(): readonly { id: string; figures: GateFigures }[]
   /** The door reports how an attempt ended. */
   report(id: string, outcome: { ok: true } | { ok: false; reason: string }): void
   close(): Promise<void>

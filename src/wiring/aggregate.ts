@@ -15,6 +15,7 @@ import { createViews } from '../mcp/aggregate/views/views.ts'
 import { createBridge } from '../mcp/bridge/call.ts'
 import type { McpNeeds } from '../mcp/endpoint.ts'
 import { createForward } from '../mcp/forward.ts'
+import { createReach } from '../mcp/reach.ts'
 import { rarely } from '../observe/rarely.ts'
 import type { Ground, Opened } from './ground.ts'
 
@@ -28,10 +29,13 @@ export function openAggregate(ground: Ground, door: Door, opened: Opened) {
   const { aggregate, server } = config
   const { limits } = server
   const { get, report } = door.upstreams
+  const { contextOf } = door.binding
+  const reach = createReach(door.upstreams, door.binding)
   const isTime = rarely({ ...TOLD, clock })
   const bridge = createBridge({ report, clock })
   const catalog = createCatalog({
-    get,
+    reach,
+    contextOf,
     readOffer: (upstream, signal) => readOffer(upstream, bridge.eraOf, signal),
     screenTools: ground.tools.guard.screen,
     clock,
@@ -43,7 +47,7 @@ export function openAggregate(ground: Ground, door: Door, opened: Opened) {
     },
   })
   const strict = upstreamsOf(config.servers).filter(({ id }) => ground.tools.guard.isStrict(id))
-  ground.tools.lookWith(async (id) => catalog.read([id]))
+  ground.tools.lookWith(async (id) => catalog.read([id], undefined))
   // An approval shows at once, not with the next reading of the lists.
   ground.tools.guard.onChange(() => {
     for (const { id } of strict) catalog.forget(id)
@@ -63,23 +67,26 @@ export function openAggregate(ground: Ground, door: Door, opened: Opened) {
   const back = createBackChannel({
     ...door,
     get,
+    reach,
+    contextOf,
     now: clock,
     eraOf: bridge.eraOf,
     mostBytes: limits.streamBuffer,
-    onListChanged: (id) => catalog.forget(id),
+    onListChanged: (id, _list, caller) => catalog.forget(id, caller),
     onError: (error, id) => log.error({ server: id, error }, 'a server could not be listened to'),
   })
   const sessions = createAggregateSessions({
     sealKeys: door.sealKeys,
     rows: store.ephemeral.clientSessions,
-    upstreams: { get },
+    reach,
     clock,
     onError: ground.onError,
     onJoined: ({ id }, upstream, joined) =>
       back.joined(id, upstream, { server: upstream.id, session: joined.id, revision: joined.revision }),
   })
   const answer = createRespond({
-    binding: door.binding,
+    reach,
+    onError: ground.onError,
     policy,
     lists,
     compose,
@@ -89,7 +96,6 @@ export function openAggregate(ground: Ground, door: Door, opened: Opened) {
     bridge,
     eras: createSpokenEras({ eraOf: bridge.eraOf, clock }),
     catalog,
-    upstreams: { get },
     forward: createForward({ report }),
     states: createStates({ sealKeys: door.sealKeys, marks: door.marks, now: clock }),
     streams: door.streams,
@@ -97,6 +103,7 @@ export function openAggregate(ground: Ground, door: Door, opened: Opened) {
   })
   const sweep = setInterval(() => {
     bridge.sweep()
+    catalog.sweep()
     sessions.sweep().catch(ground.onError)
   }, SWEEP).unref()
   opened.push(() => {

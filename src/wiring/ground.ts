@@ -33,12 +33,14 @@ import { openKeyring } from '../tokens/keyring.ts'
 import { openRevocationList } from '../tokens/revocations.ts'
 import { accessTokenVerifier } from '../tokens/verify.ts'
 import { openCredentialWatch } from '../tokens/watch.ts'
+import type { Resolve } from '../upstreams/names.ts'
 import { createUpstreams } from '../upstreams/registry.ts'
 import { openBinding } from './binding.ts'
 import { loadConditions } from './conditions.ts'
 import { openDecisionPoints } from './decision-points.ts'
 import { tellFailedConditions } from './failed-conditions.ts'
 import { openLimits } from './limits.ts'
+import { surroundings } from './surroundings.ts'
 import { openTools } from './tools.ts'
 import { openGateVault, openOwnKeys } from './vault.ts'
 
@@ -52,6 +54,8 @@ export interface GatewayNeeds {
   readonly stdout?: LineSink
   /** Start of the process, for a gateway that takes the place of another; default: now. */
   readonly startedAt?: number
+  /** What the names of servers behind the gate mean; default: what the system says. */
+  readonly resolve?: Resolve
   /** Counters that outlive a change of the configuration. */
   readonly metrics?: Metrics
 }
@@ -87,9 +91,14 @@ export async function openGround(config: Config, needs: GatewayNeeds, opened: Op
   opened.push(watch.close)
   const scopes = createScopeGate({ scopes: config.scopes, requiredScopes: config.oauth.requiredScopes })
   const places = protectedResources({ config, scopes })
-  const upstreams = createUpstreams(upstreamsOf(config.servers), { log, clock })
+  const upstreams = createUpstreams(upstreamsOf(config.servers), {
+    log,
+    around: surroundings({ clock, log, resolve: needs.resolve }),
+    directory: config.store.directory,
+  })
   opened.push(() => upstreams.close())
-  const binding = openBinding({ config, upstreams })
+  const { binding, signIns, close } = await openBinding({ config, upstreams, vault, keyring, clock, log })
+  opened.push(close)
   const compile = await loadConditions(config)
   const tools = await openTools(config, needs, recorder)
   opened.push(tools.guard.close)
@@ -115,6 +124,7 @@ export async function openGround(config: Config, needs: GatewayNeeds, opened: Op
     scopes,
     upstreams,
     binding,
+    signIns,
     resources: resourcesOf(config, scopes, places),
     places,
   }

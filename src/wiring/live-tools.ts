@@ -4,6 +4,7 @@ import { upstreamsOf } from '../config/servers.ts'
 import { readOffer } from '../mcp/aggregate/catalog/offer.ts'
 import { createBridge } from '../mcp/bridge/call.ts'
 import { createUpstreams } from '../upstreams/registry.ts'
+import { surroundings } from './surroundings.ts'
 
 interface Needs {
   /** A server did not say what it has. */
@@ -12,12 +13,16 @@ interface Needs {
 
 /** Names by server; one that did not answer in `aggregate.timeout` is not there. Programs are started for it, and ended. */
 export async function readLiveTools(
-  { servers, aggregate }: Pick<Config, 'servers' | 'aggregate'>,
+  { servers, aggregate, store }: Pick<Config, 'servers' | 'aggregate' | 'store'>,
   { onFailure }: Needs,
 ): Promise<ReadonlyMap<string, ReadonlySet<string>>> {
   const clock = Date.now
   const configured = upstreamsOf(servers)
-  const upstreams = createUpstreams(configured, { log: SILENT, clock })
+  const upstreams = createUpstreams(configured, {
+    log: SILENT,
+    around: surroundings({ clock, log: SILENT }),
+    directory: store.directory,
+  })
   const { eraOf } = createBridge({ report: upstreams.report, clock })
 
   async function toolsOf(id: string): Promise<ReadonlySet<string> | undefined> {

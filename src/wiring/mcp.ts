@@ -7,6 +7,7 @@ import { countedRecorder, countedUpstreams, logRefusal, measured } from '../http
 import { answerOf, sendAnswer } from '../http/responses.ts'
 import type { UpgradeEndpoint } from '../http/upgrade.ts'
 import { type McpNeeds, mcpEndpoint } from '../mcp/endpoint.ts'
+import { refusalOf } from '../mcp/renewal.ts'
 import { createStreams } from '../mcp/streams.ts'
 import { createSubscriptions } from '../mcp/subscriptions.ts'
 import type { InformNeeds } from '../policy/informed.ts'
@@ -35,7 +36,8 @@ export function openMcpDoor(ground: Ground, { authenticate }: Callers, opened: O
     cors: doorCors({ serverUrl: server.url, allowed: server.allowedOrigins }),
     authenticate: measured(metrics, (exchange, id) => authenticate(readCredentials(exchange), wanted(id))),
     refuse(exchange, error, id, rpcId) {
-      const answer = answerOf(error, { resource: resources.at(exchange.path) ?? resources.ofServer(id), rpcId })
+      const resource = resources.at(exchange.path) ?? resources.ofServer(id)
+      const answer = answerOf(refusalOf(error, exchange.id), { resource, rpcId })
       logRefusal(log, exchange, answer, error)
       sendAnswer(exchange, answer)
     },

@@ -400,8 +400,8 @@ describe('G20: programs that are started', () => {
     expect(starters.sort()).toEqual([
       'bin/portcullis.cjs',
       'examples/quickstart/toolbox.ts',
-      'src/upstreams/stdio-process.ts',
+      'src/upstreams/channel/stdio/process.ts',
     ])
-    expect(readFileSync(join(ROOT, 'src/upstreams/stdio-process.ts'), 'utf8')).toContain('shell: false')
+    expect(readFileSync(join(ROOT, 'src/upstreams/channel/stdio/process.ts'), 'utf8')).toContain('shell: false')
   })
 })

@@ -4,8 +4,7 @@ import { encodeHeaderValue } from '../../protocol/header-value.ts'
 import { isRecord } from '../../protocol/json.ts'
 import type { RpcNotification, RpcRequest } from '../../protocol/jsonrpc.ts'
 import { HEADER_NAME, HEADER_PROTOCOL_VERSION } from '../../protocol/mcp.ts'
-import type { Binding } from '../../upstreams/binding.ts'
-import { type RemoteUpstream, type Upstream, UpstreamError, type Upstreams } from '../../upstreams/upstream.ts'
+import { type RemoteUpstream, type Upstream, UpstreamError } from '../../upstreams/upstream.ts'
 import type { Bridge } from '../bridge/call.ts'
 import { saysSessionLost } from '../bridge/handshake.ts'
 import type { ClientHello } from '../bridge/hello.ts'
@@ -16,6 +15,7 @@ import type { Forward } from '../forward.ts'
 import { type McpHead, upstreamHeaders } from '../headers.ts'
 import { unknownServer } from '../hidden.ts'
 import type { Passage } from '../passage.ts'
+import { callerOf, type Reach } from '../reach.ts'
 import type { Ending } from '../relay.ts'
 import { openReply, sendFault } from '../reply.ts'
 import type { Screen } from '../screen.ts'
@@ -32,8 +32,7 @@ import type { SpokenEras } from './spoken-eras.ts'
 import type { RequestVisit, ViewVisit } from './visit.ts'
 
 export interface CallNeeds {
-  readonly upstreams: Pick<Upstreams, 'get'>
-  readonly binding: Binding
+  readonly reach: Reach
   readonly bridge: Pick<Bridge, 'bridgeCall'>
   readonly eras: SpokenEras
   readonly forward: Forward
@@ -54,14 +53,12 @@ export interface ViewCall {
 }
 
 export function createCalls(needs: CallNeeds): (call: ViewCall) => Promise<Ending> {
-  const { upstreams, binding, eras, back } = needs
+  const { reach, eras, back } = needs
   return async function serve(call) {
     const { visit, found, session } = call
     const { era, incoming } = visit
-    const known = upstreams.get(found.server)
-    if (known === undefined) throw unknownServer()
-    const { principal, exchange } = visit
-    const upstream = await binding.bind(known, { principal, rawHeaders: exchange.req.rawHeaders })
+    const upstream = await reach(found.server, callerOf(visit))
+    if (upstream === undefined) throw unknownServer()
     const gone = leaving(visit)
     try {
       const same =
@@ -158,7 +155,8 @@ async function relayed(needs: CallNeeds, call: ViewCall, leg: Leg): Promise<Endi
 function asideOf({ back }: CallNeeds, call: ViewCall, { id: server }: Upstream, place: UpstreamPlace | undefined) {
   const { visit, session, audience } = call
   const client = session && { subject: session.subject, session: session.id, capabilities: session.hello.capabilities }
-  return back.aside({ server, place, token: progressToken(visit.incoming.message.params), audience, client })
+  const token = progressToken(visit.incoming.message.params)
+  return back.aside({ server, place, token, audience, client, caller: callerOf(visit) })
 }
 
 /** The client's own session goes on, whatever becomes of ours at the server: a 404 of that one would end it. */
@@ -218,7 +216,7 @@ async function bridged(needs: CallNeeds, call: ViewCall, upstream: Upstream, gon
       message,
       hello,
       signal: gone.signal,
-      definition: method === 'tools/call' ? await needs.catalog.definitionOf(upstream.id, call.found.name) : undefined,
+      definition: method === 'tools/call' ? await needs.catalog.definitionOf(upstream.id, call.found.name, callerOf(visit)) : undefined,
       logLevel: session?.logLevel,
       onNotification(notification) {
         const said = aside(notification)

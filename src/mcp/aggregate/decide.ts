@@ -7,6 +7,7 @@ import type { Revision } from '../../protocol/mcp.ts'
 import type { Principal } from '../../protocol/principal.ts'
 import { type DecideNeeds, decideInquiry, type Verdict } from '../decide.ts'
 import { deniedError, hiddenError } from '../hidden.ts'
+import { callerOf } from '../reach.ts'
 import { checkRevision } from '../revision.ts'
 import { isOpen, isTaskMethod } from '../target.ts'
 import { checkReadArguments } from '../unambiguous.ts'
@@ -103,14 +104,15 @@ function isOwn(visit: ViewVisit): boolean {
 
 /** Whoever has the thing is waited for where its list may be another now, and nobody else: who is slow delays their own calls alone. */
 async function locate({ compose, catalog }: ViewDecideNeeds, visit: ViewVisit): Promise<Found | undefined> {
-  const { view, principal } = visit
-  const hastily = compose(view, principal, 'haste')
+  const { view } = visit
+  const caller = callerOf(visit)
+  const hastily = compose(view, caller, 'haste')
   const found = find(visit, (hastily instanceof Promise ? await hastily : hastily).composition)
-  if (found === undefined) return find(visit, (await compose(view, principal)).composition)
-  const fresh = catalog.read([found.server])
+  if (found === undefined) return find(visit, (await compose(view, caller)).composition)
+  const fresh = catalog.read([found.server], caller)
   if (!(fresh instanceof Promise)) return found
   await fresh
-  return find(visit, (await compose(view, principal, 'haste')).composition)
+  return find(visit, (await compose(view, caller, 'haste')).composition)
 }
 
 function find({ target: { kind, name }, view }: ViewVisit, composition: Composition): Found | undefined {
@@ -142,9 +144,10 @@ function checkServer(
   if (minimum !== undefined) checkRevision(minimum, { incoming, head, era })
 }
 
-function inquiryNeeds(needs: ViewDecideNeeds, { view, target }: ViewVisit): DecideNeeds {
+function inquiryNeeds(needs: ViewDecideNeeds, visit: ViewVisit): DecideNeeds {
+  const { view, target } = visit
   const { policy, checkScopes, catalog } = needs
-  const definitionOf: DecideNeeds['definitionOf'] = (server, tool) => catalog.definitionOf(server, tool)
+  const definitionOf: DecideNeeds['definitionOf'] = (server, tool) => catalog.definitionOf(server, tool, callerOf(visit))
   if (!view.virtual) return { policy, checkScopes, definitionOf }
   return {
     policy: throughAlias(policy, { server: view.id, name: target.name }),

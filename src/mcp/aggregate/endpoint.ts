@@ -10,6 +10,7 @@ import { readHead } from '../headers.ts'
 import { unknownServer, unseenServer } from '../hidden.ts'
 import { type Incoming, parseMessage } from '../message.ts'
 import { checkParamHeaders } from '../param-headers.ts'
+import { callerOf } from '../reach.ts'
 import { callEvent, isRefusedCredential, UNPROVED } from '../record.ts'
 import type { Ending } from '../relay.ts'
 import { decideVisit, type Found, type ViewDecideNeeds, type ViewVerdict, viewRefusal } from './decide.ts'
@@ -94,7 +95,8 @@ async function admitVisit({ admit }: ViewNeeds, visit: ViewVisit, decision: View
 async function checkMirrored({ catalog }: ViewNeeds, visit: ViewVisit, found: Found | undefined): Promise<void> {
   if (found === undefined) return
   const { server, name } = found
-  await checkParamHeaders(catalog.definitionOf, { ...visit, server, target: { ...visit.target, name } })
+  const definitionOf = (id: string, tool: string) => catalog.definitionOf(id, tool, callerOf(visit))
+  await checkParamHeaders(definitionOf, { ...visit, server, target: { ...visit.target, name } })
 }
 
 /** Under the names of the server that does it, and the place where it was asked for. */

@@ -1,9 +1,10 @@
 // The legs of a client's session, one at each server behind it: sessions of ours, opened at the first use, with what that client can do,
 // by one of all who want it; their ids are sealed in the store.
 import type { Clock } from '../../protocol/clock.ts'
+import type { Principal } from '../../protocol/principal.ts'
 import type { ClientSessions, SessionLeg } from '../../store/client-sessions.ts'
 import { type SealKey, seal, unseal } from '../../tokens/seal.ts'
-import type { RemoteUpstream, Upstreams } from '../../upstreams/upstream.ts'
+import type { RemoteUpstream } from '../../upstreams/upstream.ts'
 import {
   askInSession,
   closeUpstreamSession,
@@ -13,14 +14,16 @@ import {
 } from '../bridge/handshake.ts'
 import type { ClientHello } from '../bridge/hello.ts'
 import { openingSignal, unlessAborted } from '../bridge/patience.ts'
+import { isUnreached, type Reach } from '../reach.ts'
 import { sessionNotFound } from '../session.ts'
 import type { AggregateSession } from './sessions.ts'
 
 interface Needs {
   sealKeys(): readonly SealKey[]
   readonly rows: ClientSessions
-  readonly upstreams: Pick<Upstreams, 'get'>
+  readonly reach: Reach
   readonly clock: Clock
+  onError(error: unknown): void
   onJoined?(session: AggregateSession, upstream: RemoteUpstream, joined: UpstreamSession): Promise<void>
 }
 
@@ -31,6 +34,8 @@ interface Leg {
 
 /** What is known here of one client's session. */
 interface Joined {
+  /** Who used it last: its legs are ended as theirs. */
+  owner: Principal | undefined
   readonly legs: Map<string, Leg>
   readonly opening: Map<string, Promise<UpstreamSession>>
   /** By server, the sealed id of the leg that the server has forgotten. */
@@ -44,13 +49,13 @@ const REMEMBERED = 20_000
 /** What the client can be asked through us. A task of the client's would be asked for by an id that is nobody's. */
 const PASSED = ['roots', 'sampling', 'elicitation']
 
-export function createLegs({ sealKeys, rows, upstreams, clock, onJoined }: Needs) {
+export function createLegs({ sealKeys, rows, reach, clock, onError, onJoined }: Needs) {
   const joined = new Map<string, Joined>()
 
   function of({ id }: AggregateSession): Joined {
     const known = joined.get(id)
     if (known !== undefined) return known
-    const made = { legs: new Map(), opening: new Map(), gone: new Map() }
+    const made: Joined = { owner: undefined, legs: new Map(), opening: new Map(), gone: new Map() }
     if (joined.size >= REMEMBERED) {
       // Its legs are read from the store again when it comes back.
       const [oldest] = joined.keys()
@@ -118,7 +123,29 @@ export function createLegs({ sealKeys, rows, upstreams, clock, onJoined }: Needs
     await askInSession(upstream, leg, { message, signal })
   }
 
+  /** The server as the session's owner reaches it; `undefined` where they do not, and the server goes without what it would be told. */
+  async function reachFor(session: string, server: string): Promise<RemoteUpstream | undefined> {
+    const owner = joined.get(session)?.owner
+    try {
+      const upstream = await reach(server, owner && { principal: owner, rawHeaders: [] })
+      return upstream?.kind === 'remote' ? upstream : undefined
+    } catch (error) {
+      if (!isUnreached(error)) onError(error)
+      return undefined
+    }
+  }
+
+  async function closeLeg(row: SessionLeg): Promise<void> {
+    const leg = toLeg(row)
+    const upstream = leg && (await reachFor(row.session, row.server))
+    if (leg !== undefined && upstream !== undefined) closeUpstreamSession(upstream, leg.session)
+  }
+
   return {
+    /** Told with each use. */
+    owned(session: AggregateSession, owner: Principal): void {
+      of(session).owner = owner
+    },
     async get(session: AggregateSession, upstream: RemoteUpstream, signal: AbortSignal): Promise<UpstreamSession> {
       const { legs, opening } = of(session)
       const known = legs.get(upstream.id)
@@ -141,6 +168,7 @@ export function createLegs({ sealKeys, rows, upstreams, clock, onJoined }: Needs
     /** What the store says; another replica may have opened some, or replaced them. */
     learn(session: AggregateSession, stored: readonly SessionLeg[]): void {
       const { legs, gone } = of(session)
+      for (const server of legs.keys()) if (!stored.some((row) => row.server === server)) legs.delete(server)
       for (const row of stored) {
         if (legs.get(row.server)?.sealedId === row.sealedId || gone.get(row.server) === row.sealedId) continue
         const leg = toLeg(row)
@@ -152,19 +180,22 @@ export function createLegs({ sealKeys, rows, upstreams, clock, onJoined }: Needs
     },
     /** Ends sessions at servers, of client sessions that have ended. A server that is configured no more is not asked. */
     close(ended: readonly SessionLeg[]): void {
+      for (const row of ended) void closeLeg(row)
+      for (const { session } of ended) joined.delete(session)
+    },
+    /** Ends them at one server alone, where their owner has another account now; the next use opens others. */
+    async drop(ended: readonly SessionLeg[]): Promise<void> {
       for (const row of ended) {
-        joined.delete(row.session)
-        const upstream = upstreams.get(row.server)
-        const leg = upstream?.kind === 'remote' ? toLeg(row) : undefined
-        if (upstream?.kind === 'remote' && leg !== undefined) closeUpstreamSession(upstream, leg.session)
+        await closeLeg(row)
+        joined.get(row.session)?.legs.delete(row.server)
       }
     },
     /** A server that does not take it now is told when its session is opened anew. */
     async tellLogLevel(session: AggregateSession, level: string): Promise<void> {
       const signal = AbortSignal.timeout(PATIENCE)
-      const told = [...of(session).legs].map(([server, leg]) => {
-        const upstream = upstreams.get(server)
-        return upstream?.kind === 'remote' ? setLevel(upstream, leg.session, { level, signal }) : undefined
+      const told = [...of(session).legs].map(async ([server, leg]) => {
+        const upstream = await reachFor(session.id, server)
+        if (upstream !== undefined) await setLevel(upstream, leg.session, { level, signal })
       })
       await Promise.allSettled(told)
     },

@@ -6,10 +6,11 @@ import type { Call, RequestFacts } from '../../protocol/decision.ts'
 import { RpcError } from '../../protocol/errors.ts'
 import { META_SERVER_INFO, RPC } from '../../protocol/mcp.ts'
 import type { Principal } from '../../protocol/principal.ts'
+import type { Caller } from '../../upstreams/caller.ts'
 import { OUR_HELLO } from '../bridge/hello.ts'
 import { throughAlias } from './alias.ts'
-import type { Known } from './catalog/catalog.ts'
 import { LIST_FORMS, type ListKind } from './catalog/offer.ts'
+import type { Known } from './catalog/slots.ts'
 import { checkAnyScope } from './decide.ts'
 import { type Compose, type Composed, FRESH, personKey } from './views/caller-composition.ts'
 import { type Composition, policyKind, type Shown } from './views/composition.ts'
@@ -17,7 +18,7 @@ import type { View } from './views/view.ts'
 
 export interface ListAsked {
   readonly view: View
-  readonly principal: Principal
+  readonly caller: Caller
   readonly kind: ListKind
   readonly request: RequestFacts
   readonly cursor: unknown
@@ -61,8 +62,8 @@ export function createLists(needs: Needs): Lists {
   const kept = createKept()
 
   function write(asked: ListAsked, composed: Composed): Buffer {
-    const { view, principal, kind, request, cursor } = asked
-    const person = personKey(principal)
+    const { view, caller, kind, request, cursor } = asked
+    const person = personKey(caller.principal)
     const key = person && JSON.stringify([view.id, kind, request.era, request.address, cursor, person])
     const now = clock()
     const before = key === undefined ? undefined : kept.find(key)
@@ -74,10 +75,11 @@ export function createLists(needs: Needs): Lists {
   }
 
   function seen(
-    { view, principal, kind, request }: Omit<ListAsked, 'cursor'>,
+    { view, caller, kind, request }: Omit<ListAsked, 'cursor'>,
     composition: Composition,
   ): readonly Shown[] {
-    const open = listable({ view, principal, kind, request })
+    const { principal } = caller
+    const open = listable({ view, caller, kind, request })
     return composition.lists[kind].filter(({ server, own, name, definition }) => {
       if (!open.has(server)) return false
       const rules = view.virtual ? throughAlias(policy, { server: view.id, name }) : policy
@@ -96,7 +98,8 @@ export function createLists(needs: Needs): Lists {
   }
 
   /** Servers whose lists the caller may ask for. A token that opens none of them is told what would. */
-  function listable({ view, principal, kind, request }: Omit<ListAsked, 'cursor'>): ReadonlySet<string> {
+  function listable({ view, caller, kind, request }: Omit<ListAsked, 'cursor'>): ReadonlySet<string> {
+    const { principal } = caller
     const { method } = LIST_FORMS[kind]
     const callTo = (server: string): Call => ({ principal, server, method, kind: 'method', name: method, request })
     const shown = view.virtual ? [view.id] : view.servers
@@ -107,11 +110,11 @@ export function createLists(needs: Needs): Lists {
 
   return {
     result(asked) {
-      const found = compose(asked.view, asked.principal)
+      const found = compose(asked.view, asked.caller)
       return found instanceof Promise ? found.then((composed) => write(asked, composed)) : write(asked, found)
     },
     async visible(asked) {
-      const { composition, known } = await compose(asked.view, asked.principal)
+      const { composition, known } = await compose(asked.view, asked.caller)
       return { entries: seen(asked, composition), unavailable: missing(asked, known) }
     },
   }

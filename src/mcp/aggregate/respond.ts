@@ -3,9 +3,11 @@ import type { Policy } from '../../policy/policy.ts'
 import { RequestError, RpcError } from '../../protocol/errors.ts'
 import type { RpcNotification, RpcResponse } from '../../protocol/jsonrpc.ts'
 import { RPC } from '../../protocol/mcp.ts'
+import type { Caller } from '../../upstreams/caller.ts'
 import { sendRpc } from '../answer.ts'
 import { helloOfHandshake } from '../bridge/hello.ts'
 import { isLogLevel } from '../bridge/response.ts'
+import { callerOf, isUnreached } from '../reach.ts'
 import type { Ending } from '../relay.ts'
 import type { SessionPlace } from '../session.ts'
 import { throughAlias } from './alias.ts'
@@ -29,13 +31,14 @@ export interface RespondNeeds extends Omit<CallNeeds, 'sessions' | 'back'> {
   readonly introduction: Introduce
   readonly sessions: AggregateSessions
   readonly back: BackChannel
+  onError(error: unknown): void
   readonly states: States
 }
 
 const LIST_OF: ReadonlyMap<string, ListKind> = new Map(LIST_KINDS.map((kind) => [LIST_FORMS[kind].method, kind]))
 
 export function createRespond(needs: RespondNeeds): (visit: ViewVisit, found: Found | undefined) => Promise<Ending> {
-  const { lists, introduction, sessions, back, states, upstreams } = needs
+  const { lists, introduction, sessions, back, states, reach } = needs
   const call = createCalls(needs)
 
   return async function answer(visit, found) {
@@ -63,35 +66,36 @@ export function createRespond(needs: RespondNeeds): (visit: ViewVisit, found: Fo
     found: Found | undefined,
     session: AggregateSession | undefined,
   ): Promise<Ending> {
-    const { view, principal, method, params, request } = visit
+    const { view, method, params, request } = visit
+    const caller = callerOf(visit)
     const kind = LIST_OF.get(method)
     if (kind !== undefined)
-      return sendResult(visit, await lists.result({ view, principal, kind, request, cursor: params?.['cursor'] }))
-    if (method === 'server/discover') return send(visit, JSON.stringify(await introduction.discover(view, principal)))
+      return sendResult(visit, await lists.result({ view, caller, kind, request, cursor: params?.['cursor'] }))
+    if (method === 'server/discover') return send(visit, JSON.stringify(await introduction.discover(view, caller)))
     if (method === 'subscriptions/listen') return listenTo(visit)
     if (found === undefined) throw new TypeError(`Nobody answers ${method}.`)
     return call({ visit, found, session, audience: audienceOf(visit), outgoing: await outgoing(visit, found, states) })
   }
 
   async function begin(visit: RequestVisit): Promise<Ending> {
-    const { view, principal, params } = visit
+    const { view, params } = visit
     const hello = helloOfHandshake(params)
-    const result = await introduction.initialize(view, principal, hello.revision)
+    const result = await introduction.initialize(view, callerOf(visit), hello.revision)
     const sealed = await sessions.begin(placeOf(visit), hello)
     return send(visit, JSON.stringify(result), ['mcp-session-id', sealed])
   }
 
   async function openSession(visit: ViewVisit): Promise<AggregateSession> {
-    const { head } = visit
+    const { head, principal } = visit
     if (head.session === undefined)
       throw new RpcError(RPC.legacyServerError, 'session_missing', 'Bad Request: Mcp-Session-Id is missing')
-    return sessions.open(placeOf(visit), head.session)
+    return sessions.open(placeOf(visit), head.session, principal)
   }
 
-  async function end({ exchange }: ViewVisit, session: AggregateSession): Promise<Ending> {
-    back.end(session.id)
+  async function end(visit: ViewVisit, session: AggregateSession): Promise<Ending> {
+    back.end(session.id, callerOf(visit))
     await sessions.end(session)
-    exchange.res.writeHead(200, ['content-length', '0']).end()
+    visit.exchange.res.writeHead(200, ['content-length', '0']).end()
     return ANSWERED
   }
 
@@ -119,14 +123,15 @@ export function createRespond(needs: RespondNeeds): (visit: ViewVisit, found: Fo
 
   function listenTo(visit: RequestVisit): Promise<Ending> {
     const { exchange, principal, view, incoming } = visit
-    const locate = async (uri: string) => ownerOf(uri, view, (await needs.compose(view, principal)).composition)
+    const caller = callerOf(visit)
+    const locate = async (uri: string) => ownerOf(uri, view, (await needs.compose(view, caller)).composition)
     const audience = audienceOf(visit)
     return back.listenTo({ exchange, principal, servers: view.servers, message: incoming.message, locate, audience })
   }
 
   async function passAnswer(visit: ViewVisit, session: AggregateSession, incoming: ResponseIncoming): Promise<Ending> {
     const { subject, id } = session
-    const answered = await back.answer({ subject, session: id }, incoming)
+    const answered = await back.answer({ subject, session: id }, incoming, callerOf(visit))
     if (typeof answered === 'string') return accept(visit)
     // The server did not take it; the client has done its part.
     return { ...accept(visit), outcome: 'upstream_error', fault: answered.reason }
@@ -136,17 +141,22 @@ export function createRespond(needs: RespondNeeds): (visit: ViewVisit, found: Fo
   function notice(visit: ViewVisit, session: AggregateSession): Ending {
     const { method, params } = visit
     if (method === 'notifications/cancelled') back.running.cancel(session.id, params?.['requestId'])
-    if (method === 'notifications/roots/list_changed') tellAll(session, { jsonrpc: '2.0', method })
+    if (method === 'notifications/roots/list_changed') tellAll(session, { jsonrpc: '2.0', method }, callerOf(visit))
     return accept(visit)
   }
 
   /** Every server that the client has a session with. Nobody waits: one that is gone asks for the roots when it is back. */
-  function tellAll(session: AggregateSession, notification: RpcNotification): void {
+  function tellAll(session: AggregateSession, notification: RpcNotification, caller: Caller): void {
     const body = Buffer.from(JSON.stringify(notification))
-    for (const [server, { id, revision }] of sessions.opened(session)) {
-      const upstream = upstreams.get(server)
-      if (upstream?.kind === 'remote') void tell(upstream, { session: id, revision }, body)
-    }
+    for (const [server, { id, revision }] of sessions.opened(session))
+      tellOne(server, { session: id, revision }, body, caller).catch((error: unknown) => {
+        if (!isUnreached(error)) needs.onError(error)
+      })
+  }
+
+  async function tellOne(server: string, place: Parameters<typeof tell>[1], body: Buffer, caller: Caller) {
+    const upstream = await reach(server, caller)
+    if (upstream?.kind === 'remote') await tell(upstream, place, body)
   }
 
   async function setLevel(visit: RequestVisit, session: AggregateSession): Promise<Ending> {
@@ -159,7 +169,7 @@ export function createRespond(needs: RespondNeeds): (visit: ViewVisit, found: Fo
 
   async function subscribe(visit: RequestVisit, found: Found, session: AggregateSession): Promise<Ending> {
     const { incoming, exchange, method } = visit
-    const upstream = upstreams.get(found.server)
+    const upstream = await reach(found.server, callerOf(visit))
     if (upstream === undefined) throw new TypeError('The server is gone.')
     const { signal } = new AbortController()
     const { message } = incoming

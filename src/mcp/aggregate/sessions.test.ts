@@ -22,6 +22,7 @@ const HELLO: ClientHello = {
   clientInfo: { name: 'c', version: '1' },
 }
 const ANN: SessionPlace = { subject: 'ann', server: '/mcp' }
+const OWNER = { ...ANONYMOUS, subject: 'ann' }
 const NEVER = new AbortController().signal
 const HOUR = 3_600_000
 const notFound = expect.objectContaining({ name: 'RpcError', status: 404, reason: 'session_not_found' })
@@ -40,7 +41,7 @@ async function setup({ servers = [], wrap = (rows) => rows }: Setup = {}) {
     createAggregateSessions({
       sealKeys: () => state.keys,
       rows: wrap(store.ephemeral.clientSessions),
-      upstreams: { get: (id) => known.get(id) },
+      reach: (id) => known.get(id),
       clock: () => state.now,
       onError(error) {
         throw error
@@ -50,7 +51,7 @@ async function setup({ servers = [], wrap = (rows) => rows }: Setup = {}) {
       },
     })
   const one = replica()
-  const begun = async (place = ANN, hello = HELLO) => one.open(place, await one.begin(place, hello))
+  const begun = async (place = ANN, hello = HELLO) => one.open(place, await one.begin(place, hello), OWNER)
   return { one, two: replica(), replica, state, store, begun }
 }
 
@@ -66,7 +67,7 @@ describe('a session', () => {
     const { one, two } = await setup()
     const id = await one.begin(ANN, HELLO)
     for (const replica of [one, two, one])
-      expect(await replica.open(ANN, id)).toMatchObject({
+      expect(await replica.open(ANN, id, OWNER)).toMatchObject({
         sealedId: id,
         subject: 'ann',
         place: ANN,
@@ -85,10 +86,10 @@ describe('a session', () => {
       { subject: 'anonymous', server: '/mcp' },
     ]
     for (const replica of [one, two]) {
-      for (const place of strangers) await expect(replica.open(place, id)).rejects.toEqual(notFound)
-      expect((await replica.open(ANN, id)).subject).toBe('ann')
+      for (const place of strangers) await expect(replica.open(place, id, OWNER)).rejects.toEqual(notFound)
+      expect((await replica.open(ANN, id, OWNER)).subject).toBe('ann')
       // Also from a replica that has it in mind.
-      for (const place of strangers) await expect(replica.open(place, id)).rejects.toEqual(notFound)
+      for (const place of strangers) await expect(replica.open(place, id, OWNER)).rejects.toEqual(notFound)
     }
   })
 
@@ -124,20 +125,20 @@ describe('a session', () => {
   ])('whose id is %s is unknown', async (_what, forge) => {
     const { one, two } = await setup()
     const id = await one.begin(ANN, HELLO)
-    for (const replica of [one, two]) await expect(replica.open(ANN, forge(id))).rejects.toEqual(notFound)
-    expect(await two.open(ANN, id)).toMatchObject({ sealedId: id })
+    for (const replica of [one, two]) await expect(replica.open(ANN, forge(id), OWNER)).rejects.toEqual(notFound)
+    expect(await two.open(ANN, id, OWNER)).toMatchObject({ sealedId: id })
   })
 
   it('that has ended is ended here at once, and elsewhere within the promise of five seconds', async () => {
     const { one, two, state } = await setup()
     const id = await one.begin(ANN, HELLO)
     const other = await one.begin(ANN, HELLO)
-    await two.open(ANN, id)
-    await one.end(await one.open(ANN, id))
-    await expect(one.open(ANN, id)).rejects.toEqual(notFound)
+    await two.open(ANN, id, OWNER)
+    await one.end(await one.open(ANN, id, OWNER))
+    await expect(one.open(ANN, id, OWNER)).rejects.toEqual(notFound)
     state.now += 5000
-    await expect(two.open(ANN, id)).rejects.toEqual(notFound)
-    expect(await two.open(ANN, other)).toBeDefined()
+    await expect(two.open(ANN, id, OWNER)).rejects.toEqual(notFound)
+    expect(await two.open(ANN, other, OWNER)).toBeDefined()
   })
 
   it('is not looked up again while it is fresh', async () => {
@@ -152,10 +153,10 @@ describe('a session', () => {
       }),
     })
     const id = await one.begin(ANN, HELLO)
-    for (let at = 0; at < 5; at++) await one.open(ANN, id)
+    for (let at = 0; at < 5; at++) await one.open(ANN, id, OWNER)
     expect(looked).toBe(1)
     state.now += 4000
-    await one.open(ANN, id)
+    await one.open(ANN, id, OWNER)
     expect(looked).toBe(2)
   })
 
@@ -164,12 +165,12 @@ describe('a session', () => {
     const id = await one.begin(ANN, HELLO)
     const silent = await one.begin(ANN, HELLO)
     for (let hours = 0; hours < 167; hours += 7) {
-      expect(await (hours % 2 === 0 ? one : two).open(ANN, id)).toBeDefined()
+      expect(await (hours % 2 === 0 ? one : two).open(ANN, id, OWNER)).toBeDefined()
       state.now += 7 * HOUR
     }
     // A week: 168 hours.
-    await expect(one.open(ANN, id)).rejects.toEqual(notFound)
-    await expect(two.open(ANN, silent)).rejects.toEqual(notFound)
+    await expect(one.open(ANN, id, OWNER)).rejects.toEqual(notFound)
+    await expect(two.open(ANN, silent, OWNER)).rejects.toEqual(notFound)
   })
 
   it('is in use as long as its client listens', async () => {
@@ -181,20 +182,20 @@ describe('a session', () => {
       await one.sweep()
       state.now += HOUR
     }
-    expect(await one.open(ANN, listening.sealedId)).toBeDefined()
-    await expect(one.open(ANN, silent.sealedId)).rejects.toEqual(notFound)
+    expect(await one.open(ANN, listening.sealedId, OWNER)).toBeDefined()
+    await expect(one.open(ANN, silent.sealedId, OWNER)).rejects.toEqual(notFound)
     state.now += 8 * HOUR
     await one.sweep()
-    await expect(one.open(ANN, listening.sealedId)).rejects.toEqual(notFound)
+    await expect(one.open(ANN, listening.sealedId, OWNER)).rejects.toEqual(notFound)
   })
 
   it('survives a new key, and dies with its own', async () => {
     const { one, two, replica, state } = await setup()
     const id = await one.begin(ANN, HELLO)
     state.keys = [{ key: randomBytes(32) }, ...state.keys]
-    expect(await two.open(ANN, id)).toBeDefined()
+    expect(await two.open(ANN, id, OWNER)).toBeDefined()
     state.keys = state.keys.slice(0, 1)
-    await expect(replica().open(ANN, id)).rejects.toEqual(notFound)
+    await expect(replica().open(ANN, id, OWNER)).rejects.toEqual(notFound)
   })
 
   it('ends when its person has begun a hundred others; those of others, and of nobody, do not', async () => {
@@ -207,7 +208,7 @@ describe('a session', () => {
     for (let at = 0; at < 100; at++) await one.begin(ANN, HELLO)
     for (let at = 0; at < 100; at++) await one.begin(nobody.place, HELLO)
     await expect.poll(() => server.sessions.size).toBe(0)
-    for (const { place, sealedId } of [bob, nobody]) expect(await one.open(place, sealedId)).toBeDefined()
+    for (const { place, sealedId } of [bob, nobody]) expect(await one.open(place, sealedId, OWNER)).toBeDefined()
   })
 })
 
@@ -245,7 +246,7 @@ describe('its session at a server', () => {
     const server = await handshake()
     const { one, two, replica, state, begun } = await setup({ servers: [server] })
     const session = await begun()
-    const elsewhere = await two.open(ANN, session.sealedId)
+    const elsewhere = await two.open(ANN, session.sealedId, OWNER)
     const opened = await Promise.all([
       one.upstreamSession(session, server.upstream, NEVER),
       two.upstreamSession(elsewhere, server.upstream, NEVER),
@@ -254,7 +255,7 @@ describe('its session at a server', () => {
     await expect.poll(() => [...server.sessions.keys()]).toEqual([opened[0].id])
     state.now += 5000
     const three = replica()
-    expect(three.opened(await three.open(ANN, session.sealedId)).get('a')).toEqual(opened[0])
+    expect(three.opened(await three.open(ANN, session.sealedId, OWNER)).get('a')).toEqual(opened[0])
   })
 
   it('lies in the store sealed', async () => {
@@ -284,7 +285,7 @@ describe('its session at a server', () => {
         const [replica, server] = [round % 2 === 0 ? one : two, servers[round % 4 < 2 ? 0 : 1]]
         const { place, id } = sessions[at % 100] ?? sessions[0] ?? expect.fail()
         if (server === undefined) expect.fail()
-        const session = await replica.open(place, id)
+        const session = await replica.open(place, id, OWNER)
         const { result, id: answered } = await replica.ask(session, server.upstream, call(`n${at}`))
         const told = (result as { structuredContent: { session: string; args: unknown } }).structuredContent
         expect([told.args, answered]).toEqual([{ nonce: `n${at}` }, 1])
@@ -301,7 +302,7 @@ describe('its session at a server', () => {
     const [session, other] = [await begun(), await begun()]
     for (const { upstream } of servers) await one.upstreamSession(session, upstream, NEVER)
     const kept = await one.upstreamSession(other, servers[0]?.upstream ?? expect.fail(), NEVER)
-    await two.end(await two.open(ANN, session.sealedId))
+    await two.end(await two.open(ANN, session.sealedId, OWNER))
     await expect.poll(() => servers.map(({ sessions }) => sessions.size)).toEqual([1, 0])
     expect([...(servers[0]?.sessions.keys() ?? [])]).toEqual([kept.id])
   })
@@ -327,7 +328,7 @@ describe('its session at a server', () => {
     const server = await handshake()
     const { one, two, begun } = await setup({ servers: [server] })
     const session = await begun()
-    await two.end(await two.open(ANN, session.sealedId))
+    await two.end(await two.open(ANN, session.sealedId, OWNER))
     await expect(one.upstreamSession(session, server.upstream, NEVER)).rejects.toEqual(notFound)
     await expect.poll(() => server.sessions.size).toBe(0)
   })
@@ -336,7 +337,7 @@ describe('its session at a server', () => {
     const server = await handshake()
     const { one, two, begun } = await setup({ servers: [server] })
     const session = await begun()
-    const elsewhere = await two.open(ANN, session.sealedId)
+    const elsewhere = await two.open(ANN, session.sealedId, OWNER)
     const ask = (given: typeof LIST) => one.ask(session, server.upstream, given)
     await ask(call('x'))
     const first = [...server.sessions.keys()]
@@ -380,9 +381,9 @@ describe('its session at a server', () => {
     const session = await begun()
     await one.upstreamSession(session, a, NEVER)
     await one.setLogLevel(session, 'warning')
-    const again: AggregateSession = await one.open(ANN, session.sealedId)
+    const again: AggregateSession = await one.open(ANN, session.sealedId, OWNER)
     expect(again.logLevel).toBe('warning')
-    await two.upstreamSession(await two.open(ANN, session.sealedId), b, NEVER)
+    await two.upstreamSession(await two.open(ANN, session.sealedId, OWNER), b, NEVER)
     for (const { seen } of servers)
       expect(seen.filter(({ method }) => method === 'logging/setLevel').map(({ message }) => message.params)).toEqual([
         { level: 'warning' },

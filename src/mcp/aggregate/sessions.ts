@@ -4,14 +4,15 @@ import { randomBytes } from 'node:crypto'
 import type { Clock } from '../../protocol/clock.ts'
 import { isRecord } from '../../protocol/json.ts'
 import type { RpcRequest, RpcResponse } from '../../protocol/jsonrpc.ts'
-import { ANONYMOUS } from '../../protocol/principal.ts'
+import { ANONYMOUS, type Principal } from '../../protocol/principal.ts'
 import type { ClientSession, ClientSessions } from '../../store/client-sessions.ts'
 import { type SealKey, seal, unseal } from '../../tokens/seal.ts'
-import type { RemoteUpstream, Upstreams } from '../../upstreams/upstream.ts'
+import type { RemoteUpstream } from '../../upstreams/upstream.ts'
 import { askInSession, nextId, type UpstreamSession } from '../bridge/handshake.ts'
 import type { ClientHello } from '../bridge/hello.ts'
 import type { Hearing } from '../bridge/post.ts'
 import { withSession } from '../bridge/with-session.ts'
+import type { Reach } from '../reach.ts'
 import { type SessionPlace, sessionNotFound } from '../session.ts'
 import { createLegs } from './legs.ts'
 
@@ -32,7 +33,7 @@ export interface AggregateSessions {
   /** The id for the client. Beyond what one person may have, the longest unused sessions of theirs end. */
   begin(place: SessionPlace, hello: ClientHello): Promise<string>
   /** Throws RpcError 404 for an id that is not this principal's at this address: forged, moved, expired or ended, all alike. */
-  open(place: SessionPlace, sealedId: string): Promise<AggregateSession>
+  open(place: SessionPlace, sealedId: string, principal: Principal): Promise<AggregateSession>
   /** Ends it on every replica, and its sessions at the servers. */
   end(session: AggregateSession): Promise<void>
   /** Its session at a server, opened at the first use. Rejects with UpstreamError, or RpcError 404 where it has ended meanwhile. */
@@ -47,6 +48,8 @@ export interface AggregateSessions {
   setLogLevel(session: AggregateSession, level: string): Promise<void>
   /** Its client listens: until the answered function is called it is in use, though nothing is asked in it. */
   hold(session: AggregateSession): () => void
+  /** The person has another account at the server now, or none: their sessions there end, and the next use opens others. */
+  forgetPrincipal(server: string, subject: string): Promise<void>
   /** Ends what has expired. Called on a timer. */
   sweep(): Promise<void>
 }
@@ -61,7 +64,7 @@ interface Needs {
   /** AES-256 keys, newest first: the first seals, all open. */
   sealKeys(): readonly SealKey[]
   readonly rows: ClientSessions
-  readonly upstreams: Pick<Upstreams, 'get'>
+  readonly reach: Reach
   readonly clock: Clock
   /** The store did not take a write that nobody waits for. */
   onError(error: unknown): void
@@ -128,7 +131,7 @@ export function createAggregateSessions(needs: Needs): AggregateSessions {
     if (found !== undefined) touched(found.session)
   }
 
-  async function open(place: SessionPlace, sealedId: string): Promise<AggregateSession> {
+  async function find(place: SessionPlace, sealedId: string): Promise<AggregateSession> {
     const binding = bindingOf(place)
     const now = clock()
     const seen = opened.get(sealedId)
@@ -162,11 +165,17 @@ export function createAggregateSessions(needs: Needs): AggregateSessions {
       legs.close(await rows.begin({ ...row, expiresAt: expiryOf(now, now) }, most))
       return seal(sealKeys(), bindingOf(place), { i: id, e: now + LIFE })
     },
-    open,
-    async end(session) {
-      forget(session)
-      legs.close(await rows.end(session.id))
+    async open(place, sealedId, principal) {
+      const session = await find(place, sealedId)
+      legs.owned(session, principal)
+      return session
     },
+    async end(session) {
+      opened.delete(session.sealedId)
+      legs.close(await rows.end(session.id))
+      legs.forget(session)
+    },
+    forgetPrincipal: async (server, subject) => legs.drop(await rows.endLegs(subject, server)),
     upstreamSession,
     lost,
     opened: legs.known,

@@ -52,7 +52,7 @@ interface Needs {
 }
 
 /** Faults that say nothing of the server's health. */
-const NOT_ITS_HEALTH = new Set(['cancelled', 'too_large', 'session_lost'])
+const NOT_ITS_HEALTH = new Set(['cancelled', 'too_large', 'session_lost', 'busy', 'resting'])
 
 export function createBridge({ report, clock }: Needs): Bridge {
   const eras = createUpstreamEras({ probe: probeEra, clock })

@@ -1,9 +1,10 @@
 // The handshake with a server, as its client: MCP 2025-11-25, Lifecycle; and the requests inside the session that it opens.
 import { randomInt } from 'node:crypto'
 import { isRecord } from '../../protocol/json.ts'
-import { type RpcNotification, type RpcRequest, type RpcResponse, rpcError } from '../../protocol/jsonrpc.ts'
+import { type RpcMessage, type RpcRequest, type RpcResponse, rpcError } from '../../protocol/jsonrpc.ts'
 import { HEADER_PROTOCOL_VERSION, HEADER_SESSION, LEGACY_REVISIONS, RPC } from '../../protocol/mcp.ts'
-import { type RemoteUpstream, UpstreamError } from '../../upstreams/upstream.ts'
+import { createQuestions } from '../../upstreams/channel/questions.ts'
+import { type Ask, type RemoteUpstream, UpstreamError } from '../../upstreams/upstream.ts'
 import { FAULTS } from '../fault.ts'
 import type { ClientHello } from './hello.ts'
 import { failure, type Hearing, type Posted, post } from './post.ts'
@@ -62,7 +63,7 @@ export async function openUpstreamSession(
   const message = { jsonrpc: '2.0' as const, id: nextId(), method: 'initialize', params }
   const opened = await post(upstream, { message, headers: {}, signal })
   const introduction = parseIntroduction(opened)
-  await tellInSession(upstream, introduction, { jsonrpc: '2.0', method: 'notifications/initialized' }, signal)
+  await told(upstream, introduction, { jsonrpc: '2.0', method: 'notifications/initialized' }, signal)
   return introduction
 }
 
@@ -98,43 +99,62 @@ export function closeUpstreamSession(upstream: RemoteUpstream, session: Upstream
 export async function askInSession(
   upstream: RemoteUpstream,
   session: UpstreamSession,
-  asking: { readonly message: RpcRequest; readonly signal: AbortSignal; onNotification?: Hearing['onNotification'] },
+  asking: {
+    readonly message: RpcRequest
+    readonly signal: AbortSignal
+    readonly onNotification?: Hearing['onNotification']
+    /** What the server asks in the middle of it. Absent: nobody is there to answer. */
+    readonly ask?: Ask | undefined
+  },
 ): Promise<RpcResponse> {
-  const { message, signal, onNotification } = asking
-  const reply = (response: RpcResponse) => void tellLater(upstream, session, response)
+  const { message, signal, onNotification, ask } = asking
+  const ended = new AbortController()
+  const tell = (said: RpcMessage) => tellInSession(upstream, session, said)
+  const questions = createQuestions({ pending: () => [{ ask, ended: ended.signal }], tell })
   try {
     const posted = await post(upstream, {
       message,
       headers: headersOf(session),
       signal,
-      onNotification,
-      onRequest: (request) => reply(answerOf(request)),
+      onNotification(notification) {
+        if (notification.method === 'notifications/cancelled') questions.withdraw(notification.params?.['requestId'])
+        onNotification?.(notification)
+      },
+      onRequest: questions.accept,
     })
     if (isLost(posted, session)) throw new SessionLost()
     return posted.response ?? refusalOf(message)
   } catch (error) {
     if (error instanceof UpstreamError && (error.reason === 'cancelled' || error.reason === 'timeout')) {
       const params = { requestId: message.id, reason: error.message }
-      tellLater(upstream, session, { jsonrpc: '2.0', method: 'notifications/cancelled', params })
+      tell({ jsonrpc: '2.0', method: 'notifications/cancelled', params })
     }
     throw error
+  } finally {
+    ended.abort()
   }
 }
 
-/** A notification, or the answer to a request of the server. Rejects as `askInSession` does. */
-async function tellInSession(
+/** Rejects as `askInSession` does. */
+async function told(
   upstream: RemoteUpstream,
   session: UpstreamSession,
-  message: RpcNotification | RpcResponse,
+  message: RpcMessage,
   signal: AbortSignal,
 ): Promise<void> {
   const posted = await post(upstream, { message, headers: headersOf(session), signal })
   if (isLost(posted, session)) throw new SessionLost()
 }
 
-/** What nobody waits for: a server that is not there any more goes without it. */
-function tellLater(upstream: RemoteUpstream, session: UpstreamSession, message: RpcNotification | RpcResponse): void {
-  tellInSession(upstream, session, message, AbortSignal.timeout(FAREWELL)).catch(() => undefined)
+/**
+ * A notification, or the answer to a request of the server. Nobody waits for it: a server that is not there any more goes without it.
+ */
+export function tellInSession(
+  upstream: RemoteUpstream,
+  session: UpstreamSession,
+  message: RpcMessage,
+): void {
+  told(upstream, session, message, AbortSignal.timeout(FAREWELL)).catch(() => undefined)
 }
 
 const headersOf = ({ id, revision }: UpstreamSession): Record<string, string> => ({
@@ -151,12 +171,6 @@ export function saysSessionLost(error: unknown): boolean {
   const { code, message } = isRecord(error) ? error : {}
   if (code !== RPC.legacyServerError && code !== SESSION_NOT_FOUND) return false
   return typeof message === 'string' && /session[ -]id|session not found|not initiali[sz]ed/i.test(message)
-}
-
-/** We have declared nothing that a server could ask for; it is told so, so that it does not wait. */
-function answerOf({ id, method }: RpcRequest): RpcResponse {
-  if (method === 'ping') return { jsonrpc: '2.0', id, result: {} }
-  return rpcError(id, { code: RPC.methodNotFound, message: 'Method not found' })
 }
 
 export const refusalOf = ({ id }: RpcRequest): RpcResponse =>

@@ -1,6 +1,7 @@
 // One message of our own to a remote server, and its one answer: MCP 2026-07-28 and 2025-11-25, Transports.
 // What a server does beside its part (another's id, two answers, a page, nothing at all) becomes one fault (catalogue row E27).
 import type { Dispatcher } from 'undici'
+import { readEvent, splitEvents, withoutMark } from '../../protocol/events.ts'
 import { isRecord } from '../../protocol/json.ts'
 import {
   type RpcId,
@@ -11,10 +12,10 @@ import {
   rpcError,
 } from '../../protocol/jsonrpc.ts'
 import { HEADER_SESSION } from '../../protocol/mcp.ts'
-import { type RemoteUpstream, UpstreamError } from '../../upstreams/upstream.ts'
+import { verdictOf } from '../../upstreams/gate.ts'
+import { type RemoteUpstream, UpstreamError, type Verdict } from '../../upstreams/upstream.ts'
 import { readJson } from '../answer.ts'
 import { Deadline } from '../deadlines.ts'
-import { readEvent, splitEvents, withoutMark } from '../events.ts'
 import { FAULTS, type Fault, faultOfError, faultOfHead } from '../fault.ts'
 import { mediaType } from '../headers.ts'
 
@@ -52,6 +53,24 @@ export const faultOfAbort = ({ reason }: AbortSignal): Fault =>
 
 /** Rejects with UpstreamError. The end of the signal closes the request: to a server of 2026-07-28 that is its cancellation. */
 export async function post(upstream: RemoteUpstream, posting: Posting): Promise<Posted> {
+  // A notification, a cancellation above all, takes no place: it makes room.
+  if (idOf(posting.message) === undefined) return send(upstream, posting)
+  const { gate } = upstream
+  await gate.enter()
+  let verdict: Verdict = 'neither'
+  try {
+    const posted = await send(upstream, posting)
+    verdict = 'ok'
+    return posted
+  } catch (error) {
+    if (error instanceof UpstreamError) verdict = verdictOf(error.reason)
+    throw error
+  } finally {
+    gate.leave(verdict)
+  }
+}
+
+async function send(upstream: RemoteUpstream, posting: Posting): Promise<Posted> {
   const { message, headers, signal } = posting
   const patience = new AbortController()
   // Counted from here: the wait for a free connection is part of the caller's wait.

@@ -7,8 +7,8 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { type Fixture, startFixture } from '../../../test/support/fixture-server.ts'
 import { freePort, memoryServer, saying, stopProcess } from '../../../test/support/upstream.ts'
-import { stdioConfig } from '../../upstreams/configured.support.ts'
-import { createStdioUpstream } from '../../upstreams/stdio.ts'
+import { openChannelUpstream } from '../../upstreams/channel/open.ts'
+import { AROUND, stdioConfig } from '../../upstreams/configured.support.ts'
 import type { ChannelUpstream, Upstream } from '../../upstreams/upstream.ts'
 import { createBridge } from './call.ts'
 import type { ClientHello } from './hello.ts'
@@ -25,7 +25,13 @@ const bridge = createBridge({ clock: Date.now, report: (id, outcome) => void rep
 
 function child(id: string, command: readonly string[], env: Record<string, string> = {}): ChannelUpstream {
   const config = stdioConfig({ id, command: [...command], env, requestTimeout: 20_000, idleTimeout: 20_000 })
-  return createStdioUpstream(config, { log: silent, clock: Date.now, report: () => undefined })
+  return openChannelUpstream(config, {
+    log: silent,
+    clock: Date.now,
+    directory: tmpdir(),
+    around: AROUND,
+    report: () => undefined,
+  })
 }
 
 async function startEverything(port: number): Promise<ChildProcess> {

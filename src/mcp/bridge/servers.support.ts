@@ -5,7 +5,7 @@ import { createServer, type IncomingMessage, type ServerResponse } from 'node:ht
 import type { AddressInfo } from 'node:net'
 import { setTimeout as delay } from 'node:timers/promises'
 import { ANONYMOUS, type Principal } from '../../protocol/principal.ts'
-import { remoteConfig } from '../../upstreams/configured.support.ts'
+import { AROUND, remoteConfig } from '../../upstreams/configured.support.ts'
 import { type OpenUpstream, openRemoteUpstream } from '../../upstreams/pool.ts'
 
 export interface Message {
@@ -67,6 +67,7 @@ export const remote = (url: string, settings: Partial<Settings> = {}): OpenUpstr
       credentials: { type: 'headers', headers: { Authorization: 'Bearer ours' }, reload: 60_000 },
       ...settings,
     }),
+    AROUND,
   )
 
 export const json = (res: ServerResponse, body: unknown, status = 200, headers = {}): void => {

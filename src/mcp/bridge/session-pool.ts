@@ -1,14 +1,18 @@
-// Sessions of ours at servers of the handshake era, for clients that have none: one a person and server, opened at its first use, ended
-// when nobody has used it for a while. Never one for two people.
+// Sessions of ours at servers of the handshake era, for clients that have none: one a person, server and what the client can be asked,
+// opened at its first use, ended when nobody has used it for a while. Never one for two people.
 import type { Clock } from '../../protocol/clock.ts'
 import { ANONYMOUS, type Principal } from '../../protocol/principal.ts'
 import type { RemoteUpstream } from '../../upstreams/upstream.ts'
+import { type Askable, isAskable } from './askable.ts'
 import { closeUpstreamSession, type Introduction, openUpstreamSession } from './handshake.ts'
 import { OUR_HELLO } from './hello.ts'
 import { openingSignal, unlessAborted } from './patience.ts'
+import { hearSession, type SessionCalls } from './session-stream.ts'
 
 export interface PooledSession {
   readonly session: Introduction
+  /** Those under way, for what the server asks beside all of them. */
+  readonly calls: SessionCalls | undefined
   /** The least severe log level that the server was told; `undefined` before the first. */
   logLevel: string | undefined
 }
@@ -23,7 +27,8 @@ export interface Lease {
 }
 
 export interface SessionPool {
-  lease(upstream: RemoteUpstream, principal: Principal): Lease
+  /** `capabilities`: what the server is told that it may ask. */
+  lease(upstream: RemoteUpstream, principal: Principal, capabilities: Askable): Lease
   size(): number
   /** Ends what has idled. Called on a timer. */
   sweep(): void
@@ -36,6 +41,7 @@ const MOST = 10_000
 
 interface Entry {
   readonly upstream: RemoteUpstream
+  readonly capabilities: Askable
   opening: Promise<PooledSession> | undefined
   current: PooledSession | undefined
   leases: number
@@ -45,11 +51,15 @@ interface Entry {
 export function createSessionPool({ clock }: { readonly clock: Clock }): SessionPool {
   const entries = new Map<string, Entry>()
 
+  async function begin({ upstream, capabilities }: Entry): Promise<PooledSession> {
+    const session = await openUpstreamSession(upstream, { ...OUR_HELLO, capabilities }, openingSignal(upstream))
+    const calls = isAskable(capabilities) ? await hearSession(upstream, session) : undefined
+    return { session, calls, logLevel: undefined }
+  }
+
   function open(entry: Entry): Promise<PooledSession> {
     if (entry.opening !== undefined) return entry.opening
-    const opening = openUpstreamSession(entry.upstream, OUR_HELLO, openingSignal(entry.upstream)).then(
-      (session): PooledSession => ({ session, logLevel: undefined }),
-    )
+    const opening = begin(entry)
     entry.opening = opening
     opening.then(
       (opened) => {
@@ -65,7 +75,10 @@ export function createSessionPool({ clock }: { readonly clock: Clock }): Session
   function end(key: string, entry: Entry): void {
     if (entries.get(key) === entry) entries.delete(key)
     entry.opening?.then(
-      ({ session }) => closeUpstreamSession(entry.upstream, session),
+      ({ session, calls }) => {
+        calls?.end()
+        closeUpstreamSession(entry.upstream, session)
+      },
       () => undefined, // There is nothing to end.
     )
   }
@@ -80,25 +93,27 @@ export function createSessionPool({ clock }: { readonly clock: Clock }): Session
     }
   }
 
-  function take(key: string, upstream: RemoteUpstream): Entry {
+  function take(key: string, upstream: RemoteUpstream, capabilities: Askable): Entry {
     const known = entries.get(key)
     entries.delete(key)
     if (known === undefined) makeRoom()
-    const entry = known ?? { upstream, opening: undefined, current: undefined, leases: 0, usedAt: clock() }
+    const fresh = { opening: undefined, current: undefined, leases: 0, usedAt: clock() }
+    const entry = known ?? { upstream, capabilities, ...fresh }
     entries.set(key, entry)
     entry.leases += 1
     return entry
   }
 
   return {
-    lease(upstream, principal) {
-      const key = keyOf(upstream, principal)
-      const entry = take(key, upstream)
+    lease(upstream, principal, capabilities) {
+      const key = keyOf(upstream, principal, capabilities)
+      const entry = take(key, upstream, capabilities)
       return {
         get: (signal) => unlessAborted(open(entry), signal),
         lost(session) {
           // Another call may have opened the next one already.
           if (entry.current !== session) return
+          session.calls?.end()
           entry.opening = undefined
           entry.current = undefined
         },
@@ -125,8 +140,8 @@ const isNobody = ({ kind, subject }: Principal): boolean => kind === 'anonymous'
 let nobodies = 0
 
 /** Two people never have one key; nobody has a key of their own for every call. */
-function keyOf({ id }: RemoteUpstream, principal: Principal): string {
-  if (!isNobody(principal)) return JSON.stringify([id, principal.subject])
+function keyOf({ id }: RemoteUpstream, principal: Principal, capabilities: Askable): string {
+  if (!isNobody(principal)) return JSON.stringify([id, principal.subject, capabilities])
   nobodies += 1
   return JSON.stringify([id, null, nobodies])
 }

@@ -1,11 +1,12 @@
 // The addresses of the pages, by exact match, and the one place where a refusal becomes a page.
+
+import { assetEndpoints } from '../../http/assets.ts'
 import type { Endpoint } from '../../http/exchange.ts'
 import { sendPage } from '../../http/page.ts'
+import { postGuard } from '../../http/post-guard.ts'
 import { answerOf } from '../../http/responses.ts'
 import { accountEndpoints } from './account.ts'
-import { assetEndpoints } from './assets.ts'
 import { browserBinding } from './binding.ts'
-import { postGuard } from './csrf.ts'
 import { FEDERATION_TTL, federationEndpoints } from './federation.ts'
 import { actOf, type InteractionNeeds } from './needs.ts'
 import { errorPage } from './pages/error.ts'

@@ -1,6 +1,7 @@
 // What the pages and their endpoints work with; the wiring hands it in whole, each endpoint takes its part.
 import type { ActEvent, Recorder } from '../../audit/event.ts'
 import type { Exchange } from '../../http/exchange.ts'
+import { shown } from '../../http/html.ts'
 import { requestIds } from '../../http/request-id.ts'
 import type { IdentityProviders } from '../../identity/provider.ts'
 import type { People } from '../../identity/users.ts'
@@ -9,7 +10,6 @@ import type { Clock } from '../../protocol/clock.ts'
 import type { UserRecord } from '../../store/durable.ts'
 import type { Ephemeral } from '../../store/ephemeral.ts'
 import type { Interactions } from './flow.ts'
-import { shown } from './html.ts'
 
 export interface InteractionNeeds {
   readonly interactions: Interactions

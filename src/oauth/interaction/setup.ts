@@ -1,14 +1,14 @@
 // The first administrator: there is no default account, only a one-time link that whoever started the gate has seen.
 import { randomBytes } from 'node:crypto'
 import type { Endpoint, Exchange } from '../../http/exchange.ts'
+import { shown } from '../../http/html.ts'
 import { checkMethod } from '../../http/method.ts'
 import { sendPage } from '../../http/page.ts'
+import type { PostGuard } from '../../http/post-guard.ts'
 import { ACCOUNT_FLAWS } from '../../identity/users.ts'
 import { RequestError } from '../../protocol/errors.ts'
 import { networkOf } from '../../protocol/network.ts'
 import { sha256 } from '../hash.ts'
-import type { PostGuard } from './csrf.ts'
-import { shown } from './html.ts'
 import { actOf, hostOf, type InteractionNeeds } from './needs.ts'
 import { setupDonePage, setupPage } from './pages/setup.ts'
 

@@ -127,6 +127,22 @@ export function clientSessionPromises(pair: () => Pair): void {
       expect(alive.map((found) => found !== undefined)).toEqual([true, false, true, true, true])
     })
 
+    it('ends the legs of one subject at one server, and no others', async () => {
+      const { one, two } = pair()
+      const { clientSessions } = one.ephemeral
+      const subject = fresh('ann')
+      const [first, second, other] = [await begun(one, { subject }), await begun(one, { subject }), await begun(one)]
+      const gone = [legOf(first), legOf(second)]
+      const kept = [legOf(first, fresh('sealed'), 'b'), legOf(other)]
+      for (const leg of [...gone, ...kept]) await clientSessions.keepLeg(leg, undefined, EXPIRES)
+      expect(new Set(await two.ephemeral.clientSessions.endLegs(subject, 'a'))).toEqual(new Set(gone))
+      expect(await clientSessions.endLegs(subject, 'a')).toEqual([])
+      expect((await clientSessions.find(first.id, NOW))?.legs).toEqual(kept.slice(0, 1))
+      expect((await clientSessions.find(other.id, NOW))?.legs).toEqual(kept.slice(1))
+      const again = legOf(first)
+      expect(await clientSessions.keepLeg(again, undefined, EXPIRES)).toEqual(again)
+    })
+
     it('ends what has expired, in bites, and nothing else', async () => {
       const { one, two } = pair()
       const { clientSessions } = one.ephemeral

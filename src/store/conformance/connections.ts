@@ -80,7 +80,7 @@ export function connectionPromises(pair: () => Pair): void {
       const lease = (store: Store, now: number) =>
         store.durable.connections.lease(principal, 'github', { version: 7, now, until: now + 1000 })
       const first = await lease(one, NOW)
-      expect(await lease(two, NOW + 999)).toEqual({ status: 'held', until: NOW + 1000 })
+      expect(await lease(two, NOW + 999)).toEqual({ status: 'held', until: NOW + 1000, exchanging: true })
       const second = await lease(two, NOW + 1000)
       expect(second).toMatchObject({ status: 'leased', unfinished: 1 })
       // Whoever held it before is too late.
@@ -90,8 +90,21 @@ export function connectionPromises(pair: () => Pair): void {
       expect(await connections.postponed(principal, 'github', { fence, until })).toBe(false)
       const held = second.status === 'leased' ? second.fence : 0
       expect(await connections.postponed(principal, 'github', { fence: held, until: NOW + 9000 })).toBe(true)
-      expect(await lease(one, NOW + 8999)).toEqual({ status: 'held', until: NOW + 9000 })
+      expect(await lease(one, NOW + 8999)).toEqual({ status: 'held', until: NOW + 9000, exchanging: false })
       expect(await lease(one, NOW + 9000)).toMatchObject({ status: 'leased', unfinished: 0 })
+    })
+
+    it('are not held by an exchange whose outcome is in the vault already', async () => {
+      const { one, two } = pair()
+      const { principal } = await connected(one)
+      const lease = (store: Store, version: number) =>
+        store.durable.connections.lease(principal, 'github', { version, now: NOW, until })
+      expect(await lease(one, 7)).toMatchObject({ status: 'leased', unfinished: 0 })
+      // It was stored, and then nothing more was heard.
+      expect(await lease(two, 9)).toMatchObject({ status: 'leased', unfinished: 0 })
+      expect(await lease(one, 9)).toMatchObject({ status: 'held' })
+      expect(await lease(one, 7)).toEqual({ status: 'changed' })
+      expect(await one.durable.connections.expire(principal, 'github', 10)).toBe(true)
     })
 
     it('lapse once, in the version that was refused, and then are exchanged by nobody', async () => {
@@ -155,6 +168,10 @@ export function connectionPromises(pair: () => Pair): void {
       const renewed = { ...client(server, 'new'), secretExpiresAt: NOW + 1 }
       expect(await upstreamClients.keep(renewed, 'another')).toMatchObject({ clientId: 'old' })
       expect(await upstreamClients.keep(renewed, 'old')).toEqual(renewed)
+      await upstreamClients.forget({ ...renewed, clientId: 'old' })
+      expect(await upstreamClients.find(server, renewed.issuer, renewed.redirectUri)).toEqual(renewed)
+      await upstreamClients.forget(renewed)
+      expect(await upstreamClients.find(server, renewed.issuer, renewed.redirectUri)).toBeUndefined()
     })
   })
 }

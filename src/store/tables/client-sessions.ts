@@ -24,11 +24,13 @@ const KEEP_LEG = `INSERT INTO session_legs (${LEG}, expires_at) SELECT $1, $2, $
 const FIND_LEG = `${LEGS} AND server = $2`
 const END = 'DELETE FROM client_sessions WHERE id = $1'
 const END_LEGS = `DELETE FROM session_legs WHERE session = $1 RETURNING ${LEG}`
+const END_LEGS_AT = `DELETE FROM session_legs WHERE server = $2 AND session IN
+  (SELECT id FROM client_sessions WHERE subject = $1) RETURNING ${LEG}`
 const END_EXPIRED = `DELETE FROM client_sessions WHERE id IN
   (SELECT id FROM client_sessions WHERE expires_at <= $1 ORDER BY expires_at LIMIT $2) RETURNING id`
 
 export function clientSessions(sql: Sql): ClientSessions {
-  const endLegs = async (ended: readonly Row[]): Promise<SessionLeg[]> => {
+  const legsOf = async (ended: readonly Row[]): Promise<SessionLeg[]> => {
     const legs: SessionLeg[] = []
     for (const row of ended) legs.push(...(await sql.run(END_LEGS, [text(row, 'id')])).rows.map(leg))
     return legs
@@ -41,7 +43,7 @@ export function clientSessions(sql: Sql): ClientSessions {
         { text: BEGIN, values },
         { text: END_OLDEST, values: [subject, most] },
       ])
-      return endLegs(ended?.rows ?? [])
+      return legsOf(ended?.rows ?? [])
     },
     async find(id, now) {
       const [row] = (await sql.run(FIND, [id, now])).rows
@@ -66,10 +68,13 @@ export function clientSessions(sql: Sql): ClientSessions {
     },
     async end(id) {
       await sql.run(END, [id])
-      return endLegs([{ id }])
+      return legsOf([{ id }])
+    },
+    async endLegs(subject, server) {
+      return (await sql.run(END_LEGS_AT, [subject, server])).rows.map(leg)
     },
     async endExpired(now, most) {
-      return endLegs((await sql.run(END_EXPIRED, [now, most])).rows)
+      return legsOf((await sql.run(END_EXPIRED, [now, most])).rows)
     },
   }
 }

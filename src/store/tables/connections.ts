@@ -4,7 +4,7 @@ import { number, optionalNumber, optionalText, parseTexts, type Row, text } from
 import type { Sql } from '../sql.ts'
 
 const COLUMNS =
-  'principal, server, kind, state, scopes, asked, wanted, issuer, connected_at, used_at, version, held_until'
+  'principal, server, kind, state, scopes, asked, wanted, issuer, connected_at, used_at, version, held_until, unfinished'
 const AT = 'principal = $1 AND server = $2'
 const FIND = `SELECT ${COLUMNS} FROM connections WHERE ${AT}`
 const LIST = `SELECT ${COLUMNS} FROM connections WHERE principal = $1 ORDER BY server`
@@ -15,12 +15,13 @@ const CONNECT = `INSERT INTO connections (principal, server, kind, state, scopes
     version = excluded.version, fence = connections.fence + 1, held_until = NULL, unfinished = 0`
 const REMOVE = `DELETE FROM connections WHERE ${AT}`
 const EXPIRE = `UPDATE connections SET state = 'needs_reauth', fence = fence + 1, held_until = NULL, unfinished = 0
-  WHERE ${AT} AND state = 'connected' AND version = $3`
+  WHERE ${AT} AND state = 'connected' AND version <= $3`
 const WANT = `UPDATE connections SET wanted = $3 WHERE ${AT}`
 const TOUCH = `UPDATE connections SET used_at = $3 WHERE ${AT} AND (used_at IS NULL OR used_at < $3)`
 // Counted as unfinished before it begins: only its end takes that back.
-const LEASE = `UPDATE connections SET fence = fence + 1, held_until = $5, unfinished = unfinished + 1
-  WHERE ${AT} AND state = 'connected' AND version = $3 AND (held_until IS NULL OR held_until <= $4)
+const LEASE = `UPDATE connections SET fence = fence + 1, held_until = $5, version = $3,
+    unfinished = CASE WHEN version < $3 THEN 1 ELSE unfinished + 1 END
+  WHERE ${AT} AND state = 'connected' AND (version < $3 OR version = $3 AND (held_until IS NULL OR held_until <= $4))
   RETURNING fence, unfinished`
 const RENEWED = `UPDATE connections SET version = $4, scopes = $5, held_until = NULL, unfinished = 0
   WHERE ${AT} AND fence = $3`
@@ -59,9 +60,10 @@ export function connections({ durable, relaxed }: { durable: Sql; relaxed: Sql }
       if (row === undefined) return { status: 'unknown' }
       const { state, version: current } = connection(row)
       if (state === 'needs_reauth') return { status: 'needs_reauth' }
-      if (current !== version) return { status: 'changed' }
+      if (current > version) return { status: 'changed' }
       // Given back between the two statements: it may be asked for again at once.
-      return { status: 'held', until: optionalNumber(row, 'held_until') ?? now }
+      const exchanging = number(row, 'unfinished') > 0
+      return { status: 'held', until: optionalNumber(row, 'held_until') ?? now, exchanging }
     },
     renewed: (principal, server, { fence, version, scopes }) =>
       changed(RENEWED, [principal, server, fence, version, JSON.stringify(scopes)]),
@@ -71,6 +73,7 @@ export function connections({ durable, relaxed }: { durable: Sql; relaxed: Sql }
 
 const CLIENT = 'server, issuer, redirect_uri, client_id, auth_method, secret_expires_at, created_at'
 const FIND_CLIENT = `SELECT ${CLIENT} FROM upstream_clients WHERE server = $1 AND issuer = $2 AND redirect_uri = $3`
+const FORGET_CLIENT = 'DELETE FROM upstream_clients WHERE server = $1 AND issuer = $2 AND client_id = $3'
 const KEEP_CLIENT = `INSERT INTO upstream_clients (${CLIENT}) VALUES ($1, $2, $3, $4, $5, $6, $7)
   ON CONFLICT (server, issuer, redirect_uri) DO UPDATE SET client_id = excluded.client_id,
     auth_method = excluded.auth_method, secret_expires_at = excluded.secret_expires_at, created_at = excluded.created_at
@@ -88,6 +91,9 @@ export function upstreamClients(sql: Sql): UpstreamClients {
       const values = [server, issuer, redirectUri, clientId, authMethod, secretExpiresAt ?? null, createdAt]
       await sql.run(KEEP_CLIENT, [...values, instead ?? ''])
       return (await find(server, issuer, redirectUri)) ?? made
+    },
+    async forget({ server, issuer, clientId }) {
+      await sql.run(FORGET_CLIENT, [server, issuer, clientId])
     },
   }
 }

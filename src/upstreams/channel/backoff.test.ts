@@ -2,7 +2,7 @@ import { expect, it } from 'vitest'
 import { createBackoff } from './backoff.ts'
 
 it('doubles from one second to a minute, and starts over after a minute of running', () => {
-  const backoff = createBackoff(() => 0)
+  const backoff = createBackoff(undefined, () => 0)
   expect(backoff.wait(0)).toBe(0)
   const waits = Array.from({ length: 8 }, () => {
     backoff.failed(0, 0)
@@ -18,7 +18,15 @@ it('doubles from one second to a minute, and starts over after a minute of runni
 })
 
 it('comes back at most a quarter earlier', () => {
-  const backoff = createBackoff(() => 0.999)
+  const backoff = createBackoff(undefined, () => 0.999)
   backoff.failed(0, 0)
   expect(backoff.wait(0)).toBe(750)
+})
+
+it('of what proxies end does not wait after a good run', () => {
+  const backoff = createBackoff({ goodRun: 5000, waitAfterGoodRun: 0 }, () => 0)
+  backoff.failed(0, 5000)
+  expect(backoff.wait(5000)).toBe(0)
+  backoff.failed(5000, 5100)
+  expect(backoff.wait(5100)).toBe(2000)
 })

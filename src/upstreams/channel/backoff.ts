@@ -12,15 +12,23 @@ export interface Backoff {
 /** A quarter less at most: what fell together does not all come back in the same moment. */
 const JITTER = 0.25
 
-export function createBackoff(random: () => number = Math.random): Backoff {
+export interface Life {
+  /** Having run for so long it is no longer the same trouble. Having started is not enough: some fail at their first call. */
+  readonly goodRun: number
+  readonly waitAfterGoodRun: number
+}
+
+const OF_A_PROGRAM: Life = { goodRun: LONGEST, waitAfterGoodRun: FIRST }
+
+export function createBackoff(life: Life = OF_A_PROGRAM, random: () => number = Math.random): Backoff {
   let failures = 0
   let until = 0
   return {
     wait: (now) => Math.max(0, until - now),
     failed(startedAt, now) {
-      // Having run for a minute it is no longer the same trouble. Having started is not enough: some fail at their first call.
-      failures = now - startedAt >= LONGEST ? 1 : failures + 1
-      const wait = Math.min(FIRST * 2 ** (failures - 1), LONGEST)
+      const good = now - startedAt >= life.goodRun
+      failures = good ? 1 : failures + 1
+      const wait = good ? life.waitAfterGoodRun : Math.min(FIRST * 2 ** (failures - 1), LONGEST)
       until = now + Math.round(wait * (1 - JITTER * random()))
     },
   }

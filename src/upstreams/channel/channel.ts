@@ -2,7 +2,7 @@
 import type { Clock } from '../../protocol/clock.ts'
 import type { RpcNotification } from '../../protocol/jsonrpc.ts'
 import { type ChannelUpstream, UpstreamError } from '../upstream.ts'
-import { createBackoff } from './backoff.ts'
+import { createBackoff, type Life } from './backoff.ts'
 import { launch, type Patience, type Running } from './running.ts'
 import type { ChannelLog } from './said.ts'
 import type { OpenTransport } from './transport.ts'
@@ -15,9 +15,13 @@ const OURS_ALONE = new Set([
   'notifications/roots/list_changed',
 ])
 
+const OF_ONE_CALLER = new Set(['exited', 'upstream_unauthorized'])
+
 export interface Channel extends ChannelUpstream {
-  /** Something runs. */
+  /** Something runs, and takes calls. */
   running(): boolean
+  /** Processes or connections there are, those that are ending included. */
+  open(): number
   /** Calls under way. */
   calls(): number
   /** Somebody listens, or calls. */
@@ -43,8 +47,12 @@ export function createChannel(
   needs: {
     readonly open: OpenTransport
     readonly personal: boolean
+    /** Called before each opening. Throws UpstreamError. */
+    admit(): void
     readonly log: ChannelLog
     readonly clock: Clock
+    /** How long a good run is, and how soon it may be followed by another. Default: that of a program. */
+    readonly life?: Life
     /** What it says that is no message. */
     onJunk(text: string): void
     report(outcome: { ok: true } | { ok: false; reason: string }): void
@@ -52,7 +60,7 @@ export function createChannel(
 ): Channel {
   const { clock, log, personal } = needs
   const listeners = new Set<(message: RpcNotification) => void>()
-  const backoff = createBackoff()
+  const backoff = createBackoff(needs.life)
   const all = new Set<Held>()
   let current: Held | undefined
   let lastFailure: UpstreamError | undefined
@@ -69,6 +77,7 @@ export function createChannel(
         lastFailure?.reason ?? 'exited',
         `${lastFailure?.message} Next start in ${Math.ceil(wait / 1000)} s.`,
       )
+    needs.admit()
     current = start()
     return current
   }
@@ -90,7 +99,8 @@ export function createChannel(
       lastFailure = failure
       backoff.failed(startedAt, clock())
       log.warn({ server: config.id, reason: failure.reason, error: failure }, 'server ended')
-      needs.report({ ok: false, reason: failure.reason })
+      // What one person's channel dies of may be that person's credential.
+      if (!personal || !OF_ONE_CALLER.has(failure.reason)) needs.report({ ok: false, reason: failure.reason })
     })
     server.initialization.then(
       () => needs.report({ ok: true }),
@@ -134,6 +144,7 @@ export function createChannel(
       return () => listeners.delete(listener)
     },
     running: () => current !== undefined,
+    open: () => all.size,
     calls: () => current?.calls ?? 0,
     wanted: () => listeners.size > 0 || (current?.calls ?? 0) > 0,
     renew() {
@@ -148,8 +159,8 @@ export function createChannel(
     },
     async close() {
       closing = true
-      await Promise.all([...all].map(stop))
       listeners.clear()
+      await Promise.all([...all].map(stop))
     },
   }
 }

@@ -7,7 +7,7 @@ import { rpcError } from '../../protocol/jsonrpc.ts'
 import { type Ask, type ChannelCall, UpstreamError } from '../upstream.ts'
 import { idleTimer } from './idle-timer.ts'
 import { createQuestions } from './questions.ts'
-import { type Ears, findAnswerId, type Oversize, type Transport } from './transport.ts'
+import { type Ears, findAnswerId, type Transport } from './transport.ts'
 
 export interface Multiplex extends Ears {
   call(message: RpcRequest, options: ChannelCall): Promise<RpcResponse>
@@ -95,7 +95,7 @@ export function openMultiplex(needs: {
         reject(error)
       }
       try {
-        write(withOwnIds(message, id), options.headers)?.catch(refused)
+        write(withOwnIds(message, id))?.catch(refused)
       } catch (error) {
         refused(error)
       }

@@ -58,7 +58,8 @@ export function createQuestions(needs: {
       const { id, method } = question
       if (method === 'ping') return tell({ jsonrpc: '2.0', id, result: {} })
       const refuse = (code: number, message: string) => tell(rpcError(id, { code, message }))
-      if (open.has(id) || open.size >= MOST) return refuse(RPC.invalidRequest, 'Too many questions, or one asked twice.')
+      if (open.has(id) || open.size >= MOST)
+        return refuse(RPC.invalidRequest, 'Too many questions, or one asked twice.')
       if (!ask(question)) refuse(RPC.methodNotFound, 'This client declared no such capability.')
     },
     withdraw(id) {

@@ -13,10 +13,9 @@ export function saidLog(needs: {
   log: ChannelLog
   clock: Clock
   server: string
-  secrets: readonly string[]
+  /** As they are now. */
+  secrets(): readonly string[]
 }): (line: string, message: string) => void {
-  // Short values (`1`, `en`, `true`) are settings, not secrets, and would blank half the text.
-  const secrets = needs.secrets.filter((value) => value.length >= 6).sort((a, b) => b.length - a.length)
   let second = 0
   let written = 0
   let dropped = 0
@@ -32,10 +31,19 @@ export function saidLog(needs: {
     if (written >= LINES_PER_SECOND) dropped += 1
     else {
       written += 1
-      needs.log.info({ server: needs.server, line: maskSecrets(line.slice(0, READ), secrets).slice(0, LINE) }, message)
+      needs.log.info(
+        { server: needs.server, line: maskSecrets(line.slice(0, READ), needs.secrets()).slice(0, LINE) },
+        message,
+      )
     }
   }
 }
 
+/** Short values (`1`, `en`, `true`) are settings, not secrets, and would blank half the text. */
+const SHORTEST_SECRET = 6
+
 const maskSecrets = (line: string, secrets: readonly string[]): string =>
-  secrets.reduce((text, secret) => text.replaceAll(secret, '***'), line)
+  secrets
+    .filter((value) => value.length >= SHORTEST_SECRET)
+    .sort((a, b) => b.length - a.length)
+    .reduce((text, secret) => text.replaceAll(secret, '***'), line)

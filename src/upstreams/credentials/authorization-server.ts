@@ -35,15 +35,13 @@ export function tokenPlaces(
     return () => place
   }
   if (issuer === undefined) throw new TypeError('neither an issuer nor a token endpoint')
-  return held({
-    async ask() {
+  const place = held<TokenPlace>({ clock, onFailure })
+  return () =>
+    place.get(async () => {
       const value = placeOf(await discover(issuer, fetches.configured), issuer, fetches)
       const now = clock()
       return { value, renewAt: now + FRESH, endsAt: now + LAST }
-    },
-    clock,
-    onFailure,
-  }).get
+    })
 }
 
 /** MCP 2026-07-28, Authorization: the places of the document, in the order in which they are tried. */

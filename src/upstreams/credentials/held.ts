@@ -10,17 +10,19 @@ export interface Had<Value> {
   readonly endsAt: number
 }
 
+/** Given with each question and not kept: it knows a caller. */
+export type Ask<Value> = () => Promise<Had<Value>>
+
 export interface Held<Value> {
   /** At once where it is there. */
-  get(): Value | Promise<Value>
+  get(ask: Ask<Value>): Value | Promise<Value>
   /** It was refused: another one, or `undefined` where that one is itself new. */
-  replace(refused: Value): Promise<Value | undefined>
+  replace(refused: Value, ask: Ask<Value>): Promise<Value | undefined>
   /** Nothing of it is used any more. */
   ended(): boolean
 }
 
-interface Needs<Value> {
-  ask(): Promise<Had<Value>>
+interface Needs {
   readonly clock: Clock
   /** Asking anew ahead of time failed; whoever asks for the value meanwhile has the old one. */
   onFailure(error: unknown): void
@@ -31,13 +33,13 @@ const PAUSE = 2000
 /** What is refused so soon after it was asked for would be refused again. */
 const NEW = 10_000
 
-export function held<Value>({ ask, clock, onFailure }: Needs<Value>): Held<Value> {
+export function held<Value>({ clock, onFailure }: Needs): Held<Value> {
   let had: Had<Value> | undefined
   let running: Promise<Value> | undefined
   let failed: { readonly error: unknown; readonly until: number } | undefined
   let replacedAt: number | undefined
 
-  async function attempt(): Promise<Value> {
+  async function attempt(ask: Ask<Value>): Promise<Value> {
     try {
       had = await ask()
       failed = undefined
@@ -50,48 +52,48 @@ export function held<Value>({ ask, clock, onFailure }: Needs<Value>): Held<Value
     }
   }
 
-  function askNow(): Promise<Value> {
+  function askNow(ask: Ask<Value>): Promise<Value> {
     if (running !== undefined) return running
     if (failed !== undefined && clock() < failed.until) return Promise.reject(failed.error)
-    running = attempt()
+    running = attempt(ask)
     return running
   }
 
-  function askAhead(): void {
+  function askAhead(ask: Ask<Value>): void {
     if (running !== undefined || (failed !== undefined && clock() < failed.until)) return
-    askNow().catch(onFailure)
+    askNow(ask).catch(onFailure)
   }
 
   return {
-    get() {
+    get(ask) {
       const now = clock()
-      if (had === undefined || now >= had.endsAt) return askNow()
-      if (now >= had.renewAt) askAhead()
+      if (had === undefined || now >= had.endsAt) return askNow(ask)
+      if (now >= had.renewAt) askAhead(ask)
       return had.value
     },
-    async replace(refused) {
+    async replace(refused, ask) {
       // Somebody else was refused it before, and has asked already.
-      if (had === undefined || had.value !== refused) return had?.value ?? askNow()
+      if (had === undefined || had.value !== refused) return had?.value ?? askNow(ask)
       if (replacedAt !== undefined && clock() - replacedAt < NEW) return undefined
       replacedAt = clock()
       had = undefined
-      return askNow()
+      return askNow(ask)
     },
     ended: () => running === undefined && (had === undefined || clock() >= had.endsAt),
   }
 }
 
 /** One for each key; those that have ended go first, then the oldest. */
-export function heldEach<Value>(make: (key: string) => Held<Value>, most = 5000) {
+export function heldEach<Value>(needs: Needs, most = 5000): (key: string) => Held<Value> {
   const entries = new Map<string, Held<Value>>()
-  return function heldFor(key: string, made: () => Held<Value> = () => make(key)): Held<Value> {
+  return (key) => {
     const known = entries.get(key)
     if (known !== undefined) return known
     for (const [other, entry] of entries) {
       if (entries.size < most && !entry.ended()) break
       entries.delete(other)
     }
-    const entry = made()
+    const entry = held<Value>(needs)
     entries.set(key, entry)
     return entry
   }

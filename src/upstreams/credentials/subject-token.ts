@@ -2,7 +2,7 @@
 import type { Caller } from '../caller.ts'
 import { CredentialFailed } from '../credential.ts'
 import type { PresentedToken } from './presented.ts'
-import type { SignInToken, SignIns } from './sign-in-tokens.ts'
+import type { SignIns, SignInToken } from './sign-in-tokens.ts'
 
 export interface SubjectNeeds {
   readonly presented: PresentedToken

@@ -66,7 +66,8 @@ function read(
   // RFC 6750 §2.1: anything else would not fit in a header.
   if (typeof token !== 'string' || !TOKEN.test(token)) throw bad('answers without an access token')
   const wanted = assertion ? ['n_a', 'bearer'] : ['bearer', 'n_a']
-  if (typeof type !== 'string' || !wanted.includes(type.toLowerCase())) throw bad('answers a token that is no bearer token')
+  if (typeof type !== 'string' || !wanted.includes(type.toLowerCase()))
+    throw bad('answers a token that is no bearer token')
   const life = Number(seconds)
   return {
     accessToken: token,

@@ -14,28 +14,30 @@ export interface SourceNeeds {
 /** Where the gate's own secrets are: `portcullis secrets put NAME`. */
 export const gateSecret = (name: string) => ({ principal: 'gate', upstream: 'gate', field: name })
 
-export interface Values {
-  current(): ReadonlyMap<string, string>
-  /** Looks again now; for a timer, and for tests that do not wait for it. `true`: something is another. */
-  reload(): Promise<boolean>
+export interface Values<Made> {
+  /** The same one until a value is another. */
+  current(): Made
+  /** Looks again now; for a timer, and for whoever was refused with what is here. */
+  reload(): Promise<void>
   close(): void
 }
 
-interface Options {
+interface Options<Made> {
   /** As messages call it. */
   readonly server: string
   /** Milliseconds. */
   readonly reload: number
   /** Whether a value can be sent; `undefined` where it can, else what is wrong with it. */
   flawOf(value: string): string | undefined
+  make(values: ReadonlyMap<string, string>): Made
 }
 
 /** Throws OperatorError where a value is missing at the start. */
-export async function openValues(
+export async function openValues<Made>(
   sources: Readonly<Record<string, string | ValueSource>>,
-  { server, reload: every, flawOf }: Options,
+  { server, reload: every, flawOf, make }: Options<Made>,
   needs: SourceNeeds,
-): Promise<Values> {
+): Promise<Values<Made>> {
   const written = Object.entries(sources)
   const elsewhere = written.filter((entry): entry is [string, ValueSource] => typeof entry[1] !== 'string')
   const values = new Map(written.flatMap(([name, value]) => (typeof value === 'string' ? [[name, value]] : [])))
@@ -58,7 +60,9 @@ export async function openValues(
       }),
     )
 
-  async function reload(): Promise<boolean> {
+  let made = make(values)
+
+  async function reload(): Promise<void> {
     let changed = false
     for (const [name, source] of elsewhere) {
       const about = { server, name, from: placeOf(source) }
@@ -76,12 +80,12 @@ export async function openValues(
         missing.add(name)
       }
     }
-    return changed
+    if (changed) made = make(values)
   }
 
   const timer = elsewhere.length === 0 ? undefined : setInterval(() => void reload(), Math.max(1000, every))
   timer?.unref()
-  return { current: () => values, reload, close: () => clearInterval(timer) }
+  return { current: () => made, reload, close: () => clearInterval(timer) }
 }
 
 /** The words are shown; they never hold what was read. */
@@ -107,7 +111,11 @@ async function readSecret(name: string, { vault }: SourceNeeds): Promise<string 
 }
 
 const placeOf = ({ file, env, vault }: ValueSource): string =>
-  file !== undefined ? `the file ${file}` : env !== undefined ? `the variable ${env}` : `the secret ${vault} of the vault`
+  file !== undefined
+    ? `the file ${file}`
+    : env !== undefined
+      ? `the variable ${env}`
+      : `the secret ${vault} of the vault`
 
 const cureOf = ({ file, env, vault }: ValueSource): string =>
   file !== undefined

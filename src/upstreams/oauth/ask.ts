@@ -1,16 +1,7 @@
 // Whom the gate talks to as an OAuth client, and from where to where. Room without HTTP: the ways of asking are handed in.
+import type { Fetch } from '../credentials/fetch.ts'
 
-export interface Asked {
-  readonly status: number
-  readonly headers: Headers
-  readonly body: Buffer
-}
-
-/** GET, or POST where there is a body. One request, no redirect, bounded in size and time. Rejects with a `reason`. */
-export type Ask = (
-  url: string,
-  request?: { readonly headers: Readonly<Record<string, string>>; readonly body?: string },
-) => Promise<Asked>
+export type Ask = Fetch
 
 export interface Asks {
   /** For addresses that an administrator wrote: anywhere. */

@@ -39,8 +39,7 @@ export function parseBearerChallenge(field: string | undefined): BearerChallenge
 const SCOPE = /^[\x21\x23-\x5b\x5d-\x7e]{1,256}$/
 const MOST_SCOPES = 100
 
-export const scopesOf = (text: unknown): string[] =>
-  typeof text === 'string' ? checkScopes(text.split(' ')) : []
+export const scopesOf = (text: unknown): string[] => (typeof text === 'string' ? checkScopes(text.split(' ')) : [])
 
 /** Those that can be scopes, each once. */
 export const checkScopes = (scopes: readonly unknown[]): string[] =>

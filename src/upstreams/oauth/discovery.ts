@@ -37,8 +37,7 @@ export async function discover({ url, ask, issuer, resource, challenge }: Needs)
   }
   const named = issuer ?? document?.issuers[0]
   if (named !== undefined) return { ...found, server: await serverCalled(named, ask) }
-  if (document !== undefined)
-    throw refused('authorization_server_missing', 'The server names no authorization server.')
+  if (document !== undefined) throw refused('authorization_server_missing', 'The server names no authorization server.')
   if (url === undefined) throw refused('issuer_missing', 'No authorization server is configured for this server.')
   // MCP 2025-03-26: without a resource document the server's own origin is the authorization server.
   const { origin } = new URL(url)
@@ -62,7 +61,8 @@ export async function findResourceDocument(
   if (named !== undefined) {
     const document = await askForDocument(ask, named)
     // It said where to look: looking elsewhere would mean another document than it means.
-    if (document === undefined) throw refused('resource_metadata_missing', 'The server names a document that is not there.')
+    if (document === undefined)
+      throw refused('resource_metadata_missing', 'The server names a document that is not there.')
     return parseResourceDocument(document, url)
   }
   const { origin, pathname } = new URL(url)

@@ -32,7 +32,8 @@ export async function findAuthorizationServer(
     if (document === undefined) continue
     const isItself = document['issuer'] === issuer || (isOrigin && document['issuer'] === `${issuer}/`)
     // RFC 8414 §3.3: letter by letter, or the document is another's.
-    if (!isItself) throw new ConnectionRefused('issuer_mismatch', 'The metadata is that of another authorization server.')
+    if (!isItself)
+      throw new ConnectionRefused('issuer_mismatch', 'The metadata is that of another authorization server.')
     return parseMetadata(document)
   }
   return undefined

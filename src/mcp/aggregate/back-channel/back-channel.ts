@@ -1,9 +1,11 @@
 // What flows from the servers behind an aggregate to its clients, and the clients' answers to it: one of each part, put together.
 import type { RpcResponse } from '../../../protocol/jsonrpc.ts'
+import type { Caller } from '../../../upstreams/caller.ts'
 import type { Marks } from '../../../store/ephemeral.ts'
 import type { SealKey } from '../../../tokens/seal.ts'
 import type { Fault } from '../../fault.ts'
 import type { Incoming } from '../../message.ts'
+import { callerOf, isUnreached } from '../../reach.ts'
 import type { Ending } from '../../relay.ts'
 import type { Subscriptions } from '../../subscriptions.ts'
 import { createChildSubscriptions } from './child-subscriptions.ts'
@@ -13,8 +15,8 @@ import type { Hearer } from './notifications.ts'
 import { type Asked, createQuestions, restoreId } from './questions.ts'
 import type { ClientCapabilities } from './refused-question.ts'
 import { createRunning, type Running } from './running.ts'
-import { type Asking, createAside, type UpstreamPlace } from './server-message.ts'
-import { createServerSources } from './server-sources.ts'
+import { type Asking, createAside, type JudgeNeeds, type UpstreamPlace } from './server-message.ts'
+import { createServerSources, type ServerSourcesNeeds } from './server-sources.ts'
 import { createSubscribe, type Subscribe } from './subscribe.ts'
 import { tell } from './tell.ts'
 
@@ -45,15 +47,16 @@ export interface BackChannel extends Pick<Listening, 'joined'> {
     readonly token: unknown
     readonly audience: Audience
     readonly client: SessionClient | undefined
+    readonly caller: Caller
   }): (message: unknown) => object | undefined
   /** A response that a client posts, on its way back to the session that asked. */
-  answer(asked: Asked, incoming: Incoming & { kind: 'response' }): Promise<Answered>
+  answer(asked: Asked, incoming: Incoming & { kind: 'response' }, caller: Caller): Promise<Answered>
   readonly running: Running
   /** The session is over: its stream, its calls, its subscriptions. */
-  end(session: string): void
+  end(session: string, caller: Caller): void
 }
 
-interface Needs extends Omit<ListeningNeeds, 'sources' | 'subscriptions'> {
+interface Needs extends Omit<ListeningNeeds, 'sources' | 'subscriptions'>, ServerSourcesNeeds {
   readonly subscriptions: Subscriptions
   sealKeys(): readonly SealKey[]
   readonly marks: Marks
@@ -61,7 +64,7 @@ interface Needs extends Omit<ListeningNeeds, 'sources' | 'subscriptions'> {
 }
 
 export function createBackChannel(needs: Needs): BackChannel {
-  const { get, subscriptions } = needs
+  const { reach, subscriptions } = needs
   const running = createRunning()
   const questions = createQuestions(needs)
   const children = createChildSubscriptions(needs)
@@ -69,18 +72,19 @@ export function createBackChannel(needs: Needs): BackChannel {
   const listening = createListening(parts)
   const listenTo = createListenRequest(parts)
 
-  const refuse = (place: UpstreamPlace, response: RpcResponse): void => {
-    const upstream = get(place.server)
-    if (upstream?.kind !== 'remote') return
-    tell(upstream, place, Buffer.from(JSON.stringify(response))).catch((error: unknown) =>
-      needs.onError(error, place.server),
-    )
+  const refuse = async (place: UpstreamPlace, response: RpcResponse, caller: Caller): Promise<void> => {
+    try {
+      const upstream = await reach(place.server, caller)
+      if (upstream?.kind === 'remote') await tell(upstream, place, Buffer.from(JSON.stringify(response)))
+    } catch (error) {
+      if (!isUnreached(error)) needs.onError(error, place.server)
+    }
   }
-  const askingOf = ({ subject, session, capabilities }: SessionClient): Asking => ({
+  const askingOf = ({ subject, session, capabilities }: SessionClient, caller: Caller): Asking => ({
     questions,
     asked: { subject, session },
     capabilities,
-    refuse,
+    refuse: (place, response) => void refuse(place, response, caller),
   })
   /** A client without a session has no subscriptions and no calls beside the one that is answered. */
   const hearerOf = ({ sees, mayRead }: Audience, session: string | undefined): Hearer => ({
@@ -93,31 +97,29 @@ export function createBackChannel(needs: Needs): BackChannel {
   return {
     listen({ audience, capabilities, ...listener }) {
       const { session } = listener
-      const asking = askingOf({ subject: listener.principal.subject, session, capabilities })
+      const asking = askingOf({ subject: listener.principal.subject, session, capabilities }, callerOf(listener))
       return listening.listen({ ...listener, asking, hearer: hearerOf(audience, session) })
     },
     listenTo: ({ audience, ...request }) => listenTo({ ...request, hearer: hearerOf(audience, undefined) }),
     joined: listening.joined,
     ...createSubscribe({ eraOf: needs.eraOf, subscriptions, listening }),
-    aside({ audience, client, ...call }) {
-      const asking = client && askingOf(client)
-      return createAside(
-        { hearer: hearerOf(audience, client?.session), asking, onListChanged: needs.onListChanged },
-        call,
-      )
+    aside({ audience, client, caller, ...call }) {
+      const asking = client && askingOf(client, caller)
+      const onListChanged: JudgeNeeds['onListChanged'] = (id, list) => needs.onListChanged(id, list, caller)
+      return createAside({ hearer: hearerOf(audience, client?.session), asking, onListChanged }, call)
     },
-    async answer(asked, { message, body }) {
+    async answer(asked, { message, body }, caller) {
       const sealedId = message.id ?? ''
       const question = await questions.consume(asked, sealedId)
-      const upstream = question && get(question.server)
+      const upstream = question && (await reach(question.server, caller))
       if (question === undefined || upstream?.kind !== 'remote') return 'stray'
       return (await tell(upstream, question, restoreId(body, String(sealedId), question.id))) ?? 'taken'
     },
     running,
-    end(session) {
+    end(session, caller) {
       running.end(session)
       listening.end(session)
-      children.leave(session)
+      children.leave(session, caller)
     },
   }
 }

@@ -1,40 +1,54 @@
 // Subscriptions at a child process, which knows only one subscriber: us. It is asked for each resource, and told when the last who
 // wanted it has left. MCP 2025-11-25, Resources: subscriptions.
-import { type ChannelUpstream, type Upstream, UpstreamError } from '../../../upstreams/upstream.ts'
+import type { Caller } from '../../../upstreams/caller.ts'
 import { nextId } from '../../bridge/handshake.ts'
+import { isUnreached, type Reach } from '../../reach.ts'
 import type { Subscriptions } from '../../subscriptions.ts'
 
 interface Needs {
-  get(server: string): Upstream | undefined
+  readonly reach: Reach
   readonly subscriptions: Pick<Subscriptions, 'of' | 'isWanted' | 'end'>
   onError(error: unknown, server: string): void
 }
 
 export interface ChildSubscriptions {
   /** Asks the child for all that the holder wants of it. Never rejects for a child that is down: that is told elsewhere. */
-  ask(child: ChannelUpstream, holder: string, signal: AbortSignal): Promise<unknown>
+  ask(server: string, asking: { holder: string; caller: Caller; signal: AbortSignal }): Promise<unknown>
   /** Forgets the holder. */
-  leave(holder: string): void
+  leave(holder: string, caller: Caller): void
 }
 
-export function createChildSubscriptions({ get, subscriptions, onError }: Needs): ChildSubscriptions {
-  const tell = (child: ChannelUpstream, method: string, uri: string, signal: AbortSignal): Promise<unknown> => {
-    const message = { jsonrpc: '2.0' as const, id: nextId(), method, params: { uri } }
-    return child.request(message, { signal, onNotification: () => undefined }).catch((error: unknown) => {
-      if (!(error instanceof UpstreamError)) onError(error, child.id)
-    })
+interface Telling {
+  readonly method: 'resources/subscribe' | 'resources/unsubscribe'
+  readonly uris: readonly string[]
+  readonly caller: Caller
+  readonly signal?: AbortSignal
+}
+
+export function createChildSubscriptions({ reach, subscriptions, onError }: Needs): ChildSubscriptions {
+  async function tell(server: string, { method, uris, caller, signal }: Telling): Promise<void> {
+    const once = async (uri: string): Promise<void> => {
+      const child = await reach(server, caller)
+      if (child?.kind !== 'channel') return
+      const message = { jsonrpc: '2.0' as const, id: nextId(), method, params: { uri } }
+      const until = signal ?? AbortSignal.timeout(child.requestTimeout)
+      await child.request(message, { signal: until, onNotification: () => undefined })
+    }
+    await Promise.all(
+      uris.map((uri) =>
+        once(uri).catch((error: unknown) => {
+          if (!isUnreached(error)) onError(error, server)
+        }),
+      ),
+    )
   }
   return {
-    ask: (child, holder, signal) =>
-      Promise.all(
-        [...subscriptions.of(holder, child.id)].map((uri) => tell(child, 'resources/subscribe', uri, signal)),
-      ),
-    leave(holder) {
-      for (const [server, uri] of subscriptions.end(holder)) {
-        const upstream = get(server)
-        if (upstream?.kind === 'channel' && !subscriptions.isWanted(server, uri))
-          void tell(upstream, 'resources/unsubscribe', uri, AbortSignal.timeout(upstream.requestTimeout))
-      }
+    ask: (server, { holder, caller, signal }) =>
+      tell(server, { method: 'resources/subscribe', uris: [...subscriptions.of(holder, server)], caller, signal }),
+    leave(holder, caller) {
+      for (const [server, uri] of subscriptions.end(holder))
+        if (!subscriptions.isWanted(server, uri))
+          void tell(server, { method: 'resources/unsubscribe', uris: [uri], caller })
     },
   }
 }

@@ -1,6 +1,6 @@
 // The event stream to one client of an aggregate. HTML standard §9.2: one event a message, framed by us whatever the servers wrote.
 import type { ServerResponse } from 'node:http'
-import { EVENT_STREAM, writeEvent } from '../../events.ts'
+import { EVENT_STREAM, writeEvent } from '../../../protocol/events.ts'
 
 export interface ClientStream {
   /** A promise: the client is slower than its servers, and takes no more before it resolves. */

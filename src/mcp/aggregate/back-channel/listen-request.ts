@@ -5,6 +5,7 @@ import { isRecord } from '../../../protocol/json.ts'
 import { type RpcId, type RpcRequest, rpcError } from '../../../protocol/jsonrpc.ts'
 import { RPC } from '../../../protocol/mcp.ts'
 import { FAULTS } from '../../fault.ts'
+import { callerOf } from '../../reach.ts'
 import type { Ending } from '../../relay.ts'
 import type { Place, StreamEnd } from '../../streams.ts'
 import type { Subscriptions } from '../../subscriptions.ts'
@@ -58,7 +59,7 @@ export function createListenRequest(needs: Needs): (request: ListenRequest) => P
     } finally {
       stop.abort()
       held.release()
-      children.leave(holder)
+      children.leave(holder, callerOf(request))
     }
   }
 }
@@ -75,6 +76,7 @@ interface Opening {
 async function tellGranted(needs: Needs, request: ListenRequest, opening: Opening): Promise<void> {
   const { granted, holder, held, signal } = opening
   const { id } = request.message
+  const caller = callerOf(request)
   const client = openClientStream(request.exchange.res, needs.limits)
   const unwatch = held.watch((reason) => client.end(lastWord(reason, id)))
   const begun = Promise.withResolvers<void>()
@@ -86,7 +88,11 @@ async function tellGranted(needs: Needs, request: ListenRequest, opening: Openin
   }
   const fanIn = openFanIn({
     sources: [],
-    judge: createJudge({ hearer, asking: undefined, onListChanged: needs.onListChanged }),
+    judge: createJudge({
+      hearer,
+      asking: undefined,
+      onListChanged: (server, list) => needs.onListChanged(server, list, caller),
+    }),
     // The first message is the word of what was granted; what comes before it waits.
     emit: (said) => (acknowledged ? send(said) : begun.promise.then(() => send(said))),
     signal,
@@ -107,21 +113,23 @@ async function tellGranted(needs: Needs, request: ListenRequest, opening: Openin
 /** Each resolves when it is listened to, or cannot be. */
 function openSources(
   { get, sources, children }: Needs,
-  { servers, hearer }: ListenRequest,
+  request: ListenRequest,
   opening: Pick<Opening, 'granted' | 'holder' | 'signal'> & { readonly fanIn: FanIn },
 ): readonly Promise<unknown>[] {
   const { fanIn, granted, holder, signal } = opening
+  const { servers, hearer } = request
+  const caller = callerOf(request)
   return servers.flatMap((server) => {
     const upstream = get(server)
     if (upstream === undefined || !hearer.sees(server)) return []
     const uris = granted.resources.get(server) ?? NONE
-    const ofResources = sources.ofResources(upstream, uris)
+    const ofResources = sources.ofResources(upstream, uris, caller)
     // A child says all on its one output.
     const isChildOf = upstream.kind === 'channel' && uris.size > 0
     return [
-      ...(granted.lists.size > 0 || isChildOf ? [fanIn.add(sources.ofLists(upstream))] : []),
+      ...(granted.lists.size > 0 || isChildOf ? [fanIn.add(sources.ofLists(upstream, caller))] : []),
       ...(ofResources === undefined ? [] : [fanIn.add(ofResources)]),
-      ...(isChildOf ? [children.ask(upstream, holder, signal)] : []),
+      ...(isChildOf ? [children.ask(server, { holder, caller, signal })] : []),
     ]
   })
 }

@@ -2,8 +2,10 @@
 // MCP 2025-11-25, Transports: listening for messages. Nothing is replayed: what was said while nobody listened may be another's.
 import type { Exchange } from '../../../http/exchange.ts'
 import type { Principal } from '../../../protocol/principal.ts'
+import type { Caller } from '../../../upstreams/caller.ts'
 import { type RemoteUpstream, type Upstream, UpstreamError } from '../../../upstreams/upstream.ts'
 import { askInSession, nextId } from '../../bridge/handshake.ts'
+import { callerOf, type Reach } from '../../reach.ts'
 import type { Ending } from '../../relay.ts'
 import type { Streams } from '../../streams.ts'
 import type { Subscriptions } from '../../subscriptions.ts'
@@ -11,7 +13,7 @@ import { openClientStream } from './client-stream.ts'
 import { type FanIn, openFanIn } from './fan-in.ts'
 import type { ChangedList, Hearer } from './notifications.ts'
 import { type Asking, createJudge, type UpstreamPlace } from './server-message.ts'
-import type { ServerSources } from './server-sources.ts'
+import { reachedBy, type ServerSources } from './server-sources.ts'
 import { type SourceNeeds, sessionSource } from './sources.ts'
 
 /** The client, and what the address shows to it. */
@@ -32,11 +34,14 @@ export interface SessionListener extends Listener {
 }
 
 export interface ListeningNeeds extends SourceNeeds {
+  /** As configured: bound to nobody yet. */
   get(server: string): Upstream | undefined
+  readonly reach: Reach
   readonly sources: ServerSources
   readonly streams: Pick<Streams, 'reserve'>
   readonly subscriptions: Pick<Subscriptions, 'of'>
-  onListChanged(server: string, list: ChangedList): void
+  /** `caller` has heard it. */
+  onListChanged(server: string, list: ChangedList, caller: Caller): void
   onError(error: unknown, server: string): void
   readonly limits: { readonly streamBuffer: number; readonly streamStall: number }
 }
@@ -54,7 +59,7 @@ export interface Listening {
 
 interface Known {
   readonly places: Map<string, UpstreamPlace>
-  stream: { readonly fanIn: FanIn; end(): void } | undefined
+  stream: { readonly fanIn: FanIn; readonly caller: Caller; end(): void } | undefined
 }
 
 const MOST = 10_000
@@ -80,6 +85,7 @@ export function createListening(needs: ListeningNeeds): Listening {
   return {
     async listen(listener) {
       const { exchange, principal, session, hearer, asking } = listener
+      const caller = callerOf(listener)
       const held = needs.streams.reserve(principal)
       const known = know(session)
       for (const place of listener.places) known.places.set(place.server, place)
@@ -89,17 +95,17 @@ export function createListening(needs: ListeningNeeds): Listening {
       const client = openClientStream(exchange.res, needs.limits)
       const fanIn = openFanIn({
         sources: [],
-        judge: createJudge({ hearer, asking, onListChanged: needs.onListChanged }),
+        judge: createJudge({ hearer, asking, onListChanged: (id, list) => needs.onListChanged(id, list, caller) }),
         emit: client.send,
         signal: stop.signal,
         onError: needs.onError,
       })
-      const stream = { fanIn, end: () => client.end() }
+      const stream = { fanIn, caller, end: () => client.end() }
       known.stream = stream
       const unwatch = held.watch(() => client.end())
       for (const server of listener.servers) {
         const upstream = needs.get(server)
-        if (upstream !== undefined && hearer.sees(server)) hearServer(needs, { fanIn, upstream, session, known })
+        if (upstream !== undefined && hearer.sees(server)) hearServer(needs, { fanIn, upstream, session, known, caller })
       }
       await client.closed
       stop.abort()
@@ -116,12 +122,14 @@ export function createListening(needs: ListeningNeeds): Listening {
       // The session before it is gone, and what was subscribed to there with it.
       if (before !== undefined) subscribeAgain(needs, { session, upstream, place })
       if (known.stream === undefined) return Promise.resolve()
-      return atMost(PATIENCE, known.stream.fanIn.add(sessionSource(needs, upstream, place)))
+      const { fanIn, caller } = known.stream
+      return atMost(PATIENCE, fanIn.add(sessionSource(needs, reachedBy(needs.reach, upstream, caller), place)))
     },
     resubscribed(session, upstream) {
-      const fanIn = sessions.get(session)?.stream?.fanIn
-      if (fanIn === undefined) return
-      const source = needs.sources.ofResources(upstream, needs.subscriptions.of(session, upstream.id))
+      const stream = sessions.get(session)?.stream
+      if (stream === undefined) return
+      const { fanIn, caller } = stream
+      const source = needs.sources.ofResources(upstream, needs.subscriptions.of(session, upstream.id), caller)
       if (source === undefined) fanIn.remove({ server: upstream.id, key: 'resources' })
       else void fanIn.replace(source)
     },
@@ -135,17 +143,18 @@ export function createListening(needs: ListeningNeeds): Listening {
 /** Everything there is to hear of one server: what it tells everybody, what the client subscribed to, what it says in the client's session. */
 function hearServer(
   { sources, subscriptions, ...needs }: ListeningNeeds,
-  { fanIn, upstream, session, known }: { fanIn: FanIn; upstream: Upstream; session: string; known: Known },
+  hearing: { fanIn: FanIn; upstream: Upstream; session: string; known: Known; caller: Caller },
 ): void {
-  void fanIn.add(sources.ofLists(upstream))
+  const { fanIn, upstream, session, known, caller } = hearing
+  void fanIn.add(sources.ofLists(upstream, caller))
   const place = known.places.get(upstream.id)
   if (upstream.kind === 'channel') return
   if (place !== undefined) {
     // There it has subscribed, too.
-    void fanIn.add(sessionSource(needs, upstream, place))
+    void fanIn.add(sessionSource(needs, reachedBy(needs.reach, upstream, caller), place))
     return
   }
-  const resources = sources.ofResources(upstream, subscriptions.of(session, upstream.id))
+  const resources = sources.ofResources(upstream, subscriptions.of(session, upstream.id), caller)
   if (resources !== undefined) void fanIn.add(resources)
 }
 

@@ -3,7 +3,7 @@ import { once } from 'node:events'
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import type { RpcNotification, RpcRequest } from '../../../protocol/jsonrpc.ts'
-import { remoteConfig } from '../../../upstreams/configured.support.ts'
+import { AROUND, remoteConfig } from '../../../upstreams/configured.support.ts'
 import { openRemoteUpstream } from '../../../upstreams/pool.ts'
 import type { ChannelUpstream } from '../../../upstreams/upstream.ts'
 
@@ -55,6 +55,7 @@ async function script(
       connections: 8,
       maxAnswer: 1_000_000,
     }),
+    AROUND,
   )
   const bySession = new Map<string, ServerResponse>()
   const scripted: Scripted = {

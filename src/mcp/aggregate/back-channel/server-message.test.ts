@@ -1,7 +1,7 @@
 // What a server says on the stream that answers one call through the aggregate: catalogue rows E14, E18, E26, E27, E37 and E39.
 import { describe, expect, it } from 'vitest'
+import { readEvent } from '../../../protocol/events.ts'
 import { answerStream } from '../../answer-stream.ts'
-import { readEvent } from '../../events.ts'
 import { FAULTS } from '../../fault.ts'
 import { createAside, type UpstreamPlace } from './server-message.ts'
 

@@ -1,30 +1,53 @@
-// What is listened to for the clients of aggregates: of each server one stream about its lists for all of them, and for each client one
-// about the resources that it has asked for.
-import type { Upstream } from '../../../upstreams/upstream.ts'
-import { childSource, type Hear, listeningSource, type Source, type SourceNeeds } from './sources.ts'
+// What is listened to for the clients of aggregates: of each server one stream about its lists for all of them, or one for each where it
+// lists for each person apart; and for each client one about the resources that it has asked for.
+import type { Binding } from '../../../upstreams/binding.ts'
+import type { Caller } from '../../../upstreams/caller.ts'
+import type { ChannelUpstream, RemoteUpstream, Upstream } from '../../../upstreams/upstream.ts'
+import type { Reach } from '../../reach.ts'
+import { childSource, type Hear, listeningSource, type Reached, type Source, type SourceNeeds } from './sources.ts'
 
 export interface ServerSources {
-  /** What a server tells everybody. Kept apart by server, opened while somebody listens. */
-  ofLists(upstream: Upstream): Source
+  /** What a server tells everybody, or this caller where it lists for each person apart. Opened while somebody listens. */
+  ofLists(upstream: Upstream, caller: Caller): Source
   /** Updates of these resources; `undefined` for a child, whose one output tells of everything, and where there are none. */
-  ofResources(upstream: Upstream, uris: ReadonlySet<string>): Source | undefined
+  ofResources(upstream: Upstream, uris: ReadonlySet<string>, caller: Caller): Source | undefined
 }
 
-export function createServerSources(needs: SourceNeeds): ServerSources {
+export interface ServerSourcesNeeds extends SourceNeeds {
+  readonly reach: Reach
+  readonly contextOf: Binding['contextOf']
+}
+
+/** Upstreams are the configured ones: each source reaches them as its caller does. */
+export function createServerSources(needs: ServerSourcesNeeds): ServerSources {
+  const { reach, contextOf } = needs
   const shared = new WeakMap<Upstream, Source>()
   return {
-    ofLists(upstream) {
+    ofLists(upstream, caller) {
+      // A child tells whoever subscribes: there is nothing to share.
+      if (upstream.kind === 'channel') return childSource(needs, reachedBy(reach, upstream, caller))
+      if (contextOf(upstream.id, caller) !== undefined)
+        return listeningSource(needs, reachedBy(reach, upstream, caller), [])
       const known = shared.get(upstream)
       if (known !== undefined) return known
-      // A child tells whoever subscribes: there is nothing to share.
-      const source =
-        upstream.kind === 'channel' ? childSource(upstream) : shareSource(listeningSource(needs, upstream, []))
+      const source = shareSource(listeningSource(needs, reachedBy(reach, upstream, undefined), []))
       shared.set(upstream, source)
       return source
     },
-    ofResources: (upstream, uris) =>
-      upstream.kind === 'channel' || uris.size === 0 ? undefined : listeningSource(needs, upstream, [...uris]),
+    ofResources: (upstream, uris, caller) =>
+      upstream.kind === 'channel' || uris.size === 0
+        ? undefined
+        : listeningSource(needs, reachedBy(reach, upstream, caller), [...uris]),
   }
+}
+
+/** One kind is bound, and the same kind is what comes of it. */
+export function reachedBy<U extends RemoteUpstream | ChannelUpstream>(
+  reach: Reach,
+  { id }: U,
+  caller: Caller | undefined,
+): Reached<U> {
+  return { server: id, get: () => reach(id, caller) as U | undefined | Promise<U | undefined> }
 }
 
 interface Listener {

@@ -10,9 +10,10 @@ import {
   META_PROTOCOL_VERSION,
   MODERN_REVISION,
 } from '../../../protocol/mcp.ts'
-import { type ChannelUpstream, type RemoteUpstream, UpstreamError } from '../../../upstreams/upstream.ts'
+import type { ChannelUpstream, RemoteUpstream, Upstream } from '../../../upstreams/upstream.ts'
 import { askInSession, closeUpstreamSession, nextId, openUpstreamSession } from '../../bridge/handshake.ts'
 import { OUR_HELLO } from '../../bridge/hello.ts'
+import { isUnreached } from '../../reach.ts'
 import type { Origin } from './notifications.ts'
 import type { UpstreamPlace } from './server-message.ts'
 import { type EventsEnd, type EventsReading, readEvents } from './upstream-events.ts'
@@ -40,6 +41,13 @@ export interface SourceNeeds {
   readonly waits?: Waits
 }
 
+/** A server as it is reached at this moment: bound anew for each try, so that a renewed credential is used. */
+export interface Reached<U extends Upstream> {
+  readonly server: string
+  /** `undefined` where it is there no more. Throws, or rejects, as `Reach` does. */
+  get(): U | undefined | Promise<U | undefined>
+}
+
 /** Between two tries, milliseconds. */
 interface Waits {
   readonly first: number
@@ -56,26 +64,32 @@ const FAILED: Attempt = { kind: 'failed' }
  * The stream of a session that was opened for one client: all of it is that client's. A server without sessions has told nobody whose its
  * stream is, and says there what it says to everybody.
  */
-export function sessionSource(needs: SourceNeeds, upstream: RemoteUpstream, place: UpstreamPlace): Source {
+export function sessionSource(needs: SourceNeeds, reached: Reached<RemoteUpstream>, place: UpstreamPlace): Source {
   return {
-    server: upstream.id,
+    server: reached.server,
     key: `session ${place.session ?? ''}`,
     own: place.session !== undefined,
     place,
     run: (hear, signal, onOpen) =>
-      keepOpen(needs.waits, signal, () => readSession(upstream, place, { ...reading(needs, hear, signal), onOpen })),
+      keepOpen(needs.waits, signal, reached, (upstream) =>
+        readSession(upstream, place, { ...reading(needs, hear, signal), onOpen }),
+      ),
   }
 }
 
 /** What a server says of its lists, and of these resources, to whoever listens: nothing of one client's calls. */
-export function listeningSource(needs: SourceNeeds, upstream: RemoteUpstream, uris: readonly string[]): Source {
+export function listeningSource(
+  needs: SourceNeeds,
+  reached: Reached<RemoteUpstream>,
+  uris: readonly string[],
+): Source {
   return {
-    server: upstream.id,
+    server: reached.server,
     key: uris.length === 0 ? 'lists' : 'resources',
     own: false,
     place: undefined,
     run: (hear, signal, onOpen) =>
-      keepOpen(needs.waits, signal, async () => {
+      keepOpen(needs.waits, signal, reached, async (upstream) => {
         const events = { ...reading(needs, hear, signal), onOpen }
         const era = await needs.eraOf(upstream, signal)
         return era === 'modern' ? listen(upstream, uris, events) : listenInSession(upstream, uris, events)
@@ -83,19 +97,25 @@ export function listeningSource(needs: SourceNeeds, upstream: RemoteUpstream, ur
   }
 }
 
-/** What a child process says to nobody in particular. It serves everybody, so nothing of it is of one client alone. */
-export function childSource(upstream: ChannelUpstream): Source {
+/** What a child process says to nobody in particular. It knows no clients of ours, so nothing of it is of one client alone. */
+export function childSource(needs: SourceNeeds, reached: Reached<ChannelUpstream>): Source {
   return {
-    server: upstream.id,
+    server: reached.server,
     key: 'child',
     own: false,
     place: undefined,
     run: (hear, signal, onOpen) =>
-      new Promise((resolve) => {
-        if (signal.aborted) return resolve()
+      keepOpen(needs.waits, signal, reached, (upstream) => {
+        const { promise, resolve } = Promise.withResolvers<Attempt>()
+        if (signal.aborted) return Promise.resolve(OVER)
         const unsubscribe = upstream.subscribe((message) => void hear({ ...message }))
         onOpen?.()
-        signal.addEventListener('abort', () => resolve(unsubscribe()), { once: true })
+        const leave = (): void => {
+          unsubscribe()
+          resolve(OVER)
+        }
+        signal.addEventListener('abort', leave, { once: true })
+        return promise
       }),
   }
 }
@@ -173,11 +193,21 @@ async function listenInSession(
   }
 }
 
-async function keepOpen(waits: Waits = WAITS, signal: AbortSignal, open: () => Promise<Attempt>): Promise<void> {
+async function keepOpen<U extends Upstream>(
+  waits: Waits = WAITS,
+  signal: AbortSignal,
+  reached: Reached<U>,
+  open: (upstream: U) => Promise<Attempt>,
+): Promise<void> {
   let failures = 0
+  const attempt = async (): Promise<Attempt> => {
+    const upstream = await reached.get()
+    return upstream === undefined ? OVER : open(upstream)
+  }
   while (!signal.aborted) {
-    const end = await open().catch((error: unknown) => {
-      if (error instanceof UpstreamError) return FAILED
+    const end = await attempt().catch((error: unknown) => {
+      // An account that is not connected may be in a minute.
+      if (isUnreached(error)) return FAILED
       throw error
     })
     if (end.kind === 'over' || signal.aborted) return

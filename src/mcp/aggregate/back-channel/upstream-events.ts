@@ -1,9 +1,9 @@
 // One event stream of a server, read to its end, message by message and no faster than they are taken.
 import type { Dispatcher } from 'undici'
+import { readEvent, splitEvents, withoutMark } from '../../../protocol/events.ts'
 import { isRecord } from '../../../protocol/json.ts'
 import type { RemoteUpstream } from '../../../upstreams/upstream.ts'
 import { readJson } from '../../answer.ts'
-import { readEvent, splitEvents, withoutMark } from '../../events.ts'
 import { faultOfHead } from '../../fault.ts'
 import { mediaType } from '../../headers.ts'
 

@@ -1,39 +1,45 @@
 // What the servers behind the gate offer, kept for a while: asked for in parallel, each within its time, and never again by two at once.
+import { createHash } from 'node:crypto'
 import type { Clock } from '../../../protocol/clock.ts'
+import type { Binding } from '../../../upstreams/binding.ts'
+import type { Caller } from '../../../upstreams/caller.ts'
+import { ConnectionNeeded } from '../../../upstreams/credential.ts'
 import { type Upstream, UpstreamError } from '../../../upstreams/upstream.ts'
+import { unlessAborted } from '../../bridge/patience.ts'
+import type { Reach } from '../../reach.ts'
 import type { Entry, Listing, ListKind, Offer } from './offer.ts'
-
-/** What is known of a server's lists at this moment. */
-export interface Known {
-  readonly server: string
-  /** Changes with what is known, so that what was made of it can be kept as long. */
-  readonly version: number
-  /** The last one that came; `undefined` before the first. */
-  readonly offer: Offer | undefined
-  /** Why the last attempt brought none. */
-  readonly failure: string | undefined
-}
+import { createSlots, type Known, type Slot } from './slots.ts'
 
 export interface Catalog {
-  /** One for each of these servers, in their order; waits no longer than the configured time, and not for what is known. */
-  read(servers: readonly string[]): Promise<readonly Known[]> | readonly Known[]
+  /**
+   * One for each of these servers, in their order; waits no longer than the configured time, and not for what is known. Of a server that
+   * lists for each person apart it is the caller's own, and without a caller nobody's.
+   */
+  read(servers: readonly string[], caller: Caller | undefined): Promise<readonly Known[]> | readonly Known[]
   /** What is known at this moment, asked or not: `version` is 0 where that is nothing. */
-  known(servers: readonly string[]): readonly Known[]
-  /** How often something that is known here has changed. */
+  known(servers: readonly string[], caller: Caller | undefined): readonly Known[]
+  /** How often something that is known here to everybody has changed. */
   changes(): number
   /** A tool as its server defines it, for conditions; asked for where it is not known. */
-  definitionOf(server: string, tool: string): Promise<Entry | undefined> | Entry | undefined
-  /** The server has said that one of its lists is another now. */
-  forget(server: string): void
-  /** Called when a server's lists turn out to be others. Answers the end of it. */
-  onChange(listener: (server: string) => void): () => void
+  definitionOf(
+    server: string,
+    tool: string,
+    caller: Caller | undefined,
+  ): Promise<Entry | undefined> | Entry | undefined
+  /** The server has said, to this caller, that one of its lists is another now. Without a caller: whoever was told it. */
+  forget(server: string, caller?: Caller): void
+  /** The person has another account there now, or none. */
+  forgetPrincipal(server: string, subject: string): void
+  /** Forgets what was had for people who are gone. Called on a timer. */
+  sweep(): void
 }
 
 interface Needs {
-  readonly get: (server: string) => Upstream | undefined
+  readonly reach: Reach
+  readonly contextOf: Binding['contextOf']
   readonly readOffer: (upstream: Upstream, signal: AbortSignal) => Promise<Offer>
   /** What of a server's tools may be shown on: those whose definitions are what they were. */
-  readonly screenTools: (server: string, tools: readonly Entry[]) => Promise<readonly Entry[]>
+  readonly screenTools: (server: string, tools: readonly Entry[], context: string | undefined) => Promise<readonly Entry[]>
   readonly clock: Clock
   /** Longest wait for a server, milliseconds. */
   readonly timeout: number
@@ -43,15 +49,8 @@ interface Needs {
   readonly onFailure: (server: string, reason: string, error: unknown) => void
 }
 
-interface Slot {
-  known: Known
-  /** When the last attempt ended, and how long it counts. */
-  at: number
-  life: number
-  /** How often the server has said that its lists are others now. */
-  changes: number
-  pending: Promise<void> | undefined
-}
+/** The person has to connect an account of theirs first. */
+export const CONNECTION_NEEDED = 'connection_needed'
 
 /** A server that says 0 is asked again with every list, but not twice in a second. */
 const SHORTEST_LIFE = 1000
@@ -61,91 +60,103 @@ const FAILURE_LIFE = 5000
 /** After so many lives what is kept is too old to be shown while the next is asked for. */
 const STALE_LIVES = 10
 
-export function createCatalog({ get, readOffer, screenTools, clock, timeout, ttl, onFailure }: Needs): Catalog {
-  const slots = new Map<string, Slot>()
-  const listeners = new Set<(server: string) => void>()
+export function createCatalog(needs: Needs): Catalog {
+  const { reach, readOffer, screenTools, clock, timeout, ttl, onFailure } = needs
+  const slots = createSlots({ contextOf: needs.contextOf, now: clock })
   let versions = 0
+  let sharedChanges = 0
 
-  function slotOf(server: string): Slot {
-    const held = slots.get(server)
-    if (held !== undefined) return held
-    const known = { server, version: 0, offer: undefined, failure: undefined }
-    const slot: Slot = { known, at: 0, life: 0, changes: 0, pending: undefined }
-    slots.set(server, slot)
-    return slot
+  function learn(slot: Slot, learnt: Pick<Known, 'offer' | 'failure'>): void {
+    slot.known = { ...slot.known, ...learnt, version: ++versions }
+    if (slot.known.context === undefined) sharedChanges += 1
   }
 
-  /** One at a time for each server, whoever waits. */
-  function refresh(slot: Slot): Promise<void> {
-    slot.pending ??= ask(slot).finally(() => {
+  /** One at a time for each slot, whoever waits. */
+  function refresh(slot: Slot, caller: Caller | undefined): Promise<void> {
+    slot.pending ??= ask(slot, slot.known.context === undefined ? undefined : caller).finally(() => {
       slot.pending = undefined
     })
     return slot.pending
   }
 
-  async function ask(slot: Slot): Promise<void> {
-    const { server, offer: before } = slot.known
+  async function ask(slot: Slot, caller: Caller | undefined): Promise<void> {
+    const { server, context, offer: before } = slot.known
     const { changes } = slot
     try {
-      const upstream = get(server)
+      const signal = AbortSignal.timeout(timeout)
+      const reached = reach(server, caller)
+      const upstream = reached instanceof Promise ? await unlessAborted(reached, signal) : reached
       if (upstream === undefined) throw new UpstreamError('connect', 'There is no such server.')
-      const read = withOld(await readOffer(upstream, AbortSignal.timeout(timeout)), before)
+      const read = withOld(await readOffer(upstream, signal), before)
       const { tools } = read.lists
-      const shown = { ...tools, entries: await screenTools(server, tools.entries) }
+      const shown = { ...tools, entries: await screenTools(server, tools.entries, context) }
       const offer = { ...read, lists: { ...read.lists, tools: shown } }
       slot.life = Math.min(Math.max(offer.ttl ?? ttl, SHORTEST_LIFE), LONGEST_LIFE)
-      const same = before !== undefined && isSame(before, offer)
-      if (!same || slot.known.failure !== undefined)
-        slot.known = { server, version: ++versions, offer, failure: undefined }
-      if (before !== undefined && !same) for (const listener of listeners) listener(server)
+      const text = JSON.stringify(offer)
+      const digest = createHash('sha256').update(text).digest('base64url')
+      if (digest !== slot.digest || slot.known.failure !== undefined) learn(slot, { offer, failure: undefined })
+      slot.digest = digest
+      slot.size = text.length
     } catch (error) {
-      const reason = error instanceof UpstreamError ? error.reason : 'internal_error'
-      slot.life = FAILURE_LIFE
-      if (slot.known.failure !== reason) slot.known = { server, version: ++versions, offer: before, failure: reason }
-      onFailure(server, reason, error)
+      failed(slot, error)
     }
     slot.at = clock()
     // Said while we asked: what came may be from before.
     if (slot.changes !== changes) slot.life = 0
   }
 
+  function failed(slot: Slot, error: unknown): void {
+    const { server, offer: before, failure } = slot.known
+    slot.life = FAILURE_LIFE
+    if (error instanceof ConnectionNeeded) {
+      // Without an account nothing there is theirs, whatever it was before.
+      if (failure !== CONNECTION_NEEDED) learn(slot, { offer: undefined, failure: CONNECTION_NEEDED })
+      slot.digest = ''
+      slot.size = 0
+      return
+    }
+    const reason = error instanceof UpstreamError ? error.reason : 'internal_error'
+    if (failure !== reason) learn(slot, { offer: before, failure: reason })
+    onFailure(server, reason, error)
+  }
+
   /** `undefined` where what is known will do. */
-  function freshen(server: string): Promise<void> | undefined {
-    const slot = slotOf(server)
+  function freshen(server: string, caller: Caller | undefined): Promise<void> | undefined {
+    const slot = slots.of(server, caller)
     const age = clock() - slot.at
     // Older than now after a clock that was set back: its age cannot be told.
     if (slot.life > 0 && age >= 0 && age < slot.life) return undefined
-    const asked = refresh(slot)
+    const asked = refresh(slot, caller)
     return slot.life > 0 && age >= 0 && age < slot.life * STALE_LIVES ? undefined : asked
   }
 
-  const known = (servers: readonly string[]): readonly Known[] => servers.map((server) => slotOf(server).known)
+  const known = (servers: readonly string[], caller: Caller | undefined): readonly Known[] =>
+    servers.map((server) => slots.of(server, caller).known)
 
   return {
-    read(servers) {
-      const waits = servers.flatMap((server) => freshen(server) ?? [])
-      return waits.length === 0 ? known(servers) : Promise.all(waits).then(() => known(servers))
+    read(servers, caller) {
+      const waits = servers.flatMap((server) => freshen(server, caller) ?? [])
+      return waits.length === 0 ? known(servers, caller) : Promise.all(waits).then(() => known(servers, caller))
     },
     known,
-    changes: () => versions,
-    definitionOf(server, tool) {
+    changes: () => sharedChanges,
+    definitionOf(server, tool, caller) {
       const find = (): Entry | undefined => {
-        const offer = slots.get(server)?.known.offer
+        const offer = slots.find(server, caller)?.known.offer
         return offer && toolsOf(offer).get(tool)
       }
-      return freshen(server)?.then(find) ?? find()
+      return freshen(server, caller)?.then(find) ?? find()
     },
-    forget(server) {
-      const slot = slots.get(server)
-      if (slot === undefined) return
-      slot.life = 0
-      slot.changes += 1
-      versions += 1
+    forget(server, caller) {
+      const told = caller === undefined ? slots.all(server) : [slots.find(server, caller) ?? []].flat()
+      for (const slot of told) {
+        slot.life = 0
+        slot.changes += 1
+      }
+      sharedChanges += told.length
     },
-    onChange(listener) {
-      listeners.add(listener)
-      return () => listeners.delete(listener)
-    },
+    forgetPrincipal: slots.drop,
+    sweep: slots.sweep,
   }
 }
 
@@ -174,5 +185,3 @@ function withOld(offer: Offer, before: Offer | undefined): Offer {
   }
   return { ...offer, lists }
 }
-
-const isSame = (one: Offer, other: Offer): boolean => JSON.stringify(one) === JSON.stringify(other)

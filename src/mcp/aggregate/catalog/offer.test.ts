@@ -3,7 +3,7 @@ import { once } from 'node:events'
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { afterEach, describe, expect, it } from 'vitest'
-import { remoteConfig } from '../../../upstreams/configured.support.ts'
+import { AROUND, remoteConfig } from '../../../upstreams/configured.support.ts'
 import { openRemoteUpstream } from '../../../upstreams/pool.ts'
 import { type ChannelUpstream, type Upstream, UpstreamError } from '../../../upstreams/upstream.ts'
 import { createBridge } from '../../bridge/call.ts'
@@ -46,6 +46,7 @@ async function upstream(answer: Answer, maxAnswer = 100_000) {
       maxAnswer,
       credentials: { type: 'headers', headers: { Authorization: 'Bearer ours' }, reload: 60_000 },
     }),
+    AROUND,
   )
   closing.push(
     () => server.close(),
@@ -271,6 +272,7 @@ describe('a server that does not do its part', () => {
         connections: 1,
         maxAnswer: 1000,
       }),
+      AROUND,
     )
     closing.push(dead.close)
     await expect(offer(dead)).rejects.toEqual(failing('connect'))

@@ -4,7 +4,9 @@ import type { Policy } from '../../../policy/policy.ts'
 import type { Clock } from '../../../protocol/clock.ts'
 import type { Denials } from '../../../protocol/denials.ts'
 import type { Principal } from '../../../protocol/principal.ts'
-import type { Catalog, Known } from '../catalog/catalog.ts'
+import type { Caller } from '../../../upstreams/caller.ts'
+import type { Catalog } from '../catalog/catalog.ts'
+import type { Known } from '../catalog/slots.ts'
 import type { Composition } from './composition.ts'
 import type { LeftOut } from './names.ts'
 import type { View } from './view.ts'
@@ -18,7 +20,7 @@ export interface Composed {
 }
 
 /** `haste`: made of lists that may have been others for a moment, rather than waiting for the servers that have them. */
-export type Compose = (view: View, principal: Principal, haste?: 'haste') => Composed | Promise<Composed>
+export type Compose = (view: View, caller: Caller, haste?: 'haste') => Composed | Promise<Composed>
 
 interface Needs {
   readonly catalog: Pick<Catalog, 'read' | 'known' | 'changes'>
@@ -30,7 +32,7 @@ interface Needs {
 
 /** So long what a caller sees is believed, milliseconds: rules may read the time. */
 export const FRESH = 1000
-const MOST_MADE = 200
+const MOST_MADE = 500
 const MOST_CALLERS = 10_000
 
 export function createCompose({ catalog, policy, denials, clock, onLeftOut }: Needs): Compose {
@@ -38,7 +40,9 @@ export function createCompose({ catalog, policy, denials, clock, onLeftOut }: Ne
   const seen = new Map<string, { composed: Composed; at: number; changes: number }>()
 
   function make(view: View, servers: readonly string[], known: readonly Known[]): Composed {
-    const place = `${view.id} ${servers.join(' ')}`
+    // Of servers that list for each person apart there is one for each of them.
+    const contexts = known.flatMap(({ context }) => context ?? [])
+    const place = JSON.stringify([view.id, servers, contexts])
     const version = `${place} ${known.map((each) => each.version).join()}`
     const held = made.get(place)
     if (held?.version === version) return held
@@ -54,7 +58,8 @@ export function createCompose({ catalog, policy, denials, clock, onLeftOut }: Ne
       ? view.servers
       : view.servers.filter((server) => policy.view(principal, server) !== 'none')
 
-  return (view, principal, haste) => {
+  return (view, caller, haste) => {
+    const { principal } = caller
     const person = personKey(principal)
     const key = person && `${view.id} ${person}`
     const held = key === undefined ? undefined : seen.get(key)
@@ -64,16 +69,19 @@ export function createCompose({ catalog, policy, denials, clock, onLeftOut }: Ne
     const servers = seenBy(view, principal)
     const found = (known: readonly Known[]): Composed => {
       const composed = make(view, servers, known)
-      if (key !== undefined) keep(seen, key, { composed, at, changes: catalog.changes() }, MOST_CALLERS)
+      // What is one person's alone is kept once, above: callers are many, and it is large.
+      if (key !== undefined && isShared(known)) keep(seen, key, { composed, at, changes: catalog.changes() }, MOST_CALLERS)
       return composed
     }
-    const known = catalog.read(servers)
+    const known = catalog.read(servers, caller)
     if (!(known instanceof Promise)) return found(known)
-    const now = catalog.known(servers)
+    const now = catalog.known(servers, caller)
     if (haste === undefined || now.some(({ version }) => version === 0)) return known.then(found)
     return make(view, servers, now)
   }
 }
+
+const isShared = (known: readonly Known[]): boolean => known.every(({ context }) => context === undefined)
 
 /** The longest unused goes first. */
 function keep<T>(all: Map<string, T>, key: string, entry: T, most: number): void {

@@ -3,8 +3,8 @@
 import { isNormalUri, spellingsOf } from '../../../policy/normal-uri.ts'
 import type { TargetKind } from '../../../protocol/decision.ts'
 import { compileGlob } from '../../../protocol/glob.ts'
-import type { Known } from '../catalog/catalog.ts'
 import { type Entry, LIST_FORMS, LIST_KINDS, type ListKind } from '../catalog/offer.ts'
+import type { Known } from '../catalog/slots.ts'
 import { createRegister, type LeftOut } from './names.ts'
 
 /** A thing that may be shown, and the names to try. URIs stay what they are. */

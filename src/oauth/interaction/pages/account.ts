@@ -1,6 +1,6 @@
 // The start page, and signing out.
-import { html } from '../html.ts'
-import { buttonForm, frame } from './frame.ts'
+import { html } from '../../../http/html.ts'
+import { buttonForm, frame } from '../../../http/page-frame.ts'
 
 interface StartPage {
   readonly host: string

@@ -1,6 +1,7 @@
 // The client in words: its name is only what it says of itself, so where the answer goes is always beside it.
+
+import { type Html, html, shown } from '../../../http/html.ts'
 import type { Interaction } from '../flow.ts'
-import { type Html, html, shown } from '../html.ts'
 
 export function clientName({ client }: Interaction): string {
   return shown(client.name, 60) || shown(client.id, 60) || 'An application'

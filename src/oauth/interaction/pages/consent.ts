@@ -1,9 +1,10 @@
 // Consent: which client may do what at which resource, and where the answer goes (MCP 2026-07-28, Security Best Practices: confused
 // deputy). `continueAsPage` is the short form for what this person allowed before.
+
+import { type Html, html, shown } from '../../../http/html.ts'
+import { buttonForm, frame } from '../../../http/page-frame.ts'
 import type { Interaction } from '../flow.ts'
-import { type Html, html, shown } from '../html.ts'
 import { clientName, clientOrigin, redirectHost, redirectWarning } from './client.ts'
-import { buttonForm, frame } from './frame.ts'
 
 interface Ask {
   readonly interaction: Interaction

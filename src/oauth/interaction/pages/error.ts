@@ -1,6 +1,6 @@
 // The page that says no: what happened, what the person can do, and the number under which the log tells why.
-import { html, shown } from '../html.ts'
-import { frame } from './frame.ts'
+import { html, shown } from '../../../http/html.ts'
+import { frame } from '../../../http/page-frame.ts'
 
 export interface ErrorPage {
   readonly title: string

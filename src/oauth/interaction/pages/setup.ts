@@ -1,7 +1,8 @@
 // The first administrator: one form behind a one-time link, since there is no default account.
+
+import { html } from '../../../http/html.ts'
+import { alertNote, frame } from '../../../http/page-frame.ts'
 import { PASSWORD_LEAST_CHARACTERS } from '../../../identity/password.ts'
-import { html } from '../html.ts'
-import { alertNote, frame } from './frame.ts'
 
 interface SetupPage {
   readonly ticket: string

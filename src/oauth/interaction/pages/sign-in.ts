@@ -1,8 +1,9 @@
 // Sign-in: a button for each identity provider, a form for local accounts, a way out.
+
+import { type Html, html } from '../../../http/html.ts'
+import { alertNote, buttonForm, frame } from '../../../http/page-frame.ts'
 import type { Interaction } from '../flow.ts'
-import { type Html, html } from '../html.ts'
 import { clientName, redirectHost } from './client.ts'
-import { alertNote, buttonForm, frame } from './frame.ts'
 
 interface SignInPage {
   readonly interaction: Interaction

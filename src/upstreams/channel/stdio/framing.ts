@@ -5,11 +5,10 @@ import type { Oversize } from '../transport.ts'
 const END = 128
 
 /** Cuts a byte stream at LF. A line past `limit` bytes is not kept; the lines after it arrive as if it had not been there. */
-export function lineReader(needs: {
-  limit: number
-  onLine(line: string): void
-  onOversize(line: Oversize): void
-}): { push(chunk: Buffer): void; end(): void } {
+export function lineReader(needs: { limit: number; onLine(line: string): void; onOversize(line: Oversize): void }): {
+  push(chunk: Buffer): void
+  end(): void
+} {
   let parts: Buffer[] = []
   let size = 0
   let ends: { head: Buffer; tail: Buffer } | undefined

@@ -1,8 +1,7 @@
 // A child process of our own: found, started without a shell, stopped for certain.
-import { type ChildProcessWithoutNullStreams, spawn } from 'node:child_process'
-import { existsSync, realpathSync } from 'node:fs'
-import { delimiter, dirname, isAbsolute, join, resolve } from 'node:path'
-import { findOnPath } from './wrapper.ts'
+import { type ChildProcessWithoutNullStreams, spawn, spawnSync } from 'node:child_process'
+import { accessSync, constants, existsSync, realpathSync } from 'node:fs'
+import { delimiter, dirname, join, resolve } from 'node:path'
 
 /** The child gets these of our environment and nothing else: whatever secrets we were started with stay with us. */
 const INHERITED = ['PATH', 'HOME', 'LANG', 'TZ']
@@ -73,7 +72,7 @@ function wrapped(
 ): [string, ...string[]] {
   const [first, ...rest] = wrapper
   if (first === undefined) return [program, ...args]
-  const file = isAbsolute(program) ? program : findOnPath(program, env['PATH'] ?? '')
+  const file = /[\\/]/.test(program) ? program : findOnPath(program, env['PATH'] ?? '')
   return file === undefined || !existsSync(file) ? [program, ...args] : [first, ...rest, file, ...args]
 }
 
@@ -90,6 +89,34 @@ export function childEnvironment(own: Readonly<Record<string, string>>): Record<
   // Last on the path: a `#!/usr/bin/env node` works on a machine that has no Node of its own.
   env['PATH'] = [env['PATH'], dirname(process.execPath)].filter(Boolean).join(delimiter)
   return env
+}
+
+export const findOnPath = (program: string, path: string): string | undefined =>
+  path
+    .split(delimiter)
+    .filter((folder) => folder !== '')
+    .map((folder) => join(folder, program))
+    .find(isExecutable)
+
+function isExecutable(file: string): boolean {
+  try {
+    accessSync(file, constants.X_OK)
+    return true
+  } catch {
+    return false
+  }
+}
+
+const TRIAL_PATIENCE = 5_000
+
+/** Runs a program to its end, at our own start: `undefined` when it did well, else what it said. */
+export function complaintOf([program = '', ...words]: readonly string[]): string | undefined {
+  const { status, stderr, error } = spawnSync(program, words, {
+    shell: false,
+    timeout: TRIAL_PATIENCE,
+    stdio: ['ignore', 'ignore', 'pipe'],
+  })
+  return status === 0 ? undefined : (error?.message ?? stderr.toString('utf8').trim().slice(0, 300))
 }
 
 function processEnd(child: ChildProcessWithoutNullStreams): Promise<ProcessEnd> {

@@ -1,16 +1,19 @@
 // A child is another program: real servers, and one that does everything wrong (attack catalogue E31, E32).
 import { execFile } from 'node:child_process'
+import { mkdtempSync, rmSync } from 'node:fs'
 import { mkdtemp, realpath, rm, rmdir, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
-import { afterEach, describe, expect, it, vi } from 'vitest'
-import type { RpcNotification, RpcRequest } from '../protocol/jsonrpc.ts'
-import { stdioConfig } from './configured.support.ts'
-import { createStdioUpstream } from './stdio.ts'
-import type { ChannelUpstream } from './upstream.ts'
+import { afterAll, afterEach, describe, expect, it, vi } from 'vitest'
+import type { RpcNotification, RpcRequest } from '../../../protocol/jsonrpc.ts'
+import { AROUND, stdioConfig } from '../../configured.support.ts'
+import type { ChannelUpstream } from '../../upstream.ts'
+import { openChannelUpstream } from '../open.ts'
 
-const NASTY = join(import.meta.dirname, '../../test/support/nasty-child.js')
+const NASTY = join(import.meta.dirname, '../../../../test/support/nasty-child.js')
+const OURS = mkdtempSync(join(tmpdir(), 'portcullis-'))
+afterAll(() => rmSync(OURS, { recursive: true }))
 const open: ChannelUpstream[] = []
 afterEach(async () => {
   await Promise.all(open.splice(0).map((upstream) => upstream.close()))
@@ -23,7 +26,7 @@ function startUpstream(
   const outcomes: string[] = []
   const time = { now: 1_000_000 }
   const log = (fields: Record<string, unknown>, message: string) => logged.push(`${message} ${JSON.stringify(fields)}`)
-  const upstream = createStdioUpstream(
+  const upstream = openChannelUpstream(
     stdioConfig({
       id: 'child',
       command: options.command ?? ['node', NASTY],
@@ -33,6 +36,8 @@ function startUpstream(
       ...(options.cwd ? { cwd: options.cwd } : {}),
     }),
     {
+      directory: OURS,
+      around: AROUND,
       log: { debug: log, info: log, warn: log },
       clock: () => time.now,
       report: (outcome) => outcomes.push(outcome.ok ? 'ok' : outcome.reason),
@@ -324,10 +329,11 @@ describe('stopping', () => {
 
   it('of the gateway kills a child that would stay', async () => {
     const gateway = `
-      import { createStdioUpstream } from ${JSON.stringify(join(import.meta.dirname, 'stdio.ts'))}
+      import { openChannelUpstream } from ${JSON.stringify(join(import.meta.dirname, '../open.ts'))}
       const log = { debug() {}, info() {}, warn() {} }
-      const config = { id: 'child', command: ['node', ${JSON.stringify(NASTY)}], env: {}, requestTimeout: 9000, idleTimeout: 9000 }
-      const upstream = createStdioUpstream(config, { log, clock: Date.now, report() {} })
+      const config = { id: 'child', command: ['node', ${JSON.stringify(NASTY)}], env: {}, requestTimeout: 9000, idleTimeout: 9000,
+        credentials: { type: 'none' }, limits: { memory: 0, cpu: 0, files: 0, processes: 0, line: 1000 }, sandbox: 'none', instanceIdle: 9000 }
+      const upstream = openChannelUpstream(config, { log, clock: Date.now, directory: ${JSON.stringify(OURS)}, report() {} })
       const signal = new AbortController().signal
       const call = (name) => upstream.request(
         { jsonrpc: '2.0', id: 1, method: 'tools/call', params: { name, arguments: {} } }, { signal, onNotification() {} })

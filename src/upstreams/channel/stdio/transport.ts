@@ -41,8 +41,11 @@ function startOrRefuse({ id, command, folder, ownFolder, env, wrapper }: Program
     if (ownFolder) mkdirSync(folder, { recursive: true, mode: 0o700 })
     return startProcess({ command, cwd: folder, env, wrapper: wrapper({ folder }) })
   } catch (error) {
-    // No folder, or arguments that no process can have, such as a NUL byte.
-    return new UpstreamError('spawn', `Cannot start ${command[0]} for the server ${id}.`, { cause: error })
+    const message = `Cannot start ${command[0]} for the server ${id}`
+    // Words or variables that no process can have, such as a NUL byte. Node's own sentence quotes them, and one may be a secret.
+    if (error instanceof TypeError)
+      return new UpstreamError('spawn', `${message}: a word of it, or a variable, holds a NUL byte.`)
+    return new UpstreamError('spawn', `${message}.`, { cause: error })
   }
 }
 

@@ -1,9 +1,7 @@
 // What a program is started through: limits that the kernel keeps (prlimit of util-linux), walls around it (bwrap, systemd-run). No shell.
-import { spawnSync } from 'node:child_process'
-import { accessSync, constants } from 'node:fs'
-import { delimiter, join } from 'node:path'
 import type { StdioServerConfig } from '../../../config/servers.ts'
 import { OperatorError } from '../../../protocol/errors.ts'
+import { complaintOf, findOnPath } from './process.ts'
 
 /** Words before the program's own. */
 export type Wrapper = (place: { readonly folder: string }) => readonly string[]
@@ -110,35 +108,8 @@ function limitWords({ id, limits }: Wanted, sandbox: Kind | undefined, machine: 
   return [program, '--core=0', ...kept, '--']
 }
 
-const TRIAL_PATIENCE = 5_000
-
 export const THIS_MACHINE: Machine = {
   find: (program) => findOnPath(program, process.env['PATH'] ?? ''),
-  complaint([program = '', ...words]) {
-    const { status, stderr, error } = spawnSync(program, words, {
-      shell: false,
-      timeout: TRIAL_PATIENCE,
-      stdio: ['ignore', 'ignore', 'pipe'],
-    })
-    if (status === 0) return undefined
-    return error?.message ?? stderr.toString('utf8').trim().slice(0, 300)
-  },
+  complaint: complaintOf,
   root: process.getuid?.() === 0,
-}
-
-export function findOnPath(program: string, path: string): string | undefined {
-  return path
-    .split(delimiter)
-    .filter((folder) => folder !== '')
-    .map((folder) => join(folder, program))
-    .find(isExecutable)
-}
-
-function isExecutable(file: string): boolean {
-  try {
-    accessSync(file, constants.X_OK)
-    return true
-  } catch {
-    return false
-  }
 }

@@ -1,6 +1,6 @@
 // The frame of every page: mark, host, content. No script, no style attribute, nothing from another address.
-import { LOGO_URL, STYLESHEET_URL } from '../assets.ts'
-import { type Html, html } from '../html.ts'
+import { LOGO_URL, STYLESHEET_URL } from './assets.ts'
+import { type Html, html } from './html.ts'
 
 export interface Frame {
   readonly title: string

@@ -1,7 +1,7 @@
 // The stylesheet and the mark: addresses carry a digest of the content, so that browsers may keep them for good (RFC 8246).
 import { createHash } from 'node:crypto'
-import type { Endpoint } from '../../http/exchange.ts'
-import { checkMethod } from '../../http/method.ts'
+import type { Endpoint } from './exchange.ts'
+import { checkMethod } from './method.ts'
 import { LOGO, STYLESHEET } from './stylesheet.ts'
 
 interface Asset {

@@ -104,6 +104,17 @@ export function readEvent(event: Buffer): EventFields {
   return { data: data?.length === 0 ? undefined : data, hasId }
 }
 
+/** Its type; `message` where it names none. */
+export function eventType(event: Buffer): string {
+  let type = ''
+  for (let at = 0; at < event.length; ) {
+    const end = lineEnd(event, at)
+    if (isField(event, at, end, 'event')) type = event.toString('utf8', valueStart(event, at + 5, end), end)
+    at = end + 1
+  }
+  return type === '' ? 'message' : type
+}
+
 /** One event of our own; the text is JSON, which has no line breaks. */
 export function writeEvent(message: unknown): Buffer {
   return Buffer.from(`event: message\ndata: ${JSON.stringify(message)}\n\n`)

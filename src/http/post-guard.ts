@@ -1,8 +1,8 @@
 // Is this POST from a form of ours, shown to this browser? Origin first, then a token bound to what the form is for (RFC 6749 §10.12).
 import { createHmac, timingSafeEqual } from 'node:crypto'
-import type { Exchange } from '../../http/exchange.ts'
-import { type Form, readForm } from '../../http/form.ts'
-import { RequestError } from '../../protocol/errors.ts'
+import { RequestError } from '../protocol/errors.ts'
+import type { Exchange } from './exchange.ts'
+import { type Form, readForm } from './form.ts'
 
 interface Needs {
   /** Secret of the day. */

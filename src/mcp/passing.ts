@@ -1,0 +1,95 @@
+// Phase 4 of one server's endpoint: bound to its caller, the server is sent the client's bytes where both speak one era, and is spoken to
+// for the client where they do not.
+import type { Policy } from '../policy/policy.ts'
+import type { Clock } from '../protocol/clock.ts'
+import { isRecord } from '../protocol/json.ts'
+import type { Marks } from '../store/ephemeral.ts'
+import type { SealKey } from '../tokens/seal.ts'
+import type { Binding } from '../upstreams/binding.ts'
+import type { Caller } from '../upstreams/caller.ts'
+import type { Upstream, Upstreams } from '../upstreams/upstream.ts'
+import type { Era } from './era.ts'
+import type { Edit } from './filter.ts'
+import { createForward } from './forward.ts'
+import type { Passage } from './passage.ts'
+import { callerOf } from './reach.ts'
+import type { Ending } from './relay.ts'
+import { createRemoteRoute } from './remote.ts'
+import { mayHear, type Screen, screenOf } from './screen.ts'
+import { createSessions } from './session.ts'
+import { createStdioRoute } from './stdio.ts'
+import type { Streams } from './streams.ts'
+import type { Subscriptions } from './subscriptions.ts'
+import { watchingTools } from './tool-watch.ts'
+import type { Visit } from './visit.ts'
+
+export interface PassingNeeds {
+  readonly clock: Clock
+  readonly policy: Policy
+  readonly upstreams: Pick<Upstreams, 'get' | 'report'>
+  readonly binding: Binding
+  /** Whether the server speaks the client's era; at once, where it was asked for a moment ago. */
+  speaks(upstream: Upstream, era: Era): boolean | Promise<boolean>
+  /** For a client of the other era. `edit`: what of the server's answer the caller may see. */
+  bridge(visit: Visit, edit: Edit | undefined): Promise<Ending>
+  /** A server has told a client what its tools are. */
+  onTools?(serverId: string, tools: readonly unknown[], caller: Caller): void
+  /** Open ones at all addresses. */
+  readonly streams: Streams
+  /** To resources, at all addresses. */
+  readonly subscriptions: Subscriptions
+  readonly marks: Marks
+  sealKeys(): readonly SealKey[]
+  /** This replica and boot. */
+  readonly self: string
+  readonly limits: Passage['limits']
+}
+
+export function createPassing(needs: PassingNeeds): (visit: Visit) => Promise<Ending> {
+  const { policy, limits, clock, streams, subscriptions } = needs
+  const sessions = createSessions({ sealKeys: needs.sealKeys, marks: needs.marks, now: clock })
+  const remote = createRemoteRoute({
+    binding: needs.binding,
+    forward: createForward(needs.upstreams),
+    sessions,
+    streams,
+    limits,
+  })
+  const stdio = createStdioRoute({ self: needs.self, sessions, streams, subscriptions, limits })
+
+  return (visit) => {
+    const bound = needs.binding.bind(visit.upstream, callerOf(visit))
+    return bound instanceof Promise ? bound.then((upstream) => pass(upstream, visit)) : pass(bound, visit)
+  }
+
+  /** Bytes go through where client and server speak one era. */
+  function pass(upstream: Upstream, visit: Visit): Promise<Ending> {
+    const same = needs.speaks(upstream, visit.era)
+    if (same === true) return passOn(upstream, visit)
+    const bridge = () => needs.bridge(visit, wholeEdit(screenFor(upstream, visit)))
+    return same === false ? bridge() : same.then((speaks) => (speaks ? passOn(upstream, visit) : bridge()))
+  }
+
+  function screenFor(upstream: Upstream, visit: Visit): Screen {
+    const { onTools } = needs
+    const passing = screenOf(policy, visit)
+    return visit.method === 'tools/list' && onTools !== undefined
+      ? watchingTools(passing, (tools) => onTools(upstream.id, tools, callerOf(visit)))
+      : passing
+  }
+
+  function passOn(upstream: Upstream, visit: Visit): Promise<Ending> {
+    const { incoming, httpMethod } = visit
+    const screen = screenFor(upstream, visit)
+    if (upstream.kind === 'remote') return remote(upstream, visit, screen)
+    const child = { exchange: visit.exchange, upstream, principal: visit.principal, head: visit.head }
+    if (incoming !== undefined) return stdio.post(child, incoming, wholeEdit(screen))
+    if (httpMethod === 'DELETE') return stdio.end(child)
+    return stdio.listen(child, mayHear(policy, visit))
+  }
+}
+
+/** A child's answers are ours to write: one that is not exchanged goes on as it is. */
+function wholeEdit({ edit, reword }: Screen): Edit | undefined {
+  return edit ?? (reword && ((message) => reword(message) ?? (isRecord(message) ? message : undefined)))
+}

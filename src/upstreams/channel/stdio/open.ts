@@ -1,0 +1,74 @@
+// An MCP server as a child process: started at its first use, given its credential in its environment.
+import { join } from 'node:path'
+import type { StdioServerConfig } from '../../../config/servers.ts'
+import type { Clock } from '../../../protocol/clock.ts'
+import type { Whose } from '../../instances.ts'
+import type { Given } from '../../upstream.ts'
+import { type Channel, createChannel } from '../channel.ts'
+import { type ChannelLog, saidLog } from '../said.ts'
+import { openChild } from './transport.ts'
+import { type Machine, wrapperOf } from './wrapper.ts'
+
+export interface ChildNeeds {
+  readonly log: ChannelLog
+  readonly clock: Clock
+  /** Our own folder; those of the servers are in it. */
+  readonly directory: string
+  readonly machine?: Machine
+  report(outcome: { ok: true } | { ok: false; reason: string }): void
+}
+
+/** Throws OperatorError where this machine cannot keep what is asked. */
+export function childOpener(config: StdioServerConfig, needs: ChildNeeds): (whose: Whose) => Channel {
+  const { id, command, env, limits, requestTimeout, idleTimeout } = config
+  const { log, clock, directory, report } = needs
+  const wrapper = wrapperOf(config, directory, needs.machine)
+  const ownFolder = join(directory, 'servers', id)
+
+  return ({ mark, granted, admit }) => {
+    const personal = mark !== undefined
+    const folder = config.cwd ?? (personal ? join(ownFolder, mark) : ownFolder)
+    const say = saidLog({
+      log,
+      clock,
+      server: id,
+      secrets: () => [...Object.values(env), ...secretsIn(granted().given)],
+    })
+    return createChannel(
+      { id, requestTimeout, idleTimeout },
+      {
+        personal,
+        log,
+        clock,
+        admit,
+        report,
+        onJunk: (line) => say(line, 'the server wrote what is no message'),
+        open: (ears) =>
+          openChild(
+            {
+              id,
+              command,
+              folder,
+              ownFolder: config.cwd === undefined,
+              env: { ...env, ...credentialIn(config.credentialEnv, granted().given) },
+              wrapper,
+              longest: limits.line,
+            },
+            ears,
+            (line) => say(line, 'the server says'),
+          ),
+      },
+    )
+  }
+}
+
+function credentialIn(name: string | undefined, given: Given): Record<string, string> {
+  const [secret] = secretsIn(given)
+  return name === undefined || secret === undefined ? {} : { [name]: secret }
+}
+
+/** `Authorization` where it is among them; without the scheme, which is a word of HTTP. */
+function secretsIn({ headers }: Given): string[] {
+  const value = headers['authorization'] ?? Object.values(headers)[0]
+  return value === undefined ? [] : [value.replace(/^(?:bearer|basic|token|apikey) +/i, '')]
+}

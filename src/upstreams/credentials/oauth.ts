@@ -1,0 +1,135 @@
+// Credential `oauth`: the access token of the person's own account at the server, exchanged ahead of its end.
+import type { Clock } from '../../protocol/clock.ts'
+import type { ConnectionRecords } from '../../store/connections.ts'
+import type { Caller } from '../caller.ts'
+import { ConnectionNeeded, type Credential, type Refused } from '../credential.ts'
+import { parseBearerChallenge } from '../oauth/challenge.ts'
+import type { OAuthConnection } from '../oauth/connections.ts'
+import { isDue } from '../oauth/refresh.ts'
+import type { Held, TokensHeld } from '../oauth/tokens-held.ts'
+import type { Given } from '../upstream.ts'
+import { nobody } from './subject-token.ts'
+
+interface Needs {
+  /** Id of the server behind us. */
+  readonly id: string
+  readonly refreshAhead: number
+  readonly connection: Pick<OAuthConnection, 'refresh' | 'isIssuerStillNamed' | 'lapse'>
+  readonly records: Pick<ConnectionRecords, 'find' | 'want' | 'touch'>
+  readonly held: Pick<TokensHeld, 'find' | 'findNewest'>
+  readonly clock: Clock
+  onError(error: unknown): void
+}
+
+/** `usedAt` is exact to so much. */
+const TOUCH_EVERY = 5 * 60_000
+/** A token that replaced a refused one, and is refused as soon, is not replaced again. */
+const FRESH = 5 * 60_000
+const MOST_SEEN = 10_000
+
+/** Of a person: a version whose record was found beside it, what is made of it, and when its use was last noted. */
+interface Seen {
+  readonly version: number
+  readonly given: Given
+  touchedAt: number
+}
+
+export function oauthCredential(needs: Needs): Credential {
+  const { id, connection, records, held, clock } = needs
+  const seen = new Map<string, Seen>()
+
+  async function lacking(principal: string): Promise<ConnectionNeeded> {
+    const row = await records.find(principal, id)
+    return new ConnectionNeeded(id, row === undefined ? 'not_connected' : 'needs_reauth')
+  }
+
+  /** What lies in the vault counts while the connection is there: it may have been removed between the two. */
+  async function checked(principal: string): Promise<Held> {
+    const found = await held.find(principal, id)
+    if (found === undefined) throw await lacking(principal)
+    if (seen.get(principal)?.version === found.version) return found
+    const row = await records.find(principal, id)
+    if (row?.state !== 'connected') throw new ConnectionNeeded(id, row === undefined ? 'not_connected' : 'needs_reauth')
+    note(principal, found)
+    return found
+  }
+
+  function note(principal: string, current: Held): Seen {
+    const given = { headers: { authorization: bearer(current) } }
+    const made = { version: current.version, given, touchedAt: seen.get(principal)?.touchedAt ?? 0 }
+    seen.delete(principal)
+    seen.set(principal, made)
+    const [oldest] = seen.keys()
+    if (seen.size > MOST_SEEN && oldest !== undefined) seen.delete(oldest)
+    return made
+  }
+
+  /** The same object for the same token: what is made of it can be kept. */
+  function give(principal: string, current: Held): Given {
+    const before = seen.get(principal)
+    const own = before?.version === current.version ? before : note(principal, current)
+    const now = clock()
+    if (Math.abs(now - own.touchedAt) >= TOUCH_EVERY) {
+      own.touchedAt = now
+      records.touch(principal, id, now).catch(needs.onError)
+    }
+    return own.given
+  }
+
+  async function renewedAfterRefusal(principal: string, given: Given, challenge: string | undefined): Promise<Given> {
+    const current = await held.findNewest(principal, id)
+    if (current === undefined) throw await lacking(principal)
+    // Somebody was faster: theirs has not been tried yet.
+    if (bearer(current) !== given.headers['authorization']) return give(principal, current)
+    const { tokens, version } = current
+    // MCP 2026-07-28 (B18): who gave the token is not who the server names now. Nothing of it goes to the new one.
+    if (!(await connection.isIssuerStillNamed(tokens.server.issuer, challenge)))
+      return lapsed(principal, version, 'issuer_changed')
+    if (tokens.forced && clock() - tokens.obtainedAt < FRESH)
+      return lapsed(principal, version, 'upstream_token_refused')
+    return give(principal, await connection.refresh(principal, current, true))
+  }
+
+  async function lapsed(
+    principal: string,
+    version: number,
+    reason: 'issuer_changed' | 'upstream_token_refused',
+  ): Promise<never> {
+    await connection.lapse(principal, version, reason)
+    throw new ConnectionNeeded(id, 'needs_reauth')
+  }
+
+  /** RFC 6750 §3.1. Asked for once, a scope is not asked for again: who did not give it then would be asked for ever. */
+  async function checkScopesOf(principal: string, challenge: string | undefined): Promise<undefined> {
+    const parsed = parseBearerChallenge(challenge)
+    if (parsed?.error !== 'insufficient_scope') return undefined
+    const row = await records.find(principal, id)
+    if (row === undefined) return undefined
+    const lacking = parsed.scopes.filter((scope) => !row.asked.includes(scope))
+    if (lacking.length === 0) return undefined
+    await records.want(principal, id, [...new Set([...row.wanted, ...lacking])])
+    throw new ConnectionNeeded(id, 'more_scopes')
+  }
+
+  return {
+    personal: true,
+    async given(caller: Caller | undefined) {
+      const subject = subjectOf(caller)
+      const found = await checked(subject)
+      if (!isDue(found.tokens, clock(), needs.refreshAhead)) return give(subject, found)
+      return give(subject, await connection.refresh(subject, found, false))
+    },
+    async renewed(caller: Caller | undefined, given: Given, { status, challenge }: Refused) {
+      const subject = subjectOf(caller)
+      return status === 403 ? checkScopesOf(subject, challenge) : renewedAfterRefusal(subject, given, challenge)
+    },
+  }
+}
+
+/** Throws CredentialFailed: whoever is nobody has no account, and the gate itself has none either. */
+function subjectOf(caller: Caller | undefined): string {
+  if (caller === undefined || caller.principal.kind === 'anonymous') throw nobody()
+  return caller.principal.subject
+}
+
+const bearer = ({ tokens }: Held): string => `Bearer ${tokens.accessToken}`

@@ -1,0 +1,33 @@
+// What is known of the servers behind us: how the last attempt at each ended, and since when that is so.
+import type { Clock } from '../protocol/clock.ts'
+import type { Upstreams } from './upstream.ts'
+
+type Health = ReturnType<Upstreams['health']>[number]
+
+interface Needs {
+  readonly ids: readonly string[]
+  readonly clock: Clock
+  readonly log: Record<'info' | 'warn', (fields: object, message: string) => void>
+}
+
+export function createHealth({ ids, clock, log }: Needs): Pick<Upstreams, 'health' | 'report'> {
+  const health = new Map<string, Health>(ids.map((id) => [id, { id, state: 'unknown' }]))
+  return {
+    health: () => [...health.values()],
+    report(id, outcome) {
+      const before = health.get(id)
+      if (before === undefined) return
+      if (outcome.ok) {
+        // Reported with every call; that nothing has changed is no news.
+        if (before.state === 'up') return
+        health.set(id, { id, state: 'up', since: clock() })
+        if (before.state === 'down') log.info({ server: id }, 'server up')
+        return
+      }
+      const { reason } = outcome
+      const since = before.state === 'down' ? (before.since ?? clock()) : clock()
+      if (before.state !== 'down' || before.reason !== reason) health.set(id, { id, state: 'down', reason, since })
+      if (before.state !== 'down') log.warn({ server: id, reason }, 'server down')
+    },
+  }
+}

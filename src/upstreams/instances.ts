@@ -1,0 +1,151 @@
+// Which channel serves whom: one for all callers, a few that they share, or one for each (`instances`).
+import { createHash } from 'node:crypto'
+import type { UpstreamConfig } from '../config/servers.ts'
+import type { Clock } from '../protocol/clock.ts'
+import type { Caller } from './caller.ts'
+import type { Channel } from './channel/channel.ts'
+import type { Fields } from './channel/transport.ts'
+import { type ChannelUpstream, type Given, UpstreamError } from './upstream.ts'
+
+/** What an instance is opened with, as it is now. */
+export interface Grant {
+  readonly given: Given
+  /** Who calls, at an instance of theirs; one that callers share is told of nobody, since the next message is another's. */
+  readonly told: Fields
+}
+
+export interface Whose {
+  /** Folder name and the like: stands for the caller, and names nobody. `undefined`: not one caller's own. */
+  readonly mark: string | undefined
+  granted(): Grant
+  /** Called before each opening. Throws UpstreamError. */
+  admit(): void
+}
+
+type Config = Pick<UpstreamConfig, 'id' | 'instances' | 'poolSize' | 'mostInstances' | 'instanceIdle'>
+
+interface Needs {
+  open(whose: Whose): Channel
+  /** A channel has nothing else to put a new credential in: it is opened again. */
+  readonly opensAgain: boolean
+  readonly kind: NonNullable<Config['instances']>
+  readonly clock: Clock
+  /** With the last of them. */
+  onClose?(): Promise<void>
+}
+
+interface Instance {
+  readonly channel: Channel
+  grant: Grant
+  usedAt: number
+  ended: boolean
+}
+
+export interface Instances extends ChannelUpstream {
+  /** Ends what nobody has used for long. Called on a timer. */
+  sweep(): void
+}
+
+const NOTHING: Grant = { given: { headers: {} }, told: {} }
+const SWEEP = 30_000
+/** Those that are ending still are processes or sockets. */
+const WITH_ENDING = 2
+
+export function openInstances(config: Config, needs: Needs): Instances {
+  const { clock, kind } = needs
+  const own = new Map<string, Instance>()
+  const shared = Array.from({ length: kind === 'pool' ? config.poolSize : 1 }, () => create(undefined))
+  const [base = create(undefined)] = shared
+
+  function create(mark: string | undefined): Instance {
+    const instance: Instance = {
+      channel: needs.open({
+        mark,
+        granted: () => instance.grant,
+        admit() {
+          if (instance.ended) throw new UpstreamError('exited', 'What the caller was given counts no more.')
+          if (mark !== undefined) makeRoom()
+        },
+      }),
+      grant: NOTHING,
+      usedAt: clock(),
+      ended: false,
+    }
+    return instance
+  }
+
+  /** One more is to be opened: the longest idle one ends for it. */
+  function makeRoom(): void {
+    const all = [...own.values()]
+    const running = all.filter(({ channel }) => channel.running())
+    const open = all.reduce((sum, { channel }) => sum + channel.open(), 0)
+    if (running.length < config.mostInstances && open < config.mostInstances * WITH_ENDING) return
+    const idle = running.filter(({ channel }) => channel.calls() === 0).sort((a, b) => a.usedAt - b.usedAt)[0]
+    if (idle === undefined || open >= config.mostInstances * WITH_ENDING)
+      throw new UpstreamError('busy', `All ${config.mostInstances} instances of the server are in use.`)
+    void idle.channel.rest()
+  }
+
+  function ownOf(caller: Caller): Instance {
+    const { kind: whose, subject } = caller.principal
+    // Nobody knows whether two of them are one and the same.
+    if (whose === 'anonymous') throw new UpstreamError('anonymous', 'This server has an instance for each caller.')
+    const known = own.get(subject)
+    if (known !== undefined) return known
+    const made = create(markOf(subject))
+    own.set(subject, made)
+    return made
+  }
+
+  function instanceOf(caller: Caller | undefined): Instance {
+    if (caller === undefined || kind === 'shared') return base
+    if (kind === 'per-principal') return ownOf(caller)
+    // The same caller meets the same one, so that what it keeps in memory is still there.
+    return shared[createHash('sha256').update(caller.principal.subject).digest().readUInt32BE() % shared.length] ?? base
+  }
+
+  function grant(instance: Instance, next: Grant): void {
+    const before = instance.grant
+    instance.grant = next
+    instance.usedAt = clock()
+    if (needs.opensAgain && !sameGiven(before.given, next.given)) instance.channel.renew()
+  }
+
+  function sweep(): void {
+    const now = clock()
+    for (const [subject, { channel, usedAt }] of own) {
+      if (channel.wanted() || now - usedAt < config.instanceIdle) continue
+      void channel.close()
+      own.delete(subject)
+    }
+  }
+  const timer = setInterval(sweep, Math.min(SWEEP, config.instanceIdle))
+  timer.unref()
+
+  return {
+    ...base.channel,
+    instanceFor(caller, given, told) {
+      const instance = instanceOf(caller)
+      grant(instance, { given, told: instance.channel.personal === true ? told : {} })
+      return instance.channel
+    },
+    endInstance(subject) {
+      const instance = own.get(subject)
+      if (instance === undefined) return
+      instance.ended = true
+      own.delete(subject)
+      void instance.channel.close()
+    },
+    sweep,
+    async close() {
+      clearInterval(timer)
+      await Promise.all([...shared, ...own.values()].map(({ channel }) => channel.close()))
+      await needs.onClose?.()
+    },
+  }
+}
+
+const markOf = (subject: string): string => createHash('sha256').update(subject).digest('hex').slice(0, 32)
+
+const sameGiven = (one: Given, other: Given): boolean =>
+  one.query === other.query && JSON.stringify(one.headers) === JSON.stringify(other.headers)

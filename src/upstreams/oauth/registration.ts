@@ -1,0 +1,157 @@
+// Which client we are at an authorization server, and our registration there (RFC 7591) where it takes no document of ours.
+import { createHash } from 'node:crypto'
+import type { CredentialsOf } from '../../config/credentials.ts'
+import type { Clock } from '../../protocol/clock.ts'
+import { ConnectionRefused } from '../../protocol/connections.ts'
+import type { SecretPlace, Vault } from '../../protocol/vault.ts'
+import type { UpstreamClient, UpstreamClients } from '../../store/connections.ts'
+import { type ClientConfig, clientProof, type ProveClient } from '../credentials/client-proof.ts'
+import type { Ask } from './ask.ts'
+import { CLIENT_NAME, clientMetadata } from './client-document.ts'
+import type { AuthorizationServer } from './metadata.ts'
+
+export interface OAuthClient {
+  readonly id: string
+  readonly prove: ProveClient
+}
+
+interface Needs {
+  /** Id of the server behind us. */
+  readonly id: string
+  readonly config: CredentialsOf<'oauth'>
+  readonly clients: UpstreamClients
+  readonly vault: Pick<Vault, 'put' | 'get'>
+  readonly ask: Ask
+  readonly redirectUri: string
+  /** Address of our metadata document; `undefined` where it could not be fetched, over plain http. */
+  readonly document: string | undefined
+  readonly clock: Clock
+}
+
+export interface ClientRegistry {
+  /** The client for this authorization server; registers where there is none. Throws ConnectionRefused. */
+  clientAt(server: AuthorizationServer): Promise<OAuthClient>
+  /** The client a connection was made with, where it is still known. */
+  findClient(server: AuthorizationServer, clientId: string): Promise<OAuthClient | undefined>
+}
+
+// A colon is in no server's id; none of the principals that have secrets is called like this.
+const placeOf = (server: string, issuer: string, clientId: string): SecretPlace => ({
+  principal: 'portcullis',
+  upstream: `:client:${server}`,
+  field: createHash('sha256').update(`${issuer} ${clientId}`).digest('base64url'),
+})
+
+export function clientRegistry(needs: Needs): ClientRegistry {
+  const { id, config, clients, vault, redirectUri, document, clock } = needs
+  const running = new Map<string, Promise<OAuthClient>>()
+  const { clientId } = config
+  const configured = clientId === undefined ? undefined : clientOf({ ...config, clientId })
+  const published = document === undefined ? undefined : clientOf({ clientId: document, clientAuth: 'none' })
+
+  function clientOf(known: ClientConfig): OAuthClient {
+    return { id: known.clientId, prove: clientProof(known, clock) }
+  }
+
+  function known(server: AuthorizationServer): OAuthClient | undefined {
+    return configured ?? (server.client_id_metadata_document_supported === true ? published : undefined)
+  }
+
+  async function opened({ issuer, clientId, authMethod }: UpstreamClient): Promise<OAuthClient> {
+    const secret = await vault.get(placeOf(id, issuer, clientId))
+    return clientOf({ clientId, clientSecret: secret?.secret.toString(), clientAuth: methodOf(authMethod) })
+  }
+
+  async function registered(server: AuthorizationServer): Promise<OAuthClient> {
+    const kept = await clients.find(id, server.issuer, redirectUri)
+    if (kept !== undefined && (kept.secretExpiresAt ?? Number.POSITIVE_INFINITY) > clock()) return opened(kept)
+    const { clientSecret, ...made } = await register(server, needs)
+    // The secret first: a row whose secret is not there yet would be used.
+    if (clientSecret !== undefined)
+      await vault.put(placeOf(id, server.issuer, made.clientId), Buffer.from(clientSecret))
+    const record = { server: id, issuer: server.issuer, redirectUri, ...made, createdAt: clock() }
+    return opened(await clients.keep(record, kept?.clientId))
+  }
+
+  return {
+    async clientAt(server) {
+      const ours = known(server)
+      if (ours !== undefined) return ours
+      // Many people who connect at once are one client.
+      const underWay = running.get(server.issuer)
+      if (underWay !== undefined) return underWay
+      const begun = registered(server).finally(() => running.delete(server.issuer))
+      running.set(server.issuer, begun)
+      return begun
+    },
+    async findClient(server, clientId) {
+      const ours = [configured, published].find((client) => client?.id === clientId)
+      if (ours !== undefined) return ours
+      const kept = await clients.find(id, server.issuer, redirectUri)
+      return kept?.clientId === clientId ? opened(kept) : undefined
+    },
+  }
+}
+
+type Registered = Pick<UpstreamClient, 'clientId' | 'authMethod' | 'secretExpiresAt'> & {
+  readonly clientSecret: string | undefined
+}
+
+const METHODS = ['client_secret_basic', 'client_secret_post', 'none'] as const
+type Method = (typeof METHODS)[number]
+
+const isMethod = (value: unknown): value is Method => METHODS.some((method) => method === value)
+
+function methodOf(stored: string): Method {
+  if (isMethod(stored)) return stored
+  throw new TypeError(`A stored registration has the unknown method ${stored}.`)
+}
+
+async function register(server: AuthorizationServer, { ask, redirectUri }: Needs): Promise<Registered> {
+  const { registration_endpoint: endpoint } = server
+  if (endpoint === undefined)
+    throw refused(
+      'registration_unsupported',
+      'The authorization server registers nobody: a client id has to be configured.',
+    )
+  // RFC 8414 §2, RFC 7591 §2: a server that lists no methods takes `client_secret_basic`.
+  const asked = server.token_endpoint_auth_methods_supported?.find(isMethod) ?? 'client_secret_basic'
+  const body = JSON.stringify({
+    ...clientMetadata({ name: CLIENT_NAME, redirectUri }),
+    token_endpoint_auth_method: asked,
+  })
+  const answer = await ask(endpoint, { headers: { 'content-type': 'application/json' }, body })
+  if (answer.status !== 201 && answer.status !== 200)
+    throw refused('registration_refused', 'The authorization server did not register the gateway.')
+  return parseRegistration(answer.body, asked)
+}
+
+/** RFC 7591 §3.2.1. */
+function parseRegistration(body: Buffer, asked: Method): Registered {
+  const answer = parseObject(body)
+  const { client_id: id, client_secret: secret, token_endpoint_auth_method: given = asked } = answer
+  const { client_secret_expires_at: expires } = answer
+  if (typeof id !== 'string' || id === '' || !isSecret(secret) || !isMethod(given))
+    throw refused('registration_malformed', 'The authorization server registered the gateway, and did not say as whom.')
+  return {
+    clientId: id,
+    clientSecret: secret,
+    // A method that needs a secret, and none was given: a public client.
+    authMethod: secret === undefined ? 'none' : given,
+    secretExpiresAt: typeof expires === 'number' && expires > 0 ? expires * 1000 : undefined,
+  }
+}
+
+const isSecret = (value: unknown): value is string | undefined => value === undefined || typeof value === 'string'
+
+function parseObject(body: Buffer): Record<string, unknown> {
+  try {
+    const value: unknown = JSON.parse(body.toString())
+    if (typeof value === 'object' && value !== null) return value as Record<string, unknown>
+  } catch {
+    // As an answer without what was asked for.
+  }
+  return {}
+}
+
+const refused = (reason: string, message: string) => new ConnectionRefused(reason, message)

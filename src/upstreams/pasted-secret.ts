@@ -1,0 +1,51 @@
+// What a person may paste as a secret for a server, and where it is kept.
+import { ConnectionRefused } from '../protocol/connections.ts'
+import { isRecord } from '../protocol/json.ts'
+import type { SecretPlace } from '../protocol/vault.ts'
+
+/** As a header field it must fit beside all others. */
+const LONGEST = 8 * 1024
+/** RFC 9110 §5.5, without what only some servers take. */
+const SENDABLE = /^[\x21-\x7e](?:[\x20-\x7e]*[\x21-\x7e])?$/
+
+export const secretPlace = (principal: string, server: string): SecretPlace => ({
+  principal,
+  upstream: server,
+  field: 'secret',
+})
+
+/** Without what is around it, and without the word that is written before it anyway. Throws ConnectionRefused. */
+export function parseSecret(pasted: string, { prefix, now }: { prefix: string; now: number }): string {
+  const trimmed = pasted.trim()
+  const repeats = prefix.trim() !== '' && trimmed.toLowerCase().startsWith(prefix.trimStart().toLowerCase())
+  const secret = repeats ? trimmed.slice(prefix.trimStart().length).trim() : trimmed
+  if (secret === '') throw refused('secret_empty', 'Nothing was pasted. Copy the secret and paste it whole.')
+  if (secret.length > LONGEST)
+    throw refused('secret_too_long', 'This is too long to be a secret. Paste only the secret itself.')
+  if (!SENDABLE.test(secret))
+    throw refused(
+      'secret_characters',
+      'A secret is one line of plain letters, digits and signs. Copy it again and paste it whole.',
+    )
+  const expiresAt = tokenExpiry(secret)
+  if (expiresAt !== undefined && expiresAt <= now)
+    throw refused('secret_expired', 'This token has expired already. Make a new one and paste that.')
+  return secret
+}
+
+/** `exp` of one that is a JWT (RFC 7519 §4.1.4), in milliseconds; nobody checks its signature here. */
+export function tokenExpiry(secret: string): number | undefined {
+  const [, body, signature, ...rest] = secret.split('.')
+  if (body === undefined || signature === undefined || rest.length > 0) return undefined
+  try {
+    const claims: unknown = JSON.parse(Buffer.from(body, 'base64url').toString('utf8'))
+    const expiry = isRecord(claims) ? claims['exp'] : undefined
+    return typeof expiry === 'number' ? expiry * 1000 : undefined
+  } catch (error) {
+    // Three words with dots between them are not a JWT yet.
+    if (error instanceof SyntaxError) return undefined
+    throw error
+  }
+}
+
+const refused = (reason: string, message: string) => new ConnectionRefused(reason, message)
