@@ -16,11 +16,13 @@ import { protectedResourceDocuments } from './http/well-known.ts'
 import { findSetupLink } from './oauth/interaction/setup-link.ts'
 import { openAdminDoor } from './wiring/admin.ts'
 import { openCallers } from './wiring/callers.ts'
+import { clientDocumentEndpoint } from './wiring/connections.ts'
 import { openDecisionDoor } from './wiring/decision.ts'
 import { type GatewayNeeds, type Opened, openGround } from './wiring/ground.ts'
 import { openGrpc } from './wiring/grpc.ts'
 import { openMcpDoor } from './wiring/mcp.ts'
 import { openOAuthDoor } from './wiring/oauth.ts'
+import { openPortal } from './wiring/portal.ts'
 
 const SWEEP = 30_000
 
@@ -75,6 +77,9 @@ async function wire(config: Config, needs: GatewayNeeds, opened: Opened): Promis
 
   // Routes: exact, first match; what is not here is 404.
   const documents = protectedResourceDocuments({ resources, issuer: server.url, name: oauth.resourceName })
+  const clientDocument = clientDocumentEndpoint(config)
+  // People connect accounts to whatever is called here, whichever doors are open.
+  const portal = openPortal(ground, callers, authorization, mcp)
   const health = healthEndpoints({
     checks: readinessOf({
       checkStore: () => store.check(),
@@ -92,7 +97,7 @@ async function wire(config: Config, needs: GatewayNeeds, opened: Opened): Promis
       const endpoint = matchAt(path, exchange)
       if (endpoint !== undefined) return counted(metrics, name, clock, endpoint)
     }
-    const endpoint = documents.match(path) ?? health.match(path)
+    const endpoint = documents.match(path) ?? clientDocument(path) ?? portal(path) ?? health.match(path)
     return endpoint && counted(metrics, 'other', clock, endpoint)
   }
   const front = createFront({

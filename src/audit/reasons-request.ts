@@ -1,6 +1,7 @@
 // Reasons about the request itself: framing, JSON, headers, revisions, sessions, and what the server behind it did.
 export const REQUEST_REASONS = {
   ambiguous_length: 'The request says in two ways how long it is.',
+  anonymous_caller: 'The server has an instance for each caller, and nobody knows who this one is.',
   bad_cursor: 'The cursor is none of ours.',
   bad_evaluation: 'The question cannot be read (AuthZEN).',
   bad_field: 'A field of the body has no value that it can have.',

@@ -251,7 +251,7 @@ describe('config print', () => {
     write(
       [
         'identity: { providers: [{ id: corp, type: oidc, issuer: "https://id.example.com", clientId: me, clientSecret: "${S}" }] }',
-        'servers: [{ id: a, url: "http://u:urlpass@x/mcp", credentials: { type: headers, headers: { X-Key: "${S}" } } }]',
+        'servers: [{ id: a, url: "https://x/mcp", proxy: "http://u:urlpass@x:3128", credentials: { type: headers, headers: { X-Key: "${S}" } } }]',
         'oauth: { clients: [{ clientId: c, clientSecret: "${S}", redirectUris: ["https://x/cb"] }] }',
       ].join('\n'),
     )

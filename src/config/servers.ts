@@ -27,7 +27,7 @@ const common = {
 }
 const upstream = {
   ...common,
-  requestTimeout: duration('5m').describe('Longest wait for the first byte of an answer.'),
+  requestTimeout: duration('5m').describe('Longest wait for an answer, or for the beginning of a long one.'),
   idleTimeout: duration('1h').describe('Longest silence inside an answer or stream.'),
   minimumRevision: z
     .enum([...LEGACY_REVISIONS, MODERN_REVISION])
@@ -41,11 +41,17 @@ const upstream = {
     .describe(
       'Whether what it offers is asked for once for everybody, without saying for whom, or for each person apart. Always personal where its credential is a person’s own.',
     ),
-  concurrency: z.int().min(1).default(256).describe('Most calls under way at it at once; more wait, then are refused.'),
+  concurrency: z
+    .int()
+    .min(1)
+    .default(256)
+    .describe(
+      'Most calls under way at it at once; as many more wait, as long as a connection may take, then are refused. Open streams do not count.',
+    ),
   breaker: z
     .strictObject({
       failures: z.int().min(1).default(10).describe('After so many failures in a row nobody is sent to it.'),
-      rest: duration('10s').describe('How long, before one call tries again.'),
+      rest: duration('10s').describe('How long, before one call at a time tries again.'),
     })
     .prefault({})
     .describe('A server that fails is left alone for a while.'),
@@ -67,7 +73,7 @@ const instances = {
     .enum(['shared', 'per-principal', 'pool'])
     .optional()
     .describe(
-      'One for all callers, one for each, or `poolSize` that callers share. Default: shared for a command, per-principal for sse and websocket.',
+      'One for all callers, one for each, or `poolSize` that callers share. Default: shared for a command without a personal credential, else per-principal.',
     ),
   poolSize: z.int().min(1).max(64).default(4).describe('How many, under `instances: pool`.'),
   mostInstances: z.int().min(1).default(64).describe('Most at once, under per-principal; the longest idle goes first.'),
@@ -95,14 +101,18 @@ const remote = z.strictObject({
   tls: upstreamTls.optional().describe('Whom it is trusted by, and as whom we come.'),
   proxy: z
     .url({ protocol: /^https?$/ })
-    .optional()
-    .describe('Proxy on the way to it (CONNECT).'),
-  http2: z.boolean().default(false).describe('Speak HTTP/2 where it is offered.'),
+    .meta({
+      secret: 'url',
+      description:
+        'Proxy on the way to it (CONNECT), with user and password where it wants them: http://user:password@host:3128.',
+    })
+    .optional(),
+  http2: z.boolean().default(false).describe('Speak HTTP/2 where its TLS offers it.'),
   addresses: z
     .array(z.union([z.literal('public'), z.literal('private'), z.literal('loopback'), addressRange]))
     .optional()
     .describe(
-      'Where its name may lead. Default: anywhere but link-local addresses; a name resolves once a connection.',
+      'Where its name may lead. Default: anywhere but link-local addresses, which must be written in `url`. A name is looked up once a minute, and connected to as it was judged.',
     ),
   credentials,
   ...instances,
@@ -113,7 +123,12 @@ const stdio = z.strictObject({
     .array(z.string())
     .min(1)
     .describe('Installed program and its arguments; no shell, nothing is downloaded at run time.'),
-  cwd: z.string().optional().describe("Working folder. Default: the configuration file's."),
+  cwd: z
+    .string()
+    .optional()
+    .describe(
+      "Working folder. Default: the configuration file's where the command or env names something there, else a folder of its own below `store.directory`.",
+    ),
   env: z
     .record(z.string(), z.string())
     .default({})
@@ -127,18 +142,24 @@ const stdio = z.strictObject({
   ...instances,
   limits: z
     .strictObject({
-      memory: size('0').describe('Most memory of one process (address space); 0 is no limit.'),
+      memory: size('0').describe('Most memory of one process (its data; Node needs 640mb); 0 is no limit.'),
       cpu: duration('0').describe('Most processor time of one process; 0 is no limit.'),
       files: z.int().min(0).default(0).describe('Most open files; 0 is no limit.'),
-      processes: z.int().min(0).default(0).describe('Most processes of our user; 0 is no limit.'),
+      processes: z
+        .int()
+        .min(0)
+        .default(0)
+        .describe('Most processes of our user (RLIMIT_NPROC; of the server under systemd-run); 0 is no limit.'),
       line: size('16mb').describe('Longest message it may write.'),
     })
     .prefault({})
-    .describe('What one of its processes may use.'),
+    .describe('What one of its processes may use; kept by prlimit of util-linux, without which it is not started.'),
   sandbox: z
     .enum(['none', 'auto', 'bwrap', 'systemd-run'])
     .default('none')
-    .describe('Wrapper it is started in; `auto` takes one that is there, and none where there is none.'),
+    .describe(
+      'What it is started in: bwrap shows it a file system it cannot write to, systemd-run keeps limits for all of its processes. `auto` takes one that works here, and none where there is none.',
+    ),
 })
 const PICK = /^[^/\s]+\/\S+$/
 const PICK_FORM = 'Write server/name; * is a wildcard.'

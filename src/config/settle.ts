@@ -2,6 +2,8 @@
 import { isAbsolute, resolve } from 'node:path'
 import type { z } from 'zod'
 import { isKeyText } from '../protocol/capability-key.ts'
+import { checkChannels } from './channels.ts'
+import { folderBeside } from './command-folder.ts'
 import { checkEdges, keyAddresses } from './edges.ts'
 import { callbackFlaw } from './gateway-callbacks.ts'
 import type { Input } from './input.ts'
@@ -11,6 +13,8 @@ import { pathText } from './origins.ts'
 import { type Problem, placeOf } from './problems.ts'
 import type { Config } from './schema.ts'
 import type { TlsConfig } from './server.ts'
+import { checkServerTransport } from './server-transport.ts'
+import type { RemoteServerConfig, StdioServerConfig } from './servers.ts'
 import type { Path } from './settings.ts'
 import { checkTransport } from './transport.ts'
 import type { VaultKeyConfig } from './vault.ts'
@@ -39,7 +43,13 @@ export async function settle(parsed: Parsed, around: Surroundings): Promise<{ co
     url,
     allowedOrigins,
   })
-  const flaws = [...checkTransport(settled, server.url !== undefined), ...checkWays(settled), ...checkEdges(settled)]
+  const flaws = [
+    ...checkTransport(settled, server.url !== undefined),
+    ...checkServerTransport(settled),
+    ...checkChannels(settled),
+    ...checkWays(settled),
+    ...checkEdges(settled),
+  ]
   const told = flaws.map(({ path, message, remedy }) => problem(path, around, message, remedy))
   return {
     config: withPaths(settled, around),
@@ -174,10 +184,33 @@ function withPaths(config: Config, around: Surroundings): Config {
     server: { ...config.server, tls: absoluteTls(config.server.tls, absolute) },
     auth: { ...config.auth, issuers: config.auth.issuers.map(absoluteKeys), ...absoluteCapabilities(config, absolute) },
     store: { url, directory: absolute(['store', 'directory'], config.store.directory) },
-    servers: config.servers.map((server, index) =>
-      'command' in server ? { ...server, cwd: absolute(['servers', index, 'cwd'], server.cwd ?? directory) } : server,
-    ),
+    servers: config.servers.map((server, index) => {
+      if ('command' in server) return withFolder(server, (cwd) => absolute(['servers', index, 'cwd'], cwd), directory)
+      return 'url' in server
+        ? withTlsPaths(server, (key, path) => absolute(['servers', index, 'tls', key], path))
+        : server
+    }),
   }
+}
+
+function withTlsPaths(
+  server: RemoteServerConfig,
+  absolute: (key: 'ca' | 'cert' | 'key', path: string) => string,
+): RemoteServerConfig {
+  const { tls } = server
+  if (tls === undefined) return server
+  const at = (key: 'ca' | 'cert' | 'key') => (tls[key] === undefined ? {} : { [key]: absolute(key, tls[key]) })
+  return { ...server, tls: { ...tls, ...at('ca'), ...at('cert'), ...at('key') } }
+}
+
+function withFolder(
+  server: StdioServerConfig,
+  absolute: (cwd: string) => string,
+  directory: string,
+): StdioServerConfig {
+  const { cwd: written, ...rest } = server
+  const cwd = written ?? folderBeside(server, directory)
+  return cwd === undefined ? rest : { ...rest, cwd: absolute(cwd) }
 }
 
 function absoluteCapabilities(

@@ -76,7 +76,9 @@ function innerMessage(outer: IncomingMessage, { method, path, headers, body }: I
   const raw: string[] = []
   for (let at = 0; at < outer.rawHeaders.length; at += 2) {
     const name = outer.rawHeaders[at] ?? ''
-    if (!isOwnField(name.toLowerCase())) raw.push(name, outer.rawHeaders[at + 1] ?? '')
+    const field = name.toLowerCase()
+    // What it names is the connection's own (RFC 9110 §7.6.1), and goes on from here no more than from an outer request.
+    if (!isOwnField(field) || field === 'connection') raw.push(name, outer.rawHeaders[at + 1] ?? '')
   }
   const kept = Object.entries(outer.headers).filter(([name]) => !isOwnField(name))
   const length = body === undefined ? {} : { 'content-length': String(body.length) }

@@ -1,6 +1,7 @@
 // From an identity provider's claims to what we know of a person (OpenID Connect Core §5.1). Pure; every value is hostile text.
 import { type Claims, claimAt } from '../protocol/claims.ts'
 import { parseEmail } from '../protocol/email.ts'
+import type { ProviderTokens } from '../protocol/provider-tokens.ts'
 
 /** A person as an identity provider vouches for them. `issuer` and `subject` together are the account; the e-mail never is. */
 export interface Profile {
@@ -15,6 +16,8 @@ export interface Profile {
   readonly teams: readonly string[]
   /** For conditions. */
   readonly claims?: Claims | undefined
+  /** Where they are kept; for the vault, and nothing else. */
+  readonly tokens?: ProviderTokens | undefined
 }
 
 /** A claim has a shape that cannot be trusted. Not skipped: a group that silently went missing would open what a deny rule closes. */

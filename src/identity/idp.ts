@@ -10,11 +10,13 @@ interface Needs {
   readonly identity: Pick<IdentityConfig, 'providers' | 'mapping' | 'claims'>
   /** Seconds of skew accepted from the providers' clocks. */
   readonly clockTolerance: number
+  /** What OpenID providers give at sign-in is needed later. */
+  readonly keepsTokens: boolean
   readonly clock: Clock
 }
 
 /** Contacts nobody. */
-export async function createIdentityProviders({ identity, clockTolerance, clock }: Needs): Promise<IdentityProviders> {
+export async function createIdentityProviders({ identity, clockTolerance, keepsTokens, clock }: Needs): Promise<IdentityProviders> {
   const isOpenid = identity.providers.some(({ type }) => !['local', 'github', 'delegated'].includes(type))
   // Loaded where it is needed: a gate with local accounts alone should not pay for it.
   const openid = isOpenid ? await import('./openid-provider.ts') : undefined
@@ -26,7 +28,7 @@ export async function createIdentityProviders({ identity, clockTolerance, clock 
     if (provider.type === 'delegated')
       return [delegatedProvider({ provider, mapping, kept, proof: KINDS.delegated.proof })]
     if (!openid) throw new TypeError(`nothing was loaded for a provider of type ${provider.type}`)
-    return [openid.openidProvider({ provider, mapping, kept, clockTolerance, clock })]
+    return [openid.openidProvider({ provider, mapping, kept, clockTolerance, keepsTokens, clock })]
   })
   const local = identity.providers.find((provider) => provider.type === 'local')
   return {

@@ -73,6 +73,7 @@ describe('createIdentityProviders', () => {
         ],
       }),
       clockTolerance: 60,
+      keepsTokens: false,
       clock: () => 0,
     })
 

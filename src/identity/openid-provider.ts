@@ -4,6 +4,7 @@ import * as openid from 'openid-client'
 import type { OpenidProviderConfig } from '../config/identity.ts'
 import { type Claims, claimAt } from '../protocol/claims.ts'
 import type { Clock } from '../protocol/clock.ts'
+import type { ProviderTokens } from '../protocol/provider-tokens.ts'
 import { ClaimError, type Profile, profileOf, verifiedEmail } from './claims.ts'
 import { type KeptPaths, keepClaims } from './kept-claims.ts'
 import { checkGroupsAreThere, checkTenant, KINDS, type mappingOf } from './kinds.ts'
@@ -20,10 +21,12 @@ interface Needs {
   readonly mapping: ReturnType<typeof mappingOf>
   readonly kept: KeptPaths
   readonly clockTolerance: number
+  /** Its tokens are handed on, and asked for so that they can be renewed. */
+  readonly keepsTokens: boolean
   readonly clock: Clock
 }
 
-export function openidProvider({ provider, mapping, kept, clockTolerance, clock }: Needs): IdentityProvider {
+export function openidProvider({ provider, mapping, kept, clockTolerance, keepsTokens, clock }: Needs): IdentityProvider {
   const { id, issuer, type } = provider
   const { proof } = KINDS[type]
   const discover = discoverer(provider, clockTolerance, clock)
@@ -48,7 +51,13 @@ export function openidProvider({ provider, mapping, kept, clockTolerance, clock 
     if (!complete && configuration.serverMetadata().userinfo_endpoint !== undefined)
       sources.push(await openid.fetchUserInfo(configuration, tokens.access_token, claims.sub))
     const profile = profileOf(sources, { provider: id, issuer: claims.iss, subject: claims.sub, mapping, proof })
-    return { ...profile, claims: keepClaims(sources, kept) }
+    return { ...profile, claims: keepClaims(sources, kept), ...(keepsTokens && { tokens: tokensOf(id, tokens, clock()) }) }
+  }
+
+  /** OpenID Connect Core §11: a refresh token is asked for by name, where the provider knows that name. */
+  function scopesFor(configuration: openid.Configuration): string[] {
+    const offline = keepsTokens && configuration.serverMetadata().scopes_supported?.includes('offline_access') === true
+    return [...new Set(['openid', ...provider.scopes, ...(offline ? ['offline_access'] : [])])]
   }
 
   return {
@@ -65,7 +74,7 @@ export function openidProvider({ provider, mapping, kept, clockTolerance, clock 
       }
       const url = openid.buildAuthorizationUrl(configuration, {
         redirect_uri: redirectUri,
-        scope: [...new Set(['openid', ...provider.scopes])].join(' '),
+        scope: scopesFor(configuration).join(' '),
         state: secrets.state,
         nonce: secrets.nonce,
         code_challenge: await openid.calculatePKCECodeChallenge(secrets.verifier),
@@ -79,6 +88,22 @@ export function openidProvider({ provider, mapping, kept, clockTolerance, clock 
       }),
   }
 }
+
+function tokensOf(
+  provider: string,
+  { access_token: accessToken, id_token: idToken = '', refresh_token: refreshToken, expires_in: seconds }: Tokens,
+  now: number,
+): ProviderTokens {
+  return {
+    provider,
+    accessToken,
+    idToken,
+    refreshToken,
+    endsAt: seconds === undefined ? undefined : now + seconds * 1000,
+  }
+}
+
+type Tokens = openid.TokenEndpointResponse
 
 const KEPT = 3_600_000
 

@@ -5,6 +5,7 @@ import type { Clock } from '../protocol/clock.ts'
 import { parseEmail } from '../protocol/email.ts'
 import { RequestError } from '../protocol/errors.ts'
 import { networkOf } from '../protocol/network.ts'
+import type { ProviderTokens } from '../protocol/provider-tokens.ts'
 import type { UserRecord, Users } from '../store/durable.ts'
 import type { Counters } from '../store/ephemeral.ts'
 import { LOCAL_ISSUER } from './admission.ts'
@@ -23,6 +24,8 @@ interface Needs {
   readonly passwords: Passwords
   readonly counters: Counters
   isAdmitted(user: Pick<UserRecord, 'issuer' | 'email' | 'emailVerified'>): boolean
+  /** What their identity provider gave; in place of what it gave before. */
+  keepTokens?: ((subject: string, tokens: ProviderTokens) => Promise<void>) | undefined
   readonly clock: Clock
 }
 
@@ -73,7 +76,7 @@ export interface People {
   find(id: string): Promise<UserRecord | undefined>
 }
 
-export function usersOf({ users, passwords, counters, isAdmitted, clock }: Needs): People {
+export function usersOf({ users, passwords, counters, isAdmitted, keepTokens, clock }: Needs): People {
   const attempts = attemptsOf(counters, clock)
 
   async function localRecord(account: NewAccount): Promise<UserRecord> {
@@ -136,7 +139,9 @@ export function usersOf({ users, passwords, counters, isAdmitted, clock }: Needs
       if (outcome.status !== 'signed_in') return { ...outcome, subject: known?.id }
       const { name, groups, roles, teams, claims } = profile
       const renewed = { ...outcome.user, name: name ?? known?.name, groups, roles, teams, claims, updatedAt: clock() }
-      return admitted(await users.upsertByIdentity(renewed))
+      const user = await users.upsertByIdentity(renewed)
+      if (profile.tokens !== undefined) await keepTokens?.(user.id, profile.tokens)
+      return admitted(user)
     },
 
     async createFirstAdministrator(account, beforeCommit) {

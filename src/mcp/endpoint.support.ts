@@ -120,7 +120,7 @@ export async function startGate(upstreams: Record<string, Upstream>) {
       : { effect: 'deny' as const, reason: 'no_rule_allows', rule: undefined }
   const needs: McpNeeds = {
     clock: Date.now,
-    binding: createBinding(new Map(), { get: () => undefined }),
+    binding: createBinding(new Map(), { get: () => undefined }, () => undefined),
     cors: doorCors({ serverUrl: 'http://gate.example', allowed: ['https://ide.example'] }),
     async authenticate(exchange) {
       const match = /^Bearer (\w+)$/.exec(exchange.req.headers.authorization ?? '')
@@ -138,6 +138,9 @@ export async function startGate(upstreams: Record<string, Upstream>) {
     },
     denials: 'hidden',
     minimumRevision: () => undefined,
+    // A child speaks the handshake, and every other server here whatever it is asked.
+    speaks: ({ kind }, era) => kind === 'remote' || era === 'legacy',
+    bridge: () => Promise.reject(new TypeError('There is no bridge here.')),
     upstreams: { get: (id) => upstreams[id], report: () => {} },
     recorder: {
       async decide(event) {

@@ -81,7 +81,8 @@ export function upstreamHeaders(parts: {
   if (parts.body) headers.push('content-type', 'application/json')
   if (session !== undefined) headers.push(HEADER_SESSION, session)
   if (lastEvent !== undefined) headers.push(HEADER_LAST_EVENT, lastEvent)
-  headers.push('x-request-id', parts.requestId)
+  // The caller's own where the operator lets it take the place of ours (`passthrough.overwrite`).
+  if (!Object.hasOwn(addedHeaders, 'x-request-id')) headers.push('x-request-id', parts.requestId)
   for (const name in addedHeaders) headers.push(name, addedHeaders[name] ?? '')
   return headers
 }

@@ -7,14 +7,18 @@ import type { Marks } from '../store/ephemeral.ts'
 import type { SealKey } from '../tokens/seal.ts'
 import type { Binding } from '../upstreams/binding.ts'
 import type { Caller } from '../upstreams/caller.ts'
+import { UpstreamRefused } from '../upstreams/credential.ts'
 import type { Upstream, Upstreams } from '../upstreams/upstream.ts'
 import type { Era } from './era.ts'
+import { FAULTS } from './fault.ts'
 import type { Edit } from './filter.ts'
 import { createForward } from './forward.ts'
 import type { Passage } from './passage.ts'
 import { callerOf } from './reach.ts'
 import type { Ending } from './relay.ts'
 import { createRemoteRoute } from './remote.ts'
+import { withRenewal } from './renewal.ts'
+import { sendFault } from './reply.ts'
 import { mayHear, type Screen, screenOf } from './screen.ts'
 import { createSessions } from './session.ts'
 import { createStdioRoute } from './stdio.ts'
@@ -48,26 +52,33 @@ export interface PassingNeeds {
 export function createPassing(needs: PassingNeeds): (visit: Visit) => Promise<Ending> {
   const { policy, limits, clock, streams, subscriptions } = needs
   const sessions = createSessions({ sealKeys: needs.sealKeys, marks: needs.marks, now: clock })
-  const remote = createRemoteRoute({
-    binding: needs.binding,
-    forward: createForward(needs.upstreams),
-    sessions,
-    streams,
-    limits,
-  })
+  const remote = createRemoteRoute({ forward: createForward(needs.upstreams), sessions, streams, limits })
   const stdio = createStdioRoute({ self: needs.self, sessions, streams, subscriptions, limits })
 
   return (visit) => {
     const bound = needs.binding.bind(visit.upstream, callerOf(visit))
-    return bound instanceof Promise ? bound.then((upstream) => pass(upstream, visit)) : pass(bound, visit)
+    return bound instanceof Promise ? bound.then((upstream) => begin(upstream, visit)) : begin(bound, visit)
+  }
+
+  function begin(bound: Upstream, visit: Visit): Promise<Ending> {
+    return bound.kind === 'remote' && bound.given !== undefined ? renewing(bound, visit) : pass(bound, visit, true)
+  }
+
+  async function renewing(bound: Upstream, visit: Visit): Promise<Ending> {
+    try {
+      return await withRenewal(needs.binding, bound, callerOf(visit), (upstream, last) => pass(upstream, visit, last))
+    } catch (error) {
+      if (!(error instanceof UpstreamRefused)) throw error
+      return sendFault(visit.exchange, visit.incoming?.id, FAULTS.upstream_unauthorized)
+    }
   }
 
   /** Bytes go through where client and server speak one era. */
-  function pass(upstream: Upstream, visit: Visit): Promise<Ending> {
+  function pass(upstream: Upstream, visit: Visit, last: boolean): Promise<Ending> {
     const same = needs.speaks(upstream, visit.era)
-    if (same === true) return passOn(upstream, visit)
+    if (same === true) return passOn(upstream, visit, last)
     const bridge = () => needs.bridge(visit, wholeEdit(screenFor(upstream, visit)))
-    return same === false ? bridge() : same.then((speaks) => (speaks ? passOn(upstream, visit) : bridge()))
+    return same === false ? bridge() : same.then((speaks) => (speaks ? passOn(upstream, visit, last) : bridge()))
   }
 
   function screenFor(upstream: Upstream, visit: Visit): Screen {
@@ -78,10 +89,10 @@ export function createPassing(needs: PassingNeeds): (visit: Visit) => Promise<En
       : passing
   }
 
-  function passOn(upstream: Upstream, visit: Visit): Promise<Ending> {
+  function passOn(upstream: Upstream, visit: Visit, last: boolean): Promise<Ending> {
     const { incoming, httpMethod } = visit
     const screen = screenFor(upstream, visit)
-    if (upstream.kind === 'remote') return remote(upstream, visit, screen)
+    if (upstream.kind === 'remote') return remote(upstream, visit, screen, !last)
     const child = { exchange: visit.exchange, upstream, principal: visit.principal, head: visit.head }
     if (incoming !== undefined) return stdio.post(child, incoming, wholeEdit(screen))
     if (httpMethod === 'DELETE') return stdio.end(child)

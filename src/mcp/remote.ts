@@ -1,21 +1,17 @@
 // A request to a remote upstream: which session, which head, what its answer must pass through.
 import type { Exchange } from '../http/exchange.ts'
 import type { Principal } from '../protocol/principal.ts'
-import type { Binding } from '../upstreams/binding.ts'
-import { UpstreamRefused } from '../upstreams/credential.ts'
 import type { RemoteUpstream } from '../upstreams/upstream.ts'
 import type { Era } from './era.ts'
-import { FAULTS } from './fault.ts'
 import type { Forward } from './forward.ts'
 import { type McpHead, upstreamHeaders } from './headers.ts'
 import type { Incoming } from './message.ts'
 import type { Passage } from './passage.ts'
 import type { Ending } from './relay.ts'
-import { withRenewal } from './renewal.ts'
-import { sendFault } from './reply.ts'
 import type { Screen } from './screen.ts'
 import type { Session, Sessions } from './session.ts'
 import type { Streams } from './streams.ts'
+import { toldBody } from './told-body.ts'
 
 export interface RemoteVisit {
   readonly exchange: Exchange
@@ -27,18 +23,26 @@ export interface RemoteVisit {
 }
 
 interface Needs {
-  readonly binding: Pick<Binding, 'renew'>
   readonly forward: Forward
   readonly sessions: Sessions
   readonly streams: Streams
   readonly limits: Passage['limits']
 }
 
-/** The caller's session id goes no further, and the upstream's comes no nearer, than this file. */
-export function createRemoteRoute({ binding, forward, sessions, streams, limits }: Needs) {
-  return async function pass(bound: RemoteUpstream, visit: RemoteVisit, screen: Screen): Promise<Ending> {
+/**
+ * `renewable`: a refusal of what the server was given is thrown (UpstreamRefused), and not told.
+ *
+ * The caller's session id goes no further, and the upstream's comes no nearer, than this file.
+ */
+export function createRemoteRoute({ forward, sessions, streams, limits }: Needs) {
+  return async function pass(
+    upstream: RemoteUpstream,
+    visit: RemoteVisit,
+    screen: Screen,
+    renewable = false,
+  ): Promise<Ending> {
     const { exchange, principal, head, httpMethod: method, incoming, era } = visit
-    const place = { subject: principal.subject, server: bound.id }
+    const place = { subject: principal.subject, server: upstream.id }
     const opening = incoming?.method === 'initialize'
     // MCP 2026-07-28: a session id means nothing there and is neither used nor echoed.
     const sealed = era === 'legacy' && !opening ? head.session : undefined
@@ -51,8 +55,8 @@ export function createRemoteRoute({ binding, forward, sessions, streams, limits 
       return id === session?.upstream ? sealed : undefined
     }
     const held = lasting ? streams.reserve(principal) : undefined
-    const attempt = (upstream: RemoteUpstream, last: boolean): Promise<Ending> =>
-      forward(
+    try {
+      return await forward(
         upstream,
         {
           method,
@@ -65,7 +69,7 @@ export function createRemoteRoute({ binding, forward, sessions, streams, limits 
             requestId: exchange.id,
             addedHeaders: upstream.addedHeaders,
           }),
-          body: incoming?.body ?? null,
+          body: incoming === undefined ? null : toldBody(incoming.body, incoming.message, upstream.meta),
           lasting,
         },
         {
@@ -78,16 +82,10 @@ export function createRemoteRoute({ binding, forward, sessions, streams, limits 
           sessionFor,
           openStream: (onEnd) => held?.watch(onEnd) ?? streams.open(principal, onEnd),
           upstream,
-          renewable: !last,
+          renewable,
           limits,
         },
       )
-    try {
-      const caller = { principal, rawHeaders: exchange.req.rawHeaders }
-      return await withRenewal(binding, bound, caller, attempt)
-    } catch (error) {
-      if (!(error instanceof UpstreamRefused)) throw error
-      return sendFault(exchange, incoming?.id, FAULTS.upstream_unauthorized)
     } finally {
       held?.release()
     }

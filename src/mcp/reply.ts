@@ -45,7 +45,7 @@ export function openReply(
 }
 
 /** In place of an answer, or at the end of its stream. */
-export function sendFault({ res, id: requestId }: Exchange, id: RpcId, fault: Fault): Ending {
+export function sendFault({ res, id: requestId }: Exchange, id: RpcId | undefined, fault: Fault): Ending {
   const body = faultMessage(fault, id, requestId)
   if (!res.headersSent) sendRpc(res, fault.status, body, retryField(fault))
   else if (!res.destroyed) res.end(writeEvent(body))

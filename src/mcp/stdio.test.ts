@@ -39,13 +39,6 @@ describe('a child process', () => {
     expect(door.child.asked).toEqual([])
   })
 
-  it('answers a modern probe so that a client falls back', async () => {
-    const answer = await door.post(modern('server/discover'), modernHeaders('server/discover'), 'child')
-    expect([answer.status, (await rpc(answer)).error.code]).toEqual([400, -32000])
-    const contradictory = await door.post(modern('tools/list'), modernHeaders('tools/call'), 'child')
-    expect([contradictory.status, (await rpc(contradictory)).error.code]).toEqual([400, -32000])
-  })
-
   it('takes requests in their session only', async () => {
     const { session } = await open()
     expect(await rpc(await ask(session, { jsonrpc: '2.0', id: 1, method: 'ping' }))).toEqual({

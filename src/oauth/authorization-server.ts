@@ -31,7 +31,7 @@ import { createProvider } from './provider.ts'
 import { REGISTRATION_ROUTE, registrationEndpoints } from './registration.ts'
 import { resourceIndicators } from './resources.ts'
 import { IDENTITY_SCOPES } from './scopes.ts'
-import { signInClient } from './sign-in-client.ts'
+import { ownPages, signInClient } from './sign-in-client.ts'
 import { TOKEN_ROUTE, tokenEndpoint, tokenRequests } from './token.ts'
 import { handleEndpoint, INTROSPECTION_ROUTE, REVOCATION_ROUTE } from './token-handles.ts'
 
@@ -89,9 +89,10 @@ export function openAuthorizationServer(needs: AuthorizationServerNeeds): Author
     development: server.development,
     secret: keyring.refreshSecret,
   })
+  const findOwnPage = ownPages(serverUrl)
   /** Another gateway's tokens are for its own callback and nothing else, and nobody else's are for that. */
   const findResource = (clientId: string, url: string) => {
-    if (gateways.uriOf(clientId) === undefined) return needs.resources.find(url)
+    if (gateways.uriOf(clientId) === undefined) return findOwnPage(clientId, url) ?? needs.resources.find(url)
     const own = gateways.ofId(clientId)?.resource
     return own?.url === url && needs.resources.find(url) === undefined ? own : undefined
   }

@@ -2,6 +2,8 @@
 import { createHash } from 'node:crypto'
 import type { UpstreamConfig } from '../config/servers.ts'
 import type { Clock } from '../protocol/clock.ts'
+import { RpcError } from '../protocol/errors.ts'
+import { RPC } from '../protocol/mcp.ts'
 import type { Caller } from './caller.ts'
 import type { Channel } from './channel/channel.ts'
 import type { Fields } from './channel/transport.ts'
@@ -89,7 +91,7 @@ export function openInstances(config: Config, needs: Needs): Instances {
   function ownOf(caller: Caller): Instance {
     const { kind: whose, subject } = caller.principal
     // Nobody knows whether two of them are one and the same.
-    if (whose === 'anonymous') throw new UpstreamError('anonymous', 'This server has an instance for each caller.')
+    if (whose === 'anonymous') throw anonymousCaller()
     const known = own.get(subject)
     if (known !== undefined) return known
     const made = create(markOf(subject))
@@ -144,6 +146,9 @@ export function openInstances(config: Config, needs: Needs): Instances {
     },
   }
 }
+
+const anonymousCaller = () =>
+  new RpcError(RPC.invalidRequest, 'anonymous_caller', 'This server is for callers who have signed in.', { status: 403 })
 
 const markOf = (subject: string): string => createHash('sha256').update(subject).digest('hex').slice(0, 32)
 

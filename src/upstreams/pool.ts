@@ -1,5 +1,5 @@
 // Connections to a remote upstream: undici pools, no redirects, no pipelining; HTTP/2 where it is wanted and offered.
-import { Client, Pool } from 'undici'
+import { Client, type Dispatcher, Pool } from 'undici'
 import type { RemoteServerConfig } from '../config/servers.ts'
 import { OperatorError } from '../protocol/errors.ts'
 import { type Connect, createConnect, literalFlaw, type Surroundings } from './connect.ts'
@@ -37,10 +37,10 @@ export function openRemoteUpstream(
     pipelining: 1,
   }
   // For a WebSocket they stay empty: a pool connects when it is used.
-  const origin = url.origin === 'null' ? `http${url.protocol.slice(2)}//${url.host}` : url.origin
-  const pool = new Pool(origin, { ...options, connections: config.connections })
+  const origin = `${url.protocol.replace(/^ws/, 'http')}//${url.host}`
+  const pool = multiplexed(config, new Pool(origin, { ...options, connections: config.connections }))
   // Bounded by the streams of a principal and by our own connections: one waiting stream must not hold back another.
-  const streams = new Pool(origin, { ...options, connections: null })
+  const streams = multiplexed(config, new Pool(origin, { ...options, connections: null }))
   return {
     kind: 'remote',
     id: config.id,
@@ -60,6 +60,13 @@ export function openRemoteUpstream(
     },
   }
 }
+
+/**
+ * undici lets no request that changes something share a connection of HTTP/2 with others, since it might have to be sent again. It never
+ * is: when a connection ends, each of its calls fails (pool.test.ts).
+ */
+const multiplexed = ({ http2 }: RemoteServerConfig, pool: Pool): Dispatcher =>
+  http2 ? pool.compose((dispatch) => (options, handler) => dispatch({ ...options, idempotent: true }, handler)) : pool
 
 /** Which of the two protocols a connection speaks is known when it is there: one of HTTP/1.1 must not be given a second request. */
 function openClient(origin: string | URL, options: Client.Options, connect: Connect['connect']): Client {

@@ -76,6 +76,8 @@ export interface ChannelCall {
   onNotification(message: RpcNotification): void
   /** Heard at an instance of one caller's own; one that callers share asks nobody. */
   readonly onRequest?: Ask | undefined
+  /** Who calls, and what of their own head goes along (lower-case names): sent where a message has a head of its own (HTTP+SSE). */
+  readonly headers?: Readonly<Record<string, string>> | undefined
 }
 
 /**
@@ -100,8 +102,8 @@ export interface ChannelUpstream {
   /** What belongs to no request: list changes, resource updates, log messages. Answers the end of the subscription. */
   subscribe(listener: (message: RpcNotification) => void): () => void
   /**
-   * The one that serves this caller, where it is not this one. `told`: who calls (lower-case names). Throws UpstreamError `busy` or
-   * `anonymous`.
+   * The one that serves this caller, where it is not this one. `told`: who calls (lower-case names). Throws RpcError `anonymous_caller`
+   * where each caller has one of their own.
    */
   instanceFor?(caller: Caller | undefined, given: Given, told: Readonly<Record<string, string>>): ChannelUpstream
   /** The caller's own, where there is one, ends now: what they were given counts no more. */

@@ -6,23 +6,28 @@ import { readOffer } from '../mcp/aggregate/catalog/offer.ts'
 import { viewEndpoint } from '../mcp/aggregate/endpoint.ts'
 import { createIntroduction } from '../mcp/aggregate/introduction.ts'
 import { createLists } from '../mcp/aggregate/lists.ts'
+import type { QuestionNeeds } from '../mcp/aggregate/questioned.ts'
 import { createStates } from '../mcp/aggregate/request-state.ts'
 import { createRespond } from '../mcp/aggregate/respond.ts'
 import { createAggregateSessions } from '../mcp/aggregate/sessions.ts'
 import { createSpokenEras } from '../mcp/aggregate/spoken-eras.ts'
 import { createCompose } from '../mcp/aggregate/views/caller-composition.ts'
 import { createViews } from '../mcp/aggregate/views/views.ts'
+import { checkSpoken } from '../mcp/aggregate/visit.ts'
 import { createBridge } from '../mcp/bridge/call.ts'
 import type { McpNeeds } from '../mcp/endpoint.ts'
+import type { Edit } from '../mcp/filter.ts'
 import { createForward } from '../mcp/forward.ts'
+import { unknownServer } from '../mcp/hidden.ts'
 import { createReach } from '../mcp/reach.ts'
+import type { Visit } from '../mcp/visit.ts'
 import { rarely } from '../observe/rarely.ts'
 import type { Ground, Opened } from './ground.ts'
 
 const TOLD = { every: 60_000, most: 50 }
 const SWEEP = 60_000
 
-type Door = Omit<McpNeeds, 'definitionOf' | 'self'>
+type Door = Omit<McpNeeds, 'definitionOf' | 'self' | 'speaks' | 'bridge'> & QuestionNeeds
 
 export function openAggregate(ground: Ground, door: Door, opened: Opened) {
   const { config, clock, log, policy, store } = ground
@@ -84,17 +89,21 @@ export function openAggregate(ground: Ground, door: Door, opened: Opened) {
     onJoined: ({ id }, upstream, joined) =>
       back.joined(id, upstream, { server: upstream.id, session: joined.id, revision: joined.revision }),
   })
+  const eras = createSpokenEras({ eraOf: bridge.eraOf, clock })
   const answer = createRespond({
     reach,
+    binding: door.binding,
     onError: ground.onError,
     policy,
     lists,
     compose,
-    introduction: createIntroduction({ compose, policy, ttl: aggregate.ttl }),
+    introduction: createIntroduction({ compose, policy, ttl: aggregate.ttl, reach, introduce: bridge.introduce }),
     sessions,
     back,
     bridge,
-    eras: createSpokenEras({ eraOf: bridge.eraOf, clock }),
+    held: door.held,
+    asking: door.asking,
+    eras,
     catalog,
     forward: createForward({ report }),
     states: createStates({ sealKeys: door.sealKeys, marks: door.marks, now: clock }),
@@ -112,5 +121,24 @@ export function openAggregate(ground: Ground, door: Door, opened: Opened) {
   })
   const views = createViews(config, policy)
   const serve = viewEndpoint({ ...door, views, catalog, compose, answer })
-  return { serve, views, lists, catalog }
+  return {
+    serve,
+    views,
+    lists,
+    catalog,
+    speaks: eras.speaks,
+    /** One server alone, for a client that does not speak its era. */
+    async bridge(visit: Visit, edit: Edit | undefined) {
+      const view = views.ofServer(visit.server)
+      if (view === undefined) throw unknownServer()
+      checkSpoken(visit)
+      return answer({ ...visit, view }, { server: visit.server, name: visit.target.name }, edit)
+    },
+    /** The person has another account at the server now, or none. */
+    async forgetPrincipal(id: string, subject: string) {
+      catalog.forgetPrincipal(id, subject)
+      bridge.forgetPrincipal(id, subject)
+      await sessions.forgetPrincipal(id, subject)
+    },
+  }
 }

@@ -10,6 +10,7 @@ import type { Keyring } from '../tokens/keyring.ts'
 import { type Binding, type Bound, createBinding } from '../upstreams/binding.ts'
 import { CredentialFailed } from '../upstreams/credential.ts'
 import type { Upstreams } from '../upstreams/upstream.ts'
+import type { OpenConnections } from './connections.ts'
 import { forwardingOf } from './forwarding.ts'
 import { openUpstreamCredentials, type UpstreamCredentials } from './upstream-credentials.ts'
 
@@ -19,6 +20,7 @@ interface Needs {
   readonly config: Config
   readonly upstreams: Pick<Upstreams, 'get'>
   readonly vault: Vault
+  readonly connections: Pick<OpenConnections, 'oauth' | 'secret'>
   readonly keyring: Keyring
   readonly clock: Clock
   readonly log: Log

@@ -15,7 +15,7 @@ import { openAuthenticate } from './ways.ts'
 export type Callers = Awaited<ReturnType<typeof openCallers>>
 
 export async function openCallers(ground: Ground) {
-  const { config, identity, store, clock, revocations } = ground
+  const { config, identity, store, clock, revocations, signIns } = ground
   const { durable, ephemeral } = store
   checkLocalAdministrator(config.admin, isReachable(config.server))
   const isAdmitted = createAdmission(identity)
@@ -24,11 +24,13 @@ export async function openCallers(ground: Ground) {
     passwords: passwordHasher(),
     counters: ephemeral.counters,
     isAdmitted,
+    keepTokens: signIns?.keep,
     clock,
   })
   const idps = await createIdentityProviders({
     identity,
     clockTolerance: config.auth.clockTolerance,
+    keepsTokens: signIns !== undefined,
     clock,
   })
   const attributes = attributesOf({

@@ -37,6 +37,7 @@ import type { Resolve } from '../upstreams/names.ts'
 import { createUpstreams } from '../upstreams/registry.ts'
 import { openBinding } from './binding.ts'
 import { loadConditions } from './conditions.ts'
+import { openConnections } from './connections.ts'
 import { openDecisionPoints } from './decision-points.ts'
 import { tellFailedConditions } from './failed-conditions.ts'
 import { openLimits } from './limits.ts'
@@ -97,7 +98,11 @@ export async function openGround(config: Config, needs: GatewayNeeds, opened: Op
     directory: config.store.directory,
   })
   opened.push(() => upstreams.close())
-  const { binding, signIns, close } = await openBinding({ config, upstreams, vault, keyring, clock, log })
+  const connected = openConnections({ config, store, vault, upstreams, recorder, clock, log })
+  const { binding, signIns, close } = await openBinding({
+    ...{ config, upstreams, vault, keyring, clock, log },
+    connections: connected,
+  })
   opened.push(close)
   const compile = await loadConditions(config)
   const tools = await openTools(config, needs, recorder)
@@ -124,6 +129,7 @@ export async function openGround(config: Config, needs: GatewayNeeds, opened: Op
     scopes,
     upstreams,
     binding,
+    connections: connected.connections,
     signIns,
     resources: resourcesOf(config, scopes, places),
     places,

@@ -7,6 +7,8 @@ import { countedRecorder, countedUpstreams, logRefusal, measured } from '../http
 import { answerOf, sendAnswer } from '../http/responses.ts'
 import type { UpgradeEndpoint } from '../http/upgrade.ts'
 import { type McpNeeds, mcpEndpoint } from '../mcp/endpoint.ts'
+import { createClientQuestions } from '../mcp/held/client-questions.ts'
+import { createHeldCalls } from '../mcp/held/held-calls.ts'
 import { refusalOf } from '../mcp/renewal.ts'
 import { createStreams } from '../mcp/streams.ts'
 import { createSubscriptions } from '../mcp/subscriptions.ts'
@@ -42,6 +44,11 @@ export function openMcpDoor(ground: Ground, { authenticate }: Callers, opened: O
       sendAnswer(exchange, answer)
     },
   }
+  const self = randomBytes(9).toString('base64url')
+  const { sealKeys } = ground.keyring
+  const held = createHeldCalls({ sealKeys, self, clock })
+  opened.push(held.close)
+  const asking = createClientQuestions({ sealKeys, self, clock })
   const minimums = new Map(upstreamsOf(config.servers).map(({ id, minimumRevision }) => [id, minimumRevision]))
   const parts = {
     ...door,
@@ -55,20 +62,24 @@ export function openMcpDoor(ground: Ground, { authenticate }: Callers, opened: O
     streams: createStreams({ most: server.limits.streamsPerPrincipal, watch: ground.watch.watch }),
     subscriptions: createSubscriptions(),
     marks: ground.store.ephemeral.marks,
-    sealKeys: ground.keyring.sealKeys,
+    sealKeys,
+    held,
+    asking,
+    self,
     limits: server.limits,
   }
   const upstreams = countedUpstreams(metrics, ground.upstreams)
   const { binding } = ground
   const aggregate = openAggregate(ground, { ...parts, upstreams, binding }, opened)
-  const { views, catalog, serve: serveView } = aggregate
+  const { views, catalog, speaks, bridge, serve: serveView } = aggregate
   const serveServer = mcpEndpoint({
     ...parts,
     upstreams,
     binding,
     definitionOf: catalog.definitionOf,
+    speaks,
+    bridge,
     onTools: (id, tools) => void ground.tools.guard.screen(id, tools).catch(ground.onError),
-    self: randomBytes(9).toString('base64url'),
   })
   const serve: typeof serveServer = (exchange, id) =>
     (views.get(id) === undefined ? serveServer : serveView)(exchange, id)
@@ -84,6 +95,7 @@ export function openMcpDoor(ground: Ground, { authenticate }: Callers, opened: O
       return id === undefined ? (lasting.match(path) ?? overview.match(path)) : (exchange) => serve(exchange, id)
     },
     matchUpgrade: lasting.matchUpgrade,
-    definitionOf: catalog.definitionOf,
+    // Who asks on another's behalf has no way to that server: of one that lists for each person apart nothing is known.
+    definitionOf: (id, tool) => catalog.definitionOf(id, tool, undefined),
   }
 }

@@ -14,6 +14,7 @@ import { type CredentialNeeds, openCredential } from '../upstreams/credentials/o
 import { presentedToken } from '../upstreams/credentials/presented.ts'
 import { type SignIns, signInTokens } from '../upstreams/credentials/sign-in-tokens.ts'
 import { type TokenEndpoint, tokenEndpoint } from '../upstreams/credentials/token-endpoint.ts'
+import type { OpenConnections } from './connections.ts'
 
 /** Far above any answer of a token endpoint, and above metadata documents. */
 const LARGEST = 256 * 1024
@@ -21,6 +22,7 @@ const LARGEST = 256 * 1024
 interface Needs {
   readonly config: Config
   readonly vault: Vault
+  readonly connections: Pick<OpenConnections, 'oauth' | 'secret'>
   readonly mintAssertion: MintAssertion
   readonly clock: Clock
   readonly log: Log
@@ -35,7 +37,7 @@ export interface UpstreamCredentials {
   readonly signIns: SignIns | undefined
 }
 
-export function openUpstreamCredentials({ config, vault, mintAssertion, clock, log, onFailure }: Needs): UpstreamCredentials {
+export function openUpstreamCredentials({ config, vault, connections, mintAssertion, clock, log, onFailure }: Needs): UpstreamCredentials {
   const bounds = { allowLoopback: false, maxBytes: LARGEST }
   const fetches = { configured: outboundFetch({ ...bounds, configured: true }), named: outboundFetch(bounds) }
   const needsOf = (id: string) => ({ fetches, clock, onFailure: (error: unknown) => onFailure(id, error) })
@@ -56,17 +58,13 @@ export function openUpstreamCredentials({ config, vault, mintAssertion, clock, l
     vault,
     log,
     providerOf: (id) => providerOf(id, endpoints),
-    oauth: ({ id }) => notYet(id, 'oauth'),
-    secret: ({ id }) => notYet(id, 'secret'),
+    oauth: connections.oauth,
+    secret: connections.secret,
   }
   return {
     open: (server) => openCredential(server, { ...shared, ...needsOf(server.id) }),
     signIns: wanted ? signIns : undefined,
   }
-}
-
-function notYet(server: string, type: string): never {
-  throw new OperatorError(`servers.${server}.credentials: ${type} is not available in this version.`)
 }
 
 const wantsSignIn = ({ servers }: Pick<Config, 'servers'>): boolean =>

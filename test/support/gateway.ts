@@ -35,6 +35,8 @@ type Sections = Pick<
   | 'admin'
   | 'aggregate'
   | 'limits'
+  | 'identityForwarding'
+  | 'passthrough'
 >
 
 export interface GatewayOptions extends Sections {

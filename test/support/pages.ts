@@ -97,7 +97,7 @@ export async function startPages({ identity: input = {}, interactions = [{}], bo
   const endpoints = interactionEndpoints({
     interactions: fake,
     users,
-    idps: await createIdentityProviders({ identity, clockTolerance: 60, clock }),
+    idps: await createIdentityProviders({ identity, clockTolerance: 60, keepsTokens: false, clock }),
     serverUrl: url,
     csrfKey: () => 'key of the forms',
     tickets,

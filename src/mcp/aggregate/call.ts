@@ -4,6 +4,8 @@ import { encodeHeaderValue } from '../../protocol/header-value.ts'
 import { isRecord } from '../../protocol/json.ts'
 import type { RpcNotification, RpcRequest } from '../../protocol/jsonrpc.ts'
 import { HEADER_NAME, HEADER_PROTOCOL_VERSION } from '../../protocol/mcp.ts'
+import type { Binding } from '../../upstreams/binding.ts'
+import { CredentialFailed } from '../../upstreams/credential.ts'
 import { type RemoteUpstream, type Upstream, UpstreamError } from '../../upstreams/upstream.ts'
 import type { Bridge } from '../bridge/call.ts'
 import { saysSessionLost } from '../bridge/handshake.ts'
@@ -17,9 +19,11 @@ import { unknownServer } from '../hidden.ts'
 import type { Passage } from '../passage.ts'
 import { callerOf, type Reach } from '../reach.ts'
 import type { Ending } from '../relay.ts'
+import { withRenewal } from '../renewal.ts'
 import { openReply, sendFault } from '../reply.ts'
 import type { Screen } from '../screen.ts'
 import type { Streams } from '../streams.ts'
+import { toldBody } from '../told-body.ts'
 import type { Audience, BackChannel } from './back-channel/back-channel.ts'
 import { progressToken } from './back-channel/running.ts'
 import type { UpstreamPlace } from './back-channel/server-message.ts'
@@ -27,12 +31,14 @@ import { tell } from './back-channel/tell.ts'
 import type { Catalog } from './catalog/catalog.ts'
 import type { Found } from './decide.ts'
 import { mayConcern, type Outgoing } from './outgoing.ts'
+import { heldState, type QuestionNeeds, withQuestions } from './questioned.ts'
 import type { AggregateSession, AggregateSessions } from './sessions.ts'
 import type { SpokenEras } from './spoken-eras.ts'
 import type { RequestVisit, ViewVisit } from './visit.ts'
 
-export interface CallNeeds {
+export interface CallNeeds extends QuestionNeeds {
   readonly reach: Reach
+  readonly binding: Pick<Binding, 'renew'>
   readonly bridge: Pick<Bridge, 'bridgeCall'>
   readonly eras: SpokenEras
   readonly forward: Forward
@@ -53,34 +59,56 @@ export interface ViewCall {
 }
 
 export function createCalls(needs: CallNeeds): (call: ViewCall) => Promise<Ending> {
-  const { reach, eras, back } = needs
   return async function serve(call) {
-    const { visit, found, session } = call
-    const { era, incoming } = visit
-    const upstream = await reach(found.server, callerOf(visit))
-    if (upstream === undefined) throw unknownServer()
+    const { visit, found } = call
+    const caller = callerOf(visit)
+    const bound = await needs.reach(found.server, caller)
+    if (bound === undefined) throw unknownServer()
     const gone = leaving(visit)
     try {
-      const same =
-        upstream.kind === 'remote' &&
-        (eras.known(upstream, era) ?? (await eras.eraFor(upstream, era, gone().signal))) === era
-      if (!same) return await bridged(needs, call, upstream, gone())
-      if (session === undefined) return await relayed(needs, call, { upstream, place: undefined, lost: undefined })
-      const leg = await needs.sessions.upstreamSession(session, upstream, gone().signal)
-      const place = { server: upstream.id, session: leg.id, revision: leg.revision }
-      const forget = back.running.begin(session.id, incoming.message, {
-        server: upstream.id,
-        cancel: () => void tell(upstream, place, Buffer.from(JSON.stringify(cancelled(incoming.message)))),
-      })
-      try {
-        return await relayed(needs, call, { upstream, place, lost: () => needs.sessions.lost(session, upstream, leg) })
-      } finally {
-        forget()
-      }
+      return await withRenewal(needs.binding, bound, caller, (upstream, last) =>
+        callAt(needs, call, { upstream, renewable: !last, gone }),
+      )
     } catch (error) {
-      if (!(error instanceof UpstreamError)) throw error
-      return sendFault(visit.exchange, incoming.id, faultOfUpstream(error))
+      // Whoever has no credential is refused; a server that failed has not refused anybody.
+      if (!(error instanceof UpstreamError) || error instanceof CredentialFailed) throw error
+      return sendFault(visit.exchange, visit.incoming.id, faultOfUpstream(error))
     }
+  }
+}
+
+interface At<U extends Upstream = Upstream> {
+  readonly upstream: U
+  /** A refusal of what the server was given is thrown (UpstreamRefused), and not told. */
+  readonly renewable: boolean
+}
+
+async function callAt(
+  needs: CallNeeds,
+  call: ViewCall,
+  { upstream, renewable, gone }: At & { readonly gone: () => AbortController },
+): Promise<Ending> {
+  const { eras, back } = needs
+  const { visit, session } = call
+  const { era, incoming } = visit
+  const same =
+    upstream.kind === 'remote' &&
+    !visit.view.alone &&
+    heldState(visit) === undefined &&
+    (eras.known(upstream, era) ?? (await eras.eraFor(upstream, era, gone().signal))) === era
+  if (!same) return bridged(needs, call, upstream, gone())
+  if (session === undefined) return relayed(needs, call, { upstream, renewable, place: undefined, lost: undefined })
+  const leg = await needs.sessions.upstreamSession(session, upstream, gone().signal)
+  const place = { server: upstream.id, session: leg.id, revision: leg.revision }
+  const forget = back.running.begin(session.id, incoming.message, {
+    server: upstream.id,
+    cancel: () => void tell(upstream, place, Buffer.from(JSON.stringify(cancelled(incoming.message)))),
+  })
+  const lost = () => needs.sessions.lost(session, upstream, leg)
+  try {
+    return await relayed(needs, call, { upstream, renewable, place, lost })
+  } finally {
+    forget()
   }
 }
 
@@ -106,8 +134,7 @@ const cancelled = ({ id }: RpcRequest): RpcNotification => ({
   params: { requestId: id },
 })
 
-interface Leg {
-  readonly upstream: RemoteUpstream
+interface Leg extends At<RemoteUpstream> {
   /** Of a client of the handshake era. */
   readonly place: UpstreamPlace | undefined
   /** The server has forgotten the session: the next call opens another. */
@@ -116,7 +143,7 @@ interface Leg {
 
 /** The same bytes but for the name; the answer passes through but for what concerns the view. */
 async function relayed(needs: CallNeeds, call: ViewCall, leg: Leg): Promise<Ending> {
-  const { upstream, place } = leg
+  const { upstream, place, renewable } = leg
   const { visit, outgoing } = call
   const { exchange, principal, incoming, era, head } = visit
   const { id } = incoming
@@ -133,7 +160,7 @@ async function relayed(needs: CallNeeds, call: ViewCall, leg: Leg): Promise<Endi
         requestId: exchange.id,
         addedHeaders: upstream.addedHeaders,
       }),
-      body: outgoing.body,
+      body: toldBody(outgoing.body, incoming.message, upstream.meta),
       lasting: false,
     },
     {
@@ -146,6 +173,7 @@ async function relayed(needs: CallNeeds, call: ViewCall, leg: Leg): Promise<Endi
       sessionFor: () => undefined,
       openStream: (onEnd) => needs.streams.open(principal, onEnd),
       upstream,
+      renewable,
       limits: needs.limits,
     },
   )
@@ -211,19 +239,26 @@ async function bridged(needs: CallNeeds, call: ViewCall, upstream: Upstream, gon
   if (exchange.res.closed) leave()
   else exchange.res.once('close', leave)
   try {
-    const response = await needs.bridge.bridgeCall(upstream, {
-      principal,
-      message,
-      hello,
-      signal: gone.signal,
-      definition: method === 'tools/call' ? await needs.catalog.definitionOf(upstream.id, call.found.name, callerOf(visit)) : undefined,
-      logLevel: session?.logLevel,
-      onNotification(notification) {
-        const said = aside(notification)
-        if (said !== undefined) reply.say(said)
-      },
-    })
-    return reply.answer(outgoing.reword(response) ?? response)
+    const definition =
+      method === 'tools/call'
+        ? await needs.catalog.definitionOf(upstream.id, call.found.name, callerOf(visit))
+        : undefined
+    const onNotification = (notification: RpcNotification) => {
+      const said = aside(notification)
+      if (said !== undefined) reply.say(said)
+    }
+    const asking = { visit, session, reply, signal: gone.signal, onNotification }
+    const { kind, response } = await withQuestions(needs, asking, (parts) =>
+      needs.bridge.bridgeCall(upstream, {
+        principal,
+        message,
+        hello,
+        definition,
+        logLevel: session?.logLevel,
+        ...parts,
+      }),
+    )
+    return reply.answer((kind === 'answered' && outgoing.reword(response)) || response)
   } finally {
     exchange.res.off('close', leave)
     left?.cancel()

@@ -147,7 +147,8 @@ function checkServer(
 function inquiryNeeds(needs: ViewDecideNeeds, visit: ViewVisit): DecideNeeds {
   const { view, target } = visit
   const { policy, checkScopes, catalog } = needs
-  const definitionOf: DecideNeeds['definitionOf'] = (server, tool) => catalog.definitionOf(server, tool, callerOf(visit))
+  const definitionOf: DecideNeeds['definitionOf'] = (server, tool) =>
+    catalog.definitionOf(server, tool, callerOf(visit))
   if (!view.virtual) return { policy, checkScopes, definitionOf }
   return {
     policy: throughAlias(policy, { server: view.id, name: target.name }),

@@ -8,6 +8,7 @@ import { hiddenError, unknownInOurWords } from '../hidden.ts'
 import { argumentsOf } from '../target.ts'
 import { refusedInput } from './back-channel/refused-question.ts'
 import type { Found } from './decide.ts'
+import { heldState } from './questioned.ts'
 import type { StateOf, States } from './request-state.ts'
 import { type Replacement, splice } from './splice.ts'
 import type { RequestVisit, ViewVisit } from './visit.ts'
@@ -34,7 +35,7 @@ export async function outgoing(visit: RequestVisit, found: Found, states: States
   }
   const replacements = renamed(visit, found)
   const { requestState } = params
-  if (requestState !== undefined) {
+  if (requestState !== undefined && heldState(visit) === undefined) {
     if (typeof requestState !== 'string' || era === 'legacy')
       throw new RpcError(RPC.invalidParams, 'bad_state', 'Invalid params: requestState', { status: 200 })
     replacements.push({ path: ['params', 'requestState'], value: await states.open(of, requestState) })

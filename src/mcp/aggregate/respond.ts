@@ -4,11 +4,15 @@ import { RequestError, RpcError } from '../../protocol/errors.ts'
 import type { RpcNotification, RpcResponse } from '../../protocol/jsonrpc.ts'
 import { RPC } from '../../protocol/mcp.ts'
 import type { Caller } from '../../upstreams/caller.ts'
+import { UpstreamError } from '../../upstreams/upstream.ts'
 import { sendRpc } from '../answer.ts'
-import { helloOfHandshake } from '../bridge/hello.ts'
+import { helloOfHandshake, helloOfRequest } from '../bridge/hello.ts'
 import { isLogLevel } from '../bridge/response.ts'
+import { FAULTS, faultMessage, faultOfUpstream } from '../fault.ts'
+import type { Edit } from '../filter.ts'
 import { callerOf, isUnreached } from '../reach.ts'
 import type { Ending } from '../relay.ts'
+import { sendFault } from '../reply.ts'
 import type { SessionPlace } from '../session.ts'
 import { throughAlias } from './alias.ts'
 import type { Audience, BackChannel } from './back-channel/back-channel.ts'
@@ -18,7 +22,7 @@ import { LIST_FORMS, LIST_KINDS, type ListKind } from './catalog/offer.ts'
 import { type Found, ownerOf } from './decide.ts'
 import type { Introduce } from './introduction.ts'
 import type { Lists } from './lists.ts'
-import { outgoing } from './outgoing.ts'
+import { type Outgoing, outgoing } from './outgoing.ts'
 import type { States } from './request-state.ts'
 import type { AggregateSession, AggregateSessions } from './sessions.ts'
 import type { Compose } from './views/caller-composition.ts'
@@ -37,16 +41,28 @@ export interface RespondNeeds extends Omit<CallNeeds, 'sessions' | 'back'> {
 
 const LIST_OF: ReadonlyMap<string, ListKind> = new Map(LIST_KINDS.map((kind) => [LIST_FORMS[kind].method, kind]))
 
-export function createRespond(needs: RespondNeeds): (visit: ViewVisit, found: Found | undefined) => Promise<Ending> {
+/** `edit`: what of the server's answer the caller may see, where the view is one server alone. */
+export type Respond = (visit: ViewVisit, found: Found | undefined, edit?: Edit) => Promise<Ending>
+
+export function createRespond(needs: RespondNeeds): Respond {
   const { lists, introduction, sessions, back, states, reach } = needs
   const call = createCalls(needs)
 
-  return async function answer(visit, found) {
+  return async function respond(visit, found, edit) {
+    try {
+      return await answer(visit, found, edit)
+    } catch (error) {
+      if (!(error instanceof UpstreamError)) throw error
+      return sendFault(visit.exchange, visit.incoming?.id, faultOfUpstream(error))
+    }
+  }
+
+  async function answer(visit: ViewVisit, found: Found | undefined, edit: Edit | undefined): Promise<Ending> {
     const { incoming, era, method } = visit
     if (era === 'modern') {
       if (incoming === undefined) throw notAllowed(visit)
       if (!isRequest(visit)) return accept(visit)
-      return shared(visit, found, undefined)
+      return shared(visit, { found, edit, session: undefined })
     }
     if (method === 'initialize' && isRequest(visit)) return begin(visit)
     const session = await openSession(visit)
@@ -57,30 +73,34 @@ export function createRespond(needs: RespondNeeds): (visit: ViewVisit, found: Fo
     if (method === 'logging/setLevel') return setLevel(visit, session)
     if (found !== undefined && (method === 'resources/subscribe' || method === 'resources/unsubscribe'))
       return subscribe(visit, found, session)
-    return shared(visit, found, session)
+    return shared(visit, { found, edit, session })
   }
 
   /** What both eras have. */
-  async function shared(
-    visit: RequestVisit,
-    found: Found | undefined,
-    session: AggregateSession | undefined,
-  ): Promise<Ending> {
+  async function shared(visit: RequestVisit, { found, edit, session }: Asked): Promise<Ending> {
     const { view, method, params, request } = visit
     const caller = callerOf(visit)
     const kind = LIST_OF.get(method)
-    if (kind !== undefined)
+    if (kind !== undefined && !view.alone)
       return sendResult(visit, await lists.result({ view, caller, kind, request, cursor: params?.['cursor'] }))
-    if (method === 'server/discover') return send(visit, JSON.stringify(await introduction.discover(view, caller)))
+    if (method === 'server/discover')
+      return send(visit, JSON.stringify(await introduction.discover(view, caller, helloOfRequest(params))))
     if (method === 'subscriptions/listen') return listenTo(visit)
     if (found === undefined) throw new TypeError(`Nobody answers ${method}.`)
-    return call({ visit, found, session, audience: audienceOf(visit), outgoing: await outgoing(visit, found, states) })
+    const sent = await outgoing(visit, found, states)
+    return call({
+      visit,
+      found,
+      session,
+      audience: audienceOf(visit),
+      outgoing: { ...sent, reword: edited(visit, sent, edit) },
+    })
   }
 
   async function begin(visit: RequestVisit): Promise<Ending> {
     const { view, params } = visit
     const hello = helloOfHandshake(params)
-    const result = await introduction.initialize(view, callerOf(visit), hello.revision)
+    const result = await introduction.initialize(view, callerOf(visit), hello)
     const sealed = await sessions.begin(placeOf(visit), hello)
     return send(visit, JSON.stringify(result), ['mcp-session-id', sealed])
   }
@@ -124,13 +144,15 @@ export function createRespond(needs: RespondNeeds): (visit: ViewVisit, found: Fo
   function listenTo(visit: RequestVisit): Promise<Ending> {
     const { exchange, principal, view, incoming } = visit
     const caller = callerOf(visit)
-    const locate = async (uri: string) => ownerOf(uri, view, (await needs.compose(view, caller)).composition)
+    const locate = async (uri: string) =>
+      view.alone ? view.id : ownerOf(uri, view, (await needs.compose(view, caller)).composition)
     const audience = audienceOf(visit)
     return back.listenTo({ exchange, principal, servers: view.servers, message: incoming.message, locate, audience })
   }
 
   async function passAnswer(visit: ViewVisit, session: AggregateSession, incoming: ResponseIncoming): Promise<Ending> {
-    const { subject, id } = session
+    const { subject, id, sealedId } = session
+    if (needs.asking.answer({ subject, session: sealedId }, incoming.message)) return accept(visit)
     const answered = await back.answer({ subject, session: id }, incoming, callerOf(visit))
     if (typeof answered === 'string') return accept(visit)
     // The server did not take it; the client has done its part.
@@ -200,6 +222,23 @@ export function createRespond(needs: RespondNeeds): (visit: ViewVisit, found: Fo
       },
     }
   }
+}
+
+interface Asked {
+  readonly found: Found | undefined
+  readonly edit: Edit | undefined
+  /** Of a client of the handshake era. */
+  readonly session: AggregateSession | undefined
+}
+
+/** An answer that cannot be read as what was asked for is shown to nobody. */
+function edited(
+  { incoming, exchange }: RequestVisit,
+  { reword }: Outgoing,
+  edit: Edit | undefined,
+): Outgoing['reword'] {
+  if (edit === undefined) return reword
+  return (message) => edit(reword(message) ?? message) ?? faultMessage(FAULTS.protocol, incoming.id, exchange.id)
 }
 
 type ResponseIncoming = NonNullable<ViewVisit['incoming']> & { readonly kind: 'response' }

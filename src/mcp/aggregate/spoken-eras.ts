@@ -13,6 +13,8 @@ export interface SpokenEras {
   known(upstream: Upstream, client: Era): Era | undefined
   /** Rejects with UpstreamError. */
   eraFor(upstream: Upstream, client: Era, signal: AbortSignal): Promise<Era>
+  /** Whether bytes can go through. Never rejects for what a server does: one that says nothing now fails where it is asked. */
+  speaks(upstream: Upstream, client: Era): boolean | Promise<boolean>
 }
 
 const BELIEVED = 10 * 60_000
@@ -45,12 +47,28 @@ export function createSpokenEras({
     return unlessAborted(besides(upstream), signal)
   }
 
+  async function eraFor(upstream: Upstream, client: Era, signal: AbortSignal): Promise<Era> {
+    const era = await ask(upstream, client, signal)
+    told[client].keep(upstream, era)
+    return era
+  }
+
+  async function asksWhether(upstream: Upstream, client: Era): Promise<boolean> {
+    try {
+      return (await eraFor(upstream, client, openingSignal(upstream))) === client
+    } catch (error) {
+      if (!(error instanceof UpstreamError)) throw error
+      return true
+    }
+  }
+
   return {
     known: (upstream, client) => told[client].find(upstream),
-    async eraFor(upstream, client, signal) {
-      const era = await ask(upstream, client, signal)
-      told[client].keep(upstream, era)
-      return era
+    eraFor,
+    speaks(upstream, client) {
+      if (upstream.kind === 'channel') return client === 'legacy'
+      const era = told[client].find(upstream)
+      return era === undefined ? asksWhether(upstream, client) : era === client
     },
   }
 }

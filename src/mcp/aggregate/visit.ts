@@ -5,11 +5,11 @@ import { RpcError } from '../../protocol/errors.ts'
 import { isRecord } from '../../protocol/json.ts'
 import { LEGACY_REVISIONS, META_PROTOCOL_VERSION, MODERN_REVISION, RPC } from '../../protocol/mcp.ts'
 import type { Principal } from '../../protocol/principal.ts'
-import type { HttpMethod } from '../visit.ts'
 import { checkEra, type Era, eraOfHead } from '../era.ts'
 import type { McpHead } from '../headers.ts'
 import type { Incoming } from '../message.ts'
 import { type Target, targetOf } from '../target.ts'
+import type { HttpMethod } from '../visit.ts'
 import type { View } from './views/view.ts'
 
 export interface ViewVisit {
@@ -49,13 +49,18 @@ export function checkViewVisit(read: {
   const method = incoming === undefined ? httpMethod : (incoming.method ?? 'response')
   const wordless = incoming === undefined || incoming.kind === 'response'
   const params = wordless ? undefined : incoming.message.params
-  checkSpoken(era, head, params, method)
+  checkSpoken({ era, head, params, method })
   const request = { address: exchange.address, at: exchange.at, era }
   return { ...read, era, method, wordless, params, target: targetOf(method, params), request }
 }
 
 /** MCP 2026-07-28, Lifecycle: an unsupported version is named, with those that are; MCP 2025-11-25, Transports: it is 400. */
-function checkSpoken(era: Era, head: McpHead, params: ViewVisit['params'], method: string): void {
+export function checkSpoken({
+  era,
+  head,
+  params,
+  method,
+}: Pick<ViewVisit, 'era' | 'head' | 'params' | 'method'>): void {
   if (era === 'modern') {
     const meta = params?.['_meta']
     const requested = (isRecord(meta) ? meta[META_PROTOCOL_VERSION] : undefined) ?? head.version

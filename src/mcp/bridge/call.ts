@@ -4,19 +4,24 @@ import type { Clock } from '../../protocol/clock.ts'
 import { type RpcNotification, type RpcRequest, type RpcResponse, rpcError } from '../../protocol/jsonrpc.ts'
 import { RPC } from '../../protocol/mcp.ts'
 import type { Principal } from '../../protocol/principal.ts'
+import { UpstreamRefused } from '../../upstreams/credential.ts'
 import {
+  type Ask,
   type ChannelUpstream,
   type RemoteUpstream,
   type Upstream,
   UpstreamError,
   type Upstreams,
 } from '../../upstreams/upstream.ts'
+import { askable } from './askable.ts'
 import { askInSession, HandshakeRefused, nextId, refusalOf } from './handshake.ts'
 import { type ClientHello, isModernHello } from './hello.ts'
+import { createIntroduce, type Introduce } from './introduce.ts'
 import { post } from './post.ts'
 import { probeEra } from './probe.ts'
 import { legacyRequest, logLevelOf, modernRequest, progressTokenOf } from './request.ts'
 import { isAtLeast, isLogLevel, legacyResponse, modernResponse, notificationFor } from './response.ts'
+import { inRounds } from './rounds.ts'
 import { createSessionPool, type PooledSession } from './session-pool.ts'
 import { createUpstreamEras, type UpstreamEras } from './upstream-era.ts'
 import { withSession } from './with-session.ts'
@@ -33,14 +38,20 @@ export interface BridgeCall {
   readonly definition?: Readonly<Record<string, unknown>> | undefined
   /** What a client of the handshake era has set for its session; a modern one says it with the request. */
   readonly logLevel?: string | undefined
+  /** Puts a question of the server to the client. Absent: the client is asked nothing, and the server told so. */
+  readonly ask?: Ask | undefined
 }
 
 export interface Bridge {
   /** The answer has the client's id. Rejects with UpstreamError, whose reason is one of FAULTS. */
   bridgeCall(upstream: Upstream, call: BridgeCall): Promise<RpcResponse>
+  /** What it says of itself. */
+  readonly introduce: Introduce
   readonly eraOf: UpstreamEras['eraOf']
   /** Sessions that are open for clients without. */
   sessions(): number
+  /** The person has another account at the server now, or none: their session there ends. */
+  forgetPrincipal(server: string, subject: string): void
   /** Ends sessions that nobody uses. Called on a timer. */
   sweep(): void
   close(): void
@@ -62,10 +73,11 @@ export function createBridge({ report, clock }: Needs): Bridge {
     const { message, hello, signal } = call
     const era = await eras.eraOf(upstream, signal)
     if (era === 'modern') {
-      const answer = await callModern(upstream, call, () => eras.forget(upstream))
-      return isModernHello(hello) ? { ...answer, id: message.id } : legacyResponse(answer, message)
+      const send = (asked: RpcRequest) => callModern(upstream, { ...call, message: asked }, () => eras.forget(upstream))
+      if (isModernHello(hello)) return { ...(await send(message)), id: message.id }
+      return legacyResponse(await inRounds(message, { ask: call.ask, signal }, send), message)
     }
-    const lease = pool.lease(upstream, call.principal)
+    const lease = pool.lease(upstream, call.principal, askableOf(call))
     try {
       return await withSession(lease, { method: message.method, signal }, (session) =>
         callLegacy(upstream, session, call),
@@ -85,7 +97,9 @@ export function createBridge({ report, clock }: Needs): Bridge {
       report(upstream.id, { ok: true })
       return response
     } catch (error) {
-      if (error instanceof UpstreamError && !NOT_ITS_HEALTH.has(error.reason))
+      // What is refused with a credential may be had anew, or be one person's own.
+      const ofCredential = error instanceof UpstreamRefused && upstream.given !== undefined
+      if (error instanceof UpstreamError && !ofCredential && !NOT_ITS_HEALTH.has(error.reason))
         report(upstream.id, { ok: false, reason: error.reason })
       throw error
     }
@@ -98,15 +112,17 @@ export function createBridge({ report, clock }: Needs): Bridge {
       if (message.method === 'ping') return { jsonrpc: '2.0', id: message.id, result: {} }
       return upstream.kind === 'channel' ? callChild(upstream, call) : reported(upstream, callRemote(upstream, call))
     },
+    introduce: createIntroduce({ eraOf: eras.eraOf, lease: pool.lease }),
     eraOf: eras.eraOf,
     sessions: pool.size,
+    forgetPrincipal: pool.forgetPrincipal,
     sweep: pool.sweep,
     close: pool.close,
   }
 }
 
 /** The channel has ids and progress tokens of its own; log messages of a process that all callers share are nobody's. */
-async function callChild(upstream: ChannelUpstream, { message, hello, signal, onNotification }: BridgeCall) {
+async function callChild(upstream: ChannelUpstream, { message, hello, signal, onNotification, ask }: BridgeCall) {
   // One log level for everybody's process: nobody may set it for the others.
   if (message.method === 'logging/setLevel')
     return rpcError(message.id, { code: RPC.methodNotFound, message: 'Method not found' })
@@ -115,6 +131,7 @@ async function callChild(upstream: ChannelUpstream, { message, hello, signal, on
   const response = await upstream.request(legacyRequest(message, id), {
     signal,
     onNotification: forwarder(heard, onNotification),
+    onRequest: ask,
   })
   if (!isModernHello(hello)) return { ...response, id: message.id }
   const { serverInfo } = await upstream.initialize()
@@ -127,7 +144,7 @@ async function callModern(upstream: RemoteUpstream, call: BridgeCall, doubt: () 
   if (message.method === 'logging/setLevel') return { jsonrpc: '2.0', id: message.id, result: {} }
   const id = nextId()
   const logLevel = isModernHello(hello) ? logLevelOf(message) : call.logLevel
-  const request = modernRequest(message, { id, hello, logLevel, definition })
+  const request = modernRequest(message, { id, hello, logLevel, definition, askable: askableOf(call) })
   const heard = { ourToken: id, progressToken: progressTokenOf(message), logLevel }
   const posted = await post(upstream, {
     ...request,
@@ -152,13 +169,22 @@ async function callLegacy(upstream: RemoteUpstream, pooled: PooledSession, call:
   const logLevel = modern ? logLevelOf(message) : call.logLevel
   await setLogLevel(upstream, pooled, { logLevel, signal })
   const heard = { ourToken: id, progressToken: progressTokenOf(message), logLevel }
-  const response = await askInSession(upstream, session, {
-    message: legacyRequest(message, id),
-    signal,
-    onNotification: forwarder(heard, call.onNotification),
-  })
-  return modern ? modernResponse(response, message, session.serverInfo) : { ...response, id: message.id }
+  const forget = call.ask && pooled.calls?.begin(call.ask)
+  try {
+    const response = await askInSession(upstream, session, {
+      message: legacyRequest(message, id),
+      signal,
+      onNotification: forwarder(heard, call.onNotification),
+      ask: call.ask,
+    })
+    return modern ? modernResponse(response, message, session.serverInfo) : { ...response, id: message.id }
+  } finally {
+    forget?.()
+  }
 }
+
+/** What a server is told that it may ask: nothing where nobody would put the question. */
+const askableOf = ({ ask, hello }: BridgeCall) => askable(ask === undefined ? {} : hello.capabilities)
 
 /** MCP 2025-11-25, Logging: one level a session. It only gets less severe, and each call takes of it what it asked for. */
 async function setLogLevel(

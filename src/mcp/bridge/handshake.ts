@@ -149,11 +149,7 @@ async function told(
 /**
  * A notification, or the answer to a request of the server. Nobody waits for it: a server that is not there any more goes without it.
  */
-export function tellInSession(
-  upstream: RemoteUpstream,
-  session: UpstreamSession,
-  message: RpcMessage,
-): void {
+export function tellInSession(upstream: RemoteUpstream, session: UpstreamSession, message: RpcMessage): void {
   told(upstream, session, message, AbortSignal.timeout(FAREWELL)).catch(() => undefined)
 }
 

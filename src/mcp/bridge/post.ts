@@ -12,12 +12,15 @@ import {
   rpcError,
 } from '../../protocol/jsonrpc.ts'
 import { HEADER_SESSION } from '../../protocol/mcp.ts'
+import { UpstreamRefused } from '../../upstreams/credential.ts'
 import { verdictOf } from '../../upstreams/gate.ts'
+import { toldMessage, UNTOLD } from '../../upstreams/identity/meta.ts'
 import { type RemoteUpstream, UpstreamError, type Verdict } from '../../upstreams/upstream.ts'
 import { readJson } from '../answer.ts'
 import { Deadline } from '../deadlines.ts'
 import { FAULTS, type Fault, faultOfError, faultOfHead } from '../fault.ts'
 import { mediaType } from '../headers.ts'
+import { refusedBy } from '../renewal.ts'
 
 /** What a server says before it answers. */
 export interface Hearing {
@@ -88,7 +91,7 @@ async function send(upstream: RemoteUpstream, posting: Posting): Promise<Posted>
         ...headers,
         ...upstream.addedHeaders,
       },
-      body: JSON.stringify(message),
+      body: JSON.stringify(toldMessage(message, upstream.meta ?? UNTOLD)),
       headersTimeout: 0,
       bodyTimeout: upstream.idleTimeout,
       signal: patience.signal,
@@ -117,6 +120,8 @@ async function readPosted(answer: Dispatcher.ResponseData, posting: Posting, mos
   const fault = faultOfHead(status, headers)
   if (fault !== undefined || id === undefined) {
     await body.dump()
+    const refused = refusedBy(status, headers)
+    if (refused !== undefined) throw new UpstreamRefused(refused)
     if (fault !== undefined) throw failure(fault)
     return { status, session, response: undefined }
   }

@@ -13,6 +13,7 @@ import {
   META_PROTOCOL_VERSION,
   MODERN_REVISION,
 } from '../../protocol/mcp.ts'
+import type { Askable } from './askable.ts'
 import { type ClientHello, isModernHello } from './hello.ts'
 import { paramHeaders } from './param-headers.ts'
 
@@ -51,8 +52,8 @@ export function legacyRequest(message: RpcRequest, id: number): RpcRequest {
 }
 
 /**
- * For a server of 2026-07-28, with the head that it compares. A client of the handshake era is said to be able to nothing: what the
- * server would ask, it could not be asked.
+ * For a server of 2026-07-28, with the head that it compares. A client of the handshake era is said to be able to what it can be asked
+ * here, which is nothing unless somebody asks it.
  */
 export function modernRequest(
   message: RpcRequest,
@@ -62,15 +63,17 @@ export function modernRequest(
     readonly logLevel: string | undefined
     /** The tool as its server defines it, where that is known. */
     readonly definition: Params | undefined
+    /** What a client of the handshake era can be asked. */
+    readonly askable?: Askable | undefined
   },
 ): { message: RpcRequest; headers: Record<string, string> } {
-  const { id, hello, logLevel, definition } = given
+  const { id, hello, logLevel, definition, askable = {} } = given
   const { _meta, ...params } = message.params ?? {}
   const name = params[NAMED.get(message.method) ?? '']
   const meta = {
     ...metaWithout(_meta, message, id),
     [META_PROTOCOL_VERSION]: MODERN_REVISION,
-    [META_CLIENT_CAPABILITIES]: isModernHello(hello) ? hello.capabilities : {},
+    [META_CLIENT_CAPABILITIES]: isModernHello(hello) ? hello.capabilities : askable,
     [META_CLIENT_INFO]: hello.clientInfo,
     ...(logLevel !== undefined && { [META_LOG_LEVEL]: logLevel }),
   }

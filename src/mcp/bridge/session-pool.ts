@@ -30,6 +30,8 @@ export interface SessionPool {
   /** `capabilities`: what the server is told that it may ask. */
   lease(upstream: RemoteUpstream, principal: Principal, capabilities: Askable): Lease
   size(): number
+  /** The person has another account there now, or none: what is asked next opens another. */
+  forgetPrincipal(server: string, subject: string): void
   /** Ends what has idled. Called on a timer. */
   sweep(): void
   /** Ends all of them, whoever uses them. */
@@ -40,7 +42,8 @@ const IDLE = 5 * 60_000
 const MOST = 10_000
 
 interface Entry {
-  readonly upstream: RemoteUpstream
+  /** As it was bound for the latest use. */
+  upstream: RemoteUpstream
   readonly capabilities: Askable
   opening: Promise<PooledSession> | undefined
   current: PooledSession | undefined
@@ -100,6 +103,7 @@ export function createSessionPool({ clock }: { readonly clock: Clock }): Session
     const fresh = { opening: undefined, current: undefined, leases: 0, usedAt: clock() }
     const entry = known ?? { upstream, capabilities, ...fresh }
     entries.set(key, entry)
+    entry.upstream = upstream
     entry.leases += 1
     return entry
   }
@@ -126,6 +130,11 @@ export function createSessionPool({ clock }: { readonly clock: Clock }): Session
       }
     },
     size: () => entries.size,
+    forgetPrincipal(server, subject) {
+      const key = JSON.stringify([server, subject])
+      const entry = entries.get(key)
+      if (entry !== undefined) end(key, entry)
+    },
     sweep() {
       for (const [key, entry] of entries) if (entry.leases === 0 && clock() - entry.usedAt >= IDLE) end(key, entry)
     },

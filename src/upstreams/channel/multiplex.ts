@@ -95,7 +95,7 @@ export function openMultiplex(needs: {
         reject(error)
       }
       try {
-        write(withOwnIds(message, id))?.catch(refused)
+        write(withOwnIds(message, id), options.headers)?.catch(refused)
       } catch (error) {
         refused(error)
       }

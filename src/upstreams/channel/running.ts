@@ -32,7 +32,7 @@ export function launch(
   const calls = openMultiplex({
     requestTimeout,
     idleTimeout,
-    write: (message) => transport.send(message),
+    write: (message, headers) => transport.send(message, headers),
     onNotification,
     onJunk,
   })

@@ -22,8 +22,11 @@ export interface Ears {
 export interface Transport {
   /** Settles when messages may be sent. Rejects with UpstreamError. */
   readonly ready: Promise<void>
-  /** Throws, or rejects with, UpstreamError when the server does not take the message. */
-  send(message: RpcMessage): Promise<void> | undefined
+  /**
+   * Throws, or rejects with, UpstreamError when the server does not take the message. `headers` go along where a message has a head of
+   * its own.
+   */
+  send(message: RpcMessage, headers?: Fields): Promise<void> | undefined
   /** Settles with the reason when nothing more will come, from whichever side. Never rejects. */
   readonly ended: Promise<UpstreamError>
   stop(): Promise<void>

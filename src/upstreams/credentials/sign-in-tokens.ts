@@ -2,26 +2,17 @@
 // (RFC 6749 §6). One person's refresh token is spent by one of us at a time; another replica's newer one counts.
 import type { Clock } from '../../protocol/clock.ts'
 import { isRecord } from '../../protocol/json.ts'
-import type { SecretPlace, Vault } from '../../protocol/vault.ts'
+import type { ProviderTokens } from '../../protocol/provider-tokens.ts'
+import { type SecretPlace, SecretUnreadable, type Vault } from '../../protocol/vault.ts'
 import { CredentialFailed } from '../credential.ts'
 import type { TokenEndpoint } from './token-endpoint.ts'
-
-export interface SignInTokens {
-  /** Id of the identity provider. */
-  readonly provider: string
-  readonly accessToken: string
-  readonly idToken: string
-  readonly refreshToken: string | undefined
-  /** When the access token ends, in milliseconds since the epoch. */
-  readonly endsAt: number | undefined
-}
 
 export type SignInToken = 'access_token' | 'id_token'
 
 export interface SignIns {
   /** One that is good for a while. Rejects with CredentialFailed: the person has to sign in again. */
   tokenOf(subject: string, provider: string | undefined, type: SignInToken): Promise<string>
-  keep(subject: string, tokens: SignInTokens): Promise<void>
+  keep(subject: string, tokens: ProviderTokens): Promise<void>
   forget(subject: string): Promise<void>
 }
 
@@ -40,24 +31,24 @@ const UNSAID = 5 * 60_000
 const placeOf = (subject: string): SecretPlace => ({ principal: subject, upstream: 'sign-in', field: 'tokens' })
 
 export function signInTokens({ vault, clock, endpoints }: Needs): SignIns {
-  const renewing = new Map<string, Promise<SignInTokens>>()
+  const renewing = new Map<string, Promise<ProviderTokens>>()
 
-  async function read(subject: string): Promise<{ readonly tokens: SignInTokens; readonly version: number }> {
-    const kept = await vault.get(placeOf(subject))
+  async function read(subject: string): Promise<{ readonly tokens: ProviderTokens; readonly version: number }> {
+    const kept = await vault.get(placeOf(subject)).catch(unreadable)
     const tokens = kept && parse(kept.secret)
     kept?.secret.fill(0)
     if (kept === undefined || tokens === undefined) throw signInAgain('nothing is kept of their sign-in')
     return { tokens, version: kept.version }
   }
 
-  async function write(subject: string, tokens: SignInTokens, expectedVersion?: number): Promise<boolean> {
+  async function write(subject: string, tokens: ProviderTokens, expectedVersion?: number): Promise<boolean> {
     const secret = Buffer.from(JSON.stringify(tokens))
     const stored = await vault.put(placeOf(subject), secret, expectedVersion === undefined ? {} : { expectedVersion })
     secret.fill(0)
     return stored.status === 'stored'
   }
 
-  async function renew(subject: string): Promise<SignInTokens> {
+  async function renew(subject: string): Promise<ProviderTokens> {
     const { tokens, version } = await read(subject)
     const endpoint = endpoints.get(tokens.provider)
     if (tokens.refreshToken === undefined || endpoint === undefined) throw signInAgain('it has ended')
@@ -75,7 +66,7 @@ export function signInTokens({ vault, clock, endpoints }: Needs): SignIns {
     }
   }
 
-  function renewOnce(subject: string): Promise<SignInTokens> {
+  function renewOnce(subject: string): Promise<ProviderTokens> {
     const running = renewing.get(subject) ?? renew(subject).finally(() => renewing.delete(subject))
     renewing.set(subject, running)
     return running
@@ -86,7 +77,7 @@ export function signInTokens({ vault, clock, endpoints }: Needs): SignIns {
       const { tokens } = await read(subject)
       if (provider !== undefined && tokens.provider !== provider)
         throw signInAgain(`they signed in at ${tokens.provider}, not at ${provider}`)
-      const isGood = (held: SignInTokens) => endOf(held, type) - AHEAD > clock()
+      const isGood = (held: ProviderTokens) => endOf(held, type) - AHEAD > clock()
       const used = isGood(tokens) ? tokens : await renewOnce(subject)
       if (used !== tokens && !isGood(used)) throw signInAgain('what its renewal gave has ended')
       return type === 'id_token' ? used.idToken : used.accessToken
@@ -100,10 +91,17 @@ export function signInTokens({ vault, clock, endpoints }: Needs): SignIns {
   }
 }
 
+/** The vault has told it. */
+function unreadable(cause: unknown): never {
+  if (!(cause instanceof SecretUnreadable)) throw cause
+  const passing = cause.reason === 'vault_key_unavailable'
+  throw new CredentialFailed('secret_unreadable', 'What is kept of a sign-in does not open.', { cause, passing })
+}
+
 const signInAgain = (why: string) =>
   new CredentialFailed('sign_in_ended', `The person has to sign in at their identity provider again: ${why}.`)
 
-const endOf = ({ idToken, endsAt = 0 }: SignInTokens, type: SignInToken): number =>
+const endOf = ({ idToken, endsAt = 0 }: ProviderTokens, type: SignInToken): number =>
   type === 'id_token' ? expiryOf(idToken) : endsAt
 
 /** Of a token that was checked when it came. */
@@ -113,10 +111,10 @@ function expiryOf(jwt: string): number {
   return typeof exp === 'number' ? exp * 1000 : 0
 }
 
-function parse(bytes: Buffer): SignInTokens | undefined {
+function parse(bytes: Buffer): ProviderTokens | undefined {
   try {
     const value: unknown = JSON.parse(bytes.toString())
-    return isRecord(value) ? (value as unknown as SignInTokens) : undefined
+    return isRecord(value) ? (value as unknown as ProviderTokens) : undefined
   } catch {
     // Whoever asks is told that nothing is there to be used.
     return undefined

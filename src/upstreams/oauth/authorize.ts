@@ -61,10 +61,10 @@ export async function takeAuthorization(
   const state = answer.get('state') ?? ''
   const found = await tickets.find(KIND, hashOf(state), clock())
   if (found !== undefined && (found as unknown as PendingAuthorization).principal !== principal)
-    throw new ConnectionRefused('connection_of_another', 'Somebody else began to connect this account.')
+    throw refused('connection_of_another', 'Somebody else began to connect this account.')
   const taken = await tickets.take(KIND, hashOf(state), clock())
   if (taken === undefined)
-    throw new ConnectionRefused('authorization_unknown', 'This was already used, or it took too long. Connect again.')
+    throw refused('authorization_unknown', 'This was already used, or it took too long. Connect again.')
   return taken as unknown as PendingAuthorization
 }
 
@@ -74,10 +74,7 @@ export function checkAnsweringIssuer(answer: URLSearchParams, server: Authorizat
   const isPromised = server.authorization_response_iss_parameter_supported === true
   if (given.length === 0 && !isPromised) return
   if (given.length === 1 && given[0] === server.issuer) return
-  throw new ConnectionRefused(
-    'answer_issuer_mismatch',
-    'The answer is not from the authorization server that was asked.',
-  )
+  throw refused('answer_issuer_mismatch', 'The answer is not from the authorization server that was asked.')
 }
 
 /** A browser is sent there: nothing but a page over TLS, or one on this machine. */
@@ -85,10 +82,7 @@ export function checkAuthorizationEndpoint(endpoint: string, { development }: { 
   const url = URL.parse(endpoint)
   const isPage = url?.protocol === 'https:' || (url?.protocol === 'http:' && (development || isLoopback(url.hostname)))
   if (!isPage)
-    throw new ConnectionRefused(
-      'authorization_endpoint_refused',
-      'Browsers cannot safely be sent to this authorization server.',
-    )
+    throw refused('authorization_endpoint_refused', 'Browsers cannot safely be sent to this authorization server.')
 }
 
 const isLoopback = (host: string): boolean => /^(?:localhost|127(?:\.\d{1,3}){3}|\[::1\])$/.test(host)
@@ -116,3 +110,5 @@ export function chooseScopes({ challenge, configured, published, before, support
 }
 
 const hashOf = (state: string): string => createHash('sha256').update(state).digest('base64url')
+
+const refused = (reason: string, message: string) => new ConnectionRefused(reason, message)

@@ -11,6 +11,7 @@ import {
 import type { Vault } from '../../protocol/vault.ts'
 import type { ConnectionRecords, UpstreamClients } from '../../store/connections.ts'
 import type { Tickets } from '../../store/ephemeral.ts'
+import { CredentialFailed } from '../credential.ts'
 import type { Ask } from './ask.ts'
 import {
   beginAuthorization,
@@ -115,20 +116,15 @@ export function oauthConnection(needs: OAuthConnectionNeeds): OAuthConnection {
   }
 
   async function begin(principal: string): Promise<ConnectionBegun> {
-    const { server, resource, scopes } = await plan(principal)
-    const client = await registry.clientAt(server)
+    const planned = await plan(principal)
+    const { id: clientId } = await registry.clientAt(planned.server)
     const { tickets } = needs
-    return beginAuthorization({
-      principal,
-      upstream: id,
-      server,
-      clientId: client.id,
-      redirectUri,
-      resource,
-      scopes,
-      tickets,
-      clock,
-    })
+    return beginAuthorization({ ...planned, principal, upstream: id, clientId, redirectUri, tickets, clock })
+  }
+
+  async function terms(principal: string): Promise<ConnectionTerms> {
+    const { server, scopes } = await plan(principal)
+    return { issuer: server.issuer, scopes }
   }
 
   async function exchange(
@@ -138,16 +134,15 @@ export function oauthConnection(needs: OAuthConnectionNeeds): OAuthConnection {
     const { server, clientId, verifier, resource } = pending
     checkAnsweringIssuer(answer, server)
     const client = await registry.findClient(server, clientId)
-    if (client === undefined)
-      throw new ConnectionRefused('client_gone', 'The gateway is not registered there any more.')
+    if (client === undefined) throw refused('client_gone', 'The gateway is not registered there any more.')
     const state = answer.get('state') ?? ''
     const from = { redirectUri: pending.redirectUri, answer, state, verifier, resource }
     const outcome = await exchangeCode({ server, client, ask }, from)
     if (outcome.status === 'tokens') return outcome
     if (outcome.status === 'denied') throw denied(outcome.error)
     if (outcome.status === 'unreachable')
-      throw new ConnectionRefused('token_endpoint_unreachable', UNREACHABLE, { cause: outcome.cause })
-    throw new ConnectionRefused('code_refused', 'The authorization server did not take its own answer back.', {
+      throw refused('token_endpoint_unreachable', UNREACHABLE, { cause: outcome.cause })
+    throw refused('code_refused', 'The authorization server did not take its own answer back.', {
       cause: outcome.cause,
     })
   }
@@ -161,8 +156,7 @@ export function oauthConnection(needs: OAuthConnectionNeeds): OAuthConnection {
     const made = heldTokens({ tokens, now, resource, scopes: asked, clientId, server })
     // In the vault before it counts. What was connected before is not revoked: many servers revoke by person, and would take this with it.
     const stored = await held.put(principal, id, made)
-    if (stored.status !== 'stored')
-      throw new ConnectionRefused('connection_raced', 'This account is being connected twice.')
+    if (stored.status !== 'stored') throw refused('connection_raced', 'This account is being connected twice.')
     const { issuer } = server
     const { scopes } = made
     const connection = { principal, server: id, kind: 'oauth', scopes, issuer, connectedAt: now } as const
@@ -170,39 +164,34 @@ export function oauthConnection(needs: OAuthConnectionNeeds): OAuthConnection {
     return { ...connection, state: 'connected', usedAt: undefined }
   }
 
-  const refusedAct = (subject: string, error: unknown) =>
-    error instanceof ConnectionRefused
-      ? needs.record({ act: 'connection_refused', decision: 'deny', reason: error.reason, subject, name: id })
-      : undefined
+  /** A refusal goes to the record before it goes to the person. */
+  async function telling<Result>(subject: string, work: Promise<Result>): Promise<Result> {
+    try {
+      return await work.catch(unreachable)
+    } catch (error) {
+      if (error instanceof ConnectionRefused)
+        await needs.record({ act: 'connection_refused', decision: 'deny', reason: error.reason, subject, name: id })
+      throw error
+    }
+  }
 
   return {
     refresh: refresher.refresh,
     lapse,
-    async terms(principal) {
-      const { server, scopes } = await plan(principal).catch(unreachable)
-      return { issuer: server.issuer, scopes }
-    },
-    async begin(principal) {
-      try {
-        return await begin(principal).catch(unreachable)
-      } catch (error) {
-        await refusedAct(principal, error)
-        throw error
-      }
-    },
+    terms: (principal) => telling(principal, terms(principal)),
+    begin: (principal) => telling(principal, begin(principal)),
     async finish(pending, answer) {
-      try {
-        const connection = await keep(pending, await exchange(pending, answer).catch(unreachable))
-        const about = { subject: pending.principal, name: id }
-        await needs.record({ act: 'connection_made', decision: 'allow', reason: 'connected', ...about })
-        return connection
-      } catch (error) {
-        await refusedAct(pending.principal, error)
-        throw error
-      }
+      const subject = pending.principal
+      const connection = await telling(
+        subject,
+        exchange(pending, answer).then((outcome) => keep(pending, outcome)),
+      )
+      await needs.record({ act: 'connection_made', decision: 'allow', reason: 'connected', subject, name: id })
+      return connection
     },
     async disconnect(principal) {
-      const found = await held.findNewest(principal, id)
+      // One that does not open any more cannot be given back, and goes all the same.
+      const found = await held.findNewest(principal, id).catch(unlessUnreadable)
       const told = found !== undefined && (await giveBack(found.tokens.server, found.tokens))
       await held.remove(principal, id)
       const was = await records.remove(principal, id)
@@ -227,16 +216,28 @@ export function oauthConnection(needs: OAuthConnectionNeeds): OAuthConnection {
   }
 }
 
+function unlessUnreadable(error: unknown): undefined {
+  if (!(error instanceof CredentialFailed)) throw error
+}
+
 const UNREACHABLE = 'The authorization server of this server does not answer. Try again later.'
+
+/** Reasons of a request that was not made. */
+const FORBIDDEN: ReadonlySet<string> = new Set(['url', 'scheme', 'address'])
 
 /** What was asked did not answer, or may not be asked: the person is told no more than that, the log is. */
 function unreachable(error: unknown): never {
   const { reason } = error as { reason?: unknown }
   if (error instanceof ConnectionRefused || typeof reason !== 'string') throw error
-  throw new ConnectionRefused(`discovery_${reason}`, UNREACHABLE, { cause: error })
+  throw FORBIDDEN.has(reason)
+    ? refused('discovery_address', 'This server leads to an address where the gateway does not go.', { cause: error })
+    : refused('discovery_unreachable', UNREACHABLE, { cause: error })
 }
 
 const denied = (error: string): ConnectionRefused =>
   error === 'access_denied'
-    ? new ConnectionRefused('access_denied', 'You did not allow it there.')
-    : new ConnectionRefused('authorization_refused', 'The authorization server did not allow it.')
+    ? refused('access_denied', 'You did not allow it there.')
+    : refused('authorization_refused', 'The authorization server did not allow it.')
+
+const refused = (reason: string, message: string, options: { cause?: unknown } = {}) =>
+  new ConnectionRefused(reason, message, options)

@@ -91,7 +91,7 @@ export function isResourceOf(resource: string, url: string): boolean {
   if (published === null || published.hash !== '' || published.origin !== own.origin) return false
   if (published.search !== '' && published.search !== own.search) return false
   const [above, below] = [published, own].map(({ pathname }) => `${pathname.replace(/\/+$/, '')}/`)
-  return above !== undefined && below !== undefined && below.startsWith(above)
+  return above !== undefined && below?.startsWith(above) === true
 }
 
 const refused = (reason: string, message: string) => new ConnectionRefused(reason, message)

@@ -32,8 +32,7 @@ export async function findAuthorizationServer(
     if (document === undefined) continue
     const isItself = document['issuer'] === issuer || (isOrigin && document['issuer'] === `${issuer}/`)
     // RFC 8414 §3.3: letter by letter, or the document is another's.
-    if (!isItself)
-      throw new ConnectionRefused('issuer_mismatch', 'The metadata is that of another authorization server.')
+    if (!isItself) throw refused('metadata_issuer_mismatch', 'The metadata is that of another authorization server.')
     return parseMetadata(document)
   }
   return undefined
@@ -43,7 +42,7 @@ export async function findAuthorizationServer(
 export function metadataPlaces(issuer: string): string[] {
   const url = URL.parse(issuer)
   if (url === null || url.search !== '' || url.hash !== '')
-    throw new ConnectionRefused('issuer_malformed', 'The server names an authorization server that has no address.')
+    throw refused('issuer_malformed', 'The server names an authorization server that has no address.')
   const path = url.pathname.replace(/\/+$/, '')
   return [
     `${url.origin}/.well-known/oauth-authorization-server${path}`,
@@ -72,10 +71,10 @@ const FACTS = ['authorization_response_iss_parameter_supported', 'client_id_meta
 function parseMetadata(document: Readonly<Record<string, unknown>>): AuthorizationServer {
   const { issuer, authorization_endpoint, token_endpoint, code_challenge_methods_supported: methods } = document
   if (typeof issuer !== 'string' || typeof authorization_endpoint !== 'string' || typeof token_endpoint !== 'string')
-    throw new ConnectionRefused('metadata_incomplete', 'The authorization server does not say where its endpoints are.')
+    throw refused('metadata_incomplete', 'The authorization server does not say where its endpoints are.')
   // MCP 2026-07-28, Authorization: without it a client must not go on.
   if (!Array.isArray(methods) || !methods.includes('S256'))
-    throw new ConnectionRefused('pkce_unsupported', 'The authorization server does not say that it knows PKCE.')
+    throw refused('pkce_unsupported', 'The authorization server does not say that it knows PKCE.')
   const optional: Record<string, unknown> = {}
   for (const name of TEXTS) if (typeof document[name] === 'string') optional[name] = document[name]
   for (const name of LISTS) if (isTexts(document[name])) optional[name] = document[name]
@@ -84,3 +83,5 @@ function parseMetadata(document: Readonly<Record<string, unknown>>): Authorizati
 }
 
 const isTexts = (value: unknown): boolean => Array.isArray(value) && value.every((entry) => typeof entry === 'string')
+
+const refused = (reason: string, message: string) => new ConnectionRefused(reason, message)

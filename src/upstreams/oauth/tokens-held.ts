@@ -1,5 +1,6 @@
 // The tokens of a connection in the vault: one secret, so that none of them is ever there without the others.
-import type { SecretPlace, SecretStored, Vault } from '../../protocol/vault.ts'
+import { type SecretPlace, type SecretStored, SecretUnreadable, type Vault } from '../../protocol/vault.ts'
+import { CredentialFailed } from '../credential.ts'
 import type { AuthorizationServer } from './metadata.ts'
 import type { Tokens } from './token.ts'
 
@@ -33,7 +34,7 @@ export interface TokensHeld {
 
 export function tokensHeld(vault: Pick<Vault, 'get' | 'put' | 'remove'> & { poll(): Promise<void> }): TokensHeld {
   async function find(principal: string, server: string): Promise<Held | undefined> {
-    const found = await vault.get(placeOf(principal, server))
+    const found = await vault.get(placeOf(principal, server)).catch(unreadable)
     if (found === undefined) return undefined
     const tokens = JSON.parse(found.secret.toString()) as HeldTokens
     found.secret.fill(0)
@@ -54,6 +55,11 @@ export function tokensHeld(vault: Pick<Vault, 'get' | 'put' | 'remove'> & { poll
     remove: (principal, server, expectedVersion) =>
       vault.remove(placeOf(principal, server), expectedVersion === undefined ? {} : { expectedVersion }),
   }
+}
+
+function unreadable(cause: unknown): never {
+  if (!(cause instanceof SecretUnreadable)) throw cause
+  throw new CredentialFailed(cause.reason, 'The tokens of this connection do not open.', { cause })
 }
 
 const placeOf = (principal: string, upstream: string): SecretPlace => ({ principal, upstream, field: 'oauth_tokens' })

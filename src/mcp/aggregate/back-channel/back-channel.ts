@@ -1,8 +1,8 @@
 // What flows from the servers behind an aggregate to its clients, and the clients' answers to it: one of each part, put together.
 import type { RpcResponse } from '../../../protocol/jsonrpc.ts'
-import type { Caller } from '../../../upstreams/caller.ts'
 import type { Marks } from '../../../store/ephemeral.ts'
 import type { SealKey } from '../../../tokens/seal.ts'
+import type { Caller } from '../../../upstreams/caller.ts'
 import type { Fault } from '../../fault.ts'
 import type { Incoming } from '../../message.ts'
 import { callerOf, isUnreached } from '../../reach.ts'

@@ -5,6 +5,7 @@ import type { AddressInfo } from 'node:net'
 import { setTimeout as delay } from 'node:timers/promises'
 import { answerOf, sendAnswer } from '../../../http/responses.ts'
 import { ANONYMOUS } from '../../../protocol/principal.ts'
+import type { Caller } from '../../../upstreams/caller.ts'
 import type { Upstream } from '../../../upstreams/upstream.ts'
 import { parseMessage } from '../../message.ts'
 import { createStreams, type StreamEnd } from '../../streams.ts'
@@ -43,6 +44,8 @@ export async function startHub(
   }
   const channel: BackChannel = createBackChannel({
     get: (id) => upstreams[id],
+    reach: (id) => upstreams[id],
+    contextOf: () => undefined,
     eraOf: async ({ id }) => (modern.includes(id) ? 'modern' : 'legacy'),
     mostBytes: 65_536,
     waits: { first: 10, most: 50 },
@@ -88,7 +91,7 @@ export async function startHub(
       }
       const incoming = parseMessage(Buffer.concat(await req.toArray()), { depth: 32, keys: 200 })
       if (incoming.kind === 'response') {
-        const became = await channel.answer({ subject, session }, incoming)
+        const became = await channel.answer({ subject, session }, incoming, { principal, rawHeaders: req.rawHeaders })
         res.writeHead(202, { 'x-became': typeof became === 'string' ? became : became.reason }).end()
       } else if (incoming.kind === 'request')
         await channel.listenTo({
@@ -119,6 +122,9 @@ export async function startHub(
     },
   }
 }
+/** Somebody, at their latest request. */
+export const NOBODY: Caller = { principal: ANONYMOUS, rawHeaders: [] }
+
 export type Hub = Awaited<ReturnType<typeof startHub>>
 
 async function stopServer(server: Server): Promise<void> {

@@ -3,7 +3,7 @@ import { once } from 'node:events'
 import { connect } from 'node:net'
 import { afterEach, describe, expect, it } from 'vitest'
 import type { Upstream } from '../../../upstreams/upstream.ts'
-import { type Hub, listenAt, type Rules, startHub, until } from './fan-in.support.ts'
+import { type Hub, listenAt, NOBODY, type Rules, startHub, until } from './fan-in.support.ts'
 import { startChild, startLegacyServer, startModernServer } from './scripted.support.ts'
 
 const opened: { close(): Promise<unknown> }[] = []
@@ -185,7 +185,7 @@ describe('the stream of a client', () => {
     expect(hub.ends.size).toBe(0)
     const second = await listen()
     expect(second.response.status).toBe(200)
-    hub.channel.end('s')
+    hub.channel.end('s', NOBODY)
     await until(() => second.state.over)
     expect((await listen()).response.status).toBe(200)
   })

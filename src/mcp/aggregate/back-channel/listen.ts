@@ -105,7 +105,8 @@ export function createListening(needs: ListeningNeeds): Listening {
       const unwatch = held.watch(() => client.end())
       for (const server of listener.servers) {
         const upstream = needs.get(server)
-        if (upstream !== undefined && hearer.sees(server)) hearServer(needs, { fanIn, upstream, session, known, caller })
+        if (upstream !== undefined && hearer.sees(server))
+          hearServer(needs, { fanIn, upstream, session, known, caller })
       }
       await client.closed
       stop.abort()

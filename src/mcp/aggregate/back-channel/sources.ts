@@ -78,11 +78,7 @@ export function sessionSource(needs: SourceNeeds, reached: Reached<RemoteUpstrea
 }
 
 /** What a server says of its lists, and of these resources, to whoever listens: nothing of one client's calls. */
-export function listeningSource(
-  needs: SourceNeeds,
-  reached: Reached<RemoteUpstream>,
-  uris: readonly string[],
-): Source {
+export function listeningSource(needs: SourceNeeds, reached: Reached<RemoteUpstream>, uris: readonly string[]): Source {
   return {
     server: reached.server,
     key: uris.length === 0 ? 'lists' : 'resources',

@@ -1,7 +1,7 @@
 // Subscriptions of a client of the handshake era at the aggregate, by what the server is.
 import { afterEach, describe, expect, it } from 'vitest'
 import type { Upstream } from '../../../upstreams/upstream.ts'
-import { listenAt, startHub, until } from './fan-in.support.ts'
+import { listenAt, NOBODY, startHub, until } from './fan-in.support.ts'
 import { startChild, startLegacyServer, startModernServer } from './scripted.support.ts'
 
 const opened: { close(): Promise<unknown> }[] = []
@@ -77,9 +77,10 @@ describe('a subscription', () => {
     for (const session of ['s1', 's2', 's3']) await act('subscribe', session, child)
     expect(await act('unsubscribe', 's1', child)).toBeUndefined()
     expect(asked.filter((each) => each.startsWith('unsubscribe'))).toEqual([])
-    hub.channel.end('s2')
+    hub.channel.end('s2', NOBODY)
     expect(child.asked).toEqual([])
-    hub.channel.end('s3')
+    hub.channel.end('s3', NOBODY)
+    await until(() => child.asked.length > 0)
     expect(child.asked).toMatchObject([{ method: 'resources/unsubscribe', params: { uri: 'c:docs' } }])
     await act('subscribe', 's1', child)
     await act('unsubscribe', 's1', child)

@@ -23,9 +23,9 @@ function start() {
   const time = { now: 1_000_000 }
   const asked: { server: string; answer: PromiseWithResolvers<Offer> }[] = []
   const failures: string[] = []
-  const changed: string[] = []
   const catalog = createCatalog({
-    get: (id) => ({ kind: 'channel', id }) as Upstream,
+    reach: (id) => ({ kind: 'channel', id }) as Upstream,
+    contextOf: () => undefined,
     readOffer: ({ id }) => {
       const answer = Promise.withResolvers<Offer>()
       asked.push({ server: id, answer })
@@ -37,12 +37,11 @@ function start() {
     ttl: 60_000,
     onFailure: (server, reason) => failures.push(`${server} ${reason}`),
   })
-  catalog.onChange((server) => changed.push(server))
   const names = async (server = 'a') => {
-    const [known] = await catalog.read([server])
+    const [known] = await catalog.read([server], undefined)
     return known?.offer?.lists.tools.entries.map(({ name }) => name)
   }
-  return { time, asked, failures, changed, catalog, names }
+  return { time, asked, failures, catalog, names }
 }
 const settled = () => new Promise((resolve) => setImmediate(resolve))
 
@@ -53,12 +52,12 @@ describe('a list', () => {
     expect(asked).toHaveLength(1)
     asked[0]?.answer.resolve(offerOf(['x', 'quarantined']))
     expect(await waiting).toEqual([['x'], ['x'], ['x']])
-    expect(catalog.read(['a'])).not.toBeInstanceOf(Promise)
+    expect(catalog.read(['a'], undefined)).not.toBeInstanceOf(Promise)
     expect(asked).toHaveLength(1)
   })
 
   it('that has grown old is shown once more while the next is asked for, and not when it is much too old', async () => {
-    const { asked, names, time, changed } = start()
+    const { asked, names, time, catalog } = start()
     const first = names()
     asked[0]?.answer.resolve(offerOf(['x']))
     await first
@@ -67,7 +66,7 @@ describe('a list', () => {
     asked[1]?.answer.resolve(offerOf(['y']))
     await settled()
     expect(await names()).toEqual(['y'])
-    expect(changed).toEqual(['a'])
+    expect(catalog.changes()).toBe(2)
     time.now += 11 * 60_000
     const late = names()
     asked[2]?.answer.resolve(offerOf(['z']))
@@ -110,18 +109,18 @@ describe('a server that fails', () => {
     const second = names()
     asked[1]?.answer.reject(new UpstreamError('timeout', 'late'))
     expect(await second).toEqual(['x'])
-    expect(await catalog.read(['a'])).toMatchObject([{ failure: 'timeout' }])
+    expect(await catalog.read(['a'], undefined)).toMatchObject([{ failure: 'timeout' }])
     expect([failures, asked.length]).toEqual([['a timeout'], 2])
     time.now += 6000
     expect(await names()).toEqual(['x'])
     asked[2]?.answer.resolve(offerOf(['x']))
     await settled()
-    expect(await catalog.read(['a'])).toMatchObject([{ failure: undefined }])
+    expect(await catalog.read(['a'], undefined)).toMatchObject([{ failure: undefined }])
   })
 
   it('keeps nobody waiting for another', async () => {
     const { asked, catalog } = start()
-    const both = catalog.read(['a', 'b'])
+    const both = catalog.read(['a', 'b'], undefined)
     asked[0]?.answer.reject(new UpstreamError('connect', 'gone'))
     asked[1]?.answer.resolve(offerOf(['y']))
     expect(await both).toMatchObject([
@@ -132,7 +131,7 @@ describe('a server that fails', () => {
 
   it('in a way that is our own mistake is told, and is a failure like any other', async () => {
     const { asked, catalog, failures } = start()
-    const read = catalog.read(['a'])
+    const read = catalog.read(['a'], undefined)
     asked[0]?.answer.reject(new TypeError('a mistake'))
     expect(await read).toMatchObject([{ failure: 'internal_error' }])
     expect(failures).toEqual(['a internal_error'])

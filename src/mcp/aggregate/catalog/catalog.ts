@@ -21,11 +21,7 @@ export interface Catalog {
   /** How often something that is known here to everybody has changed. */
   changes(): number
   /** A tool as its server defines it, for conditions; asked for where it is not known. */
-  definitionOf(
-    server: string,
-    tool: string,
-    caller: Caller | undefined,
-  ): Promise<Entry | undefined> | Entry | undefined
+  definitionOf(server: string, tool: string, caller: Caller | undefined): Promise<Entry | undefined> | Entry | undefined
   /** The server has said, to this caller, that one of its lists is another now. Without a caller: whoever was told it. */
   forget(server: string, caller?: Caller): void
   /** The person has another account there now, or none. */
@@ -39,7 +35,11 @@ interface Needs {
   readonly contextOf: Binding['contextOf']
   readonly readOffer: (upstream: Upstream, signal: AbortSignal) => Promise<Offer>
   /** What of a server's tools may be shown on: those whose definitions are what they were. */
-  readonly screenTools: (server: string, tools: readonly Entry[], context: string | undefined) => Promise<readonly Entry[]>
+  readonly screenTools: (
+    server: string,
+    tools: readonly Entry[],
+    context: string | undefined,
+  ) => Promise<readonly Entry[]>
   readonly clock: Clock
   /** Longest wait for a server, milliseconds. */
   readonly timeout: number

@@ -70,7 +70,8 @@ export function createCompose({ catalog, policy, denials, clock, onLeftOut }: Ne
     const found = (known: readonly Known[]): Composed => {
       const composed = make(view, servers, known)
       // What is one person's alone is kept once, above: callers are many, and it is large.
-      if (key !== undefined && isShared(known)) keep(seen, key, { composed, at, changes: catalog.changes() }, MOST_CALLERS)
+      if (key !== undefined && isShared(known))
+        keep(seen, key, { composed, at, changes: catalog.changes() }, MOST_CALLERS)
       return composed
     }
     const known = catalog.read(servers, caller)

@@ -1,5 +1,4 @@
 // What an address shows that is no server of its own: everything at /mcp, or a virtual server's picks.
-import type { AggregateConfig } from '../../../config/aggregate.ts'
 import type { UpstreamConfig, VirtualServerConfig } from '../../../config/servers.ts'
 import { compileTargets, coversCall } from '../../../policy/covers.ts'
 import type { Target } from '../../../policy/target.ts'
@@ -18,6 +17,8 @@ export interface View {
   readonly instructions: string | undefined
   /** Rules and scopes that name this view judge its calls, not those of the servers behind it. */
   readonly virtual: boolean
+  /** It is one server at its own address: what is asked there is asked of it, under its own names. */
+  readonly alone: boolean
   /** Servers it draws from, in the order of the configuration. */
   readonly servers: readonly string[]
   compose(known: readonly Known[]): Composition
@@ -25,7 +26,11 @@ export interface View {
   candidatesFor(uri: string): readonly string[]
 }
 
-export function aggregateView(servers: readonly UpstreamConfig[], config: AggregateConfig, title: string): View {
+export function aggregateView(
+  servers: readonly UpstreamConfig[],
+  config: Parameters<typeof naming>[0],
+  title: string,
+): View {
   const namesFor = naming(config, new Map(servers.map(({ id, prefix }) => [id, prefix])))
   const ids = servers.map(({ id }) => id)
   return {
@@ -33,6 +38,7 @@ export function aggregateView(servers: readonly UpstreamConfig[], config: Aggreg
     title,
     instructions: undefined,
     virtual: false,
+    alone: false,
     servers: ids,
     candidatesFor: () => ids,
     compose(known) {
@@ -47,6 +53,13 @@ export function aggregateView(servers: readonly UpstreamConfig[], config: Aggreg
       return compose(ofEach(all), known)
     },
   }
+}
+
+/** For clients that do not speak the server's era. */
+export function serverView(server: UpstreamConfig): View {
+  const { id, title = id } = server
+  const names = { naming: 'none', separator: '' } as const
+  return { ...aggregateView([server], names, title), id, alone: true }
 }
 
 /** A pick of a virtual server: what it covers, and what the thing is called here. */
@@ -71,6 +84,7 @@ export function virtualView(config: VirtualServerConfig, upstreams: readonly str
     title,
     instructions,
     virtual: true,
+    alone: false,
     servers,
     candidatesFor: (uri) => servers.filter((server) => resources.some(({ covers }) => covers(server, uri))),
     compose: (known) =>

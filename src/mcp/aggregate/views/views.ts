@@ -6,11 +6,13 @@ import type { Policy } from '../../../policy/policy.ts'
 import type { Principal } from '../../../protocol/principal.ts'
 import { AGGREGATE } from '../../../protocol/resource.ts'
 import { compose } from './composition.ts'
-import { aggregateView, type View, virtualView } from './view.ts'
+import { aggregateView, serverView, type View, virtualView } from './view.ts'
 
 export interface Views {
   /** By the id of a virtual server, or `*`. */
   get(id: string): View | undefined
+  /** One server alone, for clients of the other era. */
+  ofServer(id: string): View | undefined
   /** What the request shows itself: at /mcp, a virtual server that it names in the head. `undefined`: nothing that the caller sees. */
   chosen(id: string, headers: IncomingHttpHeaders, principal: Principal): View | undefined
 }
@@ -26,6 +28,7 @@ export function createViews(
   const upstreams = upstreamsOf(config.servers)
   const ids = upstreams.map(({ id }) => id)
   const virtual = config.servers.filter(isVirtual)
+  const alone = new Map(upstreams.map((each) => [each.id, serverView(each)]))
   const byName = new Map(virtual.map((each) => [each.name ?? each.id, each]))
   const views = new Map(virtual.map((each) => [each.id, virtualView(each, ids)]))
   if (config.aggregate.enabled && upstreams.length > 0)
@@ -34,6 +37,7 @@ export function createViews(
 
   return {
     get: (id) => views.get(id),
+    ofServer: (id) => alone.get(id),
     chosen(id, headers, principal) {
       const view = views.get(id)
       if (view === undefined || view.virtual) return view && sees(principal, view) ? view : undefined
@@ -56,6 +60,7 @@ const NOTHING: View = {
   title: 'Nothing',
   instructions: undefined,
   virtual: false,
+  alone: false,
   servers: [],
   candidatesFor: () => [],
   compose: () => compose(NO_CANDIDATES, []),

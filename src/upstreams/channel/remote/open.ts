@@ -5,6 +5,7 @@ import type { Whose } from '../../instances.ts'
 import type { OpenUpstream } from '../../pool.ts'
 import { type Channel, createChannel } from '../channel.ts'
 import { type ChannelLog, saidLog } from '../said.ts'
+import type { Fields } from '../transport.ts'
 import { openSse } from './sse.ts'
 import { openWebSocket } from './websocket.ts'
 
@@ -27,7 +28,7 @@ export function remoteOpener(
 
   return ({ mark, granted, admit }) => {
     const personal = mark !== undefined
-    const fields = () => ({ ...granted().told, ...granted().given.headers })
+    const fields = (told?: Fields) => ({ ...granted().told, ...told, ...granted().given.headers })
     const query = () => granted().given.query
     const say = saidLog({ log, clock, server: id, secrets: () => Object.values(granted().given.headers) })
     const onLog = (line: string) => say(line, 'the server said what is no message')

@@ -11,8 +11,8 @@ export interface SsePlace {
   readonly url: URL
   readonly pool: Dispatcher
   readonly streams: Dispatcher
-  /** Credential and who calls, as they are now; each request has them. */
-  fields(): Fields
+  /** Credential and who calls, as they are now, and for this message. */
+  fields(told?: Fields): Fields
   /** To the address of the stream. */
   query(): string | undefined
   readonly requestTimeout: number
@@ -80,17 +80,13 @@ export function openSse(place: SsePlace, ears: Ears): Transport {
     throw failure
   }
 
-  async function post(message: RpcMessage): Promise<void> {
+  async function post(message: RpcMessage, told: Fields | undefined): Promise<void> {
     if (endpoint === undefined) throw new UpstreamError('exited', 'The channel is not open.')
     try {
-      const {
-        statusCode,
-        headers: head,
-        body,
-      } = await place.pool.request({
+      const { statusCode, headers, body } = await place.pool.request({
         path: endpoint,
         method: 'POST',
-        headers: { 'content-type': 'application/json', ...place.fields() },
+        headers: { 'content-type': 'application/json', ...place.fields(told) },
         body: JSON.stringify(message),
         headersTimeout: place.requestTimeout,
         bodyTimeout: place.requestTimeout,

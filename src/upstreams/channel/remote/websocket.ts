@@ -36,7 +36,13 @@ export function openWebSocket(place: SocketPlace, ears: Ears): Transport {
   let socket: WebSocket | undefined
   let failure: UpstreamError | undefined
 
+  const patience = setTimeout(() => {
+    end(new UpstreamError('timeout', 'The server did not open the WebSocket in time.'))
+    socket?.terminate()
+  }, place.requestTimeout)
+
   const end = (reason: UpstreamError): void => {
+    clearTimeout(patience)
     failure ??= reason
     ready.reject(failure)
     ended.resolve(failure)
@@ -55,7 +61,6 @@ export function openWebSocket(place: SocketPlace, ears: Ears): Transport {
       // Packed, a few bytes become as many as they like; and what two people send would be packed together.
       perMessageDeflate: false,
       maxPayload: place.longest,
-      handshakeTimeout: place.requestTimeout,
       followRedirects: false,
       autoPong: false,
     })
@@ -64,6 +69,7 @@ export function openWebSocket(place: SocketPlace, ears: Ears): Transport {
 
   function listen(opened: WebSocket): void {
     opened.once('open', () => {
+      clearTimeout(patience)
       beat(opened, place.pingEvery ?? PING)
       ready.resolve()
     })

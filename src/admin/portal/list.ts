@@ -1,0 +1,52 @@
+// `/connections`: a person's own accounts at the servers behind the gate, and the way to give one back.
+import type { Endpoint } from '../../http/exchange.ts'
+import type { FormCookie } from '../../http/form-cookie.ts'
+import { checkMethod } from '../../http/method.ts'
+import { sendPage, sendSeeOther } from '../../http/page.ts'
+import type { PostGuard } from '../../http/post-guard.ts'
+import type { Connections } from '../../protocol/connections.ts'
+import type { Principal } from '../../protocol/principal.ts'
+import { CONNECTIONS_PATH } from '../../protocol/sign-in-client.ts'
+import { type About, listPage } from './pages.ts'
+import type { Visitor, Visitors } from './visitor.ts'
+
+interface Needs {
+  readonly connections: Connections
+  readonly visitors: Visitors
+  readonly guard: PostGuard
+  readonly cookie: FormCookie
+  about(visitor: Visitor): About
+  sees(principal: Principal, server: string): boolean
+  onChanged(subject: string, server: string): Promise<void>
+}
+
+export function listEndpoints({ connections, visitors, guard, cookie, about, sees, onChanged }: Needs) {
+  const bindingOf = ({ principal }: Visitor, browser: string): string => `disconnect\n${principal.subject}\n${browser}`
+
+  const list: Endpoint = async (exchange) => {
+    checkMethod(exchange, 'GET', 'HEAD')
+    const visitor = await visitors.enter(exchange)
+    if (visitor === undefined) return
+    const { principal } = visitor
+    const held = new Map((await connections.list(principal.subject)).map((one) => [one.server, one]))
+    const csrf = guard.token(bindingOf(visitor, cookie.bind(exchange)))
+    const rows = connections
+      .connectable()
+      .filter(({ server }) => held.has(server) || sees(principal, server))
+      .map((server) => ({ server, connection: held.get(server.server), csrf }))
+    sendPage(exchange, { status: 200, html: listPage(about(visitor), rows), formAction: ["'self'"] })
+  }
+
+  const disconnect: Endpoint = async (exchange) => {
+    checkMethod(exchange, 'POST')
+    const visitor = await visitors.known(exchange)
+    const form = await guard.read(exchange, bindingOf(visitor, cookie.held(exchange)))
+    const { subject } = visitor.principal
+    const server = form.get('server') ?? ''
+    // Gone already: what was asked for is so.
+    if (await connections.disconnect(subject, server)) await onChanged(subject, server)
+    sendSeeOther(exchange, CONNECTIONS_PATH)
+  }
+
+  return { list, disconnect }
+}

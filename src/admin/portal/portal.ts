@@ -1,0 +1,66 @@
+// The portal: a person's own connections, in a browser. Its addresses, by exact match.
+import { assetEndpoints } from '../../http/assets.ts'
+import type { Endpoint } from '../../http/exchange.ts'
+import { formCookie } from '../../http/form-cookie.ts'
+import { shown } from '../../http/html.ts'
+import { postGuard } from '../../http/post-guard.ts'
+import type { Connections } from '../../protocol/connections.ts'
+import type { Principal } from '../../protocol/principal.ts'
+import { CONNECTIONS_PATH, SIGNED_IN_PATH } from '../../protocol/sign-in-client.ts'
+import type { Tickets } from '../../store/ephemeral.ts'
+import type { ConnectionRequests } from '../../tokens/connection-request.ts'
+import { connectEndpoint } from './connect.ts'
+import { departures } from './departure.ts'
+import { listEndpoints } from './list.ts'
+import type { About } from './pages.ts'
+import { returnEndpoints } from './return.ts'
+import { type Visitor, type VisitorNeeds, visitors } from './visitor.ts'
+
+export interface PortalNeeds extends VisitorNeeds {
+  readonly connections: Connections
+  readonly requests: ConnectionRequests
+  readonly tickets: Tickets
+  /** Secret of the forms' tokens. */
+  csrfKey(): string
+  readonly bodyTimeout: number
+  sees(principal: Principal, server: string): boolean
+  /** The person has another account there now, or none. */
+  onChanged(subject: string, server: string): Promise<void>
+  /** Refusals as pages. */
+  withErrorPage(endpoint: Endpoint): Endpoint
+}
+
+const CALLBACK = `${CONNECTIONS_PATH}/callback`
+
+export function portal(needs: PortalNeeds): (path: string) => Endpoint | undefined {
+  const { serverUrl, csrfKey, bodyTimeout, tickets, clock, withErrorPage } = needs
+  const host = new URL(serverUrl).host
+  const about = ({ principal: { email, name, identity } }: Visitor): About => ({
+    host,
+    person: shown(email ?? name ?? identity, 120),
+  })
+  const parts = {
+    ...needs,
+    about,
+    visitors: visitors(needs),
+    departures: departures({ serverUrl, path: CALLBACK, tickets, clock }),
+    guard: postGuard({ csrfKey: () => csrfKey(), serverUrl, bodyTimeout }),
+    cookie: formCookie(serverUrl),
+  }
+  const connect = connectEndpoint(parts)
+  const { list, disconnect } = listEndpoints(parts)
+  const { callback, connected, failed } = returnEndpoints(parts)
+  const pages = new Map<string, Endpoint>([
+    [CONNECTIONS_PATH, list],
+    [`${CONNECTIONS_PATH}/connect`, connect],
+    // Seed 002's address of the same page.
+    ['/tokens', connect],
+    [`${CONNECTIONS_PATH}/disconnect`, disconnect],
+    [CALLBACK, callback],
+    [`${CONNECTIONS_PATH}/connected`, connected],
+    [`${CONNECTIONS_PATH}/failed`, failed],
+    [SIGNED_IN_PATH, parts.visitors.signedIn],
+  ])
+  const all = new Map([...assetEndpoints, ...[...pages].map(([path, page]) => [path, withErrorPage(page)] as const)])
+  return (path) => all.get(path)
+}

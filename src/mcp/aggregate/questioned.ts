@@ -1,0 +1,69 @@
+// What a server asks in the middle of a call that goes over the bridge: a client of the handshake era is asked on the stream of the call,
+// a modern one is told `input_required` and comes back. MCP 2025-11-25, Client features; MCP 2026-07-28, Multi round-trip requests.
+import type { RpcNotification, RpcRequest } from '../../protocol/jsonrpc.ts'
+import { helloOfRequest } from '../bridge/hello.ts'
+import type { ClientQuestions } from '../held/client-questions.ts'
+import type { CallParts, MakeCall } from '../held/held-call.ts'
+import { type Answer, type HeldCalls, type HeldFor, isHeldState } from '../held/held-calls.ts'
+import type { Reply } from '../reply.ts'
+import { argumentsOf } from '../target.ts'
+import { type ClientCapabilities, refusedQuestion } from './back-channel/refused-question.ts'
+import type { AggregateSession } from './sessions.ts'
+import type { RequestVisit, ViewVisit } from './visit.ts'
+
+export interface QuestionNeeds {
+  readonly held: HeldCalls
+  readonly asking: ClientQuestions
+}
+
+/** One request of the client on its way: `signal` ends when it is given up. */
+export interface Asking {
+  readonly visit: RequestVisit
+  readonly session: AggregateSession | undefined
+  readonly reply: Pick<Reply, 'say'>
+  readonly signal: AbortSignal
+  onNotification(notification: RpcNotification): void
+}
+
+/** MCP 2026-07-28: these alone may be answered with `input_required`. */
+const MULTI_ROUND = new Set(['tools/call', 'prompts/get', 'resources/read'])
+
+/** Makes the call with somebody to put its server's questions to, or goes on with the one that the client comes back to. Rejects as the call does. */
+export async function withQuestions(
+  { held, asking }: QuestionNeeds,
+  { visit, session, reply, signal, onNotification }: Asking,
+  make: MakeCall,
+): Promise<Answer> {
+  const { exchange, params, incoming, method } = visit
+  if (session === undefined) {
+    const { capabilities } = helloOfRequest(params)
+    const mayAsk = (question: RpcRequest) => MULTI_ROUND.has(method) && mayPut(question, capabilities)
+    const request = { message: incoming.message, of: heldFor(visit), signal, onNotification }
+    const state = heldState(visit)
+    return state === undefined ? held.begin(request, { mayAsk }, make) : held.resume(request, state)
+  }
+  const stream = { isOpen: () => !exchange.res.destroyed && !exchange.res.writableEnded, say: reply.say }
+  const { subject, sealedId, hello } = session
+  const ask = asking.askOn({ subject, session: sealedId }, stream, (question) => mayPut(question, hello.capabilities))
+  const parts: CallParts = { signal, ask, onNotification }
+  return { kind: 'answered', response: await make(parts) }
+}
+
+const mayPut = (question: RpcRequest, declared: ClientCapabilities): boolean =>
+  question.method !== 'ping' && refusedQuestion(question.method, question.params, declared) === undefined
+
+/** The state of a call that is held; `undefined` for a request that begins one. */
+export function heldState({ params, era }: ViewVisit): string | undefined {
+  const state = params?.['requestState']
+  return era === 'modern' && isHeldState(state) ? state : undefined
+}
+
+export function heldFor({ principal, view, method, target, params }: ViewVisit): HeldFor {
+  return {
+    subject: principal.subject,
+    address: view.id,
+    method,
+    name: target.name,
+    args: argumentsOf(method, params),
+  }
+}

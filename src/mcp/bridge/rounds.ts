@@ -1,0 +1,82 @@
+// A call at a server of 2026-07-28 for a client of the handshake era: what the server requires is asked of the client, and the call is
+// made again with the answers. MCP 2026-07-28, Multi round-trip requests; MCP 2025-11-25, Client features.
+import { isRecord } from '../../protocol/json.ts'
+import { type RpcRequest, type RpcResponse, rpcError } from '../../protocol/jsonrpc.ts'
+import { RPC } from '../../protocol/mcp.ts'
+import type { Ask } from '../../upstreams/upstream.ts'
+import { FAULTS } from '../fault.ts'
+import { failure } from './post.ts'
+
+/** A server that asks and asks does not come to an end by itself. */
+const MOST_ROUNDS = 16
+/** Of one round; each is shown to somebody. */
+const MOST_QUESTIONS = 16
+
+type Values = Readonly<Record<string, unknown>>
+type Question = { readonly method: string; readonly params?: Record<string, unknown> }
+
+/** The last answer: a question in it is one that nobody here can answer. Rejects as `send` does. */
+export async function inRounds(
+  message: RpcRequest,
+  { ask, signal }: { readonly ask: Ask | undefined; readonly signal: AbortSignal },
+  send: (message: RpcRequest) => Promise<RpcResponse>,
+): Promise<RpcResponse> {
+  let sent = message
+  for (let round = 0; round < MOST_ROUNDS; round++) {
+    const response = await send(sent)
+    const { result } = response
+    if (ask === undefined || !isRecord(result) || result['resultType'] !== 'input_required') return response
+    const questions = readQuestions(result['inputRequests'])
+    const answers = questions && askAll(questions, ask, signal)
+    if (answers === undefined) return response
+    const inputResponses = await answers
+    if (inputResponses === undefined) return unanswered(message)
+    const { requestState } = result
+    const params = { ...message.params, inputResponses, ...(typeof requestState === 'string' && { requestState }) }
+    sent = { ...message, params }
+  }
+  throw failure(FAULTS.protocol)
+}
+
+/** By the server's names for them; `undefined` for what is not of MCP's form. */
+function readQuestions(requests: unknown = {}): ReadonlyMap<string, Question> | undefined {
+  if (!isRecord(requests)) return undefined
+  const read = new Map<string, Question>()
+  for (const [key, request] of Object.entries(requests)) {
+    const { method, params } = isRecord(request) ? request : {}
+    if (typeof method !== 'string' || read.size === MOST_QUESTIONS) return undefined
+    read.set(key, isRecord(params) ? { method, params } : { method })
+  }
+  return read
+}
+
+/** All at once. `undefined` at once: one of them cannot be asked, so none is. Later: one was not answered. */
+function askAll(
+  questions: ReadonlyMap<string, Question>,
+  ask: Ask,
+  signal: AbortSignal,
+): Promise<Values | undefined> | undefined {
+  const over = new AbortController()
+  const until = AbortSignal.any([signal, over.signal])
+  const asked: Promise<readonly [string, unknown]>[] = []
+  for (const [key, question] of questions) {
+    const answer = ask({ jsonrpc: '2.0', id: key, ...question }, until)
+    if (answer === undefined) {
+      over.abort()
+      return undefined
+    }
+    asked.push(answer.then((response) => [key, resultOf(question, response)] as const))
+  }
+  return Promise.all(asked)
+    .then((all) => (all.some(([, result]) => result === undefined) ? undefined : Object.fromEntries(all)))
+    .finally(() => over.abort())
+}
+
+/** This revision has no place for an error of the client's: a person who is not asked has cancelled, and a model does not answer so. */
+function resultOf({ method }: Question, { result, error }: RpcResponse): unknown {
+  if (error === undefined) return isRecord(result) ? result : undefined
+  return method === 'elicitation/create' ? { action: 'cancel' } : undefined
+}
+
+const unanswered = ({ id }: RpcRequest): RpcResponse =>
+  rpcError(id, { code: RPC.internalError, message: 'The client did not answer what the server asked of it.' })

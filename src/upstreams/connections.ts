@@ -1,0 +1,77 @@
+// People's own accounts at the servers behind us, of both kinds: over OAuth, and by a secret they paste.
+import type { CredentialsOf } from '../config/credentials.ts'
+import type { UpstreamConfig } from '../config/servers.ts'
+import type { Clock } from '../protocol/clock.ts'
+import { type Connectable, type Connection, ConnectionRefused, type Connections } from '../protocol/connections.ts'
+import type { ConnectionRecord, ConnectionRecords } from '../store/connections.ts'
+import type { Tickets } from '../store/ephemeral.ts'
+import { takeAuthorization } from './oauth/authorize.ts'
+import type { OAuthConnection } from './oauth/connections.ts'
+import type { SecretConnections } from './secret-connections.ts'
+
+interface Needs {
+  readonly servers: readonly UpstreamConfig[]
+  /** By server. */
+  readonly oauth: ReadonlyMap<string, Pick<OAuthConnection, 'terms' | 'begin' | 'finish' | 'disconnect'>>
+  readonly secrets: SecretConnections
+  readonly records: Pick<ConnectionRecords, 'list'>
+  readonly tickets: Pick<Tickets, 'find' | 'take'>
+  readonly clock: Clock
+}
+
+export function createConnections({ servers, oauth, secrets, records, tickets, clock }: Needs): Connections {
+  const pasted = new Map(servers.flatMap(({ id, credentials }) => (isSecret(credentials) ? [[id, credentials]] : [])))
+  const connectable = servers.flatMap(connectableOf)
+  const kinds = new Map(connectable.map(({ server, kind }) => [server, kind]))
+
+  return {
+    connectable: () => connectable,
+    async list(principal) {
+      return (await records.list(principal)).filter(({ server, kind }) => kinds.get(server) === kind).map(told)
+    },
+    async terms(principal, server) {
+      return (oauth.get(server) ?? unknown()).terms(principal)
+    },
+    async begin(principal, server) {
+      return (oauth.get(server) ?? unknown()).begin(principal)
+    },
+    async finish(principal, answer) {
+      const pending = await takeAuthorization(principal, answer, { tickets, clock })
+      return (oauth.get(pending.upstream) ?? unknown()).finish(pending, answer)
+    },
+    async paste(principal, server, secret) {
+      const { prefix } = pasted.get(server) ?? unknown()
+      return secrets.paste(principal, { id: server, prefix }, secret)
+    },
+    async disconnect(principal, server) {
+      if (pasted.has(server)) return secrets.disconnect(principal, server)
+      return (oauth.get(server) ?? unknown()).disconnect(principal)
+    },
+  }
+}
+
+const isSecret = (credentials: UpstreamConfig['credentials']): credentials is CredentialsOf<'secret'> =>
+  credentials.type === 'secret'
+
+function connectableOf({ id, title = id, credentials }: UpstreamConfig): Connectable[] {
+  if (credentials.type === 'oauth') return [{ server: id, title, kind: 'oauth' }]
+  if (credentials.type !== 'secret') return []
+  const asks = { title: credentials.title ?? `Secret for ${title}`, help: credentials.help }
+  return [{ server: id, title, kind: 'secret', asks }]
+}
+
+/** What people are told of it, and no more. */
+const told = (record: Omit<ConnectionRecord, 'asked' | 'wanted' | 'version'>): Connection => ({
+  principal: record.principal,
+  server: record.server,
+  kind: record.kind,
+  state: record.state,
+  scopes: record.scopes,
+  issuer: record.issuer,
+  connectedAt: record.connectedAt,
+  usedAt: record.usedAt,
+})
+
+function unknown(): never {
+  throw new ConnectionRefused('server_not_connectable', 'There is no account to connect for this server.')
+}

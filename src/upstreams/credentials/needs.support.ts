@@ -1,0 +1,102 @@
+// What credentials are given by the gateway, in a test's hands: the real outbound fetch, a clock, a vault in memory, one caller.
+import { remoteConfig } from '../configured.support.ts'
+import type { RemoteServerConfig } from '../../config/servers.ts'
+import { outboundFetch } from '../../http/outbound.ts'
+import { ANONYMOUS, type Principal } from '../../protocol/principal.ts'
+import type { SecretPlace, Vault } from '../../protocol/vault.ts'
+import type { Caller } from '../caller.ts'
+import type { Credential } from '../credential.ts'
+import type { Given } from '../upstream.ts'
+import { type CredentialNeeds, openCredential } from './open.ts'
+import { presentedToken } from './presented.ts'
+import { signInTokens } from './sign-in-tokens.ts'
+
+const HOST = { maxBytes: 256 * 1024, timeout: 2000, allowLoopback: false }
+
+export function memoryVault(): Vault & { readonly places: Map<string, Buffer> } {
+  const places = new Map<string, Buffer>()
+  const versions = new Map<string, number>()
+  const name = ({ principal, upstream, field }: SecretPlace) => `${principal}/${upstream}/${field}`
+  return {
+    places,
+    async get(place) {
+      const secret = places.get(name(place))
+      return secret && { secret: Buffer.from(secret), version: versions.get(name(place)) ?? 0 }
+    },
+    async put(place, secret, { expectedVersion } = {}) {
+      const before = versions.get(name(place)) ?? 0
+      if (expectedVersion !== undefined && expectedVersion !== before) return { status: 'conflict' }
+      places.set(name(place), Buffer.from(secret))
+      versions.set(name(place), before + 1)
+      return { status: 'stored', version: before + 1 }
+    },
+    remove: async (place) => places.delete(name(place)),
+    list: async () => [],
+  }
+}
+
+export interface TestNeeds extends CredentialNeeds {
+  readonly vault: ReturnType<typeof memoryVault>
+  readonly time: { now: number }
+  readonly files: Map<string, string>
+  readonly env: Record<string, string>
+  /** Lines of the log, and what failed behind everybody's back. */
+  readonly told: string[]
+}
+
+export function credentialNeeds(own: Partial<CredentialNeeds> = {}): TestNeeds {
+  const time = { now: 1_800_000_000_000 }
+  const told: string[] = []
+  const files = new Map<string, string>()
+  const vault = memoryVault()
+  const clock = () => time.now
+  const tell = (object: object, message: string) => void told.push(`${message} ${JSON.stringify(object)}`)
+  return {
+    time,
+    told,
+    files,
+    env: {},
+    vault,
+    clock,
+    fetches: { configured: outboundFetch({ ...HOST, configured: true }), named: outboundFetch(HOST) },
+    onFailure: (error) => void told.push(String(error)),
+    presented: presentedToken('authorization'),
+    signIns: signInTokens({ vault, clock, endpoints: new Map() }),
+    assertion: ({ subject }, audience) => `assertion.${subject}.${Buffer.from(audience).toString('base64url')}`,
+    async readFile(path) {
+      const text = files.get(path)
+      if (text === undefined) throw Object.assign(new Error('no such file'), { code: 'ENOENT' })
+      return text
+    },
+    log: { info: tell, warn: tell },
+    providerOf: () => {
+      throw new TypeError('there is no OpenID provider in identity.providers.')
+    },
+    oauth: () => {
+      throw new TypeError('not here')
+    },
+    secret: () => {
+      throw new TypeError('not here')
+    },
+    ...own,
+  }
+}
+
+export const callerOf = (
+  subject: string,
+  { token, headers = [], ...own }: Partial<Principal> & { token?: string; headers?: readonly string[] } = {},
+): Caller => ({
+  principal: { ...ANONYMOUS, kind: 'person', subject, identity: subject, method: 'external_token', ...own },
+  rawHeaders: [...(token === undefined ? [] : ['Authorization', `Bearer ${token}`]), ...headers],
+})
+
+/** As it is written in a configuration file. */
+export const openWith = (needs: CredentialNeeds, credentials: object, id = 'notes'): Promise<Credential> =>
+  openCredential(configured(id, credentials), needs)
+
+function configured(id: string, credentials: object): RemoteServerConfig {
+  const url = 'https://notes.example/mcp'
+  return remoteConfig({ id, url, credentials: remoteConfig({ id, url, written: { credentials } }).credentials })
+}
+
+export const authorizationOf = (given: Given | undefined): string | undefined => given?.headers['authorization']

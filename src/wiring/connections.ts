@@ -1,0 +1,145 @@
+// People's accounts at the servers behind us, on the ground of the gateway; and our document as a client of theirs.
+import { setTimeout as pause } from 'node:timers/promises'
+import type { Recorder } from '../audit/event.ts'
+import type { CredentialsOf } from '../config/credentials.ts'
+import type { Config } from '../config/schema.ts'
+import { type UpstreamConfig, upstreamsOf } from '../config/servers.ts'
+import type { Endpoint } from '../http/exchange.ts'
+import { leadsInside, outboundFetch } from '../http/outbound.ts'
+import { publicDocument } from '../http/public-document.ts'
+import { requestIds } from '../http/request-id.ts'
+import type { Log } from '../observe/log.ts'
+import type { Clock } from '../protocol/clock.ts'
+import type { Connections } from '../protocol/connections.ts'
+import { OperatorError } from '../protocol/errors.ts'
+import type { Store } from '../store/store.ts'
+import { createConnections } from '../upstreams/connections.ts'
+import type { Credential } from '../upstreams/credential.ts'
+import { oauthCredential } from '../upstreams/credentials/oauth.ts'
+import { secretCredential } from '../upstreams/credentials/secret.ts'
+import { type Asks, askFrom } from '../upstreams/oauth/ask.ts'
+import {
+  CALLBACK_PATH,
+  CLIENT_DOCUMENT_PATH,
+  clientDocument,
+  clientDocumentUrl,
+} from '../upstreams/oauth/client-document.ts'
+import { type ConnectionAct, type OAuthConnection, oauthConnection } from '../upstreams/oauth/connections.ts'
+import { ownOrigin, probeChallenge } from '../upstreams/oauth/own-origin.ts'
+import { tokensHeld } from '../upstreams/oauth/tokens-held.ts'
+import { secretConnections } from '../upstreams/secret-connections.ts'
+import type { Upstreams } from '../upstreams/upstream.ts'
+import type { OpenVault } from '../vault/vault.ts'
+
+/** Far above any metadata or token answer. */
+const LARGEST = 256 * 1024
+
+interface Needs {
+  readonly config: Config
+  readonly store: Store
+  readonly vault: OpenVault
+  readonly upstreams: Pick<Upstreams, 'get'>
+  readonly recorder: Pick<Recorder, 'act'>
+  readonly clock: Clock
+  readonly log: Log
+}
+
+export interface OpenConnections {
+  readonly connections: Connections
+  /** One that each person connects. */
+  oauth(server: UpstreamConfig, config: CredentialsOf<'oauth'>): Credential
+  secret(server: UpstreamConfig, config: CredentialsOf<'secret'>): Credential
+}
+
+/** Throws OperatorError with what has to be changed. */
+export function openConnections(needs: Needs): OpenConnections {
+  const { config, store, vault, clock, log } = needs
+  const { connections: records } = store.durable
+  const { tickets } = store.ephemeral
+  const servers = upstreamsOf(config.servers)
+  const held = tokensHeld(vault)
+  const record = recordActs(needs)
+  const open = connectionOpener({ ...needs, held, record })
+  const oauth = new Map<string, OAuthConnection>()
+  for (const server of servers) {
+    const { id, credentials } = server
+    if (credentials.type === 'oauth')
+      oauth.set(
+        id,
+        settled(id, () => open(server, credentials)),
+      )
+  }
+  const onError = (error: unknown) => log.warn({ error }, 'the last use of a connection could not be noted')
+  return {
+    connections: createConnections({
+      ...{ servers, oauth, records, tickets, clock },
+      secrets: secretConnections({ vault, records, clock, record }),
+    }),
+    oauth({ id }, { refreshAhead }) {
+      const connection = oauth.get(id)
+      if (connection === undefined) throw new TypeError('its kind is not oauth')
+      return oauthCredential({ id, refreshAhead, connection, records, held, clock, onError })
+    },
+    secret: ({ id }, given) => secretCredential(id, given, { vault, records, clock, onError }),
+  }
+}
+
+function settled<Result>(server: string, open: () => Result): Result {
+  try {
+    return open()
+  } catch (cause) {
+    if (!(cause instanceof TypeError)) throw cause
+    throw new OperatorError(`servers.${server}.credentials: ${cause.message}`, { cause })
+  }
+}
+
+function connectionOpener(
+  needs: Needs & { held: ReturnType<typeof tokensHeld>; record(act: ConnectionAct): Promise<void> },
+) {
+  const { config, store, vault, upstreams, clock, log, held, record } = needs
+  const { url: serverUrl, development } = config.server
+  const bounds = { allowLoopback: development, maxBytes: LARGEST }
+  const asks: Asks = {
+    configured: outboundFetch({ ...bounds, configured: true }),
+    inside: outboundFetch({ ...bounds, inside: true }),
+    named: outboundFetch(bounds),
+    leadsInside: (url) => leadsInside(url),
+  }
+
+  return (server: UpstreamConfig, credentials: CredentialsOf<'oauth'>): OAuthConnection => {
+    const { id } = server
+    const url = 'url' in server ? server.url.replace(/^ws/, 'http') : undefined
+    const known = upstreams.get(id)
+    const own = known?.kind === 'remote' ? ownOrigin(known.pool) : undefined
+    const written = [credentials.issuer].filter((issuer) => issuer !== undefined)
+    const ask = askFrom({ upstream: url, own, written, asks })
+    return oauthConnection({
+      ...{ id, url, config: credentials, ask, vault, held, clock, development, record },
+      probe: async () => (url === undefined ? undefined : probeChallenge(url, ask)),
+      records: store.durable.connections,
+      clients: store.durable.upstreamClients,
+      tickets: store.ephemeral.tickets,
+      redirectUri: serverUrl + CALLBACK_PATH,
+      clientDocument: clientDocumentUrl(serverUrl),
+      pause,
+      warn: (detail, message) => log.warn(detail, message),
+    })
+  }
+}
+
+/** Committed before anybody is told that it is done. */
+function recordActs({ recorder, clock, log }: Needs): (act: ConnectionAct) => Promise<void> {
+  const nextId = requestIds()
+  return async (act) => {
+    const now = clock()
+    await recorder.act({ kind: 'act', ...act, id: nextId(now), time: new Date(now).toISOString() })
+    if (act.decision === 'deny') log.info({ ...act }, 'an account at a server')
+  }
+}
+
+/** OAuth Client ID Metadata Document: whoever is asked for access by us reads here who we are. */
+export function clientDocumentEndpoint({ servers, server: { url } }: Config): (path: string) => Endpoint | undefined {
+  const isClient = upstreamsOf(servers).some(({ credentials }) => credentials.type === 'oauth')
+  const endpoint = publicDocument(() => clientDocument(url))
+  return (path) => (isClient && path === CLIENT_DOCUMENT_PATH ? endpoint : undefined)
+}

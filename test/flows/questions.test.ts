@@ -1,0 +1,144 @@
+// What a server asks in the middle of a call reaches the client whose call it is, in the client's own era: sampling, elicitation and roots,
+// from servers of the handshake era and of 2026-07-28, for the official client in both.
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
+import { type Able, type AskedHost, connectAsked, type Says, textOf } from '../support/asked.ts'
+import { type Fixture, startFixture } from '../support/fixture-server.ts'
+import { startGateway, type TestGateway } from '../support/gateway.ts'
+import type { Mode } from '../support/sdk.ts'
+import { startEverything, type TestUpstream } from '../support/upstream.ts'
+
+const MODERN: Mode = { pin: '2026-07-28' }
+
+let everything: TestUpstream
+let fixture: Fixture
+let gateway: TestGateway
+beforeAll(async () => {
+  ;[everything, fixture] = await Promise.all([startEverything(), startFixture()])
+  gateway = await startGateway({
+    servers: [
+      { id: 'old', url: everything.url },
+      { id: 'new', url: fixture.url },
+    ],
+    policy: { rules: [{ allow: ['*/*', 'prompt:*/*', 'resource:*/*', 'method:*/*'], to: ['*'] }] },
+  })
+})
+afterAll(async () => {
+  await gateway?.close()
+  await everything?.stop()
+  await fixture?.close()
+})
+
+const hosts: AskedHost[] = []
+afterEach(async () => {
+  for (const host of hosts.splice(0)) await host.close()
+})
+
+/** At the address of all servers, and at the server's own. */
+const PLACES = [
+  { place: '/mcp', url: () => `${gateway.url}/mcp`, resource: '*', prefix: (server: string) => `${server}__` },
+  {
+    place: '/servers/{id}/mcp',
+    url: (server: string) => gateway.resource(server),
+    resource: undefined,
+    prefix: () => '',
+  },
+] as const
+
+async function callOf(
+  at: (typeof PLACES)[number],
+  [server, tool, args = {}]: readonly [string, string, Record<string, unknown>?],
+  options: { mode: Mode; able?: Able; says?: Says; onprogress?: (progress: unknown) => void },
+) {
+  const token = await gateway.tokenFor(at.resource ?? server)
+  const host = await connectAsked(at.url(server), token, options.mode, options)
+  hosts.push(host)
+  const name = at.prefix(server) + tool
+  const { onprogress } = options
+  const result = await host.client.callTool({ name, arguments: args }, onprogress && { onprogress })
+  return { text: textOf(result), result, asked: host.asked }
+}
+
+describe.each(PLACES)('a modern client at $place, a server of the handshake era', (at) => {
+  it('answers a form', async () => {
+    const { text, asked } = await callOf(at, ['old', 'trigger-elicitation-request'], {
+      mode: MODERN,
+      says: { content: { name: 'Ann Example', check: true } },
+    })
+    expect(asked.map(({ method }) => method)).toEqual(['elicitation/create'])
+    expect(asked[0]?.params).toMatchObject({ message: 'Please provide inputs for the following fields:' })
+    expect(text).toContain('Ann Example')
+  })
+
+  it('declines a form', async () => {
+    const { text } = await callOf(at, ['old', 'trigger-elicitation-request'], {
+      mode: MODERN,
+      says: { action: 'decline' },
+    })
+    expect(text).toContain('declined')
+  })
+
+  it('is shown a link', async () => {
+    const link = 'https://example.com/consent'
+    const { text, asked } = await callOf(at, ['old', 'trigger-url-elicitation', { url: link, message: 'Look there.' }], {
+      mode: MODERN,
+    })
+    expect(asked.map(({ params }) => params)).toEqual([expect.objectContaining({ mode: 'url', url: link })])
+    expect(text).toContain('User completed the URL elicitation flow')
+  })
+
+  it('lends its model', async () => {
+    const { text, asked } = await callOf(at, ['old', 'trigger-sampling-request', { prompt: 'Capital of France?' }], {
+      mode: MODERN,
+    })
+    expect(asked.map(({ method }) => method)).toEqual(['sampling/createMessage'])
+    expect(JSON.stringify(asked[0]?.params)).toContain('Capital of France?')
+    expect(text).toContain('Paris')
+  })
+
+  it('names its folders, which this server asks for outside of the call', async () => {
+    const { text, asked } = await callOf(at, ['old', 'get-roots-list'], { mode: MODERN })
+    expect(asked.map(({ method }) => method)).toEqual(['roots/list'])
+    expect(text).toContain('file:///home/ann/notes')
+  })
+
+  it('is not asked what it did not declare', async () => {
+    const able = { roots: {} }
+    const { asked, result } = await callOf(at, ['old', 'trigger-sampling-request', { prompt: 'x' }], {
+      mode: MODERN,
+      able,
+    })
+    expect(asked).toEqual([])
+    expect(result.isError).toBe(true)
+  })
+})
+
+describe.each(PLACES)('a client of the handshake era at $place, a server of 2026-07-28', (at) => {
+  const mode: Mode = 'legacy'
+
+  it('answers what the server requires, and the call goes on', async () => {
+    const { text, asked } = await callOf(at, ['new', 'test_input_required_result_elicitation'], { mode })
+    expect(asked.map(({ method }) => method)).toEqual(['elicitation/create'])
+    expect(text).toBe('Hello, Ann!')
+  })
+
+  it('answers three things at once, and carries no state', async () => {
+    const { text, asked } = await callOf(at, ['new', 'test_input_required_result_multiple_inputs'], { mode })
+    expect(asked.map(({ method }) => method).sort()).toEqual([
+      'elicitation/create',
+      'roots/list',
+      'sampling/createMessage',
+    ])
+    expect(text).toBe('All three arrived.')
+  })
+
+  it('without the capability is told that the server needs it', async () => {
+    const { text, result, asked } = await callOf(at, ['new', 'test_input_required_result_elicitation'], {
+      mode,
+      able: { roots: {} },
+    })
+    expect(asked).toEqual([])
+    expect(result.isError).toBe(true)
+    expect(text).toContain('needs an answer of the user')
+  })
+})
+

@@ -1,0 +1,284 @@
+// A person's own account at a server behind the gate: connected once, used for their calls alone, renewed before it ends, given back.
+import { afterEach, describe, expect, it } from 'vitest'
+import { ConnectionNeeded } from '../../src/upstreams/credential.ts'
+import { type Connecting, openConnecting } from '../support/connecting.ts'
+import { type AuthServerOptions, type GuardedUpstream, startGuardedUpstream } from '../support/upstream-auth.ts'
+
+const closing: (() => Promise<void>)[] = []
+afterEach(async () => {
+  for (const close of closing.splice(0).reverse()) await close()
+})
+
+type Settings = Record<string, unknown>
+
+async function guarded(options: AuthServerOptions = {}, settings: Settings = {}) {
+  const upstream = await startGuardedUpstream(options)
+  closing.push(upstream.close)
+  const gate = await openConnecting({
+    servers: [{ id: 'github', url: upstream.url, credentials: { type: 'oauth', ...settings } }],
+  })
+  closing.push(gate.close)
+  return { upstream, gate }
+}
+
+const needed = async (work: Promise<unknown>): Promise<string> => {
+  const error = await work.then(
+    () => undefined,
+    (thrown: unknown) => thrown,
+  )
+  expect(error).toBeInstanceOf(ConnectionNeeded)
+  return (error as ConnectionNeeded).reason
+}
+
+const asked = ({ asked: all }: GuardedUpstream, path: string) => all.filter((one) => one.path === path)
+const reasonsOf = async (gate: Connecting) => (await gate.acts()).map(({ act, reason }) => `${act} ${reason}`)
+
+describe('connecting an account', () => {
+  it('finds the authorization server from the 401, registers, and calls as the person', async () => {
+    const { upstream, gate } = await guarded({ expiresIn: 3600 })
+    expect(await needed(gate.call('ann', 'github'))).toBe('not_connected')
+    const connection = await gate.connect('ann', 'github')
+    expect(connection).toMatchObject({ server: 'github', state: 'connected', issuer: upstream.issuer })
+    expect(await gate.call('ann', 'github')).toBe('ann@there')
+    expect(await needed(gate.call('bob', 'github'))).toBe('not_connected')
+    await gate.connect('bob', 'github')
+    expect(await gate.call('bob', 'github')).toBe('bob@there')
+    expect(upstream.registrations()).toBe(1)
+    expect(await gate.ground.connections.list('ann')).toMatchObject([{ server: 'github', state: 'connected' }])
+    expect(await reasonsOf(gate)).toEqual(['connection_made connected', 'connection_made connected'])
+  })
+
+  it('sends PKCE, resource and state, and the same resource for the code', async () => {
+    const { upstream, gate } = await guarded()
+    await gate.connect('ann', 'github')
+    const [authorize] = asked(upstream, '/authorize')
+    expect(authorize?.query.get('resource')).toBe(upstream.url)
+    expect(authorize?.query.get('code_challenge_method')).toBe('S256')
+    expect(authorize?.query.get('redirect_uri')).toBe('http://127.0.0.1:4444/connections/callback')
+    const [token] = asked(upstream, '/token')
+    expect(token?.form.get('resource')).toBe(upstream.url)
+    const [registration] = asked(upstream, '/register')
+    expect(JSON.parse(registration?.body ?? '{}')).toMatchObject({
+      grant_types: ['authorization_code', 'refresh_token'],
+      application_type: 'native',
+    })
+  })
+
+  it('is taken once, and by nobody else', async () => {
+    const { gate } = await guarded()
+    const { url } = await gate.ground.connections.begin('ann', 'github')
+    const response = await fetch(url, { redirect: 'manual' })
+    const answer = new URL(response.headers.get('location') ?? '').searchParams
+    const { finish } = gate.ground.connections
+    await expect(finish('bob', answer)).rejects.toMatchObject({ reason: 'connection_of_another' })
+    // What the other one tried took nothing away.
+    await expect(finish('ann', answer)).resolves.toMatchObject({ state: 'connected' })
+    await expect(finish('ann', answer)).rejects.toMatchObject({ reason: 'authorization_unknown' })
+  })
+
+  it('is forgotten after ten minutes', async () => {
+    const { gate } = await guarded()
+    const late = { back: () => gate.clock.advance('11m') }
+    await expect(gate.connect('ann', 'github', late)).rejects.toMatchObject({ reason: 'authorization_unknown' })
+    await expect(gate.connect('ann', 'github')).resolves.toMatchObject({ state: 'connected' })
+  })
+
+  it('says so when the person does not allow it', async () => {
+    const { gate } = await guarded()
+    const back = (answer: URLSearchParams) => {
+      answer.delete('code')
+      answer.set('error', 'access_denied')
+    }
+    await expect(gate.connect('ann', 'github', { back })).rejects.toMatchObject({ reason: 'access_denied' })
+    expect(await reasonsOf(gate)).toEqual(['connection_refused access_denied'])
+  })
+})
+
+describe('which client the gate is', () => {
+  it('the configured one first, with its secret', async () => {
+    const settings = { clientId: 'ours', clientSecret: 'a secret of ours' }
+    const { upstream, gate } = await guarded({}, settings)
+    await gate.connect('ann', 'github')
+    expect(upstream.registrations()).toBe(0)
+    const [token] = asked(upstream, '/token')
+    expect(token?.headers['authorization']).toBe(`Basic ${btoa('ours:a+secret+of+ours')}`)
+  })
+
+  it('a metadata document of ours where that is taken', async () => {
+    const upstream = await startGuardedUpstream({
+      metadata: (document) => ({ ...document, client_id_metadata_document_supported: true }),
+    })
+    closing.push(upstream.close)
+    const gate = await openConnecting({
+      servers: [{ id: 'github', url: upstream.url, credentials: { type: 'oauth' } }],
+      server: { url: 'https://mcp.example.com' },
+    })
+    closing.push(gate.close)
+    await gate.connect('ann', 'github')
+    expect(upstream.registrations()).toBe(0)
+    const [authorize] = asked(upstream, '/authorize')
+    expect(authorize?.query.get('client_id')).toBe('https://mcp.example.com/.well-known/oauth-client')
+    const [token] = asked(upstream, '/token')
+    expect(token?.form.get('client_id')).toBe('https://mcp.example.com/.well-known/oauth-client')
+    expect(token?.headers['authorization']).toBeUndefined()
+  })
+
+  it('registered anew where the authorization server has forgotten it', async () => {
+    const { upstream, gate } = await guarded({ expiresIn: 600 })
+    await gate.connect('ann', 'github')
+    upstream.options.tokenEndpoint = () => ({ status: 401, body: { error: 'invalid_client' } })
+    gate.clock.advance('10m')
+    expect(await needed(gate.call('ann', 'github'))).toBe('needs_reauth')
+    delete upstream.options.tokenEndpoint
+    await gate.connect('ann', 'github')
+    expect(await gate.call('ann', 'github')).toBe('ann@there')
+    expect(upstream.registrations()).toBe(2)
+    expect(await reasonsOf(gate)).toContain('connection_lapsed client_gone')
+  })
+})
+
+describe('scopes', () => {
+  it('are those that the challenge names, what is configured, else what the document names', async () => {
+    const named = (document: Record<string, unknown>) => ({ ...document, scopes_supported: ['published'] })
+    const { upstream, gate } = await guarded({ resource: named })
+    await gate.connect('ann', 'github')
+    const configured = await guarded({ resource: named }, { scopes: ['configured'] })
+    await configured.gate.connect('ann', 'github')
+    expect(asked(upstream, '/authorize')[0]?.query.get('scope')).toBe('published')
+    expect(asked(configured.upstream, '/authorize')[0]?.query.get('scope')).toBe('configured')
+  })
+
+  it('grow where a call lacks one, and nobody is asked twice for the same', async () => {
+    const { upstream, gate } = await guarded({ scopes: ['read'] }, { scopes: ['read'] })
+    await gate.connect('ann', 'github')
+    expect(await gate.call('ann', 'github')).toBe('ann@there')
+    upstream.options.scopes = ['write']
+    expect(await needed(gate.call('ann', 'github'))).toBe('more_scopes')
+    await gate.connect('ann', 'github')
+    expect(asked(upstream, '/authorize')[1]?.query.get('scope')).toBe('read write')
+    expect(await gate.call('ann', 'github')).toBe('ann@there')
+    // Given less than it asked for, it does not ask for ever.
+    upstream.options.scopes = ['read', 'write', 'more']
+    expect(await needed(gate.call('ann', 'github'))).toBe('more_scopes')
+    upstream.options.tokenEndpoint = () => ({
+      status: 200,
+      body: { access_token: 'x', token_type: 'Bearer', scope: '' },
+    })
+    await gate.connect('ann', 'github')
+    delete upstream.options.tokenEndpoint
+    expect(await gate.renew('ann', 'github', INSUFFICIENT)).toBeUndefined()
+  })
+
+  it('include offline access where the server knows it', async () => {
+    const { upstream, gate } = await guarded({
+      metadata: (document) => ({ ...document, scopes_supported: ['offline_access', 'read'] }),
+    })
+    await gate.connect('ann', 'github')
+    const query = asked(upstream, '/authorize')[0]?.query
+    expect([query?.get('scope'), query?.get('prompt')]).toEqual(['offline_access', 'consent'])
+  })
+})
+
+const INSUFFICIENT = { status: 403, challenge: 'Bearer error="insufficient_scope", scope="read write more"' }
+
+describe('renewing', () => {
+  it('happens ahead of the end, once for all calls that wait, and keeps the rotated token', async () => {
+    const { upstream, gate } = await guarded({ expiresIn: 600 })
+    await gate.connect('ann', 'github')
+    for (const round of [1, 2, 3]) {
+      gate.clock.advance('550s')
+      const calls = await Promise.all(Array.from({ length: 50 }, () => gate.call('ann', 'github')))
+      expect(new Set(calls)).toEqual(new Set(['ann@there']))
+      expect([upstream.refreshes(), upstream.reuses()]).toEqual([round, 0])
+    }
+    expect(asked(upstream, '/token').at(-1)?.form.get('resource')).toBe(upstream.url)
+  })
+
+  it('does not happen at every call where tokens are short-lived', async () => {
+    const { upstream, gate } = await guarded({ expiresIn: 30 })
+    await gate.connect('ann', 'github')
+    for (let call = 0; call < 5; call++) await gate.call('ann', 'github')
+    expect(upstream.refreshes()).toBe(0)
+  })
+
+  it('uses the old token while the server cannot be asked, and waits before it asks again', async () => {
+    const { upstream, gate } = await guarded({ expiresIn: 600 })
+    await gate.connect('ann', 'github')
+    upstream.options.tokenEndpoint = () => ({ status: 503, body: {} })
+    gate.clock.advance('550s')
+    expect(await gate.call('ann', 'github')).toBe('ann@there')
+    expect(await gate.call('ann', 'github')).toBe('ann@there')
+    expect(asked(upstream, '/token')).toHaveLength(2)
+    gate.clock.advance('1m')
+    await expect(gate.call('ann', 'github')).rejects.toMatchObject({ reason: 'credential_failed' })
+    await expect(gate.call('ann', 'github')).rejects.toMatchObject({ step: 'refresh_postponed' })
+    expect(asked(upstream, '/token')).toHaveLength(3)
+    delete upstream.options.tokenEndpoint
+    gate.clock.advance('1m')
+    expect(await gate.call('ann', 'github')).toBe('ann@there')
+  })
+
+  it('asks the person where the refresh token is not taken any more, and nobody else after that', async () => {
+    const { upstream, gate } = await guarded({ expiresIn: 600 })
+    await gate.connect('ann', 'github')
+    upstream.revokeAll()
+    gate.clock.advance('10m')
+    expect(await needed(gate.call('ann', 'github'))).toBe('needs_reauth')
+    const before = asked(upstream, '/token').length
+    expect(await needed(gate.call('ann', 'github'))).toBe('needs_reauth')
+    expect(asked(upstream, '/token')).toHaveLength(before)
+    expect(await gate.ground.connections.list('ann')).toMatchObject([{ state: 'needs_reauth' }])
+    expect(await reasonsOf(gate)).toContain('connection_lapsed refresh_refused')
+    await gate.connect('ann', 'github')
+    expect(await gate.call('ann', 'github')).toBe('ann@there')
+  })
+
+  it('tries once when the server refuses a living token, then asks the person', async () => {
+    const { upstream, gate } = await guarded({ expiresIn: 600 })
+    await gate.connect('ann', 'github')
+    upstream.expireAccessTokens()
+    expect(await gate.call('ann', 'github')).toBe('ann@there')
+    expect(upstream.refreshes()).toBe(1)
+    upstream.expireAccessTokens()
+    expect(await needed(gate.call('ann', 'github'))).toBe('needs_reauth')
+    expect(upstream.refreshes()).toBe(1)
+    expect(await reasonsOf(gate)).toContain('connection_lapsed upstream_token_refused')
+  })
+
+  it('asks the person where a token without a refresh token has ended', async () => {
+    const { gate } = await guarded({ expiresIn: 600, noRefresh: true })
+    await gate.connect('ann', 'github')
+    gate.clock.advance('590s')
+    expect(await gate.call('ann', 'github')).toBe('ann@there')
+    gate.clock.advance('10s')
+    expect(await needed(gate.call('ann', 'github'))).toBe('needs_reauth')
+  })
+})
+
+describe('disconnecting', () => {
+  it('gives both tokens back, forgets them here, and tells the record', async () => {
+    const { upstream, gate } = await guarded()
+    await gate.connect('ann', 'github')
+    await gate.connect('bob', 'github')
+    expect(await gate.ground.connections.disconnect('ann', 'github')).toBe(true)
+    expect(asked(upstream, '/revoke').map(({ form }) => form.get('token_type_hint'))).toEqual([
+      'refresh_token',
+      'access_token',
+    ])
+    expect(await needed(gate.call('ann', 'github'))).toBe('not_connected')
+    expect(await gate.ground.vault.list('ann')).toEqual([])
+    expect(await gate.call('bob', 'github')).toBe('bob@there')
+    expect(await gate.ground.connections.disconnect('ann', 'github')).toBe(false)
+    expect(await reasonsOf(gate)).toContain('connection_ended disconnected')
+  })
+
+  it('forgets them here also where they cannot be given back', async () => {
+    const { gate } = await guarded({
+      metadata: ({ revocation_endpoint: _, ...document }) => document,
+    })
+    await gate.connect('ann', 'github')
+    expect(await gate.ground.connections.disconnect('ann', 'github')).toBe(true)
+    expect(await needed(gate.call('ann', 'github'))).toBe('not_connected')
+    expect(await reasonsOf(gate)).toContain('connection_ended disconnected_here')
+  })
+})

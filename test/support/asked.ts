@@ -1,0 +1,58 @@
+// A client of either era that can be asked: the official one, with a person, a model and folders behind it. It keeps what it was asked.
+import { Client, StreamableHTTPClientTransport } from '@modelcontextprotocol/client'
+import type { Mode } from './sdk.ts'
+
+export interface AskedHost {
+  readonly client: Client
+  /** Methods that it was asked, in order. */
+  readonly asked: readonly { readonly method: string; readonly params: unknown }[]
+  close(): Promise<void>
+}
+
+export interface Able {
+  readonly elicitation?: Record<string, object>
+  readonly sampling?: Record<string, object>
+  readonly roots?: Record<string, object>
+}
+
+type Content = Record<string, string | number | boolean | string[]>
+export interface Says {
+  readonly action?: 'accept' | 'decline' | 'cancel'
+  readonly content?: Content
+}
+
+export const ABLE: Able = { elicitation: { form: {}, url: {} }, sampling: {}, roots: {} }
+
+export async function connectAsked(
+  url: string,
+  token: string,
+  mode: Mode,
+  { able = ABLE, says = {} }: { able?: Able; says?: Says } = {},
+): Promise<AskedHost> {
+  const asked: { method: string; params: unknown }[] = []
+  const client = new Client({ name: 'asked', version: '1' }, { versionNegotiation: { mode }, capabilities: { ...able } })
+  if (able.elicitation !== undefined)
+    client.setRequestHandler('elicitation/create', ({ method, params }) => {
+      asked.push({ method, params })
+      const { action = 'accept', content = { name: 'Ann' } } = says
+      const isForm = !('mode' in params) || params.mode !== 'url'
+      return action === 'accept' && isForm ? { action, content } : { action }
+    })
+  if (able.sampling !== undefined)
+    client.setRequestHandler('sampling/createMessage', ({ method, params }) => {
+      asked.push({ method, params })
+      return { role: 'assistant', model: 'a-model', content: { type: 'text', text: 'Paris' } }
+    })
+  if (able.roots !== undefined)
+    client.setRequestHandler('roots/list', ({ method, params }) => {
+      asked.push({ method, params })
+      return { roots: [{ uri: 'file:///home/ann/notes', name: 'notes of Ann' }] }
+    })
+  const headers = { authorization: `Bearer ${token}` }
+  await client.connect(new StreamableHTTPClientTransport(new URL(url), { requestInit: { headers } }))
+  return { client, asked, close: () => client.close() }
+}
+
+/** The text of a tool's result. */
+export const textOf = (result: unknown): string =>
+  ((result as { content?: { text?: string }[] }).content ?? []).map(({ text = '' }) => text).join('\n')
