@@ -16,6 +16,7 @@ import { protectedResourceDocuments } from './http/well-known.ts'
 import { findSetupLink } from './oauth/interaction/setup-link.ts'
 import { openAdminDoor } from './wiring/admin.ts'
 import { openCallers } from './wiring/callers.ts'
+import { NO_UPGRADES, openCluster, type ReplicaListener } from './wiring/cluster.ts'
 import { clientDocumentEndpoint } from './wiring/connections.ts'
 import { openDecisionDoor } from './wiring/decision.ts'
 import { type GatewayNeeds, type Opened, openGround } from './wiring/ground.ts'
@@ -35,7 +36,7 @@ export interface Gateway {
   /** Takes the place of a running gateway, whose requests end where they began. `server.listen` stays what it was. */
   succeed(previous: Gateway): void
   /** Hands out what is open; the gateway answers no new request after it. */
-  release(): { readonly listener: Listener; readonly grpc: GrpcListener }
+  release(): { readonly listener: Listener; readonly grpc: GrpcListener; readonly replicas: ReplicaListener }
   /** Mints a one-time link to create the first administrator, while there is none. */
   setupUrl(): Promise<string | undefined>
 }
@@ -63,7 +64,8 @@ async function wire(config: Config, needs: GatewayNeeds, opened: Opened): Promis
   const { metrics, recorder, revocations, resources, upstreams, watch } = ground
   const callers = await openCallers(ground)
   const authorization = openOAuthDoor(ground, callers, opened)
-  const mcp = openMcpDoor(ground, callers, opened)
+  const cluster = openCluster(ground, opened)
+  const mcp = openMcpDoor(ground, callers, cluster, opened)
   const decision = openDecisionDoor(ground, callers, authorization, mcp)
   const doors: readonly Door[] = [
     ['decision', decision.match],
@@ -118,6 +120,8 @@ async function wire(config: Config, needs: GatewayNeeds, opened: Opened): Promis
   let listener = createListener({ listen, tls, limits, handle: inFlight.handle, upgrades: front.upgrades, log })
   const calls = countCalls(decision.grpc)
   let grpc = await openGrpc(ground, calls.methods)
+  const handed = countInFlight(cluster.handle(mcp.match))
+  let replicas = cluster.listener(handed.handle)
   let released = false
 
   const sweep = setInterval(() => {
@@ -142,25 +146,31 @@ async function wire(config: Config, needs: GatewayNeeds, opened: Opened): Promis
     async listen() {
       const { port } = await listener.open()
       await grpc.open()
+      await replicas.open()
+      await cluster.join()
       return { url: server.url, port }
     },
     succeed(previous) {
       const opened = previous.release()
       listener = opened.listener
       grpc = opened.grpc
+      replicas = opened.replicas
       listener.use(inFlight.handle, front.upgrades)
       grpc.use(calls.methods)
+      replicas.use(handed.handle, NO_UPGRADES)
+      cluster.join().catch(ground.onError)
     },
     release() {
       released = true
-      return { listener, grpc }
+      return { listener, grpc, replicas }
     },
     async close() {
       // No answer ends a lasting stream, so it would hold the drain to its end: its client comes back to whoever serves then.
       watch.endLasting()
+      await cluster.leave().catch(ground.onError)
       const { drain } = server
-      if (released) await Promise.all([inFlight.ended(drain), calls.ended(drain)])
-      else await Promise.all([listener.close(drain), grpc.close(drain)])
+      if (released) await Promise.all([inFlight.ended(drain), calls.ended(drain), handed.ended(drain)])
+      else await Promise.all([listener.close(drain), grpc.close(drain), replicas.close(drain)])
       await closeAll(opened)
     },
   }

@@ -1,8 +1,10 @@
 // The text of a start: where the gate listens, what stands behind it, and what to paste into a client. Pure.
 
 import { aggregateAddress } from '../config/authorization-servers.ts'
+import { identityToldTo, toldText } from '../config/identity-told.ts'
 import { maskUrl } from '../config/mask.ts'
 import type { Config } from '../config/schema.ts'
+import { upstreamsOf } from '../config/servers.ts'
 import { MCP_PATH, serverPath } from '../protocol/resource.ts'
 
 export interface Started {
@@ -27,7 +29,12 @@ export function startText(started: Started): string {
     [`Portcullis is ready: ${url}`, ...overview(started)],
     config.servers.length === 0
       ? ['No MCP server stands behind it. Add one under `servers` in portcullis.yaml.']
-      : ['Servers', ...config.servers.map((server) => `  ${serverLine(server, url)}`), ...aggregateLine(config, url)],
+      : [
+          'Servers',
+          ...config.servers.map((server) => `  ${serverLine(server, url)}`),
+          ...aggregateLine(config, url),
+          ...toldLines(config),
+        ],
     ...(warnings.length === 0 ? [] : [warnings.map((warning) => `Warning: ${warning}`)]),
     ...(setupLink === undefined
       ? []
@@ -67,6 +74,13 @@ function serverLine(server: Server, url: string): string {
 function aggregateLine(config: Config, url: string): string[] {
   const isThere = config.servers.length > 1 && aggregateAddress(config).length > 0
   return isThere ? [`  ${'all of them'.padEnd(12)} ${url}${MCP_PATH}`] : []
+}
+
+/** Which servers learn who calls, and how: an operator must not find it out from the other side. */
+function toldLines({ servers, identityForwarding }: Config): string[] {
+  const told = upstreamsOf(servers).map((server) => [server.id, toldText(identityToldTo(server, identityForwarding))])
+  const lines = told.map(([id, ways]) => `${id} (${ways === '' ? 'no' : ways})`)
+  return lines.length === 0 ? [] : [`  told who calls: ${lines.join(', ')}`]
 }
 
 function withoutSecrets(address: string): string {

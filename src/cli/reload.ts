@@ -86,6 +86,7 @@ const FIXED: readonly (readonly [string, (config: Config) => unknown])[] = [
   ['server.limits.bodyTimeout', ({ server }) => server.limits.bodyTimeout],
   ['server.limits.connections', ({ server }) => server.limits.connections],
   ['store', ({ store }) => store],
+  ['cluster', ({ cluster }) => cluster],
   ['log.level', ({ log }) => log.level],
   ['metrics.users', ({ metrics }) => metrics.users],
 ]

@@ -12,7 +12,7 @@ afterAll(() => rmSync(folder, { recursive: true, force: true }))
 function load(credentials: object | string, env: Record<string, string> = {}) {
   const servers = [{ id: 'a', url: 'http://127.0.0.1:9/mcp', credentials }]
   writeFileSync(join(folder, 'portcullis.yaml'), JSON.stringify({ servers }))
-  return loadConfig({ env, cwd: folder })
+  return loadConfig({ env, cwd: folder, resolveHost: async () => ['203.0.113.1'] })
 }
 async function read(credentials: object, env?: Record<string, string>): Promise<CredentialsConfig | undefined> {
   const [server] = (await load(credentials, env)).config.servers
@@ -31,9 +31,12 @@ describe('a value, or where it is', () => {
 
   it('is a place, with texts of its own', async () => {
     const headers = { Authorization: { env: '${NAME}', prefix: 'Bearer ' }, 'X-Key': { file: './key' } }
-    expect(await read({ type: 'headers', headers, reload: '5s' }, { NAME: 'TOKEN' })).toEqual({
+    expect(await read({ type: 'headers', headers, reload: '5s' }, { NAME: 'TOKEN' })).toMatchObject({
       type: 'headers',
-      headers: { Authorization: { env: 'TOKEN', prefix: 'Bearer ' }, 'X-Key': { file: './key', prefix: '' } },
+      headers: {
+        Authorization: { env: 'TOKEN', prefix: 'Bearer ' },
+        'X-Key': { file: join(folder, 'key'), prefix: '' },
+      },
       reload: 5000,
     })
   })
@@ -53,6 +56,42 @@ describe('a value, or where it is', () => {
 
   it('refuses the name of a header that frames the message', async () => {
     await expect(load({ type: 'headers', headers: { Host: 'x' } })).rejects.toThrow(/frames the message/)
+  })
+})
+
+describe('what they name', () => {
+  it('are files from the folder of the configuration', async () => {
+    expect(await read({ type: 'headers', headers: { 'X-Key': { file: 'keys/one' } } })).toMatchObject({
+      headers: { 'X-Key': { file: join(folder, 'keys/one') } },
+    })
+    expect(await read({ type: 'query', parameter: 'k', value: { file: './two' } })).toMatchObject({
+      value: { file: join(folder, 'two') },
+    })
+    const vault = { type: 'vault', url: 'http://127.0.0.1:8200', path: 'p/{subject}', field: 'pat' }
+    expect(await read({ ...vault, login: { tokenFile: 'three' } })).toMatchObject({
+      login: { tokenFile: join(folder, 'three') },
+    })
+  })
+
+  it.each([
+    ['issuer', { type: 'client-credentials', clientId: 'me', issuer: 'http://id.example' }],
+    ['tokenUrl', { type: 'token-exchange', clientId: 'me', tokenUrl: 'http://id.example/token' }],
+    ['url', { type: 'vault', url: 'http://vault.example', login: { token: 't' }, path: 'p', field: 'f' }],
+  ])('is not spoken to in clear: %s', async (key, credentials) => {
+    await expect(load(credentials)).rejects.toThrow(
+      new RegExp(`servers\\[0\\]\\.credentials\\.${key}[\\s\\S]*is http, and its host is not this machine`),
+    )
+    const own = Object.fromEntries(
+      Object.entries(credentials).map(([name, value]) => [name, name === key ? 'https://id.example' : value]),
+    )
+    expect(await read(own)).toMatchObject({ [key]: 'https://id.example' })
+  })
+
+  it('is a path in Vault with words that are known', async () => {
+    const vault = { type: 'vault', url: 'http://127.0.0.1:8200', login: { token: 't' }, field: 'pat' }
+    await expect(load({ ...vault, path: 'secret/data/{user}' })).rejects.toThrow(
+      'In braces: subject, email, identity or server.',
+    )
   })
 })
 
@@ -88,9 +127,12 @@ describe('config print', () => {
     ['a header', { type: 'headers', headers: { 'X-Key': 'canary' } }],
     ['a place of a header', { type: 'headers', headers: { 'X-Key': { env: 'KEY', prefix: 'canary' } } }],
     ['a query value', { type: 'query', parameter: 'key', value: 'canary' }],
-    ['a client secret', { type: 'client-credentials', tokenUrl: 'http://x/t', clientId: 'me', clientSecret: 'canary' }],
-    ['a private key', { type: 'token-exchange', tokenUrl: 'http://x/t', clientId: 'me', privateKey: 'canary' }],
-    ['a token of Vault', { type: 'vault', url: 'http://x', login: { token: 'canary' }, path: 'p', field: 'f' }],
+    [
+      'a client secret',
+      { type: 'client-credentials', tokenUrl: 'https://x/t', clientId: 'me', clientSecret: 'canary' },
+    ],
+    ['a private key', { type: 'token-exchange', tokenUrl: 'https://x/t', clientId: 'me', privateKey: 'canary' }],
+    ['a token of Vault', { type: 'vault', url: 'https://x', login: { token: 'canary' }, path: 'p', field: 'f' }],
   ])('masks %s', async (_what, credentials) => {
     const text = printConfig(await load(credentials))
     expect(text).not.toContain('canary')

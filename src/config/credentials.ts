@@ -172,7 +172,7 @@ const hashicorpVault = z.strictObject({
     .describe('How we may read there: as the person (JWT login), or with a token of ours.'),
   path: z
     .string()
-    .min(1)
+    .regex(/^(?:[^{}]|\{(?:subject|email|identity|server)\})+$/, 'In braces: subject, email, identity or server.')
     .describe('Where it is, such as `secret/data/mcp-gateway/{subject}`; also {email}, {identity}, {server}.'),
   field: z.string().min(1).describe('Member of the secret’s data.'),
   header: headerName.default('Authorization').describe('Header it is sent in.'),

@@ -4,7 +4,8 @@ import { BlockList, isIP, isIPv4 } from 'node:net'
 import { IDENTITY_ATTRIBUTES, type IdentityAttribute } from '../protocol/identity-headers.ts'
 import type { IdentityForm, IdentityForwardingConfig } from './forwarding.ts'
 import { isLoopback } from './listen.ts'
-import type { UpstreamConfig } from './servers.ts'
+import type { Config } from './schema.ts'
+import { isVirtual, type UpstreamConfig } from './servers.ts'
 
 export interface ToldIdentity {
   readonly headers: boolean
@@ -70,6 +71,16 @@ function isOurHost(hostname: string): boolean {
   const host = hostname.replace(/^\[|\]$/g, '').replace(/\.$/, '')
   if (isIP(host) !== 0) return inside.check(host, isIPv4(host) ? 'ipv4' : 'ipv6')
   return isLoopback(host) || !host.includes('.') || /\.(?:internal|local|svc)$/.test(host)
+}
+
+/** What follows from where a server is stands with it, as if it were written there. */
+export function withIdentityTold<Whole extends Pick<Config, 'servers' | 'identityForwarding'>>(config: Whole): Whole {
+  const servers = config.servers.map((server) => {
+    if (isVirtual(server)) return server
+    const { headers, jwt, meta } = identityToldTo(server, config.identityForwarding)
+    return { ...server, identity: { ...server.identity, headers, jwt, meta } }
+  })
+  return { ...config, servers }
 }
 
 /** For people: `headers, jwt`, or nothing. */

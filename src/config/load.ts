@@ -7,11 +7,13 @@ import { adminWarnings } from './admin.ts'
 import { authWarnings } from './auth-warnings.ts'
 import { readDocument } from './document.ts'
 import { type ReadFile, readEnvironment } from './environment.ts'
+import { translateForwarding } from './foreign-forwarding.ts'
 import { takeForeignKeys } from './foreign-keys.ts'
 import { translateViews } from './foreign-kuadrant.ts'
 import { translatePortkey } from './foreign-portkey.ts'
 import { translateProviders } from './foreign-providers.ts'
 import { translateServers } from './foreign-servers.ts'
+import { forwardingWarnings } from './forwarding-warnings.ts'
 import { wildcardWarnings } from './gateway-callbacks.ts'
 import { ingressWarnings } from './ingresses.ts'
 import { createInput, type Input } from './input.ts'
@@ -88,6 +90,7 @@ export async function loadConfig({
     ...foreign.problems,
     ...translatePortkey(input),
     ...translateServers(input),
+    ...translateForwarding(input),
     ...translateViews(input),
     ...translateProviders(input),
   ]
@@ -127,6 +130,7 @@ export async function loadConfig({
     ...issuerWarnings(settled.config),
     ...ingressWarnings(settled.config),
     ...wildcardWarnings(oauth.gatewayCallbacks, server.development),
+    ...forwardingWarnings(settled.config),
     ...ruleWarnings(settled.config, input),
   )
   const quickstart = source.kind === 'quickstart'

@@ -6,6 +6,7 @@ import type { LoadedConfig } from './load.ts'
 import { maskSecret } from './mask.ts'
 import { describeOrigin } from './origins.ts'
 import { Config } from './schema.ts'
+import { isVirtual } from './servers.ts'
 import { bare, isUnion, knownKeys, type Path, schemasAt } from './settings.ts'
 
 type Schema = z.core.$ZodType
@@ -19,9 +20,7 @@ export function printConfig(loaded: Pick<LoadedConfig, 'config' | 'input' | 'ori
     ['server.allowedOrigins', [config.server.allowedOrigins].flat()],
     ['store.url', config.store.url],
     ['store.directory', config.store.directory],
-    ...config.servers.flatMap((server, index) =>
-      'command' in server ? [[`servers.${index}.cwd`, server.cwd] as const] : [],
-    ),
+    ...config.servers.flatMap((server, index) => settledOf(server, `servers.${index}`)),
   ])
   const shown = complete(Config, input.tree, [], settled)
   const document = new Document(shown)
@@ -31,6 +30,12 @@ export function printConfig(loaded: Pick<LoadedConfig, 'config' | 'input' | 'ori
   })
   // The library puts an empty list and its comment on lines of their own.
   return document.toString({ lineWidth: 0 }).replace(/:\n\s+(\[\]|\{\})\n\s+# /g, ': $1 # ')
+}
+
+function settledOf(server: Config['servers'][number], place: string): (readonly [string, unknown])[] {
+  if (isVirtual(server)) return []
+  const identity = [`${place}.identity`, server.identity] as const
+  return 'command' in server ? [[`${place}.cwd`, server.cwd], identity] : [identity]
 }
 
 /** The value as written, with what was left out filled in from the schema, in the form people write. */

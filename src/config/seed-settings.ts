@@ -4,6 +4,7 @@ import { type Input, isTree } from './input.ts'
 import { formatListen, parseListen } from './listen.ts'
 import type { Origin } from './origins.ts'
 import type { Problem } from './problems.ts'
+import { idleForwarding, placeForwarding } from './seed-forwarding.ts'
 import { idleIssuer, placeIssuers } from './seed-issuers.ts'
 import { placeProtectedHosts } from './seed-mcpauth.ts'
 import type { LaterRow, VariableRow, WorkingRow } from './seed-rows.ts'
@@ -78,6 +79,7 @@ export function applySeeds(
       ...warnings,
       ...idleHeader(slots, input),
       ...idleIssuer(slots),
+      ...idleForwarding(slots, input),
     ],
     problems: [...told.flatMap(({ problem }) => problem ?? []), ...problems],
   }
@@ -107,7 +109,18 @@ function fillSlot(slots: Map<string, Slot>, row: WorkingRow, name: string, text:
 }
 
 /** Slots that are no setting by themselves, and what puts them together. */
-const PARTS = ['listen', 'url', 'provider', 'keycloak', 'proxy', 'delegated', 'jwt', 'bearer']
+const PARTS = [
+  'listen',
+  'url',
+  'provider',
+  'keycloak',
+  'proxy',
+  'delegated',
+  'jwt',
+  'bearer',
+  'passthrough',
+  'forwarding',
+]
 
 function placeSlots(slots: Slots, kind: 'seed' | 'flag', input: Input, below: Slots): void {
   for (const [slot, { value, name }] of slots) {
@@ -120,6 +133,7 @@ function placeSlots(slots: Slots, kind: 'seed' | 'flag', input: Input, below: Sl
   placeProxy(slots, kind, input)
   placeDelegated(slots, kind, input, below)
   placeIssuers(slots, kind, input)
+  placeForwarding(slots, kind, input)
   placeDoors(slots, kind, input)
   const folder = slots.get('store.folder')
   if (folder === undefined) return

@@ -34,8 +34,6 @@ function later(
 const UPSTREAMS = 'upstreams and credentials'
 const OWN_KEYS: About = { feature: 'keys from the environment; ours are made and kept in the store' }
 const REDIS: About = { feature: 'Redis', owner: 'replicas' }
-const PASSTHROUGH: About = { feature: 'header passthrough', owner: UPSTREAMS }
-const FORWARDING: About = { feature: 'identity forwarding to servers', owner: UPSTREAMS }
 
 const CONTEXTFORGE: readonly LaterRow[] = [
   ...later(
@@ -47,21 +45,16 @@ const CONTEXTFORGE: readonly LaterRow[] = [
     },
     { INSECURE_ALLOW_QUERYPARAM_AUTH: 'true' },
   ),
-  ...later(FORGE, { ...PASSTHROUGH, asIs: no }, { ENABLE_HEADER_PASSTHROUGH: 'true' }),
-  ...later(FORGE, PASSTHROUGH, { DEFAULT_PASSTHROUGH_HEADERS: '["X-Tenant-Id"]', PASSTHROUGH_HEADERS_SOURCE: 'merge' }),
-  ...later(FORGE, { ...PASSTHROUGH, asIs: no }, { ENABLE_OVERWRITE_BASE_HEADERS: 'true' }),
   ...later(
     FORGE,
     { feature: 'credentials of callers in header passthrough; they go to no server', asIs: no },
     { ENABLE_SENSITIVE_HEADER_PASSTHROUGH: 'true' },
   ),
-  ...later(FORGE, { ...FORWARDING, asIs: no }, { IDENTITY_PROPAGATION_ENABLED: 'true', IDENTITY_SIGN_CLAIMS: 'true' }),
-  ...later(FORGE, FORWARDING, {
-    IDENTITY_PROPAGATION_MODE: 'both',
-    IDENTITY_PROPAGATION_HEADERS_PREFIX: 'X-Forwarded-User',
-    IDENTITY_SENSITIVE_ATTRIBUTES: '["ssn"]',
-    IDENTITY_CLAIMS_SECRET: 'a-claims-secret',
-  }),
+  ...later(
+    FORGE,
+    { feature: 'claims signed with a shared key; the assertion is checked with the keys at /.well-known/jwks.json' },
+    { IDENTITY_CLAIMS_SECRET: 'a-claims-secret' },
+  ),
   ...later(
     FORGE,
     { feature: 'encryption of stored credentials', owner: UPSTREAMS },

@@ -1,4 +1,5 @@
 // The variables and flags of other systems that are in force here.
+import { parseMode, parseSensitive, parseSource } from './seed-forwarding.ts'
 import { edgeSignIn, parseClients, parsePath, warnOfClientScopes } from './seed-mcpauth.ts'
 import { FORGE, KUADRANT, MCPAUTH, PORTKEY, SOLACE, type WorkingRow } from './seed-rows.ts'
 import {
@@ -24,6 +25,72 @@ const working = (row: Omit<WorkingRow, 'status' | 'setting'> & { setting?: strin
 })
 /** As the schema fills it in. */
 const PROXY = { groupsSeparator: ',', clockTolerance: 30_000 }
+
+/** Told in the words of the system whose variable it is. */
+const TOLD = { form: 'contextforge', headers: true, meta: true }
+const forwarding = (name: string, slot: string, shown: Pick<WorkingRow, 'parse' | 'example' | 'gives'>): WorkingRow =>
+  working({ name, systems: FORGE, slot, setting: 'identityForwarding', ...shown })
+
+const FORWARDING: readonly WorkingRow[] = [
+  working({
+    name: 'ENABLE_HEADER_PASSTHROUGH',
+    systems: FORGE,
+    slot: 'passthrough.enabled',
+    parse: parseYesNo,
+    example: 'true',
+    gives: true,
+  }),
+  working({
+    name: 'DEFAULT_PASSTHROUGH_HEADERS',
+    systems: FORGE,
+    slot: 'passthrough.headers',
+    parse: parseList,
+    example: '["X-Tenant-Id"]',
+    gives: listOf('X-Tenant-Id'),
+  }),
+  working({
+    name: 'PASSTHROUGH_HEADERS_SOURCE',
+    systems: FORGE,
+    slot: 'passthrough.source',
+    setting: 'passthrough.headers',
+    parse: parseSource,
+    example: 'merge',
+    gives: listOf(),
+  }),
+  working({
+    name: 'ENABLE_OVERWRITE_BASE_HEADERS',
+    systems: FORGE,
+    slot: 'passthrough.overwrite',
+    parse: parseYesNo,
+    example: 'true',
+    gives: true,
+  }),
+  forwarding('IDENTITY_PROPAGATION_ENABLED', 'forwarding.enabled', {
+    parse: parseYesNo,
+    example: 'true',
+    gives: TOLD,
+  }),
+  forwarding('IDENTITY_PROPAGATION_MODE', 'forwarding.mode', {
+    parse: parseMode,
+    example: 'headers',
+    gives: { ...TOLD, meta: false },
+  }),
+  forwarding('IDENTITY_PROPAGATION_HEADERS_PREFIX', 'forwarding.prefix', {
+    parse: parseWord,
+    example: 'X-Caller',
+    gives: { ...TOLD, headerPrefix: 'X-Caller' },
+  }),
+  forwarding('IDENTITY_SENSITIVE_ATTRIBUTES', 'forwarding.attributes', {
+    parse: parseSensitive,
+    example: '["ssn", "email", "name", "scopes", "client_id"]',
+    gives: { ...TOLD, attributes: ['id', 'groups', 'roles', 'teams', 'organisation', 'method'] },
+  }),
+  forwarding('IDENTITY_SIGN_CLAIMS', 'forwarding.sign', {
+    parse: parseYesNo,
+    example: 'true',
+    gives: { ...TOLD, jwt: true },
+  }),
+]
 
 export const WORKING: readonly WorkingRow[] = [
   working({
@@ -373,6 +440,7 @@ export const WORKING: readonly WorkingRow[] = [
     example: 'false',
     gives: [],
   }),
+  ...FORWARDING,
   working({
     name: 'OAUTH_RESOURCE_NAME',
     systems: KUADRANT,

@@ -16,6 +16,7 @@ const load = (env: Record<string, string>, flags: Flags = {}): Promise<LoadedCon
 function companions(row: WorkingRow): Record<string, string> {
   if (row.setting === 'auth.issuers') return { JWT_PUBLIC_KEY_PATH: '/etc/gate/jwt.pem' }
   if (row.setting === 'auth.proxy') return { TRUST_PROXY_AUTH: 'true' }
+  if (row.setting === 'identityForwarding') return { IDENTITY_PROPAGATION_ENABLED: 'true' }
   if (row.slot === 'delegated.url') return {}
   if (row.slot.startsWith('delegated.')) return { EXTERNAL_AUTH_SERVICE_URL: 'http://localhost:8080' }
   if (row.setting !== 'identity.providers' || row.gives === undefined) return {}

@@ -4,8 +4,10 @@ import type { z } from 'zod'
 import { isKeyText } from '../protocol/capability-key.ts'
 import { checkChannels } from './channels.ts'
 import { folderBeside } from './command-folder.ts'
+import { credentialAddresses, withCredentialPaths } from './credential-places.ts'
 import { checkEdges, keyAddresses } from './edges.ts'
 import { callbackFlaw } from './gateway-callbacks.ts'
+import { withIdentityTold } from './identity-told.ts'
 import type { Input } from './input.ts'
 import type { IssuerConfig } from './issuers.ts'
 import { formatListen, isLoopback, localUrl, parseListen } from './listen.ts'
@@ -52,7 +54,7 @@ export async function settle(parsed: Parsed, around: Surroundings): Promise<{ co
   ]
   const told = flaws.map(({ path, message, remedy }) => problem(path, around, message, remedy))
   return {
-    config: withPaths(settled, around),
+    config: withIdentityTold(withPaths(settled, around)),
     problems: [...told, ...(await checkPlainHttp(parsed, url, around))],
   }
 }
@@ -76,6 +78,7 @@ async function checkPlainHttp(parsed: Parsed, url: string, around: Surroundings)
     ...keyAddresses(parsed),
     ...pointAddresses(parsed),
     ...vaultAddresses(parsed),
+    ...credentialAddresses(parsed.servers),
   ]
   const checked = addresses.map(async (entry) => {
     if (await staysHere(entry.url, around)) return []
@@ -184,7 +187,8 @@ function withPaths(config: Config, around: Surroundings): Config {
     server: { ...config.server, tls: absoluteTls(config.server.tls, absolute) },
     auth: { ...config.auth, issuers: config.auth.issuers.map(absoluteKeys), ...absoluteCapabilities(config, absolute) },
     store: { url, directory: absolute(['store', 'directory'], config.store.directory) },
-    servers: config.servers.map((server, index) => {
+    servers: config.servers.map((written, index) => {
+      const server = withCredentialPaths(written, index, absolute)
       if ('command' in server) return withFolder(server, (cwd) => absolute(['servers', index, 'cwd'], cwd), directory)
       return 'url' in server
         ? withTlsPaths(server, (key, path) => absolute(['servers', index, 'tls', key], path))

@@ -1,5 +1,6 @@
 // One HTTP request and its answer, after the gates of http/ (target, headers, address) have passed it.
 import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { Principal } from '../protocol/principal.ts'
 
 export interface Exchange {
   readonly req: IncomingMessage
@@ -16,6 +17,8 @@ export interface Exchange {
   readonly viaProxy: boolean
   /** Clock at arrival, milliseconds since the epoch. */
   readonly at: number
+  /** It came through another replica, which has proved who calls. */
+  readonly handed?: { readonly principal: Principal }
 }
 
 export type Endpoint = (exchange: Exchange) => void | Promise<void>

@@ -16,7 +16,12 @@ interface Needs {
 }
 
 /** Contacts nobody. */
-export async function createIdentityProviders({ identity, clockTolerance, keepsTokens, clock }: Needs): Promise<IdentityProviders> {
+export async function createIdentityProviders({
+  identity,
+  clockTolerance,
+  keepsTokens,
+  clock,
+}: Needs): Promise<IdentityProviders> {
   const isOpenid = identity.providers.some(({ type }) => !['local', 'github', 'delegated'].includes(type))
   // Loaded where it is needed: a gate with local accounts alone should not pay for it.
   const openid = isOpenid ? await import('./openid-provider.ts') : undefined

@@ -26,7 +26,14 @@ interface Needs {
   readonly clock: Clock
 }
 
-export function openidProvider({ provider, mapping, kept, clockTolerance, keepsTokens, clock }: Needs): IdentityProvider {
+export function openidProvider({
+  provider,
+  mapping,
+  kept,
+  clockTolerance,
+  keepsTokens,
+  clock,
+}: Needs): IdentityProvider {
   const { id, issuer, type } = provider
   const { proof } = KINDS[type]
   const discover = discoverer(provider, clockTolerance, clock)
@@ -51,7 +58,11 @@ export function openidProvider({ provider, mapping, kept, clockTolerance, keepsT
     if (!complete && configuration.serverMetadata().userinfo_endpoint !== undefined)
       sources.push(await openid.fetchUserInfo(configuration, tokens.access_token, claims.sub))
     const profile = profileOf(sources, { provider: id, issuer: claims.iss, subject: claims.sub, mapping, proof })
-    return { ...profile, claims: keepClaims(sources, kept), ...(keepsTokens && { tokens: tokensOf(id, tokens, clock()) }) }
+    return {
+      ...profile,
+      claims: keepClaims(sources, kept),
+      ...(keepsTokens && { tokens: tokensOf(id, tokens, clock()) }),
+    }
   }
 
   /** OpenID Connect Core §11: a refresh token is asked for by name, where the provider knows that name. */

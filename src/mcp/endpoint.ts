@@ -14,6 +14,7 @@ import type { Principal } from '../protocol/principal.ts'
 import type { Caller } from '../upstreams/caller.ts'
 import type { Upstream } from '../upstreams/upstream.ts'
 import { admitInquiry } from './admit.ts'
+import type { Elsewhere } from './cluster/elsewhere.ts'
 import { decideInquiry } from './decide.ts'
 import { readHead } from './headers.ts'
 import { deniedError, unknownServer, unseenServer } from './hidden.ts'
@@ -44,6 +45,8 @@ export interface McpNeeds extends PassingNeeds {
   readonly recorder: Pick<Recorder, 'decide' | 'finish'>
   /** Answers a refusal; `rpcId` where the message was read before it was refused. */
   refuse(exchange: Exchange, error: unknown, serverId: string, rpcId?: RpcId): void
+  /** With other replicas: whether one of them has answered the request, for what lives there alone. It records it, too. */
+  readonly elsewhere?: Elsewhere | undefined
   readonly limits: {
     readonly body: number
     readonly bodyTimeout: number
@@ -84,6 +87,8 @@ export function mcpEndpoint(needs: McpNeeds): (exchange: Exchange, serverId: str
       visit = checkVisit({ exchange, principal, upstream, view, httpMethod, head, incoming })
       const minimum = needs.minimumRevision(serverId)
       if (minimum !== undefined) checkRevision(minimum, visit)
+      const handed = needs.elsewhere?.({ ...visit, address: serverId, channel: upstream.kind === 'channel' })
+      if (handed !== undefined && (await handed)) return
       // 3 May it? Recorded before a byte leaves.
       const known = definitionsFor(needs, visit)
       const deciding = decideInquiry({ policy, checkScopes: needs.checkScopes, definitionOf: known }, visit)

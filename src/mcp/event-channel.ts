@@ -1,5 +1,5 @@
 // HTTP+SSE of MCP 2024-11-05: an event stream that names the address for the client's messages, and carries all answers.
-// The stream lives here, so its messages must come here: another replica knows nothing of it and says 404.
+// The stream lives here, so its messages must come here: another replica hands them on, or says 404 where it stands alone.
 
 import { randomBytes } from 'node:crypto'
 import { readBody } from '../http/body.ts'
@@ -11,11 +11,12 @@ import { EVENT_STREAM } from '../protocol/events.ts'
 import type { Principal } from '../protocol/principal.ts'
 import { serverPath } from '../protocol/resource.ts'
 import { type Channel, type Conversation, openConversation } from './conversation.ts'
+import { keepAlive } from './keep-alive.ts'
 import { type LastingNeeds, MOST_BODIES, MOST_MESSAGE, MOST_RUNNING } from './lasting.ts'
 import { checkMediaType } from './message.ts'
 
-const KEEP_ALIVE = 25_000
-const SESSION = /^sessionId=([A-Za-z0-9_-]{32})$/
+/** Whose it is, and what nobody guesses. */
+const SESSION = /^sessionId=(([A-Za-z0-9_-]{12})\.[A-Za-z0-9_-]{32})$/
 
 interface Open {
   readonly subject: string
@@ -62,17 +63,14 @@ export function eventChannel(needs: LastingNeeds): EventChannel {
         const place = needs.streams.reserve(principal)
         const { res } = exchange
         const outer = outlasting(exchange)
-        const id = randomBytes(24).toString('base64url')
+        const id = `${needs.self}.${randomBytes(24).toString('base64url')}`
         const conversation = converse(needs, serverId, eventsTo(exchange, limits))
         open.set(id, { subject: principal.subject, server: serverId, conversation })
         res.writeHead(200, [...EVENT_STREAM])
         res.write(`event: endpoint\ndata: ${messages}?sessionId=${id}\n\n`)
-        const alive = setInterval(() => {
-          if (res.writableLength === 0) res.write(':\n\n')
-        }, KEEP_ALIVE).unref()
+        keepAlive(res, limits.streamKeepAlive)
         const unwatch = place.watch(() => void res.end())
         await new Promise((resolve) => res.once('close', resolve))
-        clearInterval(alive)
         open.delete(id)
         unwatch()
         place.release()
@@ -81,8 +79,15 @@ export function eventChannel(needs: LastingNeeds): EventChannel {
 
     post: (exchange, serverId) =>
       guarded(exchange, serverId, async () => {
-        const { subject } = await enter(exchange, serverId, 'POST')
-        const session = open.get(SESSION.exec(exchange.query)?.[1] ?? '')
+        const principal = await enter(exchange, serverId, 'POST')
+        const { subject } = principal
+        const [, id = '', owner = needs.self] = SESSION.exec(exchange.query) ?? []
+        if (owner !== needs.self && needs.handOn !== undefined && exchange.handed === undefined) {
+          checkMediaType(exchange.req.headers)
+          const body = await readBody(exchange, limits.body, limits.bodyTimeout)
+          if (await needs.handOn(owner, { exchange, principal, body, id: undefined })) return
+        }
+        const session = open.get(id)
         // Another's stream and one that is not there are the same to whoever asks.
         if (session === undefined || session.subject !== subject || session.server !== serverId)
           throw new RequestError(404, 'unknown_session', 'There is no such session. Open the event stream again.')

@@ -2,6 +2,7 @@
 import type { Exchange } from '../http/exchange.ts'
 import type { Clock } from '../protocol/clock.ts'
 import type { Principal } from '../protocol/principal.ts'
+import type { HandOn } from './cluster/hand-on.ts'
 import type { Streams } from './streams.ts'
 
 export interface LastingNeeds {
@@ -16,6 +17,10 @@ export interface LastingNeeds {
   /** Answers a refusal with the challenge of the address. */
   refuse(exchange: Exchange, error: unknown, serverId: string): void
   readonly streams: Pick<Streams, 'reserve'>
+  /** This replica and boot. */
+  readonly self: string
+  /** With other replicas: to the one that has the stream. */
+  readonly handOn: HandOn | undefined
   newId(at: number): string
   readonly clock: Clock
   readonly limits: {
@@ -23,6 +28,7 @@ export interface LastingNeeds {
     readonly bodyTimeout: number
     readonly streamBuffer: number
     readonly streamStall: number
+    readonly streamKeepAlive: number
   }
 }
 

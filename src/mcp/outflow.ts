@@ -2,13 +2,12 @@
 import type { ServerResponse } from 'node:http'
 import type { Dispatcher } from 'undici'
 import { Deadline } from './deadlines.ts'
+import { ALIVE } from './keep-alive.ts'
 
 interface Limits {
   readonly streamStall: number
   readonly streamKeepAlive: number
 }
-
-const ALIVE = ':\n\n'
 
 export class Outflow {
   wrote = false

@@ -75,10 +75,17 @@ export function createPassing(needs: PassingNeeds): (visit: Visit) => Promise<En
 
   /** Bytes go through where client and server speak one era. */
   function pass(upstream: Upstream, visit: Visit, last: boolean): Promise<Ending> {
-    const same = needs.speaks(upstream, visit.era)
+    const same = isSame(upstream, visit)
     if (same === true) return passOn(upstream, visit, last)
     const bridge = () => needs.bridge(visit, wholeEdit(screenFor(upstream, visit)))
     return same === false ? bridge() : same.then((speaks) => (speaks ? passOn(upstream, visit, last) : bridge()))
+  }
+
+  /** A session goes on as it began, whatever the server speaks by now; nobody is asked about one that is none. */
+  function isSame(upstream: Upstream, { era, head, incoming, principal }: Visit): boolean | Promise<boolean> {
+    if (era === 'modern' || head.session === undefined || incoming?.method === 'initialize')
+      return needs.speaks(upstream, era)
+    return sessions.isOne({ subject: principal.subject, server: upstream.id }, head.session)
   }
 
   function screenFor(upstream: Upstream, visit: Visit): Screen {

@@ -24,6 +24,8 @@ export interface Ending {
   readonly fault: string | undefined
   /** The server did not take what it was given. Nothing went to the caller. */
   readonly refused?: Refused
+  /** It was answered in the server's place: why, as a stable slug. */
+  readonly instead?: string
 }
 
 /** Answers up to this size are held and leave with their head in one write. */

@@ -4,6 +4,7 @@ import { EVENT_STREAM, writeEvent } from '../protocol/events.ts'
 import type { RpcId } from '../protocol/jsonrpc.ts'
 import { sendRpc } from './answer.ts'
 import { type Fault, faultMessage, retryField } from './fault.ts'
+import { keepAlive } from './keep-alive.ts'
 import type { Ending } from './relay.ts'
 
 export interface Reply {
@@ -19,7 +20,7 @@ export function openReply(
   needs: {
     /** Takes a place for the stream, where it becomes one. */
     openStream(): () => void
-    readonly streamBuffer: number
+    readonly limits: { readonly streamBuffer: number; readonly streamKeepAlive: number }
   },
 ): Reply {
   let closeStream: (() => void) | undefined
@@ -29,10 +30,11 @@ export function openReply(
       if (closeStream === undefined) {
         res.writeHead(200, [...EVENT_STREAM])
         closeStream = needs.openStream()
+        keepAlive(res, needs.limits.streamKeepAlive)
       }
       res.write(writeEvent(message))
       // A reader that does not read loses its stream; the call itself goes on (leaving is not cancelling).
-      if (res.writableLength > needs.streamBuffer) res.destroy()
+      if (res.writableLength > needs.limits.streamBuffer) res.destroy()
     },
     answer(response) {
       if (res.destroyed) return { status: undefined, outcome: 'cancelled', fault: undefined }

@@ -32,6 +32,8 @@ export interface Sessions {
   seal(place: SessionPlace, session: Omit<Session, 'expiresAt'>): string
   /** Throws RpcError 404 for an id that is not this principal's on this server: forged, moved, expired or deleted, all alike. */
   open(place: SessionPlace, id: string): Promise<Session>
+  /** Whether the id was sealed for this place; it may have ended since. */
+  isOne(place: SessionPlace, id: string): boolean
   /** Ends it on every replica. */
   end(id: string, session: Session): Promise<void>
 }
@@ -63,6 +65,10 @@ export function createSessions({ sealKeys, marks, now }: Needs): Sessions {
       const payload = { u: session.upstream, r: session.revision, o: session.owner, e: now() + LIFE }
       return seal(sealKeys(), bindingOf(place), payload)
     },
+    isOne(place, id) {
+      const binding = bindingOf(place)
+      return opened.get(id)?.place === binding || parseSession(unseal(sealKeys(), binding, id)) !== undefined
+    },
     async open(place, id) {
       const binding = bindingOf(place)
       const known = opened.get(id)
@@ -87,6 +93,10 @@ export function createSessions({ sealKeys, marks, now }: Needs): Sessions {
 
 /** One answer for every cause: which check failed is no caller's business. */
 export const sessionNotFound = () => new RpcError(-32001, 'session_not_found', 'Session not found', { status: 404 })
+
+/** The process that a session needs, told by its id alone; `undefined` where any will do, or it is not this principal's. */
+export const ownerOfSession = (keys: readonly SealKey[], place: SessionPlace, id: string): string | undefined =>
+  parseSession(unseal(keys, bindingOf(place), id))?.owner
 
 const bindingOf = ({ subject, server }: SessionPlace): string => `mcp-session\0${subject}\0${server}`
 const tombstone = (id: string): string => `session:${createHash('sha256').update(id).digest('base64url')}`

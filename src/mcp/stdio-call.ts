@@ -19,18 +19,18 @@ interface Call {
   readonly edit: Edit | undefined
   readonly streams: Streams
   readonly subscriptions: Pick<Subscriptions, 'add'>
-  readonly streamBuffer: number
+  readonly limits: { readonly streamBuffer: number; readonly streamKeepAlive: number }
 }
 
 export async function answerCall(call: Call): Promise<Ending> {
-  const { visit, message, session, streams, streamBuffer } = call
+  const { visit, message, session, streams, limits } = call
   const { exchange, upstream, principal } = visit
   if (session.running.has(message.id)) throw new RpcError(RPC.invalidRequest, 'id_in_use', 'This id is in use.')
   const controller = new AbortController()
   session.running.set(message.id, controller)
   // The call ends with the credential that made it.
   const openStream = () => streams.open(principal, () => controller.abort())
-  const reply = openReply(exchange, { openStream, streamBuffer })
+  const reply = openReply(exchange, { openStream, limits })
   try {
     const response = await upstream.request(message, { signal: controller.signal, onNotification: reply.say })
     const edited = call.edit === undefined ? response : call.edit(response)

@@ -3,13 +3,11 @@
 
 import { EVENT_STREAM, writeEvent } from '../protocol/events.ts'
 import type { RpcNotification } from '../protocol/jsonrpc.ts'
+import { keepAlive } from './keep-alive.ts'
 import type { Ending } from './relay.ts'
 import type { StdioVisit } from './stdio.ts'
 import type { StdioSession } from './stdio-sessions.ts'
 import type { Place } from './streams.ts'
-
-/** A comment now and then keeps proxies from closing a silent stream. */
-const KEEP_ALIVE = 25_000
 
 const LIST_CHANGES = new Set([
   'notifications/tools/list_changed',
@@ -23,11 +21,11 @@ interface Listening {
   /** The session wants to hear of it, and may. */
   readonly mayHear: (uri: string) => boolean
   readonly place: Place
-  readonly streamBuffer: number
+  readonly limits: { readonly streamBuffer: number; readonly streamKeepAlive: number }
 }
 
 /** Resolves when the stream has ended, whoever ended it. */
-export function openListening({ visit, session, mayHear, place, streamBuffer }: Listening): Promise<Ending> {
+export function openListening({ visit, session, mayHear, place, limits }: Listening): Promise<Ending> {
   const { exchange, upstream } = visit
   const { res } = exchange
   // MCP: a message goes to one stream only; a client that comes back takes over from the one it lost.
@@ -36,18 +34,14 @@ export function openListening({ visit, session, mayHear, place, streamBuffer }: 
   const unsubscribe = upstream.subscribe((message) => {
     if (!isFor(message, mayHear) || res.destroyed) return
     res.write(writeEvent(message))
-    if (res.writableLength > streamBuffer) res.destroy()
+    if (res.writableLength > limits.streamBuffer) res.destroy()
   })
-  const timer = setInterval(() => {
-    if (res.writableLength === 0) res.write(':\n\n')
-  }, KEEP_ALIVE)
-  timer.unref()
+  keepAlive(res, limits.streamKeepAlive)
   const end = () => void res.end()
   const unwatch = place.watch(end)
   session.endStream = end
   return new Promise((resolve) => {
     res.once('close', () => {
-      clearInterval(timer)
       unsubscribe()
       unwatch()
       if (session.endStream === end) session.endStream = undefined

@@ -2,7 +2,7 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import type { RpcNotification } from '../protocol/jsonrpc.ts'
-import { call, type Door, modern, modernHeaders, openDoor, rpc, until } from './endpoint.support.ts'
+import { call, type Door, openDoor, rpc, until } from './endpoint.support.ts'
 
 let door: Door
 beforeEach(async () => {

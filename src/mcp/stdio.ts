@@ -33,7 +33,7 @@ export interface StdioNeeds {
   readonly streams: Streams
   /** Those of all addresses that lead to a child. */
   readonly subscriptions: Subscriptions
-  readonly limits: { readonly streamBuffer: number }
+  readonly limits: { readonly streamBuffer: number; readonly streamKeepAlive: number }
 }
 
 export interface StdioRoute {
@@ -74,14 +74,14 @@ export function createStdioRoute(needs: StdioNeeds): StdioRoute {
         // The child knows one subscriber; the others still want to hear.
         if (subscriptions.isWanted(visit.upstream.id, uri)) return answer(visit, { jsonrpc: '2.0', id, result: {} })
       }
-      return answerCall({ visit, message, session, edit, streams, subscriptions, streamBuffer: limits.streamBuffer })
+      return answerCall({ visit, message, session, edit, streams, subscriptions, limits })
     },
     async listen(visit, mayHear) {
       const place = streams.reserve(visit.principal)
       try {
         const { session } = await openSession(visit)
         const hears = (uri: string) => subscriptions.has(session.id, visit.upstream.id, uri) && mayHear(uri)
-        return await openListening({ visit, session, mayHear: hears, place, streamBuffer: limits.streamBuffer })
+        return await openListening({ visit, session, mayHear: hears, place, limits })
       } finally {
         place.release()
       }

@@ -1,5 +1,6 @@
 // Before every rule: a tool whose definition nobody approved is neither shown nor called, at no door, whoever asks.
 import type { Call, Decision } from '../protocol/decision.ts'
+import type { Principal } from '../protocol/principal.ts'
 import type { Definition } from './informed.ts'
 import type { Policy } from './policy.ts'
 
@@ -8,11 +9,11 @@ export interface Pinned {
   /** Some of the server's tools may be closed. */
   isStrict(server: string): boolean
   /** The tool's definition last seen is the one that was approved. */
-  isOpen(server: string, tool: string): boolean
+  isOpen(server: string, tool: string, principal: Principal): boolean
   /** This very definition was approved. */
   isApproved(server: string, definition: Definition): boolean
-  /** Looks at a strict server's tools where nobody has yet. `undefined`: somebody has. Never rejects. */
-  look(server: string): Promise<void> | undefined
+  /** Looks at a strict server's tools where nobody has yet, or not this caller whom it lists for apart. `undefined`: no need. Never rejects. */
+  look(server: string, principal: Principal): Promise<void> | undefined
 }
 
 const CLOSED: Decision = { effect: 'deny', reason: 'tool_quarantined', rule: undefined }
@@ -20,9 +21,9 @@ const CLOSED: Decision = { effect: 'deny', reason: 'tool_quarantined', rule: und
 type Thing = Omit<Call, 'args' | 'answers'>
 
 export function withQuarantine(policy: Policy, pinned: Pinned): Policy {
-  const isClosed = ({ server, kind, name, tool }: Thing, listing: boolean): boolean => {
+  const isClosed = ({ principal, server, kind, name, tool }: Thing, listing: boolean): boolean => {
     if (kind !== 'tool' || !pinned.isStrict(server)) return false
-    return listing && tool !== undefined ? !pinned.isApproved(server, tool) : !pinned.isOpen(server, name)
+    return listing && tool !== undefined ? !pinned.isApproved(server, tool) : !pinned.isOpen(server, name, principal)
   }
   return {
     ...policy,
@@ -37,7 +38,7 @@ export function withQuarantine(policy: Policy, pinned: Pinned): Policy {
       return view === 'all' && pinned.isStrict(server) ? 'some' : view
     },
     consult(call) {
-      const looked = call.kind === 'tool' ? pinned.look(call.server) : undefined
+      const looked = call.kind === 'tool' ? pinned.look(call.server, call.principal) : undefined
       return looked === undefined ? policy.consult(call) : looked.then(() => policy.consult(call) ?? call)
     },
   }

@@ -11,6 +11,7 @@ import { familyPromises } from './conformance/families.ts'
 import { keyPromises } from './conformance/keys.ts'
 import { type Pair, pairOf } from './conformance/pair.ts'
 import { recordPromises } from './conformance/records.ts'
+import { replicaPromises } from './conformance/replicas.ts'
 import { revocationPromises } from './conformance/revocations.ts'
 import { rotationPromises } from './conformance/rotation.ts'
 import { secretPromises } from './conformance/secrets.ts'
@@ -49,6 +50,7 @@ export function storeConformance(name: string, open: () => Promise<Pair['one']>)
     ephemeralPromises(pair)
     clientSessionPromises(pair)
     allowancePromises(pair)
+    replicaPromises(pair)
     recordPromises(pair)
   })
 }

@@ -3,6 +3,7 @@
 // Every write has an expiry; an expired row is as good as absent. Times are milliseconds since the epoch.
 
 import type { ClientSessions } from './client-sessions.ts'
+import type { Replicas } from './replicas.ts'
 
 export type ArtifactKind = 'AuthorizationCode' | 'Interaction' | 'Session' | 'RegistrationAccessToken'
 
@@ -78,6 +79,7 @@ export interface Ephemeral {
   readonly counters: Counters
   readonly clientSessions: ClientSessions
   readonly allowances: Allowances
+  readonly replicas: Replicas
   /** Deletes what has expired (marks a CLOCK_GRACE later), families and refresh tokens too; answers how many rows. Called on a timer, in small bites. */
   sweep(now: number): Promise<number>
 }

@@ -14,6 +14,7 @@ import { families } from './tables/families.ts'
 import { keys } from './tables/keys.ts'
 import { marks } from './tables/marks.ts'
 import { type RefreshActs, refreshTokens } from './tables/refresh-tokens.ts'
+import { replicas } from './tables/replicas.ts'
 import { revocations } from './tables/revocations.ts'
 import { secrets } from './tables/secrets.ts'
 import { sweep } from './tables/sweep.ts'
@@ -58,6 +59,7 @@ export function tables({ durable, relaxed, refreshActs }: Needs): Tables {
       counters: counters(relaxed),
       clientSessions: clientSessions(relaxed),
       allowances: allowances(relaxed),
+      replicas: replicas(relaxed),
       sweep: (now) => sweep(relaxed, now),
     },
     async check() {

@@ -1,10 +1,10 @@
 // A server as one caller reaches it: with their credential, who they are, what of their own head goes along, and their own process.
 import type { Principal } from '../protocol/principal.ts'
 import type { Caller } from './caller.ts'
-import { type Credential, CredentialFailed, type Refused } from './credential.ts'
+import { ConnectionNeeded, type Credential, CredentialFailed, type Refused } from './credential.ts'
 import { type ToldMeta, toldMessage } from './identity/meta.ts'
 import type { IdentityTold } from './identity/tell.ts'
-import type { ChannelUpstream, Given, RemoteUpstream, Upstream, Upstreams } from './upstream.ts'
+import type { ChannelUpstream, Given, Grant, RemoteUpstream, Upstream, Upstreams } from './upstream.ts'
 
 export interface Binding {
   /** Throws, or rejects with, ConnectionNeeded or CredentialFailed. Without a caller the gate asks for itself. */
@@ -47,18 +47,25 @@ export function createBinding(
   onFailure: (server: string, error: CredentialFailed) => void,
 ): Binding {
   /** Told where it is known for which server, and thrown on to whoever asked. */
-  function failed(server: string, error: unknown): never {
+  function failed(server: string, error: unknown, caller?: Caller): never {
     if (error instanceof CredentialFailed) onFailure(server, error)
+    // What was had with a connection that is no more ends with it.
+    if (error instanceof ConnectionNeeded && caller !== undefined) endInstance(server, caller)
     throw error
+  }
+
+  function endInstance(server: string, { principal: { subject } }: Caller): void {
+    const known = upstreams.get(server)
+    if (known?.kind === 'channel') known.endInstance?.(subject)
   }
 
   /** At once where it is at hand. */
   function givenBy({ credential }: Bound, id: string, caller: Caller | undefined): Given | Promise<Given> {
     try {
       const given = credential.given(caller)
-      return given instanceof Promise ? given.catch((error: unknown) => failed(id, error)) : given
+      return given instanceof Promise ? given.catch((error: unknown) => failed(id, error, caller)) : given
     } catch (error) {
-      return failed(id, error)
+      return failed(id, error, caller)
     }
   }
 
@@ -69,7 +76,10 @@ export function createBinding(
     const told = caller && part.identity?.headersFor(caller)
     const meta = caller && part.identity?.metaFor(caller)
     const passed = caller && part.passthrough?.(caller)
-    const serving = upstream.kind === 'channel' ? instanceOf(upstream, caller, given, told) : upstream
+    const { credential } = part
+    const renewed = (refused: Refused) => credential.renewed?.(caller, given, refused) ?? Promise.resolve(undefined)
+    const serving =
+      upstream.kind === 'channel' ? instanceOf(upstream, caller, { given, told: told ?? {}, renewed }) : upstream
     // What passes through may be another with each request.
     if (caller === undefined || passed !== undefined)
       return boundTo(serving, { given, told, meta, passed, personal: part.credential.personal })
@@ -109,15 +119,11 @@ export function createBinding(
   }
 }
 
-const NOTHING: Given = { headers: {} }
+const NOTHING: Grant = { given: { headers: {} }, told: {} }
 
 /** It is opened knowing whose it is; what else a request brings along is that request's alone. */
-const instanceOf = (
-  upstream: ChannelUpstream,
-  caller: Caller | undefined,
-  given: Given,
-  told: Readonly<Record<string, string>> = {},
-): ChannelUpstream => upstream.instanceFor?.(caller, given, told) ?? upstream
+const instanceOf = (upstream: ChannelUpstream, caller: Caller | undefined, grant: Grant): ChannelUpstream =>
+  upstream.instanceFor?.(caller, grant) ?? upstream
 
 type HeadersOf = Readonly<Record<string, string>> | undefined
 

@@ -6,15 +6,7 @@ import { RpcError } from '../protocol/errors.ts'
 import { RPC } from '../protocol/mcp.ts'
 import type { Caller } from './caller.ts'
 import type { Channel } from './channel/channel.ts'
-import type { Fields } from './channel/transport.ts'
-import { type ChannelUpstream, type Given, UpstreamError } from './upstream.ts'
-
-/** What an instance is opened with, as it is now. */
-export interface Grant {
-  readonly given: Given
-  /** Who calls, at an instance of theirs; one that callers share is told of nobody, since the next message is another's. */
-  readonly told: Fields
-}
+import { type ChannelUpstream, type Given, type Grant, type RefusedGiven, UpstreamError } from './upstream.ts'
 
 export interface Whose {
   /** Folder name and the like: stands for the caller, and names nobody. `undefined`: not one caller's own. */
@@ -22,6 +14,8 @@ export interface Whose {
   granted(): Grant
   /** Called before each opening. Throws UpstreamError. */
   admit(): void
+  /** The server did not take the credential: `true` where there is another now. */
+  renewed(refused: RefusedGiven): Promise<boolean>
 }
 
 type Config = Pick<UpstreamConfig, 'id' | 'instances' | 'poolSize' | 'mostInstances' | 'instanceIdle'>
@@ -68,6 +62,14 @@ export function openInstances(config: Config, needs: Needs): Instances {
           if (instance.ended) throw new UpstreamError('exited', 'What the caller was given counts no more.')
           if (mark !== undefined) makeRoom()
         },
+        async renewed(refused) {
+          const before = instance.grant
+          const given = await before.renewed?.(refused)
+          if (given === undefined) return false
+          // Another call may have brought a newer one in the meantime.
+          if (instance.grant === before) instance.grant = { ...before, given }
+          return true
+        },
       }),
       grant: NOTHING,
       usedAt: clock(),
@@ -110,7 +112,9 @@ export function openInstances(config: Config, needs: Needs): Instances {
     const before = instance.grant
     instance.grant = next
     instance.usedAt = clock()
-    if (needs.opensAgain && !sameGiven(before.given, next.given)) instance.channel.renew()
+    if (sameGiven(before.given, next.given)) return
+    instance.channel.forgive()
+    if (needs.opensAgain) instance.channel.renew()
   }
 
   function sweep(): void {
@@ -126,9 +130,9 @@ export function openInstances(config: Config, needs: Needs): Instances {
 
   return {
     ...base.channel,
-    instanceFor(caller, given, told) {
+    instanceFor(caller, next) {
       const instance = instanceOf(caller)
-      grant(instance, { given, told: instance.channel.personal === true ? told : {} })
+      grant(instance, instance.channel.personal === true ? next : { ...next, told: {} })
       return instance.channel
     },
     endInstance(subject) {
@@ -148,7 +152,9 @@ export function openInstances(config: Config, needs: Needs): Instances {
 }
 
 const anonymousCaller = () =>
-  new RpcError(RPC.invalidRequest, 'anonymous_caller', 'This server is for callers who have signed in.', { status: 403 })
+  new RpcError(RPC.invalidRequest, 'anonymous_caller', 'This server is for callers who have signed in.', {
+    status: 403,
+  })
 
 const markOf = (subject: string): string => createHash('sha256').update(subject).digest('hex').slice(0, 32)
 

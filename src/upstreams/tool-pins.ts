@@ -3,6 +3,7 @@
 import { setImmediate } from 'node:timers/promises'
 import type { Clock } from '../protocol/clock.ts'
 import type { ToolPin, ToolPins } from '../store/tool-pins.ts'
+import { createShownApart } from './shown-apart.ts'
 import { definitionOf, type ToolDefinition } from './tool-definition.ts'
 
 export type PinMode = 'off' | 'warn' | 'quarantine'
@@ -11,16 +12,19 @@ export type PinMode = 'off' | 'warn' | 'quarantine'
 export type ToolEvent = 'first_seen' | 'changed' | 'restored' | 'shadowed'
 
 export interface ToolGuard {
-  /** Keeps what a server shows and tells of what is new; answers what of it may be shown on. Rejects when the store cannot keep it. */
-  screen<Tool>(server: string, tools: readonly Tool[]): Promise<readonly Tool[]>
+  /**
+   * Keeps what a server shows and tells of what is new; answers what of it may be shown on. Rejects when the store cannot keep it.
+   * `person`: of a server that lists for each person apart, whom it was shown to.
+   */
+  screen<Tool>(server: string, tools: readonly Tool[], person?: string): Promise<readonly Tool[]>
   /** Under quarantine: its tools may be closed. */
   isStrict(server: string): boolean
-  /** May a tool be called? Known in memory; closed under quarantine until the server's tools were seen once. */
-  isOpen(server: string, tool: string): boolean
+  /** May a tool be called? Known in memory; closed under quarantine until the server's tools were seen once, by this person where it lists apart. */
+  isOpen(server: string, tool: string, person?: string): boolean
   /** This very definition was approved, or nothing has to be. */
   isApproved(server: string, definition: Readonly<Record<string, unknown>>): boolean
   /** Nothing of the server was seen yet: its list has to be asked for. */
-  isUnseen(server: string): boolean
+  isUnseen(server: string, person?: string): boolean
   /** Called after each change that was made elsewhere: by an approval, or by another replica. */
   onChange(listener: () => void): void
   close(): void
@@ -53,6 +57,7 @@ export async function openToolGuard({ pins, modes, clock, tell, onError }: Needs
   /** Folded name to the tools that have it, by server. */
   const alike = new Map<string, Map<string, string>>()
   const modeOf = (server: string): PinMode => modes.get(server) ?? 'warn'
+  const apart = createShownApart()
   const listeners: (() => void)[] = []
   let epoch = -1
 
@@ -84,11 +89,17 @@ export async function openToolGuard({ pins, modes, clock, tell, onError }: Needs
     return other?.join('/')
   }
 
-  async function learn(server: string, shown: readonly ToolDefinition[]): Promise<void> {
+  async function learn(server: string, shown: readonly ToolDefinition[], person: string | undefined): Promise<void> {
     const known = held.get(server)
     let room = MOST_TOOLS - (known?.size ?? 0)
     const isKept = (name: string): boolean => known?.has(name) === true || room-- > 0
-    const news = shown.filter(({ name, digest }) => known?.get(name)?.seen !== digest && isKept(name))
+    const isNew = ({ name, digest }: ToolDefinition): boolean => {
+      const pin = known?.get(name)
+      if (pin?.seen === digest) return false
+      // What another person is shown is no change of what this one is.
+      return person === undefined || pin === undefined || (pin.pinned !== digest && apart.isFirst(server, name, digest))
+    }
+    const news = shown.filter((tool) => isNew(tool) && isKept(tool.name))
     if (news.length === 0) return
     const changes = await keepSeen(server, news)
     const events = changes.map((pin): Told => {
@@ -145,25 +156,27 @@ export async function openToolGuard({ pins, modes, clock, tell, onError }: Needs
 
   return {
     isStrict: (server) => modeOf(server) === 'quarantine',
-    async screen(server, tools) {
+    async screen(server, tools, person) {
       const mode = modeOf(server)
       if (mode === 'off') return tools
       const definitions = tools.map(definitionOf)
-      await learn(
-        server,
-        definitions.filter((definition) => definition !== undefined),
-      )
+      const shown = definitions.filter((definition) => definition !== undefined)
+      await learn(server, shown, person)
+      if (person !== undefined) apart.keep(server, person, shown)
       if (mode === 'warn') return tools
       // By digest, not by name: what is shown on is what was approved, whatever was seen by others meanwhile.
       return tools.filter((_, at) => isApproved(server, definitions[at]))
     },
-    isOpen(server, tool) {
+    isOpen(server, tool, person) {
       if (modeOf(server) !== 'quarantine') return true
       const pin = held.get(server)?.get(tool)
-      return pin !== undefined && pin.pinned === pin.seen
+      if (pin?.pinned === undefined) return false
+      return pin.pinned === (person === undefined ? pin.seen : apart.shown(server, person)?.get(tool))
     },
     isApproved: (server, definition) => modeOf(server) !== 'quarantine' || isApproved(server, definitionOf(definition)),
-    isUnseen: (server) => modeOf(server) !== 'off' && !held.has(server),
+    isUnseen: (server, person) =>
+      modeOf(server) !== 'off' &&
+      (!held.has(server) || (person !== undefined && apart.shown(server, person) === undefined)),
     onChange: (listener) => void listeners.push(listener),
     close: () => clearInterval(timer),
   }

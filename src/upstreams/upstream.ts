@@ -70,6 +70,21 @@ export interface ChannelInitialization {
  */
 export type Ask = (question: RpcRequest, signal: AbortSignal) => Promise<RpcResponse> | undefined
 
+/** What the instance of a caller is opened with. */
+export interface Grant {
+  readonly given: Given
+  /** Who calls (lower-case names). One that callers share is told of nobody, since the next message is another's. */
+  readonly told: Readonly<Record<string, string>>
+  /** Another credential in place of the one that the server refused; `undefined` where there is none. */
+  readonly renewed?: ((refused: RefusedGiven) => Promise<Given | undefined>) | undefined
+}
+
+/** As `Refused` in credential.ts. */
+export interface RefusedGiven {
+  readonly status: number
+  readonly challenge: string | undefined
+}
+
 export interface ChannelCall {
   readonly signal: AbortSignal
   /** Progress of this request. */
@@ -101,11 +116,8 @@ export interface ChannelUpstream {
   notify(message: RpcNotification): void
   /** What belongs to no request: list changes, resource updates, log messages. Answers the end of the subscription. */
   subscribe(listener: (message: RpcNotification) => void): () => void
-  /**
-   * The one that serves this caller, where it is not this one. `told`: who calls (lower-case names). Throws RpcError `anonymous_caller`
-   * where each caller has one of their own.
-   */
-  instanceFor?(caller: Caller | undefined, given: Given, told: Readonly<Record<string, string>>): ChannelUpstream
+  /** The one that serves this caller, where it is not this one. Throws RpcError `anonymous_caller` where each has one of their own. */
+  instanceFor?(caller: Caller | undefined, grant: Grant): ChannelUpstream
   /** The caller's own, where there is one, ends now: what they were given counts no more. */
   endInstance?(subject: string): void
   close(): Promise<void>

@@ -22,6 +22,7 @@ import { unknownServer } from '../mcp/hidden.ts'
 import { createReach } from '../mcp/reach.ts'
 import type { Visit } from '../mcp/visit.ts'
 import { rarely } from '../observe/rarely.ts'
+import { openConnect } from './connect.ts'
 import type { Ground, Opened } from './ground.ts'
 
 const TOLD = { every: 60_000, most: 50 }
@@ -37,12 +38,14 @@ export function openAggregate(ground: Ground, door: Door, opened: Opened) {
   const { contextOf } = door.binding
   const reach = createReach(door.upstreams, door.binding)
   const isTime = rarely({ ...TOLD, clock })
+  const { connect, isConnectable, unconnectedOffer } = openConnect(ground)
   const bridge = createBridge({ report, clock })
   const catalog = createCatalog({
     reach,
     contextOf,
+    unconnectedOffer,
     readOffer: (upstream, signal) => readOffer(upstream, bridge.eraOf, signal),
-    screenTools: ground.tools.guard.screen,
+    screenTools: ground.tools.screen,
     clock,
     timeout: aggregate.timeout,
     ttl: aggregate.ttl,
@@ -52,7 +55,7 @@ export function openAggregate(ground: Ground, door: Door, opened: Opened) {
     },
   })
   const strict = upstreamsOf(config.servers).filter(({ id }) => ground.tools.guard.isStrict(id))
-  ground.tools.lookWith(async (id) => catalog.read([id], undefined))
+  ground.tools.lookWith(async (id, principal) => catalog.read([id], { principal, rawHeaders: [] }))
   // An approval shows at once, not with the next reading of the lists.
   ground.tools.guard.onChange(() => {
     for (const { id } of strict) catalog.forget(id)
@@ -91,6 +94,7 @@ export function openAggregate(ground: Ground, door: Door, opened: Opened) {
   })
   const eras = createSpokenEras({ eraOf: bridge.eraOf, clock })
   const answer = createRespond({
+    connect,
     reach,
     binding: door.binding,
     onError: ground.onError,
@@ -120,7 +124,7 @@ export function openAggregate(ground: Ground, door: Door, opened: Opened) {
     bridge.close()
   })
   const views = createViews(config, policy)
-  const serve = viewEndpoint({ ...door, views, catalog, compose, answer })
+  const serve = viewEndpoint({ ...door, views, catalog, compose, isConnectable, answer })
   return {
     serve,
     views,

@@ -41,7 +41,8 @@ export async function openBinding(needs: Needs): Promise<OpenBinding> {
   const parts = new Map<string, Bound>()
   for (const server of upstreamsOf(config.servers)) {
     const told = forwarding(server)
-    const isPlain = server.credentials.type === 'none' && told.identity === undefined && told.passthrough === undefined
+    const isToldNothing = told.identity === undefined && told.passthrough === undefined
+    const isPlain = server.credentials.type === 'none' && isToldNothing && server.lists === 'shared'
     // One that nothing is added for costs a look-up.
     if (isPlain) continue
     parts.set(server.id, {

@@ -105,7 +105,7 @@ export async function openGround(config: Config, needs: GatewayNeeds, opened: Op
   })
   opened.push(close)
   const compile = await loadConditions(config)
-  const tools = await openTools(config, needs, recorder)
+  const tools = await openTools(config, needs, recorder, binding)
   opened.push(tools.guard.close)
   return {
     config,

@@ -5,6 +5,7 @@ import type { UpgradeEndpoint } from '../http/upgrade.ts'
 import type { McpNeeds } from '../mcp/endpoint.ts'
 import { eventChannel } from '../mcp/event-channel.ts'
 import { unknownServer } from '../mcp/hidden.ts'
+import type { LastingNeeds } from '../mcp/lasting.ts'
 import { createStreams } from '../mcp/streams.ts'
 import { webSocketDoor } from '../mcp/websocket.ts'
 import { AGGREGATE, EVENTS_PATH, MESSAGES_PATH, SOCKET_PATH } from '../protocol/resource.ts'
@@ -12,11 +13,12 @@ import type { Ground } from './ground.ts'
 
 const SERVER_ROUTE = /^\/servers\/([a-z0-9][a-z0-9_-]{0,63})(\/sse|\/messages|\/ws)$/
 
-type Needs = Pick<McpNeeds, 'cors' | 'authenticate' | 'refuse'> & {
-  readonly serve: (exchange: Exchange, serverId: string) => Promise<void>
-  /** A server, or a view of several. */
-  readonly isThere: (id: string) => boolean
-}
+type Needs = Pick<McpNeeds, 'cors' | 'authenticate' | 'refuse'> &
+  Pick<LastingNeeds, 'self' | 'handOn'> & {
+    readonly serve: (exchange: Exchange, serverId: string) => Promise<void>
+    /** A server, or a view of several. */
+    readonly isThere: (id: string) => boolean
+  }
 
 export function openLasting({ config, clock, watch, policy, resources }: Ground, needs: Needs) {
   const { limits } = config.server

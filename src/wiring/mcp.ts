@@ -1,11 +1,11 @@
 // The MCP door, on the ground of the gateway.
-import { randomBytes } from 'node:crypto'
 import { upstreamsOf } from '../config/servers.ts'
 import { doorCors } from '../http/cors.ts'
 import type { Endpoint } from '../http/exchange.ts'
 import { countedRecorder, countedUpstreams, logRefusal, measured } from '../http/observed.ts'
 import { answerOf, sendAnswer } from '../http/responses.ts'
 import type { UpgradeEndpoint } from '../http/upgrade.ts'
+import { createElsewhere } from '../mcp/cluster/elsewhere.ts'
 import { type McpNeeds, mcpEndpoint } from '../mcp/endpoint.ts'
 import { createClientQuestions } from '../mcp/held/client-questions.ts'
 import { createHeldCalls } from '../mcp/held/held-calls.ts'
@@ -16,6 +16,7 @@ import type { InformNeeds } from '../policy/informed.ts'
 import { MCP_PATH } from '../protocol/resource.ts'
 import { openAggregate } from './aggregate.ts'
 import type { Callers } from './callers.ts'
+import type { Cluster } from './cluster.ts'
 import type { Ground, Opened } from './ground.ts'
 import { openLasting } from './lasting.ts'
 import { openOverview } from './overview.ts'
@@ -27,16 +28,21 @@ export interface McpDoor {
   match(path: string): Endpoint | undefined
   matchUpgrade(path: string): UpgradeEndpoint | undefined
   readonly definitionOf: InformNeeds['definitionOf']
+  /** The person has another account at the server now, or none. */
+  forgetPrincipal(server: string, subject: string): Promise<void>
 }
 
-export function openMcpDoor(ground: Ground, { authenticate }: Callers, opened: Opened): McpDoor {
+export function openMcpDoor(ground: Ground, { authenticate }: Callers, cluster: Cluster, opened: Opened): McpDoor {
   const { config, clock, log, metrics, resources } = ground
   const { server } = config
   const readCredentials = openCredentials(ground)
   const wanted = wantedAt(ground)
+  const prove: McpNeeds['authenticate'] = measured(metrics, (exchange, id) =>
+    authenticate(readCredentials(exchange), wanted(id)),
+  )
   const door: Pick<McpNeeds, 'cors' | 'authenticate' | 'refuse'> = {
     cors: doorCors({ serverUrl: server.url, allowed: server.allowedOrigins }),
-    authenticate: measured(metrics, (exchange, id) => authenticate(readCredentials(exchange), wanted(id))),
+    authenticate: (exchange, id) => exchange.handed?.principal ?? prove(exchange, id),
     refuse(exchange, error, id, rpcId) {
       const resource = resources.at(exchange.path) ?? resources.ofServer(id)
       const answer = answerOf(refusalOf(error, exchange.id), { resource, rpcId })
@@ -44,7 +50,7 @@ export function openMcpDoor(ground: Ground, { authenticate }: Callers, opened: O
       sendAnswer(exchange, answer)
     },
   }
-  const self = randomBytes(9).toString('base64url')
+  const { self, handOn } = cluster
   const { sealKeys } = ground.keyring
   const held = createHeldCalls({ sealKeys, self, clock })
   opened.push(held.close)
@@ -66,6 +72,7 @@ export function openMcpDoor(ground: Ground, { authenticate }: Callers, opened: O
     held,
     asking,
     self,
+    elsewhere: handOn && createElsewhere({ self, handOn, sealKeys, held, asking }),
     limits: server.limits,
   }
   const upstreams = countedUpstreams(metrics, ground.upstreams)
@@ -79,13 +86,15 @@ export function openMcpDoor(ground: Ground, { authenticate }: Callers, opened: O
     definitionOf: catalog.definitionOf,
     speaks,
     bridge,
-    onTools: (id, tools) => void ground.tools.guard.screen(id, tools).catch(ground.onError),
+    onTools: (id, tools, { principal }) => void ground.tools.screen(id, tools, principal).catch(ground.onError),
   })
   const serve: typeof serveServer = (exchange, id) =>
     (views.get(id) === undefined ? serveServer : serveView)(exchange, id)
   const overview = openOverview(ground, authenticate, aggregate)
   const lasting = openLasting(ground, {
     ...door,
+    self,
+    handOn,
     serve,
     isThere: (id) => (views.get(id) ?? upstreams.get(id)) !== undefined,
   })
@@ -95,6 +104,7 @@ export function openMcpDoor(ground: Ground, { authenticate }: Callers, opened: O
       return id === undefined ? (lasting.match(path) ?? overview.match(path)) : (exchange) => serve(exchange, id)
     },
     matchUpgrade: lasting.matchUpgrade,
+    forgetPrincipal: aggregate.forgetPrincipal,
     // Who asks on another's behalf has no way to that server: of one that lists for each person apart nothing is known.
     definitionOf: (id, tool) => catalog.definitionOf(id, tool, undefined),
   }

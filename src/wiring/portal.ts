@@ -36,7 +36,10 @@ export function openPortal(
     const principal = await callerOf({ subject, id: '', issuedAt: now, expiresAt: now + LOOK })
     const account = await callers.users.find(subject)
     // Before somebody has signed in here, an issuer of ours vouches for them under the name that it knows them by.
-    return { principal, subjects: account === undefined ? [subject] : [subject, `${account.issuer}|${account.identity}`] }
+    return {
+      principal,
+      subjects: account === undefined ? [subject] : [subject, `${account.issuer}|${account.identity}`],
+    }
   }
 
   const pages = portal({

@@ -5,6 +5,8 @@ import { upstreamsOf } from '../config/servers.ts'
 import { requestIds } from '../http/request-id.ts'
 import type { Policy } from '../policy/policy.ts'
 import { withQuarantine } from '../policy/quarantine.ts'
+import type { Principal } from '../protocol/principal.ts'
+import type { Binding } from '../upstreams/binding.ts'
 import { openToolGuard, type ToolEvent, type ToolGuard } from '../upstreams/tool-pins.ts'
 import type { GatewayNeeds } from './ground.ts'
 
@@ -17,18 +19,23 @@ const EVENTS: Readonly<Record<ToolEvent, { readonly reason: string; readonly wor
 
 const CURE = 'look at it with `portcullis tools show`'
 
+type Look = (server: string, caller: Principal) => Promise<unknown>
+
 export interface Tools {
   readonly guard: ToolGuard
   /** The policy with what is closed for everybody. */
   guarded(policy: Policy): Policy
   /** How a server's tools are asked for where nobody has seen them. */
-  lookWith(look: (server: string) => Promise<unknown>): void
+  lookWith(look: Look): void
+  /** Looks at what the server has shown to this caller. */
+  screen<Tool>(server: string, tools: readonly Tool[], caller: Principal | undefined): Promise<readonly Tool[]>
 }
 
 export async function openTools(
   { servers }: Config,
   { store, clock, log }: GatewayNeeds,
   recorder: Pick<Recorder, 'act'>,
+  { contextOf }: Pick<Binding, 'contextOf'>,
 ): Promise<Tools> {
   const nextId = requestIds()
   const modes = new Map(upstreamsOf(servers).map(({ id, pin }) => [id, pin ?? 'warn']))
@@ -57,18 +64,25 @@ export async function openTools(
     },
     onError: (error) => log.error({ error }, 'the definitions of tools could not be read'),
   })
-  let look: (server: string) => Promise<unknown> = async () => undefined
+  let look: Look = async () => undefined
+  /** Of a server that lists for each person apart, whose list it is. */
+  const personAt = (server: string, principal: Principal): string | undefined =>
+    contextOf(server, { principal, rawHeaders: [] }) === undefined ? undefined : principal.subject
   return {
     guard,
     lookWith(given) {
       look = given
     },
+    screen: (server, tools, caller) => guard.screen(server, tools, caller && personAt(server, caller)),
     guarded: (policy) =>
       withQuarantine(policy, {
         ...guard,
-        look(server) {
-          if (!guard.isStrict(server) || !guard.isUnseen(server)) return undefined
-          return look(server).then(nothing, (error: unknown) => log.error({ server, error }, 'tools could not be read'))
+        isOpen: (server, tool, principal) => guard.isOpen(server, tool, personAt(server, principal)),
+        look(server, principal) {
+          if (!guard.isStrict(server) || !guard.isUnseen(server, personAt(server, principal))) return undefined
+          return look(server, principal).then(nothing, (error: unknown) =>
+            log.error({ server, error }, 'tools could not be read'),
+          )
         },
       }),
   }

@@ -6,7 +6,6 @@ import { type UpstreamConfig, upstreamsOf } from '../config/servers.ts'
 import { outboundFetch } from '../http/outbound.ts'
 import type { Log } from '../observe/log.ts'
 import type { Clock } from '../protocol/clock.ts'
-import { OperatorError } from '../protocol/errors.ts'
 import type { Vault } from '../protocol/vault.ts'
 import type { MintAssertion } from '../tokens/assertion.ts'
 import type { Credential } from '../upstreams/credential.ts'
@@ -37,7 +36,15 @@ export interface UpstreamCredentials {
   readonly signIns: SignIns | undefined
 }
 
-export function openUpstreamCredentials({ config, vault, connections, mintAssertion, clock, log, onFailure }: Needs): UpstreamCredentials {
+export function openUpstreamCredentials({
+  config,
+  vault,
+  connections,
+  mintAssertion,
+  clock,
+  log,
+  onFailure,
+}: Needs): UpstreamCredentials {
   const bounds = { allowLoopback: false, maxBytes: LARGEST }
   const fetches = { configured: outboundFetch({ ...bounds, configured: true }), named: outboundFetch(bounds) }
   const needsOf = (id: string) => ({ fetches, clock, onFailure: (error: unknown) => onFailure(id, error) })

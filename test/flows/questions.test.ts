@@ -2,22 +2,23 @@
 // from servers of the handshake era and of 2026-07-28, for the official client in both.
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
 import { type Able, type AskedHost, connectAsked, type Says, textOf } from '../support/asked.ts'
-import { type Fixture, startFixture } from '../support/fixture-server.ts'
-import { startGateway, type TestGateway } from '../support/gateway.ts'
+import { ANN, BOB, startGateway, type TestGateway } from '../support/gateway.ts'
+import { type OneEraServer, startHandshakeOnly, startModernOnly } from '../support/one-era.ts'
 import type { Mode } from '../support/sdk.ts'
 import { startEverything, type TestUpstream } from '../support/upstream.ts'
 
 const MODERN: Mode = { pin: '2026-07-28' }
 
 let everything: TestUpstream
-let fixture: Fixture
+let [handshake, modern]: (OneEraServer | undefined)[] = []
 let gateway: TestGateway
 beforeAll(async () => {
-  ;[everything, fixture] = await Promise.all([startEverything(), startFixture()])
+  ;[everything, handshake, modern] = await Promise.all([startEverything(), startHandshakeOnly(), startModernOnly()])
   gateway = await startGateway({
     servers: [
       { id: 'old', url: everything.url },
-      { id: 'new', url: fixture.url },
+      { id: 'fixture', url: handshake.url },
+      { id: 'new', url: modern.url },
     ],
     policy: { rules: [{ allow: ['*/*', 'prompt:*/*', 'resource:*/*', 'method:*/*'], to: ['*'] }] },
   })
@@ -25,7 +26,8 @@ beforeAll(async () => {
 afterAll(async () => {
   await gateway?.close()
   await everything?.stop()
-  await fixture?.close()
+  await handshake?.close()
+  await modern?.close()
 })
 
 const hosts: AskedHost[] = []
@@ -33,10 +35,17 @@ afterEach(async () => {
   for (const host of hosts.splice(0)) await host.close()
 })
 
-/** At the address of all servers, and at the server's own. */
+/** At the address of all servers, and at the server's own; a person each, since a server remembers what it asked in a session. */
 const PLACES = [
-  { place: '/mcp', url: () => `${gateway.url}/mcp`, resource: '*', prefix: (server: string) => `${server}__` },
   {
+    user: ANN,
+    place: '/mcp',
+    url: () => `${gateway.url}/mcp`,
+    resource: '*',
+    prefix: (server: string) => `${server}__`,
+  },
+  {
+    user: BOB,
     place: '/servers/{id}/mcp',
     url: (server: string) => gateway.resource(server),
     resource: undefined,
@@ -49,7 +58,7 @@ async function callOf(
   [server, tool, args = {}]: readonly [string, string, Record<string, unknown>?],
   options: { mode: Mode; able?: Able; says?: Says; onprogress?: (progress: unknown) => void },
 ) {
-  const token = await gateway.tokenFor(at.resource ?? server)
+  const token = await gateway.tokenFor(at.resource ?? server, { user: await gateway.person(at.user.username) })
   const host = await connectAsked(at.url(server), token, options.mode, options)
   hosts.push(host)
   const name = at.prefix(server) + tool
@@ -79,9 +88,13 @@ describe.each(PLACES)('a modern client at $place, a server of the handshake era'
 
   it('is shown a link', async () => {
     const link = 'https://example.com/consent'
-    const { text, asked } = await callOf(at, ['old', 'trigger-url-elicitation', { url: link, message: 'Look there.' }], {
-      mode: MODERN,
-    })
+    const { text, asked } = await callOf(
+      at,
+      ['old', 'trigger-url-elicitation', { url: link, message: 'Look there.' }],
+      {
+        mode: MODERN,
+      },
+    )
     expect(asked.map(({ params }) => params)).toEqual([expect.objectContaining({ mode: 'url', url: link })])
     expect(text).toContain('User completed the URL elicitation flow')
   })
@@ -103,12 +116,25 @@ describe.each(PLACES)('a modern client at $place, a server of the handshake era'
 
   it('is not asked what it did not declare', async () => {
     const able = { roots: {} }
-    const { asked, result } = await callOf(at, ['old', 'trigger-sampling-request', { prompt: 'x' }], {
+    const { asked, text, result } = await callOf(at, ['fixture', 'test_sampling', { prompt: 'x' }], {
       mode: MODERN,
       able,
     })
     expect(asked).toEqual([])
     expect(result.isError).toBe(true)
+    expect(text).toContain('sampling/createMessage')
+  })
+
+  it('answers three things that are asked at once, and then some more', async () => {
+    const { text, asked } = await callOf(at, ['fixture', 'test_input_required_result_multiple_inputs'], {
+      mode: MODERN,
+    })
+    expect(asked.map(({ method }) => method).sort()).toEqual([
+      'elicitation/create',
+      'roots/list',
+      'sampling/createMessage',
+    ])
+    expect(text).toBe('All three arrived.')
   })
 })
 
@@ -141,4 +167,3 @@ describe.each(PLACES)('a client of the handshake era at $place, a server of 2026
     expect(text).toContain('needs an answer of the user')
   })
 })
-

@@ -1,5 +1,5 @@
 // A client of either era that can be asked: the official one, with a person, a model and folders behind it. It keeps what it was asked.
-import { Client, StreamableHTTPClientTransport } from '@modelcontextprotocol/client'
+import { Client, type ClientOptions, StreamableHTTPClientTransport } from '@modelcontextprotocol/client'
 import type { Mode } from './sdk.ts'
 
 export interface AskedHost {
@@ -9,11 +9,7 @@ export interface AskedHost {
   close(): Promise<void>
 }
 
-export interface Able {
-  readonly elicitation?: Record<string, object>
-  readonly sampling?: Record<string, object>
-  readonly roots?: Record<string, object>
-}
+export type Able = NonNullable<ClientOptions['capabilities']>
 
 type Content = Record<string, string | number | boolean | string[]>
 export interface Says {
@@ -30,7 +26,7 @@ export async function connectAsked(
   { able = ABLE, says = {} }: { able?: Able; says?: Says } = {},
 ): Promise<AskedHost> {
   const asked: { method: string; params: unknown }[] = []
-  const client = new Client({ name: 'asked', version: '1' }, { versionNegotiation: { mode }, capabilities: { ...able } })
+  const client = new Client({ name: 'asked', version: '1' }, { versionNegotiation: { mode }, capabilities: able })
   if (able.elicitation !== undefined)
     client.setRequestHandler('elicitation/create', ({ method, params }) => {
       asked.push({ method, params })

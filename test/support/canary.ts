@@ -14,6 +14,8 @@ export interface CanaryRequest {
 interface Offered {
   readonly tools?: readonly string[]
   readonly prompts?: readonly string[]
+  /** Whether it takes what a request shows; a refusal is answered with this status, and a challenge if there is one. */
+  refuses?(request: CanaryRequest): { readonly status: number; readonly challenge?: string } | undefined
 }
 
 export interface Canary {
@@ -37,7 +39,9 @@ export async function startCanary(offered: Offered = {}): Promise<Canary> {
     requests.push(seen)
     seen.body = await readBody(req)
     seen.trailers = req.rawTrailers
-    answer(seen, res, offered)
+    const refused = offered.refuses?.(seen)
+    if (refused === undefined) answer(seen, res, offered)
+    else res.writeHead(refused.status, refused.challenge ? { 'WWW-Authenticate': refused.challenge } : {}).end()
   })
   server.listen(0, '127.0.0.1')
   await new Promise((resolve, reject) => server.once('listening', resolve).once('error', reject))

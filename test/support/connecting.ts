@@ -11,8 +11,8 @@ import type { Store } from '../../src/store/store.ts'
 import type { Caller } from '../../src/upstreams/caller.ts'
 import type { Refused } from '../../src/upstreams/credential.ts'
 import type { RemoteUpstream } from '../../src/upstreams/upstream.ts'
-import { type Ground, type Opened, openGround } from '../../src/wiring/ground.ts'
-import { type TestClock, testClock } from './gateway.ts'
+import { type GatewayNeeds, type Ground, type Opened, openGround } from '../../src/wiring/ground.ts'
+import { type TestClock, testClock } from './clock.ts'
 
 export interface Connecting {
   readonly ground: Ground
@@ -39,6 +39,8 @@ interface Visit {
 interface Options extends Pick<ConfigInput, 'servers' | 'server'> {
   readonly clock?: TestClock
   readonly storeUrl?: string
+  /** What names of servers behind the gate mean, for their own connections alone. */
+  readonly resolve?: GatewayNeeds['resolve']
   /** Of another ground, over the same database. */
   readonly directory?: string
 }
@@ -52,7 +54,7 @@ export const callerNamed = (subject: string): Caller => ({
 })
 
 export async function openConnecting(options: Options): Promise<Connecting> {
-  const { clock = testClock(), storeUrl = 'sqlite::memory:', directory: given, ...sections } = options
+  const { clock = testClock(), storeUrl = 'sqlite::memory:', directory: given, resolve, ...sections } = options
   const directory = given ?? mkdtempSync(join(tmpdir(), 'portcullis-connecting-'))
   const parsed = Config.parse({
     ...{ audit: { sink: ['store'] }, policy: { rules: [{ allow: ['*/*'], to: ['*'] }] } },
@@ -66,7 +68,11 @@ export async function openConnecting(options: Options): Promise<Connecting> {
   const store = await openStore({ url: storeUrl, directory })
   const opened: Opened = []
   const stdout = { write: () => undefined, close: async () => undefined }
-  const ground = await openGround(config as Ground['config'], { store, clock: clock.now, log, stdout }, opened)
+  const ground = await openGround(
+    config as Ground['config'],
+    { store, clock: clock.now, log, stdout, ...(resolve && { resolve }) },
+    opened,
+  )
 
   const boundFor = async (person: string, server: string) => {
     const upstream = ground.upstreams.get(server)

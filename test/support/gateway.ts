@@ -6,16 +6,19 @@ import type { ActEvent, CallEvent } from '../../src/audit/event.ts'
 import { Config, type ConfigInput, type Config as Settled } from '../../src/config/schema.ts'
 import { createGateway } from '../../src/gateway.ts'
 import { createLog } from '../../src/observe/log.ts'
-import type { Clock } from '../../src/protocol/clock.ts'
 import { serverPath } from '../../src/protocol/resource.ts'
 import type { UserRecord } from '../../src/store/durable.ts'
 import { openStore } from '../../src/store/open.ts'
 import type { Store } from '../../src/store/store.ts'
+import type { Resolve } from '../../src/upstreams/names.ts'
 import { registerClient, type TestClient, type Tokens } from './client.ts'
+import { type TestClock, testClock } from './clock.ts'
 import { tlsOfThisRun } from './over-tls.ts'
 import { addUser, type NewUser } from './people.ts'
 import { createPerson, type Person } from './person.ts'
 import { freePort } from './upstream.ts'
+
+export { type TestClock, testClock } from './clock.ts'
 
 type Sections = Pick<
   ConfigInput,
@@ -36,6 +39,7 @@ type Sections = Pick<
   | 'aggregate'
   | 'limits'
   | 'identityForwarding'
+  | 'cluster'
   | 'passthrough'
 >
 
@@ -45,12 +49,8 @@ export interface GatewayOptions extends Sections {
   /** Another database, such as the URL of a PostgreSQL one. */
   readonly storeUrl?: string
   readonly clock?: TestClock
-}
-
-export interface TestClock {
-  now: Clock
-  /** `500ms`, `30s`, `11m`, `2h`, `40d`. */
-  advance(duration: string): void
+  /** What the names of servers behind it mean. */
+  readonly resolve?: Resolve
 }
 
 export interface TestGateway {
@@ -90,22 +90,8 @@ export const ANN: NewUser = { username: 'ann', password: 'seven green bottles on
 export const BOB: NewUser = { username: 'bob', password: 'nine purple kettles in a row', groups: ['finance'] }
 
 const EVERYTHING = { rules: [{ allow: ['*/*'], to: ['*'] }] }
-const UNITS: Readonly<Record<string, number>> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 }
-
-export function testClock(): TestClock {
-  let ahead = 0
-  return {
-    now: () => Date.now() + ahead,
-    advance(duration) {
-      const [, count, unit = ''] = /^(\d+)(ms|s|m|h|d)$/.exec(duration) ?? []
-      if (count === undefined) throw new TypeError(`Not a duration: ${duration}`)
-      ahead += Number(count) * (UNITS[unit] ?? 0)
-    },
-  }
-}
-
 export async function startGateway(options: GatewayOptions = {}): Promise<TestGateway> {
-  const { store: kind = 'memory', storeUrl, clock = testClock(), ...sections } = options
+  const { store: kind = 'memory', storeUrl, clock = testClock(), resolve, ...sections } = options
   const directory = mkdtempSync(join(tmpdir(), 'portcullis-test-'))
   const port = await freePort()
   const storeAt = storeUrl ?? (kind === 'file' ? `sqlite:${join(directory, 'portcullis.db')}` : 'sqlite::memory:')
@@ -121,6 +107,7 @@ export async function startGateway(options: GatewayOptions = {}): Promise<TestGa
       store,
       clock: clock.now,
       log,
+      ...(resolve && { resolve }),
       stdout: { write: () => undefined, close: async () => undefined },
     })
     await gateway.listen()

@@ -1,5 +1,6 @@
 // An MCP server on stdio that misbehaves on request: each tool is one way to hurt the process that reads it.
 import { spawn } from 'node:child_process'
+import { openSync } from 'node:fs'
 import { createInterface } from 'node:readline'
 
 const send = (message) => process.stdout.write(`${JSON.stringify({ jsonrpc: '2.0', ...message })}\n`)
@@ -12,6 +13,38 @@ const tools = {
   echo: (id, args) => text(id, JSON.stringify(args)),
   env: (id) => text(id, JSON.stringify(process.env)),
   pid: (id) => text(id, String(process.pid)),
+  argv: (id) => text(id, JSON.stringify(process.argv.slice(2))),
+  cwd: (id) => text(id, process.cwd()),
+  /** Holds as much memory as it gets, up to what it is asked for. */
+  hog: (id, args) => {
+    const held = []
+    for (let at = 0; at < args.megabytes; at += 16) held.push(Buffer.alloc(16 * 1024 * 1024, 1))
+    text(id, `held ${held.length * 16} MB`)
+  },
+  files: (id, args) => {
+    for (let at = 0; at < args.count; at += 1) openSync('/dev/null', 'r')
+    text(id, 'opened')
+  },
+  spin: () => {
+    for (;;);
+  },
+  /** Bounded: so many at most, each of which sleeps. */
+  fork: (id, args) => {
+    const start = () => {
+      const child = spawn('sleep', ['30'], { stdio: 'ignore' })
+      return new Promise((resolve) => {
+        child.once('spawn', () => resolve('started'))
+        child.once('error', () => resolve('refused'))
+      })
+    }
+    void Promise.all(Array.from({ length: args.count }, start)).then((outcomes) => text(id, JSON.stringify(outcomes)))
+  },
+  /** Leaves its process group, and keeps the pipes. */
+  escape: (id) =>
+    text(
+      id,
+      String(spawn(process.execPath, ['-e', 'setInterval(() => {}, 1000)'], { stdio: 'inherit', detached: true }).pid),
+    ),
   id: (id) => text(id, JSON.stringify(id)),
   hold: (id) => {
     held = id
@@ -71,6 +104,11 @@ createInterface({ input: process.stdin }).on('line', (line) => {
     send({
       id: message.id,
       result: { protocolVersion, capabilities: { tools: {} }, serverInfo: { name: 'nasty', version: '1' } },
+    })
+  } else if (message.method === 'tools/list') {
+    send({
+      id: message.id,
+      result: { tools: Object.keys(tools).map((name) => ({ name, inputSchema: { type: 'object' } })) },
     })
   } else if (message.method === 'tools/call') {
     tools[message.params.name](message.id, message.params.arguments, message.params._meta)

@@ -79,8 +79,14 @@ export async function startHandshakeOnly(): Promise<OneEraServer> {
     const server: McpServer = createFixture({ tools: toolsChanged, prompts: () => undefined })
     const uris = new Set<string>()
     wanted.set(server, uris)
-    server.server.setRequestHandler('resources/subscribe', ({ params }) => (uris.add(params.uri), {}))
-    server.server.setRequestHandler('resources/unsubscribe', ({ params }) => (uris.delete(params.uri), {}))
+    server.server.setRequestHandler('resources/subscribe', ({ params }) => {
+      uris.add(params.uri)
+      return {}
+    })
+    server.server.setRequestHandler('resources/unsubscribe', ({ params }) => {
+      uris.delete(params.uri)
+      return {}
+    })
     const session = { server, transport }
     await server.connect(transport)
     return session

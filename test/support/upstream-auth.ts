@@ -40,6 +40,8 @@ export interface AuthServerOptions {
   onRefresh?: () => Promise<void> | void
   /** Answers in place of the token endpoint. */
   tokenEndpoint?: (form: URLSearchParams) => { status: number; body: Record<string, unknown> } | undefined
+  /** The token endpoint sends whoever asks elsewhere. */
+  redirectTokens?: string
   /** Gives out no refresh tokens. */
   noRefresh?: boolean
 }
@@ -123,7 +125,8 @@ export async function startGuardedUpstream(options: AuthServerOptions = {}): Pro
     response.writeHead(302, { location: back.href }).end()
   }
 
-  async function token(form: URLSearchParams, response: ServerResponse): Promise<void> {
+  async function token(form: URLSearchParams, response: ServerResponse): Promise<unknown> {
+    if (options.redirectTokens !== undefined) return response.writeHead(307, { location: options.redirectTokens }).end()
     const scripted = options.tokenEndpoint?.(form)
     if (scripted !== undefined) return json(response, scripted.status, scripted.body)
     if (form.get('grant_type') === 'authorization_code') return codeFor(form, response)
@@ -140,12 +143,12 @@ export async function startGuardedUpstream(options: AuthServerOptions = {}): Pro
     return json(response, 200, answer)
   }
 
-  function codeFor(form: URLSearchParams, response: ServerResponse): void {
+  function codeFor(form: URLSearchParams, response: ServerResponse): unknown {
     const pending = codes.get(form.get('code') ?? '')
     codes.delete(form.get('code') ?? '')
     if (pending === undefined || hash(form.get('code_verifier') ?? '') !== pending.challenge)
       return json(response, 400, { error: 'invalid_grant' })
-    json(response, 200, give({ person: pending.person, scope: pending.scope, revoked: false, current: '' }))
+    return json(response, 200, give({ person: pending.person, scope: pending.scope, revoked: false, current: '' }))
   }
 
   function give(family: Family): Record<string, unknown> {
@@ -228,7 +231,7 @@ export async function startGuardedUpstream(options: AuthServerOptions = {}): Pro
 }
 
 /** Speaks the newest revision, as little as a call needs: one tool that says whose account was used. */
-function rpc({ body }: Asked, response: ServerResponse, person: string): void {
+function rpc({ body }: Asked, response: ServerResponse, person: string): unknown {
   const { id, method, params } = JSON.parse(body) as { id?: unknown; method: string; params?: { arguments?: unknown } }
   const complete = (result: Record<string, unknown>) =>
     json(response, 200, { jsonrpc: '2.0', id, result: { resultType: 'complete', ...result } })
@@ -241,7 +244,7 @@ function rpc({ body }: Asked, response: ServerResponse, person: string): void {
   if (method === 'tools/list')
     return complete({ tools: [{ name: 'whoami', inputSchema: { type: 'object' } }], ...cached })
   if (method === 'tools/call') return complete({ content: [{ type: 'text', text: person }] })
-  if (id === undefined) return void response.writeHead(202).end()
+  if (id === undefined) return response.writeHead(202).end()
   return json(response, 404, {
     jsonrpc: '2.0',
     id,
@@ -262,6 +265,11 @@ async function read(host: Asked['host'], request: IncomingMessage): Promise<Aske
   }
 }
 
-function json(response: ServerResponse, status: number, body: unknown, headers: Record<string, string> = {}): void {
-  response.writeHead(status, { 'content-type': 'application/json', ...headers }).end(JSON.stringify(body))
+function json(
+  response: ServerResponse,
+  status: number,
+  body: unknown,
+  headers: Record<string, string> = {},
+): ServerResponse {
+  return response.writeHead(status, { 'content-type': 'application/json', ...headers }).end(JSON.stringify(body))
 }

@@ -12,15 +12,16 @@ export interface TestUpstream {
   stop(): Promise<void>
 }
 
-/** `@modelcontextprotocol/server-everything` over Streamable HTTP: handshake era, with sessions. */
-export async function startEverything(): Promise<TestUpstream> {
+/** `@modelcontextprotocol/server-everything`: handshake era, over Streamable HTTP with sessions, or over HTTP+SSE of 2024-11-05. */
+export async function startEverything(transport: 'streamableHttp' | 'sse' = 'streamableHttp'): Promise<TestUpstream> {
   const port = await freePort()
-  const child = spawn(process.execPath, [program('mcp-server-everything'), 'streamableHttp'], {
+  const child = spawn(process.execPath, [program('mcp-server-everything'), transport], {
     env: { PATH: process.env['PATH'] ?? '', PORT: String(port) },
     stdio: ['ignore', 'pipe', 'pipe'],
   })
-  await saying(child, /listening on port/i)
-  return { url: `http://127.0.0.1:${port}/mcp`, stop: () => stopProcess(child) }
+  await saying(child, /(?:listening|running) on port/i)
+  const path = transport === 'sse' ? 'sse' : 'mcp'
+  return { url: `http://127.0.0.1:${port}/${path}`, stop: () => stopProcess(child) }
 }
 
 /** Entry of `servers` for the filesystem server over one folder. */

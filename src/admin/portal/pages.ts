@@ -2,7 +2,7 @@
 import { type Html, html, shown } from '../../http/html.ts'
 import { alertNote, buttonForm, frame } from '../../http/page-frame.ts'
 import type { Connectable, Connection, ConnectionTerms } from '../../protocol/connections.ts'
-import { CONNECTIONS_PATH } from '../../protocol/sign-in-client.ts'
+import { CONNECT_PATH, CONNECTIONS_PATH } from '../../protocol/sign-in-client.ts'
 
 export interface About {
   readonly host: string
@@ -181,7 +181,7 @@ const lapsedNote = (name: string): Html =>
 const hostOf = (address: string): string => URL.parse(address)?.host ?? shown(address, 253)
 
 export const connectAddress = ({ server }: Pick<Connectable, 'server'>): string =>
-  `${CONNECTIONS_PATH}/connect?server=${encodeURIComponent(server)}`
+  `${CONNECT_PATH}?server=${encodeURIComponent(server)}`
 
 const LINK = /https:\/\/[\x21\x23-\x3b\x3d\x3f-\x5b\x5d-\x7e]*[A-Za-z0-9/]/
 

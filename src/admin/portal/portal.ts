@@ -6,7 +6,7 @@ import { shown } from '../../http/html.ts'
 import { postGuard } from '../../http/post-guard.ts'
 import type { Connections } from '../../protocol/connections.ts'
 import type { Principal } from '../../protocol/principal.ts'
-import { CONNECTIONS_PATH, SIGNED_IN_PATH } from '../../protocol/sign-in-client.ts'
+import { CONNECT_PATH, CONNECTIONS_PATH, SIGNED_IN_PATH, TOKENS_PATH } from '../../protocol/sign-in-client.ts'
 import type { Tickets } from '../../store/ephemeral.ts'
 import type { ConnectionRequests } from '../../tokens/connection-request.ts'
 import { connectEndpoint } from './connect.ts'
@@ -52,9 +52,8 @@ export function portal(needs: PortalNeeds): (path: string) => Endpoint | undefin
   const { callback, connected, failed } = returnEndpoints(parts)
   const pages = new Map<string, Endpoint>([
     [CONNECTIONS_PATH, list],
-    [`${CONNECTIONS_PATH}/connect`, connect],
-    // Seed 002's address of the same page.
-    ['/tokens', connect],
+    [CONNECT_PATH, connect],
+    [TOKENS_PATH, connect],
     [`${CONNECTIONS_PATH}/disconnect`, disconnect],
     [CALLBACK, callback],
     [`${CONNECTIONS_PATH}/connected`, connected],

@@ -6,6 +6,8 @@ const F = 'test/flows'
 const EDGES = 'src/identity/edge-assertions.test.ts'
 const CREATE = 'test/acceptance/compatibility-start.test.ts'
 
+const FORM = 'under `identity.form: contextforge`'
+
 export const CONTEXTFORGE_ADDRESSES: readonly Row[] = [
   flag.works('create_jwt_token -u', 'whose token it is', '`portcullis tokens create --user`', CREATE, '--user'),
   flag.works('create_jwt_token -e', 'its life', '`portcullis tokens create --expires-in`', CREATE, '--expires-in'),
@@ -106,8 +108,8 @@ export const CONTEXTFORGE_ADDRESSES: readonly Row[] = [
   endpoint.later('GET /oauth/registered-clients', 'our clients at servers behind', 'upstreams and credentials'),
   endpoint.later('GET /admin', 'console', 'administration'),
   endpoint.later('GET /admin/login', 'its sign-in', 'administration'),
-  endpoint.later('GET /admin/config/passthrough-headers', 'the list of headers', 'upstreams and credentials'),
-  endpoint.later('PUT /admin/config/passthrough-headers', 'sets it', 'upstreams and credentials'),
+  endpoint.never('GET /admin/config/passthrough-headers', 'the list of headers', 'the file holds it, and is watched'),
+  endpoint.never('PUT /admin/config/passthrough-headers', 'sets it', 'the file holds it, and is watched'),
   endpoint.works('GET /version', 'echo of a signed-in caller', `${F}/overview.test.ts`, { at: 'GET /whoami' }),
   endpoint.works('GET /metrics/prometheus', 'numbers for Prometheus', `${A}/health.test.ts`, { at: 'GET /metrics' }),
   endpoint.works(
@@ -210,10 +212,15 @@ export const CONTEXTFORGE_ADDRESSES: readonly Row[] = [
     'takes no token from the address',
   ),
   header.never('HX-Request', 'a page asks', 'a console comes with its own sign-in'),
-  header.later('X-Upstream-Authorization', 'credential for the server behind', 'upstreams and credentials'),
-  header.later('X-Tenant-Id', 'passed on to servers', 'upstreams and credentials'),
-  header.later('X-Trace-Id', 'passed on to servers', 'upstreams and credentials'),
-  header.later('X-Groups', 'passed on to servers', 'upstreams and credentials'),
+  header.works(
+    'X-Upstream-Authorization',
+    'credential for the server behind',
+    'Authorization there, only under `credentials: { type: caller }`',
+    `${A}/passthrough.test.ts`,
+  ),
+  header.works('X-Tenant-Id', 'passed on to servers', 'where a list names it', `${A}/passthrough.test.ts`),
+  header.works('X-Trace-Id', 'passed on to servers', 'where a list names it', `${A}/passthrough.test.ts`),
+  header.works('X-Groups', 'passed on to servers', 'the groups that were verified', `${A}/passthrough.test.ts`),
   header.works(
     'X-Request-Id',
     'passed on to servers',
@@ -221,19 +228,24 @@ export const CONTEXTFORGE_ADDRESSES: readonly Row[] = [
     'test/attacks/header-values.test.ts',
     'takes no id',
   ),
-  ...[
-    'Id',
-    'Email',
-    'Admin',
-    'Groups',
-    'Teams',
-    'Roles',
-    'Auth-Method',
-    'Team-Id',
-    'Service-Account',
-    'Delegation-Chain',
-    'Claims-Signature',
-  ].map((part) => header.later(`X-Forwarded-User-${part}`, 'sent to servers: the caller', 'upstreams and credentials')),
+  ...['Id', 'Email', 'Groups', 'Teams', 'Roles', 'Auth-Method'].map((part) =>
+    header.works(`X-Forwarded-User-${part}`, 'sent to servers: the caller', FORM, `${A}/identity-forwarding.test.ts`),
+  ),
+  ...['Service-Account', 'Delegation-Chain'].map((part) =>
+    header.works(
+      `X-Forwarded-User-${part}`,
+      'sent to servers: the caller',
+      FORM,
+      'src/upstreams/identity/headers.test.ts',
+    ),
+  ),
+  header.never('X-Forwarded-User-Admin', 'sent to servers: the caller', 'roles say it'),
+  header.never('X-Forwarded-User-Team-Id', 'sent to servers: the caller', 'teams say it'),
+  header.never(
+    'X-Forwarded-User-Claims-Signature',
+    'sent to servers: a signature with a shared key',
+    'X-Portcullis-Assertion is signed with a key that servers can only check',
+  ),
   header.works('WWW-Authenticate', 'the way to sign in', 'with `resource_metadata`, quoted', 'test/rfc/9728.test.ts'),
   header.works('X-Frame-Options', 'no page in a frame', 'on every page', `${A}/compatibility-headers.test.ts`),
   header.works('X-Content-Type-Options', 'no guessing of types', 'on every page', `${A}/compatibility-headers.test.ts`),

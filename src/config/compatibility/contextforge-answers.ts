@@ -7,6 +7,8 @@ const PROXY = `${A}/proxy.test.ts`
 const TOKENS = `${A}/api-tokens.test.ts`
 const FIELDS = `${A}/compatibility-fields.test.ts`
 
+const FORWARDING = 'src/config/foreign-forwarding.test.ts'
+
 export const CONTEXTFORGE_ANSWERS: readonly Row[] = [
   status.works(
     '200 with the header',
@@ -230,11 +232,17 @@ export const CONTEXTFORGE_ANSWERS: readonly Row[] = [
     'src/config/foreign-servers.test.ts',
     "name: 'internal-server'",
   ),
-  key.later('servers[].passthrough_headers', 'headers for one server', 'upstreams and credentials'),
-  key.later(
+  key.own(
+    'servers[].passthrough_headers',
+    'headers for one server',
+    'the same; ours is `servers[].passthroughHeaders`',
+    FORWARDING,
+  ),
+  key.own(
     'servers[].identity_propagation',
     'who the caller is, for one server: enabled, mode, headers_prefix, sign_claims, allowed_attributes',
-    'upstreams and credentials',
+    'the same; ours is `servers[].identity`',
+    FORWARDING,
   ),
   key.later(
     'servers[].oauth_config',
@@ -245,9 +253,9 @@ export const CONTEXTFORGE_ANSWERS: readonly Row[] = [
   key.elsewhere(
     'message: _meta.user',
     'told to servers: the caller',
-    { status: 'later', owner: 'upstreams and credentials', today: 'not sent' },
-    `${A}/compatibility-headers.test.ts`,
-    'nothing of the caller is put into the message',
+    { status: 'works', how: 'under `identity.form: contextforge`, with `meta: true`' },
+    `${A}/identity-forwarding.test.ts`,
+    "metaOf(call)['user']",
   ),
 
   field.works('name', 'its name', 'name', FIELDS, "name: 'nightly'"),

@@ -5,6 +5,7 @@ const PROXY = `${A}/proxy.test.ts`
 const MIGRATION = 'test/flows/proxy-migration.test.ts'
 const DOCUMENT = `${A}/protected-resource.test.ts`
 const START = `${A}/settlements-start.test.ts`
+const PASSED = `${A}/passthrough.test.ts`
 const SETTLED = `${A}/settlements.test.ts`
 const DELEGATED = `${A}/delegated-sign-in.test.ts`
 const CODE = `${A}/gateway-code.test.ts`
@@ -36,6 +37,15 @@ export const MEANINGS: Readonly<Record<string, Meaning>> = {
   JWT_AUDIENCE: { there: 'audience of them', test: 'src/config/seed-issuers.test.ts' },
   REQUIRE_JTI: { there: 'tokens have an id' },
   ENABLE_METRICS: { there: 'numbers for Prometheus' },
+  ENABLE_HEADER_PASSTHROUGH: { there: 'headers of callers go to servers', test: PASSED },
+  DEFAULT_PASSTHROUGH_HEADERS: { there: 'which of them', test: PASSED },
+  PASSTHROUGH_HEADERS_SOURCE: { there: 'whose list counts; administrators’ is the file’s here', test: PASSED },
+  ENABLE_OVERWRITE_BASE_HEADERS: { there: 'they may take the place of its own' },
+  IDENTITY_PROPAGATION_ENABLED: { there: 'servers are told who calls' },
+  IDENTITY_PROPAGATION_MODE: { there: 'in headers, in `_meta`, or both' },
+  IDENTITY_PROPAGATION_HEADERS_PREFIX: { there: 'how those headers begin' },
+  IDENTITY_SENSITIVE_ATTRIBUTES: { there: 'what of it stays here' },
+  IDENTITY_SIGN_CLAIMS: { there: 'a signature over it; an assertion of ours here' },
   OAUTH_DOMAIN: { there: 'host of the issuer', test: START },
   DEV_MODE: { there: 'http in its URLs' },
   CLIENT_ID: { there: 'our id at the provider', test: START },

@@ -6,6 +6,7 @@ const TOKENS = `${A}/api-tokens.test.ts`
 const EXTERNAL = `${A}/external-tokens.test.ts`
 const ACCESS = 'test/flows/portkey-access.test.ts'
 const UPSTREAMS = 'upstreams and credentials'
+const TOLD = `${A}/identity-forwarding.test.ts`
 const HEADERS = `${A}/compatibility-headers.test.ts`
 
 export const PORTKEY_ADDRESSES: readonly Row[] = [
@@ -111,11 +112,16 @@ export const PORTKEY_ADDRESSES: readonly Row[] = [
     'takes no credential from the address',
   ),
   ...['x-portkey-user', 'x-portkey-team', 'x-portkey-roles'].map((name) =>
-    header.later(name, 'told to servers: the caller', UPSTREAMS),
+    header.works(name, 'told to servers: the caller', 'under `identity.form: portkey`', TOLD),
   ),
   header.never('x-portkey-request-id', 'told to servers: the request', 'X-Request-Id says it'),
-  header.later('X-User-Claims', 'told to servers: claims', UPSTREAMS),
-  header.later('X-User-JWT', 'told to servers: a signed caller', UPSTREAMS),
+  header.works('X-User-Claims', 'told to servers: claims', 'under `identity.form: portkey`', TOLD),
+  header.works(
+    'X-User-JWT',
+    'told to servers: a signed caller',
+    'under `identity.form: portkey`: ES256, this server’s alone, 60 s',
+    TOLD,
+  ),
   header.works('WWW-Authenticate', 'the way to sign in', 'well formed', 'test/rfc/9728.test.ts'),
   ...['Cookie', 'Set-Cookie', 'api-key', 'apikey', 'X-Auth-Token', 'X-Access-Token'].map((name) =>
     header.works(name, 'goes to no server', 'the same', HEADERS),

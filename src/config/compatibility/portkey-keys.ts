@@ -5,6 +5,7 @@ const A = 'test/acceptance'
 const TOKENS = `${A}/api-tokens.test.ts`
 const FILE = 'src/config/foreign-portkey.test.ts'
 const ACCESS = 'test/flows/portkey-access.test.ts'
+const FORWARDING = 'src/config/foreign-forwarding.test.ts'
 const UPSTREAMS = 'upstreams and credentials'
 
 export const PORTKEY_KEYS: readonly Row[] = [
@@ -20,7 +21,7 @@ export const PORTKEY_KEYS: readonly Row[] = [
   key.own('servers.NAME.headers', 'sent to it', '`servers[].credentials`', FILE, "headers: { 'X-Key'"),
   key.own('servers.NAME.auth_type', 'how it is signed in to', 'none, headers; others are refused', FILE, 'auth_type'),
   key.own('servers.NAME.transport', 'how it is spoken to', 'http; others are refused', FILE, 'transport'),
-  key.later('servers.NAME.passthroughHeaders', 'header passthrough', UPSTREAMS),
+  key.own('servers.NAME.passthroughHeaders', 'header passthrough', '`servers[].passthroughHeaders`', FILE),
   key.write('servers.NAME.tools', 'allowed, blocked, rateLimit, logCalls', 'policy.rules', ACCESS, 'off-everywhere'),
   key.write('jwt_validation.jwksUri', 'where the keys are', 'auth.issuers[].jwksUri', 'src/identity/issuer.test.ts'),
   key.write('jwt_validation.jwks', 'the keys', 'auth.issuers[].jwks', 'src/identity/issuer.test.ts'),
@@ -89,12 +90,35 @@ export const PORTKEY_KEYS: readonly Row[] = [
     'claims equal to fields of the request',
     'callers write those fields themselves',
   ),
-  key.later('user_identity_forwarding.method', 'claims_header, bearer or jwt_header', UPSTREAMS),
-  key.later('user_identity_forwarding.include_claims', 'which claims', UPSTREAMS),
-  key.later('user_identity_forwarding.jwt_expiry_seconds', 'life of the signed ones', UPSTREAMS),
-  key.later('forward_headers.mode', 'allowlist or all-except', UPSTREAMS),
-  key.later('forward_headers.headers', 'names, or from and to', UPSTREAMS),
-  key.later('passthrough_headers', 'the same, over those of the server', UPSTREAMS),
+  key.own(
+    'user_identity_forwarding.method',
+    'claims_header, bearer or jwt_header',
+    '`servers[].identity`, `identityForwarding`; bearer is refused: the token a caller came with goes to no server',
+    FORWARDING,
+    'method: bearer',
+  ),
+  key.own('user_identity_forwarding.include_claims', 'which claims', '`servers[].identity.attributes`', FORWARDING),
+  key.elsewhere(
+    'user_identity_forwarding.jwt_expiry_seconds',
+    'life of the signed ones',
+    { status: 'never', because: 'refused by name: always 60 s, and a new one comes in time' },
+    FORWARDING,
+    'jwt_expiry_seconds',
+  ),
+  key.own(
+    'forward_headers.mode',
+    'allowlist or all-except',
+    '`servers[].passthroughHeaders`',
+    FORWARDING,
+    'all-except',
+  ),
+  key.own('forward_headers.headers', 'names, or from and to', '`servers[].passthroughHeaders`', FORWARDING, 'from:'),
+  key.own(
+    'passthrough_headers',
+    'the same, over those of the server',
+    '`servers[].passthroughHeaders`, under the credential of the server',
+    FORWARDING,
+  ),
   ...['client_id', 'client_secret', 'client_name', 'scope', 'authorization_params', 'redirect_uris'].map((name) =>
     key.later(`oauth_metadata.${name}`, 'sign-in at a server behind', UPSTREAMS),
   ),

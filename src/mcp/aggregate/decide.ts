@@ -5,6 +5,7 @@ import type { Denials } from '../../protocol/denials.ts'
 import { BearerError, type RequestError, type RpcError } from '../../protocol/errors.ts'
 import type { Revision } from '../../protocol/mcp.ts'
 import type { Principal } from '../../protocol/principal.ts'
+import { CONNECT_TOOL, isConnectTool } from '../connect/connect-tool.ts'
 import { type DecideNeeds, decideInquiry, type Verdict } from '../decide.ts'
 import { deniedError, hiddenError } from '../hidden.ts'
 import { callerOf } from '../reach.ts'
@@ -12,8 +13,9 @@ import { checkRevision } from '../revision.ts'
 import { isOpen, isTaskMethod } from '../target.ts'
 import { checkReadArguments } from '../unambiguous.ts'
 import { throughAlias } from './alias.ts'
-import type { Catalog } from './catalog/catalog.ts'
+import { type Catalog, CONNECTION_NEEDED } from './catalog/catalog.ts'
 import { LIST_FORMS } from './catalog/offer.ts'
+import type { Known } from './catalog/slots.ts'
 import type { Compose } from './views/caller-composition.ts'
 import type { Composition } from './views/composition.ts'
 import type { View } from './views/view.ts'
@@ -23,6 +25,8 @@ import type { ViewVisit } from './visit.ts'
 export interface Found {
   readonly server: string
   readonly name: string
+  /** It is our own tool, for whoever has to connect an account first. */
+  readonly connects?: boolean
 }
 
 export interface ViewVerdict extends Verdict {
@@ -38,6 +42,8 @@ export interface ViewDecideNeeds {
   minimumRevision(serverId: string): Revision | undefined
   readonly catalog: Pick<Catalog, 'definitionOf' | 'read'>
   readonly compose: Compose
+  /** People connect accounts of their own there. */
+  isConnectable(server: string): boolean
 }
 
 const LISTS: ReadonlySet<string> = new Set(Object.values(LIST_FORMS).map(({ method }) => method))
@@ -68,6 +74,8 @@ export async function decideVisit(needs: ViewDecideNeeds, visit: ViewVisit): Pro
     return { ...none, effect: 'deny', reason: 'not_offered', target: { kind: 'method', name: method } }
   const found = await locate(needs, visit)
   if (found === undefined) return { ...none, effect: 'deny', reason: 'unknown_name' }
+  // Whoever sees the server may connect an account to it, whatever else they may do there.
+  if (found.connects) return { ...none, effect: 'allow', reason: CONNECTION_NEEDED, listed: true, found }
   const rules = inquiryNeeds(needs, visit)
   const inquiry = { ...visit, server: found.server, target: { ...target, name: found.name } }
   try {
@@ -103,16 +111,21 @@ function isOwn(visit: ViewVisit): boolean {
 }
 
 /** Whoever has the thing is waited for where its list may be another now, and nobody else: who is slow delays their own calls alone. */
-async function locate({ compose, catalog }: ViewDecideNeeds, visit: ViewVisit): Promise<Found | undefined> {
+async function locate(needs: ViewDecideNeeds, visit: ViewVisit): Promise<Found | undefined> {
+  const { compose, catalog } = needs
   const { view } = visit
   const caller = callerOf(visit)
   const hastily = compose(view, caller, 'haste')
   const found = find(visit, (hastily instanceof Promise ? await hastily : hastily).composition)
-  if (found === undefined) return find(visit, (await compose(view, caller)).composition)
+  if (found === undefined) {
+    const { composition, known } = await compose(view, caller)
+    return find(visit, composition) ?? findUnlisted(needs, visit, known)
+  }
   const fresh = catalog.read([found.server], caller)
   if (!(fresh instanceof Promise)) return found
   await fresh
-  return find(visit, (await compose(view, caller, 'haste')).composition)
+  const { composition, known } = await compose(view, caller, 'haste')
+  return find(visit, composition) ?? findUnlisted(needs, visit, known)
 }
 
 function find({ target: { kind, name }, view }: ViewVisit, composition: Composition): Found | undefined {
@@ -121,7 +134,22 @@ function find({ target: { kind, name }, view }: ViewVisit, composition: Composit
     return server === undefined ? undefined : { server, name }
   }
   const shown = composition.find(kind === 'tool' ? 'tools' : 'prompts', name)
-  return shown && { server: shown.server, name: shown.own }
+  return shown && { server: shown.server, name: shown.own, connects: isConnectTool(shown.definition) }
+}
+
+/** A thing of a server whose lists nobody has without an account; or our own tool, called once more to see that there is one now. */
+function findUnlisted(
+  { isConnectable }: ViewDecideNeeds,
+  { target: { kind, name }, view }: ViewVisit,
+  known: readonly Known[],
+): Found | undefined {
+  if (kind !== 'tool' && kind !== 'prompt') return undefined
+  for (const { server, failure } of known) {
+    const own = isConnectable(server) ? view.ownName(server, kind === 'tool' ? 'tools' : 'prompts', name) : undefined
+    const connects = kind === 'tool' && own === CONNECT_TOOL
+    if (own !== undefined && (connects || failure === CONNECTION_NEEDED)) return { server, name: own, connects }
+  }
+  return undefined
 }
 
 /** What nobody lists goes to the only server that could have it; between two, nobody guesses. */

@@ -20,7 +20,7 @@ import { checkViewVisit, type ViewVisit } from './visit.ts'
 
 export interface ViewNeeds
   extends ViewDecideNeeds,
-    Pick<McpNeeds, 'clock' | 'cors' | 'authenticate' | 'admit' | 'recorder' | 'refuse' | 'limits'> {
+    Pick<McpNeeds, 'clock' | 'cors' | 'authenticate' | 'admit' | 'recorder' | 'refuse' | 'limits' | 'elsewhere'> {
   readonly views: Views
   /** Phase 4; `found` is the thing that policy allowed. */
   answer(visit: ViewVisit, found: Found | undefined): Promise<Ending>
@@ -52,6 +52,8 @@ export function viewEndpoint(needs: ViewNeeds): (exchange: Exchange, viewId: str
       const head = readHead(exchange.req.rawHeaders)
       if (httpMethod === 'POST') incoming = parseMessage(await readText(exchange, needs.limits), needs.limits)
       visit = checkViewVisit({ exchange, principal, view, httpMethod, head, incoming })
+      const handed = needs.elsewhere?.({ ...visit, address: view.id, channel: false })
+      if (handed !== undefined && (await handed)) return
       // 3 May it, and at which server? Recorded before a byte leaves.
       const decision = await decideVisit(needs, visit)
       const { verdict, end } = await admitVisit(needs, visit, decision)
@@ -63,6 +65,7 @@ export function viewEndpoint(needs: ViewNeeds): (exchange: Exchange, viewId: str
       await checkMirrored(needs, visit, decision.found)
       // 4 The turn of whoever has it.
       ending = await needs.answer(visit, decision.found)
+      if (ending.instead !== undefined) event = { ...event, decision: 'deny', reason: ending.instead }
     } catch (error) {
       if (event === undefined && (principal !== undefined || isRefusedCredential(error))) {
         const unknown = { exchange, principal: principal ?? UNPROVED, server: view?.id ?? viewId, incoming }

@@ -8,6 +8,7 @@ import { META_SERVER_INFO, RPC } from '../../protocol/mcp.ts'
 import type { Principal } from '../../protocol/principal.ts'
 import type { Caller } from '../../upstreams/caller.ts'
 import { OUR_HELLO } from '../bridge/hello.ts'
+import { isConnectTool } from '../connect/connect-tool.ts'
 import { throughAlias } from './alias.ts'
 import { LIST_FORMS, type ListKind } from './catalog/offer.ts'
 import type { Known } from './catalog/slots.ts'
@@ -82,6 +83,8 @@ export function createLists(needs: Needs): Lists {
     const open = listable({ view, caller, kind, request })
     return composition.lists[kind].filter(({ server, own, name, definition }) => {
       if (!open.has(server)) return false
+      // Whoever sees the server may connect an account to it, whatever else they may do there.
+      if (isConnectTool(definition)) return true
       const rules = view.virtual ? throughAlias(policy, { server: view.id, name }) : policy
       const tool = kind === 'tools' ? definition : undefined
       const thing = {

@@ -38,7 +38,12 @@ export async function withQuestions(
   if (session === undefined) {
     const { capabilities } = helloOfRequest(params)
     const mayAsk = (question: RpcRequest) => MULTI_ROUND.has(method) && mayPut(question, capabilities)
-    const request = { message: incoming.message, of: heldFor(visit), signal, onNotification }
+    const request = {
+      message: incoming.message,
+      of: heldFor({ ...visit, address: visit.view.id }),
+      signal,
+      onNotification,
+    }
     const state = heldState(visit)
     return state === undefined ? held.begin(request, { mayAsk }, make) : held.resume(request, state)
   }
@@ -52,18 +57,19 @@ export async function withQuestions(
 const mayPut = (question: RpcRequest, declared: ClientCapabilities): boolean =>
   question.method !== 'ping' && refusedQuestion(question.method, question.params, declared) === undefined
 
+/** What tells one held call from another: the words of the client. */
+export interface Asked
+  extends Pick<ViewVisit, 'principal' | 'head' | 'incoming' | 'era' | 'method' | 'params' | 'target'> {
+  /** Server or view whose address it is. */
+  readonly address: string
+}
+
 /** The state of a call that is held; `undefined` for a request that begins one. */
-export function heldState({ params, era }: ViewVisit): string | undefined {
+export function heldState({ params, era }: Pick<ViewVisit, 'params' | 'era'>): string | undefined {
   const state = params?.['requestState']
   return era === 'modern' && isHeldState(state) ? state : undefined
 }
 
-export function heldFor({ principal, view, method, target, params }: ViewVisit): HeldFor {
-  return {
-    subject: principal.subject,
-    address: view.id,
-    method,
-    name: target.name,
-    args: argumentsOf(method, params),
-  }
+export function heldFor({ principal, address, method, target, params }: Omit<Asked, 'head' | 'incoming'>): HeldFor {
+  return { subject: principal.subject, address, method, name: target.name, args: argumentsOf(method, params) }
 }

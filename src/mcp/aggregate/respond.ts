@@ -19,6 +19,7 @@ import type { Audience, BackChannel } from './back-channel/back-channel.ts'
 import { tell } from './back-channel/tell.ts'
 import { type CallNeeds, createCalls } from './call.ts'
 import { LIST_FORMS, LIST_KINDS, type ListKind } from './catalog/offer.ts'
+import { type ConnectingNeeds, withConnection } from './connecting.ts'
 import { type Found, ownerOf } from './decide.ts'
 import type { Introduce } from './introduction.ts'
 import type { Lists } from './lists.ts'
@@ -28,7 +29,7 @@ import type { AggregateSession, AggregateSessions } from './sessions.ts'
 import type { Compose } from './views/caller-composition.ts'
 import { isRequest, type RequestVisit, type ViewVisit } from './visit.ts'
 
-export interface RespondNeeds extends Omit<CallNeeds, 'sessions' | 'back'> {
+export interface RespondNeeds extends Omit<CallNeeds, 'sessions' | 'back'>, ConnectingNeeds {
   readonly policy: Policy
   readonly lists: Lists
   readonly compose: Compose
@@ -87,13 +88,10 @@ export function createRespond(needs: RespondNeeds): Respond {
       return send(visit, JSON.stringify(await introduction.discover(view, caller, helloOfRequest(params))))
     if (method === 'subscriptions/listen') return listenTo(visit)
     if (found === undefined) throw new TypeError(`Nobody answers ${method}.`)
-    const sent = await outgoing(visit, found, states)
-    return call({
-      visit,
-      found,
-      session,
-      audience: audienceOf(visit),
-      outgoing: { ...sent, reword: edited(visit, sent, edit) },
+    return withConnection(needs, { visit, found, session }, async (asked) => {
+      const sent = await outgoing(asked, found, states)
+      const reword = edited(asked, sent, edit)
+      return call({ visit: asked, found, session, audience: audienceOf(asked), outgoing: { ...sent, reword } })
     })
   }
 

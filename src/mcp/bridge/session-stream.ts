@@ -18,7 +18,7 @@ interface UnderWay {
 }
 
 /** A server that has the stream has it at once; one that does not answer until it has something to say is not waited for. */
-const OPENING = 1000
+const OPENING = 100
 /** A question that is longer is none. */
 const MOST_BYTES = 1024 * 1024
 

@@ -9,6 +9,7 @@ import { clientSessions } from './0006-client-sessions.ts'
 import { toolPins } from './0007-tool-pins.ts'
 import { secrets } from './0008-secrets.ts'
 import { connections } from './0010-connections.ts'
+import { replicas } from './0011-replicas.ts'
 import type { TextType } from './text.ts'
 
 /** Migrations of one schema, and the table in which the database remembers which of them it has had. */
@@ -30,6 +31,7 @@ export const stateSchema = (text: TextType): Schema => ({
     '0007-tool-pins': toolPins(text),
     '0008-secrets': secrets(text),
     '0010-connections': connections(text),
+    '0011-replicas': replicas(text),
   },
 })
 

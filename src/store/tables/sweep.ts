@@ -15,6 +15,7 @@ const SWEEPS = [
   sweeping('marks', 'mark', 'expires_at', CLOCK_GRACE),
   sweeping('counters', 'name, window_ms', 'ends_at'),
   sweeping('allowances', 'name', 'expires_at'),
+  sweeping('replicas', 'id', 'expires_at'),
   // Whoever ends the sessions themselves ends these with them; what a crash left between the two goes here.
   sweeping('session_legs', 'session, server', 'expires_at'),
   sweeping('refresh_tokens', 'id_hash', 'expires_at'),

@@ -7,6 +7,8 @@ export interface Backoff {
   /** Milliseconds until the next start may be tried; 0 when now. */
   wait(now: number): number
   failed(startedAt: number, now: number): void
+  /** What it failed for is no more. */
+  forgive(): void
 }
 
 /** A quarter less at most: what fell together does not all come back in the same moment. */
@@ -30,6 +32,10 @@ export function createBackoff(life: Life = OF_A_PROGRAM, random: () => number = 
       failures = good ? 1 : failures + 1
       const wait = good ? life.waitAfterGoodRun : Math.min(FIRST * 2 ** (failures - 1), LONGEST)
       until = now + Math.round(wait * (1 - JITTER * random()))
+    },
+    forgive() {
+      failures = 0
+      until = 0
     },
   }
 }

@@ -1,8 +1,9 @@
 // A server over a channel that is opened at its first use, and opened again, later and later, when it ends by itself.
 import type { Clock } from '../../protocol/clock.ts'
-import type { RpcNotification } from '../../protocol/jsonrpc.ts'
-import { type ChannelUpstream, UpstreamError } from '../upstream.ts'
+import type { RpcNotification, RpcRequest, RpcResponse } from '../../protocol/jsonrpc.ts'
+import { type ChannelCall, type ChannelUpstream, type RefusedGiven, UpstreamError } from '../upstream.ts'
 import { createBackoff, type Life } from './backoff.ts'
+import { CredentialRefused } from './remote/refusal.ts'
 import { launch, type Patience, type Running } from './running.ts'
 import type { ChannelLog } from './said.ts'
 import type { OpenTransport } from './transport.ts'
@@ -28,6 +29,8 @@ export interface Channel extends ChannelUpstream {
   wanted(): boolean
   /** Calls under way end where they are; the next one begins anew. */
   renew(): void
+  /** What it failed for is no more: the next one need not wait. */
+  forgive(): void
   /** Ends what runs, calls under way included; the next one begins anew. */
   rest(): Promise<void>
 }
@@ -51,6 +54,8 @@ export function createChannel(
     admit(): void
     readonly log: ChannelLog
     readonly clock: Clock
+    /** The server did not take the credential, and has done nothing: `true` where there is another to try. */
+    renewed?(refused: RefusedGiven): Promise<boolean>
     /** How long a good run is, and how soon it may be followed by another. Default: that of a program. */
     readonly life?: Life
     /** What it says that is no message. */
@@ -109,6 +114,38 @@ export function createChannel(
     return own
   }
 
+  async function ask(message: RpcRequest, options: ChannelCall): Promise<RpcResponse> {
+    const own = held()
+    own.calls += 1
+    try {
+      await own.server.initialization
+      return await own.server.calls.call(message, options)
+    } finally {
+      own.calls -= 1
+      if (own.retired && own.calls === 0) void stop(own)
+    }
+  }
+
+  /** Tried once more, with another credential, where the server did not take the one it was given. */
+  async function withAnother<T>(attempt: () => Promise<T>): Promise<T> {
+    try {
+      return await attempt()
+    } catch (error) {
+      if (!(error instanceof CredentialRefused) || !(await needs.renewed?.(error.refused))) throw error
+      renew()
+      backoff.forgive()
+      return attempt()
+    }
+  }
+
+  function renew(): void {
+    const own = current
+    if (own === undefined) return
+    current = undefined
+    own.retired = true
+    if (own.calls === 0) void stop(own)
+  }
+
   function stop(own: Held): Promise<void> {
     own.stopped = true
     if (current === own) current = undefined
@@ -120,21 +157,11 @@ export function createChannel(
     id: config.id,
     requestTimeout: config.requestTimeout,
     personal,
-    async initialize() {
-      return held().server.initialization
-    },
+    initialize: () => withAnother(() => held().server.initialization),
     async request(message, options) {
       // The one initialization is ours; a second would reset the server under everybody.
       if (message.method === 'initialize') throw refusal('protocol', 'This server is initialized already.')
-      const own = held()
-      own.calls += 1
-      try {
-        await own.server.initialization
-        return await own.server.calls.call(message, personal ? options : { ...options, onRequest: undefined })
-      } finally {
-        own.calls -= 1
-        if (own.retired && own.calls === 0) void stop(own)
-      }
+      return withAnother(() => ask(message, personal ? options : { ...options, onRequest: undefined }))
     },
     notify(message) {
       if (!OURS_ALONE.has(message.method)) current?.server.calls.tell(message)
@@ -147,13 +174,8 @@ export function createChannel(
     open: () => all.size,
     calls: () => current?.calls ?? 0,
     wanted: () => listeners.size > 0 || (current?.calls ?? 0) > 0,
-    renew() {
-      const own = current
-      if (own === undefined) return
-      current = undefined
-      own.retired = true
-      if (own.calls === 0) void stop(own)
-    },
+    renew,
+    forgive: backoff.forgive,
     async rest() {
       await Promise.all([...all].map(stop))
     },

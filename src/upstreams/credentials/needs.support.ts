@@ -1,6 +1,5 @@
 // What credentials are given by the gateway, in a test's hands: the real outbound fetch, a clock, a vault in memory, one caller.
-import { remoteConfig } from '../configured.support.ts'
-import type { RemoteServerConfig } from '../../config/servers.ts'
+import { type RemoteServerConfig, servers } from '../../config/servers.ts'
 import { outboundFetch } from '../../http/outbound.ts'
 import { ANONYMOUS, type Principal } from '../../protocol/principal.ts'
 import type { SecretPlace, Vault } from '../../protocol/vault.ts'
@@ -35,7 +34,7 @@ export function memoryVault(): Vault & { readonly places: Map<string, Buffer> } 
   }
 }
 
-export interface TestNeeds extends CredentialNeeds {
+export interface TestNeeds extends Omit<CredentialNeeds, 'vault' | 'env'> {
   readonly vault: ReturnType<typeof memoryVault>
   readonly time: { now: number }
   readonly files: Map<string, string>
@@ -44,7 +43,7 @@ export interface TestNeeds extends CredentialNeeds {
   readonly told: string[]
 }
 
-export function credentialNeeds(own: Partial<CredentialNeeds> = {}): TestNeeds {
+export function credentialNeeds(own: Partial<TestNeeds> = {}): TestNeeds {
   const time = { now: 1_800_000_000_000 }
   const told: string[] = []
   const files = new Map<string, string>()
@@ -91,12 +90,9 @@ export const callerOf = (
 })
 
 /** As it is written in a configuration file. */
-export const openWith = (needs: CredentialNeeds, credentials: object, id = 'notes'): Promise<Credential> =>
-  openCredential(configured(id, credentials), needs)
-
-function configured(id: string, credentials: object): RemoteServerConfig {
-  const url = 'https://notes.example/mcp'
-  return remoteConfig({ id, url, credentials: remoteConfig({ id, url, written: { credentials } }).credentials })
+export const openWith = (needs: CredentialNeeds, credentials: object): Promise<Credential> => {
+  const [server] = servers.parse([{ id: 'notes', url: 'https://notes.example/mcp', credentials }])
+  return openCredential(server as RemoteServerConfig, needs)
 }
 
 export const authorizationOf = (given: Given | undefined): string | undefined => given?.headers['authorization']

@@ -1,6 +1,7 @@
 // The event stream to one client of an aggregate. HTML standard §9.2: one event a message, framed by us whatever the servers wrote.
 import type { ServerResponse } from 'node:http'
 import { EVENT_STREAM, writeEvent } from '../../../protocol/events.ts'
+import { keepAlive } from '../../keep-alive.ts'
 
 export interface ClientStream {
   /** A promise: the client is slower than its servers, and takes no more before it resolves. */
@@ -11,21 +12,15 @@ export interface ClientStream {
   readonly closed: Promise<void>
 }
 
-/** A comment now and then keeps proxies from closing a silent stream. */
-const KEEP_ALIVE = 25_000
-
 export function openClientStream(
   res: ServerResponse,
-  limits: { readonly streamBuffer: number; readonly streamStall: number },
+  limits: { readonly streamBuffer: number; readonly streamStall: number; readonly streamKeepAlive: number },
 ): ClientStream {
   res.writeHead(200, [...EVENT_STREAM]).flushHeaders()
   // A client may have left before its stream began, and is not told of twice.
   const closed = res.closed ? Promise.resolve() : new Promise<void>((resolve) => void res.once('close', resolve))
   let drained: Promise<void> | undefined
-  const alive = setInterval(() => {
-    if (res.writableLength === 0 && !res.writableEnded) res.write(':\n\n')
-  }, KEEP_ALIVE).unref()
-  void closed.then(() => clearInterval(alive))
+  keepAlive(res, limits.streamKeepAlive)
 
   const wait = (): Promise<void> => {
     const { promise, resolve } = Promise.withResolvers<void>()

@@ -20,6 +20,7 @@ export interface Rules {
   streamsPerPrincipal: number
   streamBuffer: number
   streamStall: number
+  streamKeepAlive: number
 }
 
 /** `GET /?user=&session=` listens as a client of the handshake era; `POST` with a listening request as a modern one; a response answers. */
@@ -30,7 +31,7 @@ export async function startHub(
 ) {
   const rules: Rules = {
     ...{ hidden: new Set<string>(), unreadable: new Set<string>(), streamsPerPrincipal: 10, streamBuffer: 65_536 },
-    ...{ streamStall: 10_000, ...options },
+    ...{ streamStall: 10_000, streamKeepAlive: 15_000, ...options },
   }
   const changed: string[] = []
   const errors: unknown[] = []

@@ -43,7 +43,7 @@ export interface ListeningNeeds extends SourceNeeds {
   /** `caller` has heard it. */
   onListChanged(server: string, list: ChangedList, caller: Caller): void
   onError(error: unknown, server: string): void
-  readonly limits: { readonly streamBuffer: number; readonly streamStall: number }
+  readonly limits: { readonly streamBuffer: number; readonly streamStall: number; readonly streamKeepAlive: number }
 }
 
 export interface Listening {

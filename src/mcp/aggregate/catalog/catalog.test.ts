@@ -26,6 +26,9 @@ function start() {
   const catalog = createCatalog({
     reach: (id) => ({ kind: 'channel', id }) as Upstream,
     contextOf: () => undefined,
+    unconnectedOffer: (): Offer => {
+      throw new TypeError('nobody is without an account')
+    },
     readOffer: ({ id }) => {
       const answer = Promise.withResolvers<Offer>()
       asked.push({ server: id, answer })

@@ -1,6 +1,7 @@
 // What the servers behind the gate offer, kept for a while: asked for in parallel, each within its time, and never again by two at once.
 import { createHash } from 'node:crypto'
 import type { Clock } from '../../../protocol/clock.ts'
+import type { Principal } from '../../../protocol/principal.ts'
 import type { Binding } from '../../../upstreams/binding.ts'
 import type { Caller } from '../../../upstreams/caller.ts'
 import { ConnectionNeeded } from '../../../upstreams/credential.ts'
@@ -34,11 +35,13 @@ interface Needs {
   readonly reach: Reach
   readonly contextOf: Binding['contextOf']
   readonly readOffer: (upstream: Upstream, signal: AbortSignal) => Promise<Offer>
-  /** What of a server's tools may be shown on: those whose definitions are what they were. */
+  /** What a server offers to somebody who has to connect an account of theirs first. */
+  readonly unconnectedOffer: (server: string) => Offer
+  /** What of a server's tools may be shown on: those whose definitions are what they were. `caller`: whose list it is, where not everybody's. */
   readonly screenTools: (
     server: string,
     tools: readonly Entry[],
-    context: string | undefined,
+    caller: Principal | undefined,
   ) => Promise<readonly Entry[]>
   readonly clock: Clock
   /** Longest wait for a server, milliseconds. */
@@ -80,7 +83,7 @@ export function createCatalog(needs: Needs): Catalog {
   }
 
   async function ask(slot: Slot, caller: Caller | undefined): Promise<void> {
-    const { server, context, offer: before } = slot.known
+    const { server, offer: before } = slot.known
     const { changes } = slot
     try {
       const signal = AbortSignal.timeout(timeout)
@@ -89,7 +92,7 @@ export function createCatalog(needs: Needs): Catalog {
       if (upstream === undefined) throw new UpstreamError('connect', 'There is no such server.')
       const read = withOld(await readOffer(upstream, signal), before)
       const { tools } = read.lists
-      const shown = { ...tools, entries: await screenTools(server, tools.entries, context) }
+      const shown = { ...tools, entries: await screenTools(server, tools.entries, caller?.principal) }
       const offer = { ...read, lists: { ...read.lists, tools: shown } }
       slot.life = Math.min(Math.max(offer.ttl ?? ttl, SHORTEST_LIFE), LONGEST_LIFE)
       const text = JSON.stringify(offer)
@@ -110,7 +113,8 @@ export function createCatalog(needs: Needs): Catalog {
     slot.life = FAILURE_LIFE
     if (error instanceof ConnectionNeeded) {
       // Without an account nothing there is theirs, whatever it was before.
-      if (failure !== CONNECTION_NEEDED) learn(slot, { offer: undefined, failure: CONNECTION_NEEDED })
+      if (failure !== CONNECTION_NEEDED)
+        learn(slot, { offer: needs.unconnectedOffer(server), failure: CONNECTION_NEEDED })
       slot.digest = ''
       slot.size = 0
       return

@@ -5,6 +5,7 @@ import type { Target } from '../../../policy/target.ts'
 import type { TargetKind } from '../../../protocol/decision.ts'
 import { ANONYMOUS } from '../../../protocol/principal.ts'
 import { AGGREGATE } from '../../../protocol/resource.ts'
+import { isConnectTool } from '../../connect/connect-tool.ts'
 import { type Entry, LIST_FORMS, type ListKind } from '../catalog/offer.ts'
 import type { Known } from '../catalog/slots.ts'
 import { type Candidate, type Composition, compose } from './composition.ts'
@@ -22,6 +23,8 @@ export interface View {
   /** Servers it draws from, in the order of the configuration. */
   readonly servers: readonly string[]
   compose(known: readonly Known[]): Composition
+  /** What the server itself would call a thing that is not listed; `undefined`: it is none of that server's here. */
+  ownName(server: string, kind: 'tools' | 'prompts', name: string): string | undefined
   /** The servers that a resource could be at which nobody lists, as far as the view shows it. */
   candidatesFor(uri: string): readonly string[]
 }
@@ -41,6 +44,11 @@ export function aggregateView(
     alone: false,
     servers: ids,
     candidatesFor: () => ids,
+    ownName(server, _kind, name) {
+      // Without a prefix nobody can say whose it is.
+      const prefix = namesFor({ server, name: '' }).find((each) => each !== '' && name.startsWith(each))
+      return prefix === undefined || prefix === name ? undefined : name.slice(prefix.length)
+    },
     compose(known) {
       const all = (kind: ListKind): Candidate[] =>
         known.flatMap((each) =>
@@ -55,16 +63,21 @@ export function aggregateView(
   }
 }
 
-/** For clients that do not speak the server's era. */
-export function serverView(server: UpstreamConfig): View {
+/** One server at its own address, its names as they are. */
+export function ownView(server: UpstreamConfig): View {
   const { id, title = id } = server
   const names = { naming: 'none', separator: '' } as const
-  return { ...aggregateView([server], names, title), id, alone: true }
+  return { ...aggregateView([server], names, title), id, ownName: (_server, _kind, name) => name }
 }
+
+/** For clients that do not speak the server's era. */
+export const serverView = (server: UpstreamConfig): View => ({ ...ownView(server), alone: true })
 
 /** A pick of a virtual server: what it covers, and what the thing is called here. */
 interface Pick {
   readonly covers: (server: string, name: string) => boolean
+  /** As it is written. */
+  readonly source: string
   readonly name?: string | undefined
   readonly words?: Candidate['words']
 }
@@ -86,6 +99,13 @@ export function virtualView(config: VirtualServerConfig, upstreams: readonly str
     virtual: true,
     alone: false,
     servers,
+    ownName(server, kind, name) {
+      // What has a name here has it in the place of its own.
+      const named = picks[kind].find((pick) => pick.name === name)
+      const own = named === undefined ? name : named.source.slice(named.source.indexOf('/') + 1)
+      const pick = named ?? picks[kind].find((each) => each.name === undefined && each.covers(server, name))
+      return pick?.covers(server, own) ? own : undefined
+    },
     candidatesFor: (uri) => servers.filter((server) => resources.some(({ covers }) => covers(server, uri))),
     compose: (known) =>
       compose(
@@ -112,7 +132,13 @@ function picked(known: readonly Known[], kind: ListKind, picks: readonly Pick[])
     known.flatMap((each) =>
       entriesOf(each, kind).flatMap((entry): Candidate[] => {
         const own = String(entry[key])
-        if (taken.has(entry) || !covers(each.server, own)) return []
+        if (taken.has(entry)) return []
+        // No pick names it: without it nobody learnt why the things that are picked are not there.
+        if (isConnectTool(entry)) {
+          taken.add(entry)
+          return [{ server: each.server, entry, wanted: [own, `${each.server}_${own}`] }]
+        }
+        if (!covers(each.server, own)) return []
         taken.add(entry)
         return [{ server: each.server, entry, wanted: [name ?? own], ...(words !== undefined && { words }) }]
       }),
@@ -134,11 +160,12 @@ function picksOf(written: readonly Written[], kind: TargetKind, where: string): 
   return ordered.map((pick) => {
     const targets = compileTargets([prefix + sourceOf(pick)], where)
     const covers = (server: string, name: string) => isCovered(targets, { server, kind, name })
-    if (typeof pick === 'string') return { covers }
+    const source = sourceOf(pick)
+    if (typeof pick === 'string') return { covers, source }
     const { name, title, description } = pick
     return kind === 'resource'
-      ? { covers, words: { name, title, description } }
-      : { covers, name, words: { title, description } }
+      ? { covers, source, words: { name, title, description } }
+      : { covers, source, name, words: { title, description } }
   })
 }
 

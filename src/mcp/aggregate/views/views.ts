@@ -1,15 +1,16 @@
 // Which views there are, and which one a request is for.
 import type { IncomingHttpHeaders } from 'node:http'
+import { isConnected } from '../../../config/credentials.ts'
 import type { Config } from '../../../config/schema.ts'
 import { isVirtual, type UpstreamConfig, upstreamsOf, type VirtualServerConfig } from '../../../config/servers.ts'
 import type { Policy } from '../../../policy/policy.ts'
 import type { Principal } from '../../../protocol/principal.ts'
 import { AGGREGATE } from '../../../protocol/resource.ts'
 import { compose } from './composition.ts'
-import { aggregateView, serverView, type View, virtualView } from './view.ts'
+import { aggregateView, ownView, serverView, type View, virtualView } from './view.ts'
 
 export interface Views {
-  /** By the id of a virtual server, or `*`. */
+  /** By the id of a virtual server, of one that people connect accounts of their own to, or `*`. */
   get(id: string): View | undefined
   /** One server alone, for clients of the other era. */
   ofServer(id: string): View | undefined
@@ -31,6 +32,8 @@ export function createViews(
   const alone = new Map(upstreams.map((each) => [each.id, serverView(each)]))
   const byName = new Map(virtual.map((each) => [each.name ?? each.id, each]))
   const views = new Map(virtual.map((each) => [each.id, virtualView(each, ids)]))
+  // Who has no account there yet must still find out how to connect one, and stay in the same session after it.
+  for (const each of upstreams) if (isConnected(each.credentials)) views.set(each.id, ownView(each))
   if (config.aggregate.enabled && upstreams.length > 0)
     views.set(AGGREGATE, aggregateView(upstreams.filter(isOpenToAll), config.aggregate, 'All servers'))
   const sees = (principal: Principal, { id }: View): boolean => seen(principal, id) !== 'none'
@@ -40,7 +43,7 @@ export function createViews(
     ofServer: (id) => alone.get(id),
     chosen(id, headers, principal) {
       const view = views.get(id)
-      if (view === undefined || view.virtual) return view && sees(principal, view) ? view : undefined
+      if (view === undefined || view.id !== AGGREGATE) return view && sees(principal, view) ? view : undefined
       const name = headers[HEADER]
       if (name === undefined) return view
       const named = typeof name === 'string' ? byName.get(name) : undefined
@@ -62,6 +65,7 @@ const NOTHING: View = {
   virtual: false,
   alone: false,
   servers: [],
+  ownName: () => undefined,
   candidatesFor: () => [],
   compose: () => compose(NO_CANDIDATES, []),
 }

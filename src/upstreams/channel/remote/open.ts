@@ -26,7 +26,7 @@ export function remoteOpener(
   const { id, requestTimeout, idleTimeout, maxAnswer: longest } = config
   const url = new URL(config.url)
 
-  return ({ mark, granted, admit }) => {
+  return ({ mark, granted, admit, renewed }) => {
     const personal = mark !== undefined
     const fields = (told?: Fields) => ({ ...granted().told, ...told, ...granted().given.headers })
     const query = () => granted().given.query
@@ -40,6 +40,7 @@ export function remoteOpener(
         log,
         clock,
         admit,
+        renewed,
         report,
         onJunk: onLog,
         life: LIFE,

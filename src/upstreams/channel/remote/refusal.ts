@@ -1,5 +1,15 @@
 // Why a server did not open its channel, or take a message: one reason of ours, whatever it said.
-import { UpstreamError } from '../../upstream.ts'
+import { type RefusedGiven, UpstreamError } from '../../upstream.ts'
+
+/** The server did not take the credential. Nothing was done, so that it may be tried with another. */
+export class CredentialRefused extends UpstreamError {
+  readonly refused: RefusedGiven
+
+  constructor(refused: RefusedGiven) {
+    super('upstream_unauthorized', `The server refused the gate (${refused.status}).`)
+    this.refused = refused
+  }
+}
 
 type Headers = Readonly<Record<string, string | string[] | undefined>>
 
@@ -14,7 +24,7 @@ export function refusalOf(status: number, headers: Headers): UpstreamError | und
   // Followed, a redirect would carry our credential to where the server points.
   if (status >= 300 && status < 400) return new UpstreamError('redirect', 'The server answered with a redirect.')
   if (status === 401 || status === 403 || status === 407)
-    return new UpstreamError('upstream_unauthorized', `The server refused the gate (${status}).`)
+    return new CredentialRefused({ status, challenge: [headers['www-authenticate']].flat().join(', ') || undefined })
   return new UpstreamError('upstream_error', `The server refused with ${status}.`)
 }
 

@@ -1,5 +1,5 @@
 // Servers over HTTP+SSE (MCP 2024-11-05) and over WebSocket as upstreams: what reaches them, what they may say, how they come back.
-import { createServer } from 'node:http'
+import { createServer, type IncomingHttpHeaders } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { afterEach, describe, expect, it, vi } from 'vitest'
 import {
@@ -52,6 +52,9 @@ const caller = (subject: string): Caller => ({ principal: { ...ANONYMOUS, kind: 
 const [ann, bob] = [caller('ann'), caller('bob')]
 const bearer = (token: string): Given => ({ headers: { authorization: `Bearer ${token}` } })
 
+const reach = (upstream: ChannelUpstream, caller: Caller, token: string, told: Record<string, string> = {}) =>
+  upstream.instanceFor?.(caller, { given: bearer(token), told }) ?? upstream
+
 const never = new AbortController().signal
 const call = (upstream: ChannelUpstream, name: string, args: object = {}, options: object = {}): Promise<RpcResponse> =>
   upstream.request(
@@ -81,7 +84,7 @@ describe.each(['sse', 'websocket'] as const)('a server over %s', (kind) => {
     const server = await startServer(kind)
     const { upstream } = openUpstream(kind, server.url)
     const whose = (caller: Caller, token: string) =>
-      upstream.instanceFor?.(caller, bearer(token), { 'x-forwarded-user': caller.principal.subject }) ?? upstream
+      reach(upstream, caller, token, { 'x-forwarded-user': caller.principal.subject })
     const said = await Promise.all(
       Array.from({ length: 20 }, (_, at) =>
         at % 2 === 0 ? say(whose(ann, 'a'), 'whoami') : say(whose(bob, 'b'), 'whoami'),
@@ -98,9 +101,9 @@ describe.each(['sse', 'websocket'] as const)('a server over %s', (kind) => {
   it('has the new credential with the next call, and the old one no more', async () => {
     const server = await startServer(kind)
     const { upstream } = openUpstream(kind, server.url)
-    const own = upstream.instanceFor?.(ann, bearer('old'), {}) ?? upstream
+    const own = reach(upstream, ann, 'old')
     await say(own, 'echo')
-    upstream.instanceFor?.(ann, bearer('new'), {})
+    reach(upstream, ann, 'new')
     await say(own, 'echo')
     if (kind === 'sse') expect(server.posts.at(-1)?.authorization).toBe('Bearer new')
     else expect(server.heads.map(({ authorization }) => authorization)).toEqual(['Bearer old', 'Bearer new'])
@@ -110,18 +113,18 @@ describe.each(['sse', 'websocket'] as const)('a server over %s', (kind) => {
   it('ends with what its caller was given', async () => {
     const server = await startServer(kind)
     const { upstream } = openUpstream(kind, server.url)
-    const own = upstream.instanceFor?.(ann, bearer('a'), {}) ?? upstream
+    const own = reach(upstream, ann, 'a')
     await say(own, 'echo')
     upstream.endInstance?.('ann')
     await vi.waitFor(() => expect(server.open()).toBe(0))
     await expect(call(own, 'echo')).rejects.toMatchObject({ reason: 'exited' })
-    expect(await say(upstream.instanceFor?.(ann, bearer('a'), {}) ?? upstream, 'echo')).toBe('{}')
+    expect(await say(reach(upstream, ann, 'a'), 'echo')).toBe('{}')
   })
 
   it('asks the caller in the middle of whose call it is', async () => {
     const server = await startServer(kind)
     const { upstream } = openUpstream(kind, server.url)
-    const own = upstream.instanceFor?.(ann, bearer('a'), {}) ?? upstream
+    const own = reach(upstream, ann, 'a')
     expect(JSON.parse(await say(own, 'capabilities'))).toHaveProperty('roots')
     const onRequest = async ({ id }: RpcRequest) => ({ jsonrpc: '2.0' as const, id, result: { roots: [] } })
     const unable = call(own, 'hold', {}, { onRequest: () => undefined }).catch(() => undefined)
@@ -157,11 +160,29 @@ describe.each(['sse', 'websocket'] as const)('a server over %s', (kind) => {
   ])('that refuses with %i is not asked twice, and says nothing of the credential', async (status, reason) => {
     const server = await startServer(kind, { accept: () => status })
     const { upstream, logged } = openUpstream(kind, server.url)
-    const own = upstream.instanceFor?.(ann, bearer('s3cret-of-ann'), {}) ?? upstream
+    const own = reach(upstream, ann, 's3cret-of-ann')
     await expect(own.initialize()).rejects.toMatchObject({ reason })
     await expect(call(own, 'echo')).rejects.toMatchObject({ reason })
     expect(server.heads).toHaveLength(1)
     expect(logged.join()).not.toContain('s3cret')
+  })
+
+  it('that refuses the credential is tried once with another, and what was under way there goes on', async () => {
+    const accept = ({ authorization }: IncomingHttpHeaders) => (authorization === 'Bearer stale' ? 401 : undefined)
+    const server = await startServer(kind, { accept })
+    const { upstream } = openUpstream(kind, server.url)
+    const asked: object[] = []
+    const renewed = async (refused: object) => {
+      asked.push(refused)
+      return bearer('fresh')
+    }
+    const own = upstream.instanceFor?.(ann, { given: bearer('stale'), told: {}, renewed }) ?? upstream
+    expect(JSON.parse(await say(own, 'whoami'))).toMatchObject({ authorization: 'Bearer fresh' })
+    expect(asked).toEqual([{ status: 401, challenge: undefined }])
+    const none = upstream.instanceFor?.(bob, { given: bearer('stale'), told: {}, renewed: async () => undefined })
+    await expect(none?.initialize()).rejects.toMatchObject({ reason: 'upstream_unauthorized' })
+    // Whoever comes with another credential need not wait for what the old one failed of.
+    expect(await say(reach(upstream, bob, 'of-bob'), 'echo')).toBe('{}')
   })
 
   it('that is not there, or says nothing, is told apart', async () => {

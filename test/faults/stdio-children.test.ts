@@ -1,0 +1,211 @@
+// R16: children that crash, leak, flood, multiply and will not die. Each hurts its own call or its own process, and nothing else; what ends
+// is gone from the table of processes.
+import { execFileSync, spawn } from 'node:child_process'
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { text } from 'node:stream/consumers'
+import { afterAll, afterEach, describe, expect, it, vi } from 'vitest'
+import type { StdioServerConfig } from '../../src/config/servers.ts'
+import { openChannelUpstream } from '../../src/upstreams/channel/open.ts'
+import { AROUND, stdioConfig } from '../../src/upstreams/configured.support.ts'
+import type { ChannelUpstream } from '../../src/upstreams/upstream.ts'
+
+const ROOT = join(import.meta.dirname, '../..')
+const NASTY = join(ROOT, 'test/support/nasty-child.js')
+const NONE = { memory: 0, cpu: 0, files: 0, processes: 0, line: 16 * 1024 * 1024 }
+const HAS_PRLIMIT = existsSync('/usr/bin/prlimit')
+const IS_ROOT = process.getuid?.() === 0
+
+const directory = mkdtempSync(join(tmpdir(), 'portcullis-faults-'))
+afterAll(() => rmSync(directory, { recursive: true, force: true }))
+const open: ChannelUpstream[] = []
+afterEach(async () => {
+  await Promise.all(open.splice(0).map((upstream) => upstream.close()))
+  expect(childrenOf(process.pid)).toEqual([])
+})
+
+function start(own: Partial<StdioServerConfig> = {}) {
+  const time = { now: 1_000_000 }
+  const logged: string[] = []
+  const log = (fields: object, message: string) => logged.push(`${message} ${JSON.stringify(fields)}`)
+  const upstream = openChannelUpstream(
+    stdioConfig({ id: 'child', command: ['node', NASTY], requestTimeout: 20_000, idleTimeout: 20_000, ...own }),
+    {
+      log: { debug: log, info: log, warn: log },
+      clock: () => time.now,
+      around: AROUND,
+      directory,
+      report: () => undefined,
+    },
+  )
+  open.push(upstream)
+  return { upstream, time, logged }
+}
+
+const never = new AbortController().signal
+async function say(upstream: ChannelUpstream, name: string, args: object = {}): Promise<string> {
+  const message = { jsonrpc: '2.0' as const, id: 1, method: 'tools/call', params: { name, arguments: args } }
+  const { result } = await upstream.request(message, { signal: never, onNotification: () => undefined })
+  return (result as { content: { text: string }[] }).content[0]?.text ?? ''
+}
+
+/** `Z`: ended, and nobody has asked how. */
+function stateOf(pid: number): string {
+  const file = `/proc/${pid}/stat`
+  return existsSync(file) ? (readFileSync(file, 'utf8').split(') ')[1]?.[0] ?? '') : 'gone'
+}
+
+/** Of these programs, whatever state they are in. */
+function childrenOf(parent: number): string[] {
+  return readdirSync('/proc')
+    .filter((name) => /^\d+$/.test(name) && existsSync(`/proc/${name}/stat`))
+    .map((name) => readFileSync(`/proc/${name}/stat`, 'utf8'))
+    .filter((stat) => Number(stat.split(') ')[1]?.split(' ')[1]) === parent && !stat.includes('esbuild'))
+}
+
+describe.runIf(existsSync('/proc/self/stat'))('a child', () => {
+  it('that is killed a hundred times in the middle of calls fails those, comes back, and leaves nothing', async () => {
+    const { upstream, time } = start()
+    const pids = new Set<number>()
+    for (let round = 0; round < 100; round += 1) {
+      const pid = Number(await say(upstream, 'pid'))
+      pids.add(pid)
+      const calls = ['hold', 'hold', 'hold'].map((name) => say(upstream, name))
+      process.kill(pid, 'SIGKILL')
+      for (const outcome of await Promise.allSettled(calls))
+        expect(outcome).toMatchObject({ status: 'rejected', reason: { reason: 'exited' } })
+      time.now += 60_000
+    }
+    expect(pids.size).toBe(100)
+    expect([...pids].map(stateOf)).toEqual(Array.from({ length: 100 }, () => 'gone'))
+  }, 120_000)
+
+  it('that dies at each start is started later and later, not in a loop', async () => {
+    const { upstream, time, logged } = start({ command: ['node', '-e', 'process.exit(7)'] })
+    for (let at = 0; at < 100; at += 1) {
+      await expect(say(upstream, 'pid')).rejects.toMatchObject({ reason: 'exited' })
+      time.now += 1000
+    }
+    // 1, 2, 4, 8, 16, 32 and then 60 seconds, each up to a quarter less.
+    expect(logged.filter((line) => line.startsWith('server ended')).length).toBeLessThanOrEqual(9)
+  }, 60_000)
+
+  it('that leaves its group and keeps the pipes does not keep the calls', async () => {
+    const { upstream } = start()
+    const escaped = Number(await say(upstream, 'escape'))
+    try {
+      await expect(say(upstream, 'exit')).rejects.toMatchObject({ reason: 'exited' })
+    } finally {
+      process.kill(escaped, 'SIGKILL')
+    }
+  })
+
+  it('that floods its log, or writes a line of 50 MB, is heard on; our memory is as before', async () => {
+    const { upstream, logged } = start()
+    await say(upstream, 'echo')
+    const before = process.memoryUsage().rss
+    for (let round = 0; round < 5; round += 1) {
+      expect(await say(upstream, 'flood')).toBe('flooded')
+      await expect(say(upstream, 'huge')).rejects.toMatchObject({ reason: 'protocol' })
+    }
+    expect(await say(upstream, 'echo', { still: true })).toBe('{"still":true}')
+    expect(logged.length).toBeLessThan(100)
+    // Ten lines of 50 MB would be 500 MB.
+    expect(process.memoryUsage().rss - before).toBeLessThan(250 * 1024 * 1024)
+  }, 60_000)
+
+  it('that ignores the end of its input and SIGTERM is killed, with its whole family', async () => {
+    const { upstream } = start()
+    const pids = [Number(await say(upstream, 'pid')), Number(await say(upstream, 'family'))]
+    await say(upstream, 'stubborn')
+    await upstream.close()
+    await vi.waitFor(() => expect(pids.map(stateOf).filter((state) => state !== 'gone' && state !== 'Z')).toEqual([]))
+  }, 20_000)
+
+  it('of its own folder works there, which is ours alone', async () => {
+    const { upstream } = start()
+    const folder = await say(upstream, 'cwd')
+    expect(folder).toBe(join(directory, 'servers/child'))
+    expect(statSync(folder).mode & 0o777).toBe(0o700)
+  })
+
+  it('sees its input end when the gate is killed, and ends', async () => {
+    const run = spawn(process.execPath, ['--input-type=module', '--eval', driver({ calls: ['pid', 'wait'] })], {
+      stdio: ['ignore', 'pipe', 'inherit'],
+    })
+    const pid = await new Promise<number>((resolve) => run.stdout.once('data', (said) => resolve(Number(said))))
+    run.kill('SIGKILL')
+    await vi.waitFor(() => expect(['gone', 'Z']).toContain(stateOf(pid)), 5000)
+  }, 20_000)
+})
+
+describe.runIf(HAS_PRLIMIT)('a child with limits', () => {
+  it('of memory fails alone when it holds too much', async () => {
+    const { upstream, time } = start({ limits: { ...NONE, memory: 1024 * 1024 * 1024 } })
+    expect(await say(upstream, 'hog', { megabytes: 64 })).toBe('held 64 MB')
+    await expect(say(upstream, 'hog', { megabytes: 2048 })).rejects.toMatchObject({ reason: 'exited' })
+    time.now += 60_000
+    expect(await say(upstream, 'echo', { back: true })).toBe('{"back":true}')
+  }, 30_000)
+
+  it('of processor time is ended by the kernel', async () => {
+    const { upstream } = start({ limits: { ...NONE, cpu: 2000 } })
+    await expect(say(upstream, 'spin')).rejects.toMatchObject({
+      reason: 'exited',
+      message: expect.stringMatching(/SIGXCPU|SIGKILL/),
+    })
+  }, 30_000)
+
+  it('of files gets no more of them', async () => {
+    const { upstream } = start({ limits: { ...NONE, files: 128 } })
+    expect(await say(upstream, 'files', { count: 20 })).toBe('opened')
+    await expect(say(upstream, 'files', { count: 500 })).rejects.toMatchObject({ reason: 'exited' })
+  })
+
+  it('that is not there is told as such, though it would be started through another', async () => {
+    const { upstream } = start({ command: ['no-such-mcp-server'], limits: { ...NONE, files: 128 } })
+    await expect(say(upstream, 'pid')).rejects.toMatchObject({
+      reason: 'spawn',
+      message: expect.stringContaining('no-such-mcp-server'),
+    })
+  })
+
+  // RLIMIT_NPROC binds everybody but root: as root the gate refuses, and what it would keep is seen as another user.
+  it('of processes multiplies to the limit and no further', async () => {
+    const limits = { ...NONE, processes: 40 }
+    if (IS_ROOT) expect(() => start({ limits })).toThrow(/binds? root/)
+    const script = driver({ limits, calls: ['fork'] })
+    const as = IS_ROOT ? { uid: 65534, gid: 65534 } : {}
+    const run = spawn(process.execPath, ['--input-type=module', '--eval', script], {
+      ...as,
+      cwd: '/',
+      stdio: ['ignore', 'pipe', 'inherit'],
+    })
+    const outcomes = JSON.parse(await text(run.stdout)) as string[]
+    expect(outcomes).toHaveLength(100)
+    expect(outcomes.filter((one) => one === 'refused').length).toBeGreaterThan(55)
+    expect(outcomes).toContain('started')
+    // What was started belongs to the child's group, and ended with it.
+    expect(execFileSync('ps', ['-eo', 'args'], { encoding: 'utf8' })).not.toMatch(/^sleep 30$/m)
+  }, 30_000)
+})
+
+/** A gate of its own process: says on its output what the child answered. */
+const driver = ({ limits = NONE, calls }: { limits?: typeof NONE; calls: readonly string[] }): string => `
+  import { mkdtempSync } from 'node:fs'
+  import { openChannelUpstream } from ${JSON.stringify(join(ROOT, 'src/upstreams/channel/open.ts'))}
+  const log = { debug() {}, info() {}, warn() {} }
+  const config = ${JSON.stringify(stdioConfig({ id: 'child', command: ['node', NASTY] }))}
+  const upstream = openChannelUpstream({ ...config, limits: ${JSON.stringify(limits)} },
+    { log, clock: Date.now, directory: mkdtempSync(${JSON.stringify(join(tmpdir(), 'portcullis-driver-'))}), report() {} })
+  const signal = new AbortController().signal
+  for (const name of ${JSON.stringify(calls)}) {
+    if (name === 'wait') await new Promise(() => setInterval(() => {}, 1000))
+    const { result } = await upstream.request(
+      { jsonrpc: '2.0', id: 1, method: 'tools/call', params: { name, arguments: { count: 100 } } },
+      { signal, onNotification() {} })
+    console.log(result.content[0].text)
+  }
+  await upstream.close()
+  process.exit(0)`
