@@ -31,6 +31,9 @@ export const REQUEST_REASONS = {
   coding_in_http10: 'A transfer coding came in HTTP/1.0.',
   connect: 'The server behind the gate cannot be reached.',
   content_coding: 'The body is compressed.',
+  credential_failed:
+    'There is no credential of this caller for the server: the step that failed is in the log (`no credential for a server`).',
+  credential_unavailable: 'Whoever gives out the credential for the server does not answer now; the log says who.',
   deadline: 'The answer would have come after the ingress’s deadline.',
   draining: 'The gate is closing.',
   duplicate_header: 'A header came twice that may come once.',
@@ -87,6 +90,7 @@ export const REQUEST_REASONS = {
   resting: 'The server has failed call after call and is left alone for a while (`breaker`).',
   revision_too_old: 'The revision is older than the server’s minimumRevision.',
   session_lost: 'The server behind the gate has started anew.',
+  held_call_gone: 'The call that waited for an answer of the client has ended, or its replica has.',
   session_missing: 'The session header is missing.',
   session_not_found: 'The session has ended, or is somebody else’s.',
   spawn: 'The program behind the gate cannot be started.',

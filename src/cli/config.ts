@@ -16,6 +16,10 @@ export async function printInForce(options: Common): Promise<void> {
 export async function check(options: Common): Promise<void> {
   const { source, config } = await load(options)
   if (config.server.tls !== undefined) (await import('../http/tls-files.ts')).readTlsFiles(config.server.tls)
+  // As it is now, from here: no reason against a configuration that is meant for another place and time.
+  const { findUnreachable } = await import('../wiring/unreachable.ts')
+  for (const { id, code } of await findUnreachable(config))
+    process.stderr.write(`Note: ${id} cannot be reached now (${code}).\n`)
   const what = source.kind === 'environment' ? 'The environment' : source.path
   process.stdout.write(`${what} is a valid configuration.\n`)
 }

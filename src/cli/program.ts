@@ -57,6 +57,7 @@ function createProgram(seeds: Common['seeds']): Command {
   addUsers(program, optionsOf)
   addTokens(program, optionsOf)
   addTools(program, optionsOf)
+  addSecrets(program, optionsOf)
   addAudit(program, optionsOf)
   addPolicy(program, optionsOf)
   program
@@ -177,6 +178,30 @@ function addTools(program: Command, optionsOf: Options): void {
     .option('--digest <digest>', 'the definition that was looked at; refused when another was seen since')
     .option('--all', 'every tool of the server that waits', false)
     .action(async (name: string, _, command: Command) => (await import('./tools.ts')).approve(name, optionsOf(command)))
+}
+
+function addSecrets(program: Command, optionsOf: Options): void {
+  const secrets = program
+    .command('secrets')
+    .description("secrets of the gate's own vault, for `{ vault: NAME }` in credentials of servers; never shown again")
+  secrets
+    .command('put')
+    .description('keep a secret under a name, in place of what is there; asks for it, or reads it from stdin')
+    .argument('<name>', 'letters, digits and . _ -')
+    .option('--file <file>', 'read it from this file')
+    .action(async (name: string, _, command: Command) => (await import('./secrets.ts')).put(name, optionsOf(command)))
+  secrets
+    .command('list')
+    .description('list names, versions and times, never the secrets')
+    .option('--json', 'one JSON object a line', false)
+    .action(async (_, command: Command) => (await import('./secrets.ts')).list(optionsOf(command)))
+  secrets
+    .command('remove')
+    .description('forget a secret; servers whose credential it is keep the last value until the next start')
+    .argument('<name>', 'as the list shows it')
+    .action(async (name: string, _, command: Command) =>
+      (await import('./secrets.ts')).remove(name, optionsOf(command)),
+    )
 }
 
 function addAudit(program: Command, optionsOf: Options): void {

@@ -14,7 +14,7 @@ export async function askHidden(question: string): Promise<string> {
   try {
     return await reader.question('', { signal: given.signal })
   } catch (cause) {
-    throw new OperatorError('No password was given.', { exitCode: 130, cause })
+    throw new OperatorError('Nothing was given.', { exitCode: 130, cause })
   } finally {
     reader.close()
     process.stderr.write('\n')

@@ -12,7 +12,7 @@ const program = { command: ['x'], credentials: { type: 'secret' } }
 const http = { url: 'https://mcp.example.com/mcp' }
 
 describe('is refused:', () => {
-  it.each([
+  it.each<readonly [string, object, RegExp]>([
     ['instances of what does not last', { ...http, instances: 'pool' }, /servers\.0\.instances: .*nothing lasts/],
     ['a credential nobody is told', program, /servers\.0\.credentials: .*not be told/],
     ['a variable without a credential', { command: ['x'], credentialEnv: 'TOKEN' }, /credentialEnv: There is no/],

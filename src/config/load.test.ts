@@ -229,15 +229,17 @@ describe('paths', () => {
   it('start from the file for what the file says, from the current folder for variables', async () => {
     mkdirSync(join(cwd, 'etc'))
     write(
-      'store: { url: "sqlite:./gate.db" }\nservers: [{ id: a, command: [x] }, { id: b, command: [x], cwd: sub }]',
+      'store: { url: "sqlite:./gate.db" }\nservers: [{ id: a, command: [node, ./x.js] }, { id: b, command: [x], cwd: sub }, { id: c, command: [x] }]',
       'etc/p.yaml',
     )
     const flags = { config: 'etc/p.yaml' }
     const { config } = await load({}, flags)
     expect(config.store).toEqual({ url: `sqlite:${join(cwd, 'etc/gate.db')}`, directory: join(cwd, 'etc/data') })
+    // One that names nothing there has a folder of its own.
     expect(config.servers.map((server) => ('cwd' in server ? server.cwd : ''))).toEqual([
       join(cwd, 'etc'),
       join(cwd, 'etc/sub'),
+      '',
     ])
     expect((await load({ PORTCULLIS_STORE_URL: 'sqlite:v.db' }, flags)).config.store.url).toBe(
       `sqlite:${join(cwd, 'v.db')}`,

@@ -74,9 +74,9 @@ export function kindOf({ schema, unit }: Bare): SettingKind {
   return schema instanceof z.core.$ZodString ? 'text' : 'json'
 }
 
-/** A text given to a union is the text or the list that one of its members takes. */
+/** A text given to a union is the list, or else the text, that one of its members takes. */
 const unionKind = (members: readonly SettingKind[]): SettingKind =>
-  (['text', 'list'] as const).find((kind) => members.includes(kind)) ?? 'json'
+  (['list', 'text'] as const).find((kind) => members.includes(kind)) ?? 'json'
 
 /** Keys an object of this schema may have; a union allows those of all its members. */
 export function knownKeys(schema: Schema): string[] {

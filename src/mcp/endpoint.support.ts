@@ -17,6 +17,7 @@ import { AROUND, remoteConfig } from '../upstreams/configured.support.ts'
 import { openRemoteUpstream } from '../upstreams/pool.ts'
 import { type ChannelUpstream, type Upstream, UpstreamError } from '../upstreams/upstream.ts'
 import { type McpNeeds, mcpEndpoint } from './endpoint.ts'
+import { sessionNotFound } from './session.ts'
 import { createStreams } from './streams.ts'
 import { createSubscriptions } from './subscriptions.ts'
 
@@ -140,7 +141,8 @@ export async function startGate(upstreams: Record<string, Upstream>) {
     minimumRevision: () => undefined,
     // A child speaks the handshake, and every other server here whatever it is asked.
     speaks: ({ kind }, era) => kind === 'remote' || era === 'legacy',
-    bridge: () => Promise.reject(new TypeError('There is no bridge here.')),
+    // And no session began anywhere else.
+    bridge: () => Promise.reject(sessionNotFound()),
     upstreams: { get: (id) => upstreams[id], report: () => {} },
     recorder: {
       async decide(event) {

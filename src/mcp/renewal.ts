@@ -23,7 +23,7 @@ export function refusedBy(status: number, headers: IncomingHttpHeaders): Refused
 export async function withRenewal<U extends Upstream, T>(
   binding: Pick<Binding, 'renew'>,
   upstream: U,
-  caller: Caller,
+  caller: Caller | undefined,
   use: (upstream: U, last: boolean) => Promise<T>,
 ): Promise<T> {
   // Without a credential of ours there is none to be had anew.

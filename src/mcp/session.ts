@@ -2,8 +2,10 @@
 // MCP 2025-11-25, Transports: visible ASCII; unknown or ended is 404, and the client starts again.
 import { createHash } from 'node:crypto'
 import { RpcError } from '../protocol/errors.ts'
+import { isRecord } from '../protocol/json.ts'
 import type { Marks } from '../store/ephemeral.ts'
 import { type SealKey, seal, unseal } from '../tokens/seal.ts'
+import { type Askable, askable } from './bridge/askable.ts'
 
 export interface Session {
   /** Session id as the upstream knows it; for a child process one of our own. */
@@ -12,6 +14,8 @@ export interface Session {
   readonly revision: string
   /** Replica and boot where a live process is needed; `undefined` when any replica may serve it. */
   readonly owner: string | undefined
+  /** What the client can be asked, where it is we who ask it. */
+  readonly askable?: Askable | undefined
   readonly expiresAt: number
 }
 
@@ -62,7 +66,7 @@ export function createSessions({ sealKeys, marks, now }: Needs): Sessions {
   }
   return {
     seal(place, session) {
-      const payload = { u: session.upstream, r: session.revision, o: session.owner, e: now() + LIFE }
+      const payload = { u: session.upstream, r: session.revision, o: session.owner, a: session.askable, e: now() + LIFE }
       return seal(sealKeys(), bindingOf(place), payload)
     },
     isOne(place, id) {
@@ -102,7 +106,8 @@ const bindingOf = ({ subject, server }: SessionPlace): string => `mcp-session\0$
 const tombstone = (id: string): string => `session:${createHash('sha256').update(id).digest('base64url')}`
 
 function parseSession(payload: Record<string, unknown> | undefined): Session | undefined {
-  const { u, r, o, e } = payload ?? {}
+  const { u, r, o, a, e } = payload ?? {}
   if (typeof u !== 'string' || typeof r !== 'string' || typeof e !== 'number') return undefined
-  return { upstream: u, revision: r, owner: typeof o === 'string' ? o : undefined, expiresAt: e }
+  const owner = typeof o === 'string' ? o : undefined
+  return { upstream: u, revision: r, owner, askable: isRecord(a) ? askable(a) : undefined, expiresAt: e }
 }

@@ -4,6 +4,7 @@ import { isIP, type Socket } from 'node:net'
 import { buildConnector, type buildConnector as Connector } from 'undici'
 import type { RemoteServerConfig } from '../config/servers.ts'
 import type { Clock } from '../protocol/clock.ts'
+import { OperatorError } from '../protocol/errors.ts'
 import { createLookup } from './addresses.ts'
 import { explainFailure } from './connect-failure.ts'
 import type { Resolve } from './names.ts'
@@ -43,8 +44,9 @@ type Done = Parameters<Connector.connector>[1]
 /** A look-up that takes all the time of a connection would leave none for known addresses to be tried. */
 const FOR_THE_NAME = 0.6
 
-/** Reads the files of its TLS; throws OperatorError. */
+/** Throws OperatorError: a file of its TLS is not there, or its address is none of those it may have. */
 export function createConnect(config: RemoteServerConfig, around: Surroundings): Connect {
+  checkWritten(config, around)
   const { connectTimeout: timeout, tls = {}, http2, proxy } = config
   const { clock, resolve, readTls, watch, log } = around
   const lookupFor = (isAllowed: (address: string) => boolean) =>
@@ -133,11 +135,13 @@ function isAllowedFor({ addresses }: RemoteServerConfig, { kindOf, isWithin }: R
 
 const isRange = (entry: string): boolean => /[.:]/.test(entry)
 
-/** What `addresses` says of an address that is written in `url`: it is never looked up, so it is judged when it is read. */
-export function literalFlaw(config: RemoteServerConfig, rules: Rules): string | undefined {
+/** An address that is written in `url` is never looked up, so it is judged when it is read. */
+function checkWritten(config: RemoteServerConfig, rules: Rules): void {
   const host = bare(new URL(config.url).hostname)
-  if (isIP(host) === 0 || config.addresses === undefined || isAllowedFor(config, rules)(host)) return undefined
-  return `${host} is not among servers[].addresses.`
+  if (isIP(host) === 0 || config.addresses === undefined || isAllowedFor(config, rules)(host)) return
+  throw new OperatorError(
+    `servers ${config.id}: ${host} is not among its addresses. Name the place in \`addresses\`, or take it away.`,
+  )
 }
 
 /** Each kind of failure once, until a connection is there again: a server that is down is tried with every call. */

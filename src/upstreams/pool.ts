@@ -1,8 +1,7 @@
 // Connections to a remote upstream: undici pools, no redirects, no pipelining; HTTP/2 where it is wanted and offered.
 import { Client, type Dispatcher, Pool } from 'undici'
 import type { RemoteServerConfig } from '../config/servers.ts'
-import { OperatorError } from '../protocol/errors.ts'
-import { type Connect, createConnect, literalFlaw, type Surroundings } from './connect.ts'
+import { type Connect, createConnect, type Surroundings } from './connect.ts'
 import { gateOf } from './gate.ts'
 import type { Gate, RemoteUpstream } from './upstream.ts'
 
@@ -24,8 +23,6 @@ export function openRemoteUpstream(
   around: Surroundings,
   gate: Gate = gateOf(config, around),
 ): OpenUpstream {
-  const flaw = literalFlaw(config, around)
-  if (flaw !== undefined) throw new OperatorError(`servers ${config.id}: ${flaw}`)
   const url = new URL(config.url)
   const { connect, open, close } = createConnect(config, around)
   const options = {

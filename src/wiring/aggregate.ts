@@ -1,5 +1,6 @@
 // The addresses that show many servers, /mcp and the virtual servers', on the ground of the gateway.
 import { upstreamsOf } from '../config/servers.ts'
+import { createAccountChanges } from '../mcp/aggregate/back-channel/account-changes.ts'
 import { createBackChannel } from '../mcp/aggregate/back-channel/back-channel.ts'
 import { createCatalog } from '../mcp/aggregate/catalog/catalog.ts'
 import { readOffer } from '../mcp/aggregate/catalog/offer.ts'
@@ -20,6 +21,7 @@ import type { Edit } from '../mcp/filter.ts'
 import { createForward } from '../mcp/forward.ts'
 import { unknownServer } from '../mcp/hidden.ts'
 import { createReach } from '../mcp/reach.ts'
+import { withRenewal } from '../mcp/renewal.ts'
 import type { Visit } from '../mcp/visit.ts'
 import { rarely } from '../observe/rarely.ts'
 import { openConnect } from './connect.ts'
@@ -44,7 +46,8 @@ export function openAggregate(ground: Ground, door: Door, opened: Opened) {
     reach,
     contextOf,
     unconnectedOffer,
-    readOffer: (upstream, signal) => readOffer(upstream, bridge.eraOf, signal),
+    readOffer: (upstream, signal, caller) =>
+      withRenewal(door.binding, upstream, caller, (one) => readOffer(one, bridge.eraOf, signal)),
     screenTools: ground.tools.screen,
     clock,
     timeout: aggregate.timeout,
@@ -72,11 +75,13 @@ export function openAggregate(ground: Ground, door: Door, opened: Opened) {
     },
   })
   const lists = createLists({ compose, policy, checkScopes: door.checkScopes, clock, ttl: aggregate.ttl })
+  const accounts = createAccountChanges()
   const back = createBackChannel({
     ...door,
     get,
     reach,
     contextOf,
+    accounts,
     now: clock,
     eraOf: bridge.eraOf,
     mostBytes: limits.streamBuffer,
@@ -140,9 +145,12 @@ export function openAggregate(ground: Ground, door: Door, opened: Opened) {
     },
     /** The person has another account at the server now, or none. */
     async forgetPrincipal(id: string, subject: string) {
+      const upstream = upstreams.get(id)
+      if (upstream?.kind === 'channel') upstream.endInstance?.(subject)
       catalog.forgetPrincipal(id, subject)
       bridge.forgetPrincipal(id, subject)
       await sessions.forgetPrincipal(id, subject)
+      accounts.changed(id, subject)
     },
   }
 }

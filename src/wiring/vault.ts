@@ -73,13 +73,25 @@ export async function openOwnKeys(config: Settings, keys: Keys, vault: Vault): P
   return sealedKeys(keys, vault, { seals })
 }
 
+interface Beside {
+  readonly durable: Pick<Durable, 'secrets' | 'keys'>
+  readonly log: Pick<Log, 'warn' | 'error'>
+}
+
 /** The same beside a running gate, or before its first start. */
-export async function withOwnKeys<Result>(
+export const withOwnKeys = <Result>(
   config: Settings,
-  { durable, log }: { durable: Pick<Durable, 'secrets' | 'keys'>; log: Pick<Log, 'warn' | 'error'> },
+  beside: Beside,
   use: (keys: Keys) => Promise<Result>,
+): Promise<Result> =>
+  withVault(config, beside, async (vault) => use(await openOwnKeys(config, beside.durable.keys, vault)))
+
+/** Beside a running gate, or before its first start. */
+export async function withVault<Result>(
+  config: Settings,
+  { durable: { secrets }, log }: Beside,
+  use: (vault: Vault) => Promise<Result>,
 ): Promise<Result> {
-  const { secrets } = durable
   const vault = await openVault({
     secrets,
     keyring: await openVaultKeys(config, { secrets, clock: Date.now, log }),
@@ -88,7 +100,7 @@ export async function withOwnKeys<Result>(
     onError: (error) => log.error({ error }, 'the changes of the vault could not be read'),
   })
   try {
-    return await use(await openOwnKeys(config, durable.keys, vault))
+    return await use(vault)
   } finally {
     vault.close()
   }

@@ -25,8 +25,8 @@ beforeAll(async () => {
   upstream = createServer(async (req, res) => {
     const chunks: Buffer[] = []
     for await (const chunk of req) chunks.push(chunk)
-    const { id } = JSON.parse(Buffer.concat(chunks).toString())
-    if (holds) waiting.push(() => answer(res, id))
+    const { id, method } = JSON.parse(Buffer.concat(chunks).toString())
+    if (holds && method === 'tools/call') waiting.push(() => answer(res, id))
     else answer(res, id)
   })
   upstream.listen(0, '127.0.0.1')

@@ -76,7 +76,7 @@ describe('F6', () => {
     const bend = Object.fromEntries(many(128 - usual, (at) => [`x-${at}`, 'a'.repeat(50)]))
     await expectServed(range, { bend })
     const { rawHeaders = [] } = range.canary.requests.at(-1) ?? {}
-    expect(rawHeaders.filter((name) => name.startsWith('x-') && name !== 'x-request-id')).toEqual([])
+    expect(rawHeaders.filter((name) => /^x-\d/.test(name))).toEqual([])
   })
 
   it('ends a head that has no end', async () => {

@@ -1,5 +1,6 @@
 // Identity headers in every spelling but one: catalogue rows D1, D2, D4, D5, D11.
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { IDENTITY_SUFFIXES } from '../../src/protocol/identity-headers.ts'
 import { CANARY_KEY, cgiNames, ELSEWHERE, proxied, startProxiedRange } from '../support/proxied.ts'
 import {
   attackTable,
@@ -24,6 +25,8 @@ afterAll(() => range?.close())
 
 const JOHN = { 'X-Forwarded-User': 'john' }
 const PATH = /^HTTP_X_(FORWARDED|AUTH)/
+/** What this server is told of who calls. */
+const OURS = new Set(cgiNames(Object.values(IDENTITY_SUFFIXES).flatMap((suffix) => [`X-Forwarded-${suffix}`, ''])))
 
 /** Who the gate took the caller of the last answer for. */
 async function callerOf(answer: Awaited<ReturnType<typeof shoot>>): Promise<string | undefined> {
@@ -32,17 +35,20 @@ async function callerOf(answer: Awaited<ReturnType<typeof shoot>>): Promise<stri
   return events.find((event) => event.id === id)?.subject
 }
 
-/** Nothing of the callers' own reaches a server that reads headers loosely; what we send does. */
-function expectOurs(): void {
+/** Nothing of the callers' own reaches a server that reads headers loosely; what we send does, of whoever calls, and once. */
+function expectOurs(subject: string | undefined): void {
   const { rawHeaders = [] } = range.canary.requests.at(-1) ?? {}
-  expect(cgiNames(rawHeaders).filter((name) => PATH.test(name))).toEqual([])
-  expect(rawHeaders).not.toContain('root')
+  const names = cgiNames(rawHeaders)
+  const told = names.filter((name) => PATH.test(name))
+  expect([new Set(told).size, told.filter((name) => !OURS.has(name))]).toEqual([told.length, []])
+  expect(rawHeaders[names.indexOf('HTTP_X_FORWARDED_USER_ID') * 2 + 1]).toBe(subject)
+  expect(rawHeaders.join('\n')).not.toContain('root')
   expect(rawHeaders[rawHeaders.findIndex((name) => /^x-canary-key$/i.test(name)) + 1]).toBe(CANARY_KEY)
 }
 
 async function expectTwin(): Promise<void> {
   expect(await callerOf(await expectServed(range, { bend: proxied(JOHN) }))).toBe('proxy|john')
-  expectOurs()
+  expectOurs('proxy|john')
 }
 
 /** From the proxy it is refused, alone and beside the true one; from elsewhere it is air, with a token and without. */
@@ -51,8 +57,9 @@ async function expectAlias(alias: Bend, reason: string): Promise<void> {
     await expectRefusal(range, { bend }, { status: 400, reason })
   await expectRefusal(range, { bend: proxied(alias), from: ELSEWHERE }, { status: 401 })
   const beside = await expectServed(range, { bend: alias, from: ELSEWHERE })
-  expect(await callerOf(beside)).not.toMatch(/root|proxy/)
-  expectOurs()
+  const subject = await callerOf(beside)
+  expect(subject).not.toMatch(/root|proxy/)
+  expectOurs(subject)
   await expectTwin()
 }
 
@@ -149,8 +156,9 @@ describe('D5', () => {
     for (const more of [proxied(JOHN), JOHN])
       await expectRefusal(range, { bend: { ...more, ...bend } }, { status: 400, reason: 'identity_header_listed' })
     // A stranger's list has nothing to take away.
-    expect(await callerOf(await expectServed(range, { bend, from: ELSEWHERE }))).not.toMatch(/proxy/)
-    expectOurs()
+    const subject = await callerOf(await expectServed(range, { bend, from: ELSEWHERE }))
+    expect(subject).not.toMatch(/proxy/)
+    expectOurs(subject)
     await expectTwin()
   })
 
@@ -164,7 +172,7 @@ describe('D5', () => {
         'Proxy-Connection': 'close',
       }
       expect(await callerOf(await expectServed(range, { bend: proxied({ ...JOHN, ...bend }) }))).toBe('proxy|john')
-      expectOurs()
+      expectOurs('proxy|john')
       const names = cgiNames(range.canary.requests.at(-1)?.rawHeaders ?? [])
       for (const hop of ['HTTP_KEEP_ALIVE', 'HTTP_TE', 'HTTP_PROXY_CONNECTION']) expect(names).not.toContain(hop)
     },

@@ -40,11 +40,14 @@ function linkIn(shown: unknown): string | undefined {
   return /https?:\/\/[^\s"'<>\\]+\/connections\/connect\?[^\s"'<>\\]+/.exec(text)?.[0].replace(/[.,)]+$/, '')
 }
 
-/** Signs in where that is asked for, and goes where the button leads; answers the last page. */
-async function connect(browser: Person, link: string): Promise<string> {
+/** Signs in where that is asked for, and goes where the button leads. Throws with what the last page says, where that is a failure. */
+async function connect(browser: Person, link: string): Promise<void> {
   const page = await browser.follow(link, 'nowhere:')
   const end = page.html.includes('>Connect<') ? await browser.submit(page, /^Connect$/) : page
-  return `${end.status} ${end.url}`
+  if (end.url.includes('/connections/connected')) return
+  throw new Error(
+    `The account is not connected: ${end.status} ${end.url} ${end.html.replace(/<[^>]*>/g, ' ').slice(-400)}`,
+  )
 }
 
 async function asking<Result>(request: () => Promise<Result>): Promise<Result> {
@@ -58,7 +61,8 @@ async function asking<Result>(request: () => Promise<Result>): Promise<Result> {
       if ('error' in outcome) throw outcome.error
       return outcome.value
     }
-    console.log(`the person is asked to connect: ${await connect(person, link)}`)
+    await connect(person, link)
+    console.log(`connected by ${link}`)
   }
 }
 

@@ -1,6 +1,7 @@
 // R16: children that crash, leak, flood, multiply and will not die. Each hurts its own call or its own process, and nothing else; what ends
 // is gone from the table of processes.
 import { execFileSync, spawn } from 'node:child_process'
+import { once } from 'node:events'
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -136,6 +137,7 @@ describe.runIf(existsSync('/proc/self/stat'))('a child', () => {
     })
     const pid = await new Promise<number>((resolve) => run.stdout.once('data', (said) => resolve(Number(said))))
     run.kill('SIGKILL')
+    await once(run, 'exit')
     await vi.waitFor(() => expect(['gone', 'Z']).toContain(stateOf(pid)), 5000)
   }, 20_000)
 })
@@ -182,7 +184,8 @@ describe.runIf(HAS_PRLIMIT)('a child with limits', () => {
       cwd: '/',
       stdio: ['ignore', 'pipe', 'inherit'],
     })
-    const outcomes = JSON.parse(await text(run.stdout)) as string[]
+    const [said] = await Promise.all([text(run.stdout), once(run, 'exit')])
+    const outcomes = JSON.parse(said) as string[]
     expect(outcomes).toHaveLength(100)
     expect(outcomes.filter((one) => one === 'refused').length).toBeGreaterThan(55)
     expect(outcomes).toContain('started')

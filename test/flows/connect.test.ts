@@ -1,13 +1,9 @@
 // Accounts connected in the flow: a call that needs one brings the person to our page, and after it the same call works.
-import {
-  Client,
-  type ElicitRequestURLParams,
-  StreamableHTTPClientTransport,
-  type VersionNegotiationOptions,
-} from '@modelcontextprotocol/client'
+import { Client, type ElicitRequestURLParams, StreamableHTTPClientTransport } from '@modelcontextprotocol/client'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { ANN, BOB, startGateway, type TestGateway } from '../support/gateway.ts'
+import { startGateway, type TestGateway } from '../support/gateway.ts'
 import type { Person } from '../support/person.ts'
+import type { Mode } from '../support/sdk.ts'
 import { startTokenGuarded, type TokenGuarded } from '../support/token-guarded.ts'
 import { type GuardedUpstream, startGuardedUpstream } from '../support/upstream-auth.ts'
 
@@ -39,7 +35,7 @@ interface Connected {
 }
 
 interface How {
-  readonly mode: VersionNegotiationOptions['mode']
+  readonly mode: Mode
   /** What its user does with a question; none: the client cannot be asked. */
   readonly onLink?: (link: string) => Promise<'accept' | 'decline'>
 }
@@ -201,7 +197,7 @@ describe('all servers as one', () => {
 describe('two people', () => {
   it('have an account each, and neither link opens for the other', async () => {
     const [ann, bob] = [await gateway.person('ann'), await gateway.person('bob')]
-    const how = { mode: 'legacy', onLink: async () => 'accept' } as const
+    const how: How = { mode: 'legacy', onLink: async () => 'accept' }
     const one = await connect('notes', await gateway.tokenFor('notes', { user: ann }), how)
     const other = await connect('notes', await gateway.tokenFor('notes', { user: bob }), how)
     const link = (await refusalOf(call(one, 'whoami'))).data.elicitations[0]?.url ?? ''
@@ -219,5 +215,3 @@ describe('two people', () => {
     expect(await toolsOf(one)).toEqual(await toolsOf(other))
   })
 })
-
-void [ANN, BOB]

@@ -1,13 +1,13 @@
 // A server behind the gate as companies have them: with a certificate of their own authority, one that wants ours, behind a proxy, over
 // HTTP/2. What each setting does on the wire: src/upstreams/pool.test.ts.
 import { once } from 'node:events'
-import { createServer, type Server, type ServerOptions } from 'node:https'
 import { createSecureServer } from 'node:http2'
+import { createServer, type Server, type ServerOptions } from 'node:https'
 import type { AddressInfo } from 'node:net'
 import type { TLSSocket } from 'node:tls'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
 import { createAuthority } from '../support/authority.ts'
-import { run } from '../support/cli.ts'
+import { startCommand } from '../support/cli.ts'
 import { startForwardProxy } from '../support/forward-proxy.ts'
 import { type GatewayOptions, startGateway, type TestGateway } from '../support/gateway.ts'
 import { callTool } from '../support/mcp.ts'
@@ -24,7 +24,11 @@ afterEach(async () => {
 })
 
 const own = () => {
-  const { cert, key } = folder.authority.issue({ subject: 'tools', usage: 'server', sans: { dns: ['localhost', 'tools.example'] } })
+  const { cert, key } = folder.authority.issue({
+    subject: 'tools',
+    usage: 'server',
+    sans: { dns: ['localhost', 'tools.example'] },
+  })
   return { cert, key }
 }
 
@@ -40,7 +44,9 @@ async function startTools(options: ServerOptions = {}): Promise<{ port: number; 
     const said = { host: req.headers.host, subject: certificate.subject?.CN ?? null }
     const content = [{ type: 'text', text: JSON.stringify(said) }]
     res.writeHead(200, { 'content-type': 'application/json' })
-    res.end(JSON.stringify({ jsonrpc: '2.0', id: JSON.parse(text).id, result: resultOf(JSON.parse(text).method, content) }))
+    res.end(
+      JSON.stringify({ jsonrpc: '2.0', id: JSON.parse(text).id, result: resultOf(JSON.parse(text).method, content) }),
+    )
   })
   server.listen(0, '127.0.0.1')
   await once(server, 'listening')
@@ -53,10 +59,19 @@ async function startTools(options: ServerOptions = {}): Promise<{ port: number; 
 
 const resultOf = (method: string, content: readonly object[]) =>
   method === 'server/discover'
-    ? { resultType: 'complete', supportedVersions: ['2026-07-28'], capabilities: { tools: {} }, ttlMs: 0, cacheScope: 'private' }
+    ? {
+        resultType: 'complete',
+        supportedVersions: ['2026-07-28'],
+        capabilities: { tools: {} },
+        ttlMs: 0,
+        cacheScope: 'private',
+      }
     : { resultType: 'complete', content }
 
-async function gate(server: object, more: GatewayOptions = {}): Promise<TestGateway & { ask(tool?: string): ReturnType<typeof callTool> }> {
+async function gate(
+  server: object,
+  more: GatewayOptions = {},
+): Promise<TestGateway & { ask(tool?: string): ReturnType<typeof callTool> }> {
   const gateway = await startGateway({ servers: [{ id: 'tools', ...server }] as GatewayOptions['servers'], ...more })
   closing.push(() => gateway.close())
   const token = await gateway.tokenFor('tools')
@@ -106,7 +121,10 @@ describe('a server of a private authority', () => {
     expect(await who()).toContain('gate-one')
     folder.write('ours.crt', two?.cert ?? '')
     folder.write('ours.key', two?.key ?? '')
-    await until(() => gateway.log.some((line) => line.includes('the new TLS files of the server are in force')), 'the renewal')
+    await until(
+      () => gateway.log.some((line) => line.includes('the new TLS files of the server are in force')),
+      'the renewal',
+    )
     tools.server.closeIdleConnections()
     await until(async () => (await who()).includes('gate-two'), 'a connection with the new certificate')
     folder.write('ours.key', 'no key')
@@ -152,7 +170,13 @@ describe('a server behind a proxy', () => {
 describe('HTTP/2', () => {
   type Held = { write(text: string): void; end(text?: string): void; reset(): void }
 
-  async function startH2(): Promise<{ port: number; sessions: () => number; held: Map<string, Held>; gone: string[]; paused: () => number }> {
+  async function startH2(): Promise<{
+    port: number
+    sessions: () => number
+    held: Map<string, Held>
+    gone: string[]
+    paused: () => number
+  }> {
     let sessions = 0
     let written = 0
     const held = new Map<string, Held>()
@@ -168,9 +192,8 @@ describe('HTTP/2', () => {
       const { id, method, params } = JSON.parse(text)
       const tool = String(params?.name ?? method)
       stream.on('error', () => undefined)
-      stream.on('close', () => {
-        if (!stream.writableFinished) gone.push(tool)
-      })
+      // The gate closed it before its end.
+      stream.on('aborted', () => gone.push(tool))
       if (tool === 'flood') {
         stream.respond({ ':status': 200, 'content-type': 'text/event-stream' })
         const line = `data: ${JSON.stringify({ jsonrpc: '2.0', method: 'notifications/message', params: { data: 'x'.repeat(16_000) } })}\n\n`
@@ -184,18 +207,29 @@ describe('HTTP/2', () => {
       }
       if (tool.startsWith('held')) {
         stream.respond({ ':status': 200, 'content-type': 'text/event-stream' })
-        held.set(tool, { write: (part) => stream.write(part), end: (part) => stream.end(part), reset: () => stream.close(8) })
+        held.set(tool, {
+          write: (part) => stream.write(part),
+          end: (part) => stream.end(part),
+          reset: () => stream.close(8),
+        })
         return
       }
       stream.respond({ ':status': 200, 'content-type': 'application/json' })
-      stream.end(JSON.stringify({ jsonrpc: '2.0', id, result: resultOf(method, [{ type: 'text', text: String(head[':authority']) }]) }))
+      stream.end(
+        JSON.stringify({
+          jsonrpc: '2.0',
+          id,
+          result: resultOf(method, [{ type: 'text', text: String(head[':authority']) }]),
+        }),
+      )
     })
     server.listen(0, '127.0.0.1')
     await once(server, 'listening')
     closing.push(() => server.close())
     return { port: (server.address() as AddressInfo).port, sessions: () => sessions, held, gone, paused: () => written }
   }
-  const PROGRESS = 'data: {"jsonrpc":"2.0","method":"notifications/progress","params":{"progressToken":1,"progress":1}}\n\n'
+  const PROGRESS =
+    'data: {"jsonrpc":"2.0","method":"notifications/progress","params":{"progressToken":1,"progress":1}}\n\n'
   const ANSWER = 'data: {"jsonrpc":"2.0","id":1,"result":{"resultType":"complete","content":[]}}\n\n'
 
   it('carries calls, streams and their ends; what is left is closed at the server, and a slow reader holds it back', async () => {
@@ -238,7 +272,13 @@ describe('HTTP/2', () => {
           jsonrpc: '2.0',
           id: 1,
           method: 'tools/call',
-          params: { name: tool, _meta: { 'io.modelcontextprotocol/protocolVersion': '2026-07-28', 'io.modelcontextprotocol/clientCapabilities': {} } },
+          params: {
+            name: tool,
+            _meta: {
+              'io.modelcontextprotocol/protocolVersion': '2026-07-28',
+              'io.modelcontextprotocol/clientCapabilities': {},
+            },
+          },
         }),
       })
     const left = await open('held-3', leaving.signal)
@@ -259,8 +299,11 @@ it('`config check` tells of files that are not there, and of servers that cannot
   const tools = await startTools()
   const ca = folder.write('ca-6.crt', folder.authority.cert)
   const config = (server: object) =>
-    folder.write('portcullis.json', JSON.stringify({ servers: [{ id: 'tools', ...server }], server: { listen: '127.0.0.1:0' } }))
-  const check = (server: object) => run(['config', 'check', '--config', config(server)])
+    folder.write(
+      'portcullis.json',
+      JSON.stringify({ servers: [{ id: 'tools', ...server }], server: { listen: '127.0.0.1:0' } }),
+    )
+  const check = (server: object) => startCommand(['config', 'check', '--config', config(server)]).ended()
   const there = await check({ url: `https://localhost:${tools.port}/mcp`, tls: { ca } })
   expect(there).toMatchObject({ code: 0, stdout: expect.stringContaining('valid configuration') })
   expect(there.stderr).not.toContain('cannot be reached')

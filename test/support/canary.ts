@@ -20,7 +20,7 @@ interface Offered {
 
 export interface Canary {
   readonly url: string
-  /** In the order in which their heads arrived, unfinished ones included. */
+  /** In the order in which their heads arrived, unfinished ones included; without what the gate asks by itself, to learn what we speak. */
   readonly requests: readonly CanaryRequest[]
   close(): Promise<void>
 }
@@ -39,6 +39,7 @@ export async function startCanary(offered: Offered = {}): Promise<Canary> {
     requests.push(seen)
     seen.body = await readBody(req)
     seen.trailers = req.rawTrailers
+    if (isOfTheGate(req, seen)) requests.splice(requests.indexOf(seen), 1)
     const refused = offered.refuses?.(seen)
     if (refused === undefined) answer(seen, res, offered)
     else res.writeHead(refused.status, refused.challenge ? { 'WWW-Authenticate': refused.challenge } : {}).end()
@@ -55,6 +56,13 @@ export async function startCanary(offered: Offered = {}): Promise<Canary> {
       await new Promise((resolve) => server.close(resolve))
     },
   }
+}
+
+/** It asks once, and whatever goes on for a caller has that caller's request id: a request without one that says anything else counts. */
+function isOfTheGate({ headers, method }: IncomingMessage, { body }: Recorded): boolean {
+  if (headers['x-request-id'] !== undefined) return false
+  if (method === 'DELETE') return body.length === 0
+  return /"method":"(?:server\/discover|initialize|notifications\/initialized)"/.test(body.toString())
 }
 
 /** What arrived until the end, or until the other side broke off. */

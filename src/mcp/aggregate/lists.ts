@@ -10,6 +10,7 @@ import type { Caller } from '../../upstreams/caller.ts'
 import { OUR_HELLO } from '../bridge/hello.ts'
 import { isConnectTool } from '../connect/connect-tool.ts'
 import { throughAlias } from './alias.ts'
+import { CONNECTION_NEEDED } from './catalog/catalog.ts'
 import { LIST_FORMS, type ListKind } from './catalog/offer.ts'
 import type { Known } from './catalog/slots.ts'
 import { checkAnyScope } from './decide.ts'
@@ -70,7 +71,7 @@ export function createLists(needs: Needs): Lists {
     const before = key === undefined ? undefined : kept.find(key)
     const { version } = composed
     if (before?.version === version && now >= before.at && now - before.at < FRESH) return before.bytes
-    const bytes = Buffer.from(textOf(asked, seen(asked, composed.composition), missing(asked, composed.known)))
+    const bytes = Buffer.from(textOf(asked, seen(asked, composed.composition), composed.known))
     if (key !== undefined) kept.keep(key, { at: now, version, bytes })
     return bytes
   }
@@ -122,15 +123,19 @@ export function createLists(needs: Needs): Lists {
     },
   }
 
-  function textOf({ kind, request, cursor }: ListAsked, all: readonly Shown[], missing: readonly object[]): string {
+  function textOf(asked: ListAsked, all: readonly Shown[], known: readonly Known[]): string {
+    const { kind, request, cursor } = asked
+    const unavailable = missing(asked, known)
     const start = parseCursor(cursor, all.length)
     const page = all.slice(start, start + PAGE)
     const next = start + PAGE < all.length ? { nextCursor: String(start + PAGE) } : {}
-    const told = missing.length === 0 ? {} : { [META_UNAVAILABLE]: missing }
+    const told = unavailable.length === 0 ? {} : { [META_UNAVAILABLE]: unavailable }
     const entries = { [kind]: page.map(({ entry }) => entry) }
     if (request.era === 'legacy')
-      return JSON.stringify({ ...entries, ...next, ...(missing.length > 0 && { _meta: told }) })
-    const caching = { ttlMs: needs.ttl, cacheScope: 'private' }
+      return JSON.stringify({ ...entries, ...next, ...(unavailable.length > 0 && { _meta: told }) })
+    // Once an account is connected, all is there at once.
+    const ttlMs = known.some(({ failure }) => failure === CONNECTION_NEEDED) ? 0 : needs.ttl
+    const caching = { ttlMs, cacheScope: 'private' }
     const meta = { [META_SERVER_INFO]: OUR_HELLO.clientInfo, ...told }
     return JSON.stringify({ resultType: 'complete', ...entries, ...next, ...caching, _meta: meta })
   }

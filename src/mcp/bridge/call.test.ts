@@ -267,7 +267,7 @@ describe('a modern client at a server of the handshake era', () => {
     expect((await bridge.bridgeCall(asking.upstream, listing())).result).toMatchObject({ tools: [] })
     expect(replies).toEqual(
       expect.arrayContaining([
-        { jsonrpc: '2.0', id: 'q', error: { code: -32601, message: 'Method not found' } },
+        { jsonrpc: '2.0', id: 'q', error: { code: -32601, message: 'This client declared no such capability.' } },
         { jsonrpc: '2.0', id: 'p', result: {} },
       ]),
     )

@@ -1,9 +1,9 @@
 import { generateKeyPairSync } from 'node:crypto'
 import { decodeProtectedHeader, type JWTPayload, jwtVerify } from 'jose'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import { authorizationOf, credentialNeeds, openWith } from '../../../test/support/credential-needs.ts'
 import { bearer, startTokenServer, type TokenServer } from '../../../test/support/token-server.ts'
 import type { Given } from '../upstream.ts'
-import { authorizationOf, credentialNeeds, openWith } from './needs.support.ts'
 
 let server: TokenServer
 beforeAll(async () => {

@@ -1,9 +1,9 @@
 // The kinds that a person's token is exchanged for: token-exchange and on-behalf-of.
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import { authorizationOf, callerOf, credentialNeeds, openWith } from '../../../test/support/credential-needs.ts'
 import { bearer, startTokenServer, type TokenServer, unsigned } from '../../../test/support/token-server.ts'
 import type { AuthMethod } from '../../protocol/principal.ts'
 import type { Given } from '../upstream.ts'
-import { authorizationOf, callerOf, credentialNeeds, openWith } from './needs.support.ts'
 
 let server: TokenServer
 let issued = 0

@@ -2,11 +2,11 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import { authorizationOf, callerOf, credentialNeeds, openWith } from '../../../test/support/credential-needs.ts'
 import { type HashicorpVault, startHashicorpVault } from '../../../test/support/hashicorp.ts'
 import { ANONYMOUS } from '../../protocol/principal.ts'
 import type { Given } from '../upstream.ts'
 import { pathFor } from './hashicorp-vault.ts'
-import { authorizationOf, callerOf, credentialNeeds, openWith } from './needs.support.ts'
 
 let vault: HashicorpVault
 beforeAll(async () => {

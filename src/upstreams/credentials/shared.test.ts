@@ -1,8 +1,8 @@
 // The kinds that are the same for everybody: headers and query.
 import { afterEach, describe, expect, it } from 'vitest'
+import { credentialNeeds, openWith, type TestNeeds } from '../../../test/support/credential-needs.ts'
 import type { Credential } from '../credential.ts'
 import type { Given } from '../upstream.ts'
-import { credentialNeeds, openWith, type TestNeeds } from './needs.support.ts'
 import { gateSecret } from './value-source.ts'
 
 const opened: Credential[] = []

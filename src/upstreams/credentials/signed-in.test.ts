@@ -1,8 +1,15 @@
 // What is had with the tokens of a sign-in: kept, renewed, exchanged, shown as an identity assertion.
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import {
+  authorizationOf,
+  callerOf,
+  credentialNeeds,
+  memoryVault,
+  openWith,
+  type TestNeeds,
+} from '../../../test/support/credential-needs.ts'
 import { bearer, startTokenServer, type TokenServer, unsigned } from '../../../test/support/token-server.ts'
 import type { Given } from '../upstream.ts'
-import { authorizationOf, callerOf, credentialNeeds, memoryVault, openWith, type TestNeeds } from './needs.support.ts'
 import { type SignIns, signInTokens } from './sign-in-tokens.ts'
 import { tokenEndpoint } from './token-endpoint.ts'
 

@@ -1,4 +1,5 @@
 // An address at which clients listen to several servers, and clients that do.
+
 import { once } from 'node:events'
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
@@ -10,6 +11,7 @@ import type { Upstream } from '../../../upstreams/upstream.ts'
 import { parseMessage } from '../../message.ts'
 import { createStreams, type StreamEnd } from '../../streams.ts'
 import { createSubscriptions } from '../../subscriptions.ts'
+import { createAccountChanges } from './account-changes.ts'
 import { type BackChannel, createBackChannel } from './back-channel.ts'
 
 type Json = Record<string, unknown>
@@ -44,6 +46,7 @@ export async function startHub(
     return () => void ends.delete(onEnd)
   }
   const channel: BackChannel = createBackChannel({
+    accounts: createAccountChanges(),
     get: (id) => upstreams[id],
     reach: (id) => upstreams[id],
     contextOf: () => undefined,

@@ -4,6 +4,7 @@ import type { Binding } from '../../../upstreams/binding.ts'
 import type { Caller } from '../../../upstreams/caller.ts'
 import type { ChannelUpstream, RemoteUpstream, Upstream } from '../../../upstreams/upstream.ts'
 import type { Reach } from '../../reach.ts'
+import { type AccountChanges, accountSource } from './account-changes.ts'
 import { childSource, type Hear, listeningSource, type Reached, type Source, type SourceNeeds } from './sources.ts'
 
 export interface ServerSources {
@@ -16,18 +17,22 @@ export interface ServerSources {
 export interface ServerSourcesNeeds extends SourceNeeds {
   readonly reach: Reach
   readonly contextOf: Binding['contextOf']
+  readonly accounts: Pick<AccountChanges, 'watch'>
 }
 
 /** Upstreams are the configured ones: each source reaches them as its caller does. */
 export function createServerSources(needs: ServerSourcesNeeds): ServerSources {
-  const { reach, contextOf } = needs
+  const { reach, contextOf, accounts } = needs
   const shared = new WeakMap<Upstream, Source>()
   return {
     ofLists(upstream, caller) {
       // A child tells whoever subscribes: there is nothing to share.
       if (upstream.kind === 'channel') return childSource(needs, reachedBy(reach, upstream, caller))
       if (contextOf(upstream.id, caller) !== undefined)
-        return listeningSource(needs, reachedBy(reach, upstream, caller), [])
+        return accountSource(listeningSource(needs, reachedBy(reach, upstream, caller), []), {
+          watch: (listener) => accounts.watch(upstream.id, caller.principal.subject, listener),
+          reach: () => reach(upstream.id, caller),
+        })
       const known = shared.get(upstream)
       if (known !== undefined) return known
       const source = shareSource(listeningSource(needs, reachedBy(reach, upstream, undefined), []))

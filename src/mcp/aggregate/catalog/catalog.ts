@@ -34,7 +34,7 @@ export interface Catalog {
 interface Needs {
   readonly reach: Reach
   readonly contextOf: Binding['contextOf']
-  readonly readOffer: (upstream: Upstream, signal: AbortSignal) => Promise<Offer>
+  readonly readOffer: (upstream: Upstream, signal: AbortSignal, caller: Caller | undefined) => Promise<Offer>
   /** What a server offers to somebody who has to connect an account of theirs first. */
   readonly unconnectedOffer: (server: string) => Offer
   /** What of a server's tools may be shown on: those whose definitions are what they were. `caller`: whose list it is, where not everybody's. */
@@ -90,7 +90,7 @@ export function createCatalog(needs: Needs): Catalog {
       const reached = reach(server, caller)
       const upstream = reached instanceof Promise ? await unlessAborted(reached, signal) : reached
       if (upstream === undefined) throw new UpstreamError('connect', 'There is no such server.')
-      const read = withOld(await readOffer(upstream, signal), before)
+      const read = withOld(await readOffer(upstream, signal, caller), before)
       const { tools } = read.lists
       const shown = { ...tools, entries: await screenTools(server, tools.entries, caller?.principal) }
       const offer = { ...read, lists: { ...read.lists, tools: shown } }
