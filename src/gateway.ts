@@ -23,7 +23,7 @@ import { type GatewayNeeds, type Opened, openGround } from './wiring/ground.ts'
 import { openGrpc } from './wiring/grpc.ts'
 import { openMcpDoor } from './wiring/mcp.ts'
 import { openOAuthDoor } from './wiring/oauth.ts'
-import { openPortal } from './wiring/portal.ts'
+import { connectionChanged, openPortal } from './wiring/portal.ts'
 
 const SWEEP = 30_000
 
@@ -67,12 +67,13 @@ async function wire(config: Config, needs: GatewayNeeds, opened: Opened): Promis
   const cluster = openCluster(ground, opened)
   const mcp = openMcpDoor(ground, callers, cluster, opened)
   const decision = openDecisionDoor(ground, callers, authorization, mcp)
+  const onConnectionChanged = connectionChanged(callers, mcp)
   const doors: readonly Door[] = [
     ['decision', decision.match],
     ['mcp', mcp.match],
     // Before the administration, which takes all of /api: a gateway's exchange has an address there too.
     ['oauth', authorization.match],
-    ['admin', openAdminDoor(ground, callers)],
+    ['admin', openAdminDoor(ground, callers, onConnectionChanged)],
     ['decision', decision.last],
   ]
   const open = doors.filter(([name]) => config.doors[name])
@@ -81,7 +82,7 @@ async function wire(config: Config, needs: GatewayNeeds, opened: Opened): Promis
   const documents = protectedResourceDocuments({ resources, issuer: server.url, name: oauth.resourceName })
   const clientDocument = clientDocumentEndpoint(config)
   // People connect accounts to whatever is called here, whichever doors are open.
-  const portal = openPortal(ground, callers, authorization, mcp)
+  const portal = openPortal(ground, callers, authorization, onConnectionChanged)
   const health = healthEndpoints({
     checks: readinessOf({
       checkStore: () => store.check(),

@@ -16,6 +16,7 @@ import { type Answer, answerOf } from '../http/responses.ts'
 import { BearerError, RequestError } from '../protocol/errors.ts'
 import { ADMIN_PATH, adminResource } from '../protocol/resource.ts'
 import { type Caller, type CallerNeeds, callerOf } from './caller.ts'
+import { type ConnectionRoutesNeeds, connectionRoutes } from './connections.ts'
 import { meRoutes } from './me.ts'
 import { type ActsNeeds, adminActs } from './record.ts'
 import { type TokenRoutesNeeds, tokenRoutes } from './tokens.ts'
@@ -32,7 +33,11 @@ export interface Visit {
 }
 export type VisitOf = (request: FastifyRequest) => Visit
 
-export interface ApiNeeds extends CallerNeeds, ActsNeeds, Pick<TokenRoutesNeeds, 'life' | 'clock'> {
+export interface ApiNeeds
+  extends CallerNeeds,
+    ActsNeeds,
+    Pick<TokenRoutesNeeds, 'life' | 'clock'>,
+    Omit<ConnectionRoutesNeeds, 'visitOf'> {
   readonly bodyTimeout: number
   onRefusal(exchange: Exchange, answer: Answer, error: unknown): void
 }
@@ -97,6 +102,7 @@ export async function openApi(needs: ApiNeeds): Promise<Endpoint> {
   app.get(`${ADMIN_PATH}/openapi.json`, { config: { public: true }, schema: { hide: true } }, () => app.swagger())
   const api = typed(app)
   meRoutes(api, visitOf)
+  connectionRoutes(api, { ...needs, visitOf })
   tokenRoutes(api, { ...needs, visitOf, recordAct: acts.record })
   await app.ready()
 

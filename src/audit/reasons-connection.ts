@@ -1,5 +1,14 @@
 // Reasons about people's own accounts at the servers behind the gate: made, refused, lapsed, given back.
 export const CONNECTION_REASONS = {
+  another_person: 'Somebody else has signed in in this browser since they left to connect an account.',
+  connection_needed: 'The person has to connect an account of their own at the server first; they were told how.',
+  connection_request_unknown: 'The link to connect an account has expired, or is none of ours.',
+  departure_unknown: 'The answer of the authorization server was used already, came too late, or belongs to nobody.',
+  secret_characters: 'What was pasted holds what no header can.',
+  secret_empty: 'Nothing was pasted.',
+  secret_expired: 'The token that was pasted had ended already.',
+  secret_too_long: 'What was pasted is too long to be a secret.',
+  unknown_connection: 'The person has no account connected at that server.',
   access_denied: 'The person did not allow it at the authorization server.',
   answer_issuer_mismatch:
     'The answer names another authorization server than the one that was asked, or none (RFC 9207).',

@@ -2,9 +2,13 @@
 import { printable } from '../audit/tail.ts'
 import type { LoadedConfig } from '../config/load.ts'
 import { placeOf } from '../config/problems.ts'
+import { createLog } from '../observe/log.ts'
 import { lintPolicy } from '../policy/lint.ts'
 import type { Finding } from '../policy/lint-finding.ts'
+import type { Vault } from '../protocol/vault.ts'
 import { readLiveTools } from '../wiring/live-tools.ts'
+import { withVault } from '../wiring/vault.ts'
+import { withStore } from './configuration.ts'
 import { type Common, loadFor } from './options.ts'
 import { rulesOf } from './policy-replay.ts'
 
@@ -16,7 +20,7 @@ export interface LintOptions extends Common {
 
 export async function lint({ strict, live, json, ...options }: LintOptions): Promise<void> {
   const loaded = await loadFor(options)
-  const findings = await findingsOf(loaded, live ? await liveTools(loaded) : undefined)
+  const findings = await findingsOf(loaded, live ? await liveTools(loaded, options) : undefined)
   for (const { place, ...finding } of findings)
     say(json ? JSON.stringify({ place, ...finding }) : findingText(place, finding))
   if (!json)
@@ -42,12 +46,17 @@ export async function findingsOf(
 
 type Seen = ReadonlyMap<string, ReadonlySet<string>>
 
-function liveTools({ config }: LoadedConfig): Promise<Seen> {
+function liveTools({ config }: LoadedConfig, options: Common): Promise<Seen> {
   const onFailure = (server: string, reason: string) =>
     process.stderr.write(
       `${printable(`${server} did not list its tools, and rules about them are not judged: ${reason}`)}\n`,
     )
-  return readLiveTools(config, { onFailure })
+  const log = createLog({ level: config.log.level })
+  // The store is opened for those that name it, and for no others.
+  const vault: Pick<Vault, 'get'> = {
+    get: (place) => withStore(options, ({ durable }) => withVault(config, { durable, log }, (held) => held.get(place))),
+  }
+  return readLiveTools(config, { vault, onFailure })
 }
 
 const findingText = (place: string, { kind, rule, message, remedy }: Finding): string =>

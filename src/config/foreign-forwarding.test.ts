@@ -32,7 +32,7 @@ describe('user_identity_forwarding', () => {
     expect(config.identityForwarding).toEqual(identity)
   })
 
-  it.each([
+  it.each<[string, unknown, RegExp, object?]>([
     ['method: bearer', { method: 'bearer' }, /user_identity_forwarding\.method[\s\S]*goes to no server/],
     ['another method', { method: 'x' }, /Write claims_header or jwt_header/],
     ['a life of its own', { method: 'jwt_header', jwt_expiry_seconds: 300 }, /60 seconds/],

@@ -57,6 +57,15 @@ ul { margin: 0; padding: 0; list-style: none; }
   content: ""; position: absolute; left: .25rem; top: .625rem; width: .4375rem; height: .75rem;
   border: solid var(--accent); border-width: 0 .15rem .15rem 0; transform: rotate(42deg);
 }
+.entries { display: grid; gap: 1rem; margin-top: 1.25rem; }
+.entries > li { padding: 1rem; border: 1px solid var(--line); border-radius: .75rem; }
+.entries h2 { display: flex; flex-wrap: wrap; align-items: baseline; justify-content: space-between; gap: .25rem .75rem; margin: 0; font-size: 1rem; overflow-wrap: anywhere; }
+.entries dl { margin-top: .75rem; }
+.entries dl > div { padding: .5rem .75rem; }
+.entries .answers { margin-top: .875rem; }
+.state { padding: .0625rem .5rem; border: 1px solid var(--line); border-radius: 1rem; font-size: .8125rem; font-weight: 550; color: var(--soft); }
+.state.good { background: var(--good); border-color: var(--good-line); color: var(--text); }
+.state.bad { background: var(--warn); border-color: var(--warn-line); color: var(--warn-text); }
 .note { margin: 1.25rem 0 0; padding: .75rem 1rem; border: 1px solid var(--line); border-left-width: .25rem; border-radius: .5rem; font-size: .9375rem; }
 .note p:last-child { margin-bottom: 0; }
 .note p { margin-bottom: .375rem; }
@@ -99,6 +108,7 @@ main > div.leave:last-child { margin-bottom: -.75rem; }
   main { padding: 2.25rem; }
   .answers { grid-template-columns: 1fr 1fr; }
   .answers > :first-child { order: 2; }
+  .answers > :only-child { grid-column: 1 / -1; }
 }
 @media (forced-colors: active) { .scopes li::before { border-color: CanvasText; } }
 `.trimStart()

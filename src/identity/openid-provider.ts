@@ -65,10 +65,14 @@ export function openidProvider({
     }
   }
 
-  /** OpenID Connect Core §11: a refresh token is asked for by name, where the provider knows that name. */
-  function scopesFor(configuration: openid.Configuration): string[] {
-    const offline = keepsTokens && configuration.serverMetadata().scopes_supported?.includes('offline_access') === true
-    return [...new Set(['openid', ...provider.scopes, ...(offline ? ['offline_access'] : [])])]
+  /**
+   * OpenID Connect Core §11: a refresh token is asked for by name, where the provider knows that name, and with consent, which the products
+   * that are known by their kind keep from an administrator's or an earlier one.
+   */
+  function offlineFor(configuration: openid.Configuration): { scopes: string[]; prompt: { prompt?: string } } {
+    const known = keepsTokens && configuration.serverMetadata().scopes_supported?.includes('offline_access') === true
+    const scopes = [...new Set(['openid', ...provider.scopes, ...(known ? ['offline_access'] : [])])]
+    return { scopes, prompt: known && type === 'oidc' ? { prompt: 'consent' } : {} }
   }
 
   return {
@@ -78,6 +82,7 @@ export function openidProvider({
     callback: provider.callback ?? `/callback/${id}`,
     async start(redirectUri) {
       const configuration = await discover()
+      const { scopes, prompt } = offlineFor(configuration)
       const secrets = {
         state: openid.randomState(),
         nonce: openid.randomNonce(),
@@ -85,7 +90,8 @@ export function openidProvider({
       }
       const url = openid.buildAuthorizationUrl(configuration, {
         redirect_uri: redirectUri,
-        scope: scopesFor(configuration).join(' '),
+        scope: scopes.join(' '),
+        ...prompt,
         state: secrets.state,
         nonce: secrets.nonce,
         code_challenge: await openid.calculatePKCECodeChallenge(secrets.verifier),

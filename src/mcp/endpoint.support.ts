@@ -17,6 +17,7 @@ import { AROUND, remoteConfig } from '../upstreams/configured.support.ts'
 import { openRemoteUpstream } from '../upstreams/pool.ts'
 import { type ChannelUpstream, type Upstream, UpstreamError } from '../upstreams/upstream.ts'
 import { type McpNeeds, mcpEndpoint } from './endpoint.ts'
+import { createClientQuestions } from './held/client-questions.ts'
 import { sessionNotFound } from './session.ts'
 import { createStreams } from './streams.ts'
 import { createSubscriptions } from './subscriptions.ts'
@@ -172,6 +173,7 @@ export async function startGate(upstreams: Record<string, Upstream>) {
     },
     sealKeys: () => [{ key }],
     self: 'replica/boot',
+    asking: createClientQuestions({ sealKeys: () => [{ key }], self: 'replica/boot', clock: Date.now }),
     limits: {
       body: 4096,
       bodyTimeout: 1000,
@@ -222,11 +224,11 @@ export async function openDoor() {
       connectTimeout: 500,
       connections: 64,
       maxAnswer: 200_000,
-      credentials: { type: 'headers', headers: { Authorization: 'Bearer of-the-gate' }, reload: 60_000 },
     }),
     AROUND,
   )
-  const gate = await startGate({ canary: remote, child })
+  const bound = { ...remote, addedHeaders: { authorization: 'Bearer of-the-gate' } }
+  const gate = await startGate({ canary: bound, child })
   const url = (server = 'canary') => `http://127.0.0.1:${gate.port}/servers/${server}/mcp`
   return {
     canary,

@@ -51,29 +51,25 @@ export function createForward({ report }: Needs): Forward {
       },
       counts ? () => gate.leave(verdict) : nothing,
     )
-    const refuse = (error: unknown): void => {
-      if (!(error instanceof UpstreamError)) throw error
-      relay.fail(faultOfUpstream(error))
-    }
-    const go = (): void => {
-      // Its caller left while it waited for its place.
-      if (relay.isDone() && counts) gate.leave('neither')
-      else dispatch(upstream, departure, relay)
-    }
     try {
-      if (counts) {
-        const waiting = gate.enter()
-        if (waiting === undefined) go()
-        else waiting.then(go, refuse)
-      } else {
-        if (departure.lasting) gate.check()
-        go()
-      }
+      const waiting = counts ? gate.enter() : departure.lasting ? gate.check() : undefined
+      if (waiting === undefined) dispatch(upstream, departure, relay)
+      else
+        waiting.then(
+          () => (relay.isDone() ? gate.leave('neither') : dispatch(upstream, departure, relay)),
+          (error: unknown) => refuse(relay, error),
+        )
     } catch (error) {
-      refuse(error)
+      refuse(relay, error)
     }
     return promise
   }
+}
+
+/** The server was not asked. */
+function refuse(relay: Relay, error: unknown): void {
+  if (!(error instanceof UpstreamError)) throw error
+  relay.fail(faultOfUpstream(error))
 }
 
 function dispatch(upstream: RemoteUpstream, { method, headers, body, lasting }: Departure, relay: Relay): void {

@@ -13,6 +13,7 @@ import type { Era } from './era.ts'
 import { FAULTS } from './fault.ts'
 import type { Edit } from './filter.ts'
 import { createForward } from './forward.ts'
+import type { ClientQuestions } from './held/client-questions.ts'
 import type { Passage } from './passage.ts'
 import { callerOf } from './reach.ts'
 import type { Ending } from './relay.ts'
@@ -44,6 +45,8 @@ export interface PassingNeeds {
   readonly subscriptions: Subscriptions
   readonly marks: Marks
   sealKeys(): readonly SealKey[]
+  /** Asks clients of the handshake era what a server at a channel wants to know. */
+  readonly asking: ClientQuestions
   /** This replica and boot. */
   readonly self: string
   readonly limits: Passage['limits']
@@ -53,7 +56,7 @@ export function createPassing(needs: PassingNeeds): (visit: Visit) => Promise<En
   const { policy, limits, clock, streams, subscriptions } = needs
   const sessions = createSessions({ sealKeys: needs.sealKeys, marks: needs.marks, now: clock })
   const remote = createRemoteRoute({ forward: createForward(needs.upstreams), sessions, streams, limits })
-  const stdio = createStdioRoute({ self: needs.self, sessions, streams, subscriptions, limits })
+  const stdio = createStdioRoute({ self: needs.self, asking: needs.asking, sessions, streams, subscriptions, limits })
 
   return (visit) => {
     const bound = needs.binding.bind(visit.upstream, callerOf(visit))

@@ -66,7 +66,13 @@ export function createSessions({ sealKeys, marks, now }: Needs): Sessions {
   }
   return {
     seal(place, session) {
-      const payload = { u: session.upstream, r: session.revision, o: session.owner, a: session.askable, e: now() + LIFE }
+      const payload = {
+        u: session.upstream,
+        r: session.revision,
+        o: session.owner,
+        a: session.askable,
+        e: now() + LIFE,
+      }
       return seal(sealKeys(), bindingOf(place), payload)
     },
     isOne(place, id) {

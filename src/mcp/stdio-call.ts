@@ -2,9 +2,10 @@
 import { RpcError } from '../protocol/errors.ts'
 import type { RpcRequest } from '../protocol/jsonrpc.ts'
 import { RPC } from '../protocol/mcp.ts'
-import { UpstreamError } from '../upstreams/upstream.ts'
+import { type Ask, UpstreamError } from '../upstreams/upstream.ts'
 import { FAULTS, faultOfUpstream } from './fault.ts'
 import type { Edit } from './filter.ts'
+import type { CallStream } from './held/client-questions.ts'
 import type { Ending } from './relay.ts'
 import { openReply, sendFault } from './reply.ts'
 import type { StdioVisit } from './stdio.ts'
@@ -19,6 +20,8 @@ interface Call {
   readonly edit: Edit | undefined
   readonly streams: Streams
   readonly subscriptions: Pick<Subscriptions, 'add'>
+  /** Somebody to put the server's questions to, on the stream of this call. */
+  askOn(stream: CallStream): Ask
   readonly limits: { readonly streamBuffer: number; readonly streamKeepAlive: number }
 }
 
@@ -31,8 +34,11 @@ export async function answerCall(call: Call): Promise<Ending> {
   // The call ends with the credential that made it.
   const openStream = () => streams.open(principal, () => controller.abort())
   const reply = openReply(exchange, { openStream, limits })
+  const isOpen = () => !exchange.res.destroyed && !exchange.res.writableEnded
+  const onRequest = call.askOn({ isOpen, say: reply.say })
   try {
-    const response = await upstream.request(message, { signal: controller.signal, onNotification: reply.say })
+    const { signal } = controller
+    const response = await upstream.request(message, { signal, onNotification: reply.say, onRequest })
     const edited = call.edit === undefined ? response : call.edit(response)
     if (edited === undefined) return sendFault(exchange, message.id, FAULTS.protocol)
     if (response.error === undefined) noteSubscription(call)

@@ -2,13 +2,18 @@
 import { randomUUID } from 'node:crypto'
 import type { Exchange } from '../http/exchange.ts'
 import { RpcError } from '../protocol/errors.ts'
+import { isRecord } from '../protocol/json.ts'
+import type { RpcRequest } from '../protocol/jsonrpc.ts'
 import { LEGACY_REVISIONS, RPC } from '../protocol/mcp.ts'
 import type { Principal } from '../protocol/principal.ts'
 import { type ChannelUpstream, UpstreamError } from '../upstreams/upstream.ts'
+import { refusedQuestion } from './aggregate/back-channel/refused-question.ts'
 import { sendRpc } from './answer.ts'
+import { askable } from './bridge/askable.ts'
 import { faultOfUpstream } from './fault.ts'
 import type { Edit } from './filter.ts'
 import type { McpHead } from './headers.ts'
+import type { CallStream, ClientQuestions } from './held/client-questions.ts'
 import type { Incoming } from './message.ts'
 import type { Ending } from './relay.ts'
 import { sendFault } from './reply.ts'
@@ -31,6 +36,7 @@ export interface StdioNeeds {
   readonly self: string
   readonly sessions: Sessions
   readonly streams: Streams
+  readonly asking: Pick<ClientQuestions, 'askOn' | 'answer'>
   /** Those of all addresses that lead to a child. */
   readonly subscriptions: Subscriptions
   readonly limits: { readonly streamBuffer: number; readonly streamKeepAlive: number }
@@ -46,7 +52,7 @@ const ANSWERED: Ending = { status: 200, outcome: 'answered', fault: undefined }
 const revisions: readonly string[] = LEGACY_REVISIONS
 
 export function createStdioRoute(needs: StdioNeeds): StdioRoute {
-  const { sessions, self, streams, subscriptions, limits } = needs
+  const { sessions, self, streams, subscriptions, asking, limits } = needs
   const known = createStdioSessions((id) => void subscriptions.end(id))
 
   async function openSession({ head, principal, upstream }: StdioVisit) {
@@ -62,7 +68,9 @@ export function createStdioRoute(needs: StdioNeeds): StdioRoute {
     async post(visit, incoming, edit) {
       if (incoming.method === 'initialize' && incoming.kind === 'request')
         return answerInitialize(visit, incoming, needs)
-      const { session } = await openSession(visit)
+      const { session, opened, id: sealedId } = await openSession(visit)
+      const client = { subject: visit.principal.subject, session: sealedId }
+      if (incoming.kind === 'response') asking.answer(client, incoming.message)
       if (incoming.kind !== 'request') return accept(visit, incoming, session)
       if (incoming.method === 'ping') return answer(visit, { jsonrpc: '2.0', id: incoming.id, result: {} })
       // One log level for everybody's process: nobody may set it for the others (the capability is not offered).
@@ -74,7 +82,10 @@ export function createStdioRoute(needs: StdioNeeds): StdioRoute {
         // The child knows one subscriber; the others still want to hear.
         if (subscriptions.isWanted(visit.upstream.id, uri)) return answer(visit, { jsonrpc: '2.0', id, result: {} })
       }
-      return answerCall({ visit, message, session, edit, streams, subscriptions, limits })
+      const declared = opened.askable ?? {}
+      const mayAsk = ({ method, params }: RpcRequest) => refusedQuestion(method, params, declared) === undefined
+      const askOn = (stream: CallStream) => asking.askOn(client, stream, mayAsk)
+      return answerCall({ visit, message, session, edit, streams, subscriptions, askOn, limits })
     },
     async listen(visit, mayHear) {
       const place = streams.reserve(visit.principal)
@@ -122,7 +133,10 @@ async function answerInitialize(
   const revision = typeof asked === 'string' && revisions.includes(asked) ? asked : settled(protocolVersion)
   const { logging: _, tasks: __, ...offered } = capabilities
   const result = { protocolVersion: revision, capabilities: offered, serverInfo }
-  const sealed = sessions.seal(placeOf(principal, upstream), { upstream: randomUUID(), revision, owner: self })
+  const declared = message.params?.['capabilities']
+  const able = askable(isRecord(declared) ? declared : {})
+  const opened = { upstream: randomUUID(), revision, owner: self, askable: able }
+  const sealed = sessions.seal(placeOf(principal, upstream), opened)
   sendRpc(
     exchange.res,
     200,
@@ -134,7 +148,7 @@ async function answerInitialize(
 
 const settled = (version: string): string => (revisions.includes(version) ? version : LEGACY_REVISIONS[0])
 
-/** Notifications and responses: 202 without a body. A child sends its callers no requests, so a response has nobody to go to. */
+/** Notifications and responses: 202 without a body. */
 function accept({ exchange, upstream }: StdioVisit, incoming: Incoming, session: StdioSession): Ending {
   if (incoming.kind === 'notification') {
     const requestId = incoming.message.params?.['requestId']

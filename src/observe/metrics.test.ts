@@ -85,3 +85,28 @@ describe('createMetrics', () => {
     expect(value(text, 'mcp_authenticated_requests_total{user="u0"}')).toBe('2')
   })
 })
+
+it('servers behind the gate are told of as they are when it is asked', async () => {
+  const metrics = createMetrics({ users: 'plain' })
+  const figures = { inFlight: 3, queued: 1, breaker: 'half-open' as const, refused: { busy: 7, resting: 9 } }
+  metrics.watch({
+    upstreams: () => [
+      { id: 'a', figures },
+      { id: 'b', figures: { ...figures, inFlight: 0, breaker: 'open' } },
+    ],
+  })
+  const { text } = await metrics.expose()
+  expect(text.split('\n').filter((line) => line.startsWith('mcp_upstream'))).toEqual([
+    'mcp_upstream_in_flight{server="a"} 3',
+    'mcp_upstream_in_flight{server="b"} 0',
+    'mcp_upstream_queued{server="a"} 1',
+    'mcp_upstream_queued{server="b"} 1',
+    'mcp_upstream_breaker_state{server="a"} 1',
+    'mcp_upstream_breaker_state{server="b"} 2',
+    'mcp_upstream_refused_total{server="a",reason="busy"} 7',
+    'mcp_upstream_refused_total{server="a",reason="resting"} 9',
+    'mcp_upstream_refused_total{server="b",reason="busy"} 7',
+    'mcp_upstream_refused_total{server="b",reason="resting"} 9',
+  ])
+  expect(text).toContain('# TYPE mcp_upstream_refused_total counter')
+})

@@ -44,9 +44,22 @@ const CREDENTIALS = new Set([
   ],
   ...['cf-access-jwt-assertion', 'cf-access-client-id', 'cf-access-client-secret', 'cf-authorization'],
   ...['x-goog-iap-jwt-assertion', 'x-pomerium-jwt-assertion', 'x-amzn-oidc-data', 'x-amzn-oidc-accesstoken'],
-  ...['x-auth-request-access-token', 'x-forwarded-access-token', 'x-ms-client-principal', 'x-client-cert'],
+  ...[
+    'x-auth-request-access-token',
+    'x-forwarded-access-token',
+    'x-ms-client-principal',
+    'x-client-cert',
+    'client-cert',
+  ],
 ])
-const CREDENTIAL_PREFIXES = ['x-ms-token-', 'x-ssl-client-', 'ssl-client-', 'x-client-cert-', 'x-authorized-']
+const CREDENTIAL_PREFIXES = [
+  'x-ms-token-',
+  'x-ssl-client-',
+  'ssl-client-',
+  'x-client-cert-',
+  'client-cert-',
+  'x-authorized-',
+]
 
 /** What an ingress or the gate says of the request, and what would make another request or another caller of it. */
 const OF_THE_GATE = new Set([

@@ -5,6 +5,6 @@ export const SIGN_IN_PATH = '/auth/sign-in'
 export const SIGNED_IN_PATH = '/connections/signed-in'
 /** A person's own accounts at the servers behind the gate; as a resource it is meant by nobody but that client. */
 export const CONNECTIONS_PATH = '/connections'
-/** One of them to connect; and seed 002's address of the same page. */
+/** One of them to connect; and Kuadrant’s address of the same page. */
 export const CONNECT_PATH = '/connections/connect'
 export const TOKENS_PATH = '/tokens'

@@ -3,7 +3,7 @@ import type { Principal } from '../protocol/principal.ts'
 import type { Caller } from './caller.ts'
 import { ConnectionNeeded, type Credential, CredentialFailed, type Refused } from './credential.ts'
 import { type ToldMeta, toldMessage } from './identity/meta.ts'
-import type { IdentityTold } from './identity/tell.ts'
+import type { TellIdentity, Told } from './identity/tell.ts'
 import type { ChannelUpstream, Given, Grant, RemoteUpstream, Upstream, Upstreams } from './upstream.ts'
 
 export interface Binding {
@@ -25,8 +25,8 @@ export interface Bound {
   readonly credential: Credential
   /** What of the caller's own head goes along, under everything else. */
   readonly passthrough?: HeadersFor | undefined
-  /** Who calls, under the credential. The same objects for the same principal, until something in them has to change. */
-  readonly identity?: IdentityTold | undefined
+  /** Who calls, under the credential. */
+  readonly identity?: TellIdentity | undefined
   /** Its lists are asked for apart for each person (`servers[].lists`), as they always are where the credential is a person's own. */
   readonly personalLists: boolean
 }
@@ -35,8 +35,7 @@ export interface Bound {
 interface Reached {
   readonly upstream: Upstream
   readonly given: Given
-  readonly told: Readonly<Record<string, string>> | undefined
-  readonly meta: ToldMeta | undefined
+  readonly told: Told | undefined
   readonly bound: Upstream
 }
 
@@ -73,21 +72,17 @@ export function createBinding(
   const last = new Map([...parts.keys()].map((id) => [id, new WeakMap<Principal, Reached>()]))
 
   function reach(part: Bound, upstream: Upstream, caller: Caller | undefined, given: Given): Upstream {
-    const told = caller && part.identity?.headersFor(caller)
-    const meta = caller && part.identity?.metaFor(caller)
+    const told = caller && part.identity?.(caller)
     const passed = caller && part.passthrough?.(caller)
-    const { credential } = part
-    const renewed = (refused: Refused) => credential.renewed?.(caller, given, refused) ?? Promise.resolve(undefined)
-    const serving =
-      upstream.kind === 'channel' ? instanceOf(upstream, caller, { given, told: told ?? {}, renewed }) : upstream
+    const serving = upstream.kind === 'channel' ? instanceFor(part, upstream, caller, { given, told }) : upstream
+    const { personal } = part.credential
     // What passes through may be another with each request.
-    if (caller === undefined || passed !== undefined)
-      return boundTo(serving, { given, told, meta, passed, personal: part.credential.personal })
-    const before = last.get(upstream.id)?.get(caller.principal)
-    if (before?.upstream === serving && before.given === given && before.told === told && before.meta === meta)
-      return before.bound
-    const bound = boundTo(serving, { given, told, meta, personal: part.credential.personal })
-    last.get(upstream.id)?.set(caller.principal, { upstream: serving, given, told, meta, bound })
+    if (caller === undefined || passed !== undefined) return boundTo(serving, { given, told, passed, personal })
+    const known = last.get(upstream.id)
+    const before = known?.get(caller.principal)
+    if (before?.upstream === serving && before.given === given && before.told === told) return before.bound
+    const bound = boundTo(serving, { given, told, personal })
+    known?.set(caller.principal, { upstream: serving, given, told, bound })
     return bound
   }
 
@@ -121,28 +116,34 @@ export function createBinding(
 
 const NOTHING: Grant = { given: { headers: {} }, told: {} }
 
-/** It is opened knowing whose it is; what else a request brings along is that request's alone. */
 const instanceOf = (upstream: ChannelUpstream, caller: Caller | undefined, grant: Grant): ChannelUpstream =>
   upstream.instanceFor?.(caller, grant) ?? upstream
 
-type HeadersOf = Readonly<Record<string, string>> | undefined
+/** Whom its connection is for, and with what; what else a request brings along is that request's alone. */
+function instanceFor(
+  { credential }: Bound,
+  upstream: ChannelUpstream,
+  caller: Caller | undefined,
+  { given, told }: { readonly given: Given; readonly told: Told | undefined },
+): ChannelUpstream {
+  const renewed = (refused: Refused) => credential.renewed?.(caller, given, refused) ?? Promise.resolve(undefined)
+  return instanceOf(upstream, caller, { given, told: told?.headers ?? {}, renewed })
+}
 
 interface With {
   readonly given: Given
-  readonly told: HeadersOf
-  readonly meta: ToldMeta | undefined
-  readonly passed?: HeadersOf
+  readonly told: Told | undefined
+  readonly passed?: Readonly<Record<string, string>> | undefined
   readonly personal: boolean
 }
 
-function boundTo(upstream: Upstream, { given, told, meta, passed, personal }: With): Upstream {
-  const headers = { ...passed, ...told }
-  if (upstream.kind === 'channel') return meta === undefined ? upstream : spokenFor(upstream, meta, headers)
+function boundTo(upstream: Upstream, { given, told, passed, personal }: With): Upstream {
+  const headers = { ...passed, ...told?.headers }
+  if (upstream.kind === 'channel') return told === undefined ? upstream : spokenFor(upstream, told.meta, headers)
   const addedHeaders = Object.assign(headers, given.headers)
   const path = withQuery(upstream.path, given.query)
-  return meta === undefined
-    ? { ...upstream, addedHeaders, given, personal, path }
-    : { ...upstream, addedHeaders, given, personal, path, meta }
+  const bound = { ...upstream, addedHeaders, given, personal, path }
+  return told === undefined ? bound : { ...bound, meta: told.meta }
 }
 
 /** Each message says whose it is: callers may share the channel. */

@@ -129,6 +129,7 @@ export function createGate({ concurrency, patience, breaker, clock, onChange }: 
     },
     check() {
       if (restUntil !== 0 && !isDue()) throw rest()
+      return undefined
     },
     figures: () => ({
       inFlight,

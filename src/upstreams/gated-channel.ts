@@ -6,7 +6,7 @@ import { type ChannelUpstream, type Gate, UpstreamError, type Verdict } from './
 interface Needs {
   /** Of the server. */
   readonly gate: Gate
-  /** For one caller's own instance. */
+  /** For one caller's own instance, and for the gate's beside them. */
   readonly openGate: () => Gate
 }
 
@@ -24,7 +24,7 @@ export function gatedChannel(server: ChannelUpstream, { gate, openGate }: Needs)
   const { instanceFor } = server
   return {
     ...server,
-    request: through(server, gate),
+    request: through(server, gate, server.perPrincipal === true ? openGate() : gate),
     ...(instanceFor && {
       instanceFor: (...asked: Parameters<typeof instanceFor>) => wrap(instanceFor(...asked)),
     }),

@@ -130,6 +130,7 @@ export function openInstances(config: Config, needs: Needs): Instances {
 
   return {
     ...base.channel,
+    perPrincipal: kind === 'per-principal',
     instanceFor(caller, next) {
       const instance = instanceOf(caller)
       grant(instance, instance.channel.personal === true ? next : { ...next, told: {} })

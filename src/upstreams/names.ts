@@ -31,7 +31,8 @@ interface Surroundings {
 /** RFC 8305 §3: how long the other family is waited for once there is an address. */
 const OTHER_FAMILY = 100
 const FIRST_TRY = 1000
-const NOT_THERE = new Set(['ENOTFOUND', 'ENODATA', 'NXDOMAIN'])
+/** There is no such name, or no resolver that could be asked: the system may know more. */
+const NOT_THERE = new Set(['ENOTFOUND', 'ENODATA', 'ECONNREFUSED'])
 
 export function systemNames({
   nameServers,

@@ -46,7 +46,7 @@ export function openRemoteUpstream(
     streams,
     gate,
     open,
-    addedHeaders: staticHeaders(config.credentials),
+    addedHeaders: {},
     requestTimeout: config.requestTimeout,
     idleTimeout: config.idleTimeout,
     maxAnswer: config.maxAnswer,
@@ -78,12 +78,4 @@ function openClient(origin: string | URL, options: Client.Options, connect: Conn
     },
   })
   return client
-}
-
-function staticHeaders(credentials: RemoteServerConfig['credentials']): Readonly<Record<string, string>> {
-  if (credentials.type !== 'headers') return {}
-  const written = Object.entries(credentials.headers)
-  return Object.fromEntries(
-    written.flatMap(([name, value]) => (typeof value === 'string' ? [[name.toLowerCase(), value]] : [])),
-  )
 }

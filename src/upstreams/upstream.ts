@@ -30,7 +30,7 @@ export interface Gate {
   /** Once for each `enter` that did not throw. */
   leave(verdict: Verdict): void
   /** For what takes no place, since it stays open as long as its client does. Throws UpstreamError `resting`. */
-  check(): void
+  check(): undefined
   figures(): GateFigures
 }
 
@@ -105,6 +105,8 @@ export interface ChannelUpstream {
   readonly requestTimeout: number
   /** One caller's own: all it says is theirs, and it may ask them. */
   readonly personal?: boolean
+  /** Each caller has one of their own, by `instanceFor`; this one is the gate's. */
+  readonly perPrincipal?: boolean
   /** Opens the channel when it is not open and answers its (one) initialization. Throws UpstreamError. */
   initialize(): Promise<ChannelInitialization>
   /**

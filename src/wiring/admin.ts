@@ -11,7 +11,11 @@ import type { Callers } from './callers.ts'
 import type { Ground } from './ground.ts'
 import { openCredentials } from './ways.ts'
 
-export function openAdminDoor(ground: Ground, callers: Callers): (path: string) => Endpoint | undefined {
+export function openAdminDoor(
+  ground: Ground,
+  callers: Callers,
+  onConnectionChanged: (subject: string, server: string) => Promise<void>,
+): (path: string) => Endpoint | undefined {
   const { config, store, clock, log, recorder, tokens } = ground
   const { server, admin, auth } = config
   const { attributes, apiTokens } = callers
@@ -35,6 +39,9 @@ export function openAdminDoor(ground: Ground, callers: Callers): (path: string) 
     findUser: (id) => store.durable.users.find(id),
     openHere: isOpenHere(admin, server),
     life: apiTokens.life,
+    connections: ground.connections,
+    sees: (principal, id) => ground.policy.view(principal, id) !== 'none',
+    onConnectionChanged,
     recorder,
     clock,
     log,

@@ -145,7 +145,7 @@ export function openAggregate(ground: Ground, door: Door, opened: Opened) {
     },
     /** The person has another account at the server now, or none. */
     async forgetPrincipal(id: string, subject: string) {
-      const upstream = upstreams.get(id)
+      const upstream = get(id)
       if (upstream?.kind === 'channel') upstream.endInstance?.(subject)
       catalog.forgetPrincipal(id, subject)
       bridge.forgetPrincipal(id, subject)

@@ -20,7 +20,7 @@ export function openConnect({ config, keyring, store, clock }: Ground) {
       titleOf,
       linkFor(request) {
         const id = requests.seal(request)
-        // What is pasted is pasted at the address that seed 002 has for it.
+        // What is pasted is pasted at the address that Kuadrant’s gateway has for it.
         const isPasted = servers.get(request.server)?.credentials.type === 'secret'
         return { id, url: url + (isPasted ? `${TOKENS_PATH}?elicitation_id=${id}` : `${CONNECT_PATH}?request=${id}`) }
       },

@@ -10,7 +10,7 @@ import type { Clock } from '../protocol/clock.ts'
 import type { IdentityAttribute } from '../protocol/identity-headers.ts'
 import type { MintAssertion } from '../tokens/assertion.ts'
 import type { Bound } from '../upstreams/binding.ts'
-import { type IdentityTold, tellIdentity } from '../upstreams/identity/tell.ts'
+import { type TellIdentity, tellIdentity } from '../upstreams/identity/tell.ts'
 import { type PassthroughNeeds, passthroughFor } from '../upstreams/passthrough.ts'
 
 interface Needs {
@@ -44,7 +44,7 @@ function identityFor(
   server: UpstreamConfig,
   told: ToldIdentity,
   { mintAssertion, clock, log, isTime }: Needs & { isTime(about: string): boolean },
-): IdentityTold | undefined {
+): TellIdentity | undefined {
   // A channel is looked after in any case: nothing else takes a forged identity out of its messages.
   if (!told.headers && !told.jwt && !told.meta && !isChannel(server) && told.form !== 'contextforge') return undefined
   return tellIdentity({

@@ -1,12 +1,19 @@
 // The tools that servers have at this moment, asked for beside a running gate: for judging rules that name them.
 import type { Config } from '../config/schema.ts'
-import { upstreamsOf } from '../config/servers.ts'
+import { type UpstreamConfig, upstreamsOf } from '../config/servers.ts'
 import { readOffer } from '../mcp/aggregate/catalog/offer.ts'
 import { createBridge } from '../mcp/bridge/call.ts'
+import type { Vault } from '../protocol/vault.ts'
+import { createBinding } from '../upstreams/binding.ts'
+import { openSharedCredential } from '../upstreams/credentials/open.ts'
 import { createUpstreams } from '../upstreams/registry.ts'
+import type { Upstream } from '../upstreams/upstream.ts'
 import { surroundings } from './surroundings.ts'
+import { credentialFetches, valuePlaces } from './upstream-credentials.ts'
 
 interface Needs {
+  /** For credentials that are in it. */
+  readonly vault: Pick<Vault, 'get'>
   /** A server did not say what it has. */
   onFailure(server: string, reason: string): void
 }
@@ -14,7 +21,7 @@ interface Needs {
 /** Names by server; one that did not answer in `aggregate.timeout` is not there. Programs are started for it, and ended. */
 export async function readLiveTools(
   { servers, aggregate, store }: Pick<Config, 'servers' | 'aggregate' | 'store'>,
-  { onFailure }: Needs,
+  { vault, onFailure }: Needs,
 ): Promise<ReadonlyMap<string, ReadonlySet<string>>> {
   const clock = Date.now
   const configured = upstreamsOf(servers)
@@ -24,11 +31,26 @@ export async function readLiveTools(
     directory: store.directory,
   })
   const { eraOf } = createBridge({ report: upstreams.report, clock })
+  const given = { ...valuePlaces, fetches: credentialFetches(), vault, log: SILENT, clock, onFailure: silence }
 
-  async function toolsOf(id: string): Promise<ReadonlySet<string> | undefined> {
-    const upstream = upstreams.get(id)
-    if (upstream === undefined) return undefined
+  /** As the gate itself reaches it. */
+  async function reach(server: UpstreamConfig): Promise<Upstream | undefined> {
+    const known = upstreams.get(server.id)
+    const credential = await openSharedCredential(server, given)
+    if (credential === undefined) throw new TypeError('each person has a credential, and perhaps tools, of their own')
+    const parts = new Map([[server.id, { credential, personalLists: false }]])
     try {
+      return known && (await createBinding(parts, upstreams, silence).bind(known, undefined))
+    } finally {
+      credential.close?.()
+    }
+  }
+
+  async function toolsOf(server: UpstreamConfig): Promise<ReadonlySet<string> | undefined> {
+    const { id } = server
+    try {
+      const upstream = await reach(server)
+      if (upstream === undefined) return undefined
       const { lists } = await readOffer(upstream, eraOf, AbortSignal.timeout(aggregate.timeout))
       if (lists.tools.reason === undefined) return new Set(lists.tools.entries.map(({ name }) => String(name)))
       onFailure(id, lists.tools.reason)
@@ -39,7 +61,7 @@ export async function readLiveTools(
   }
 
   try {
-    const found = await Promise.all(configured.map(async ({ id }) => [id, await toolsOf(id)] as const))
+    const found = await Promise.all(configured.map(async (server) => [server.id, await toolsOf(server)] as const))
     return new Map(found.flatMap(([id, names]) => (names === undefined ? [] : [[id, names] as const])))
   } finally {
     await upstreams.close()

@@ -17,11 +17,22 @@ import type { OAuthDoor } from './oauth.ts'
 /** Nobody's session is longer than this look at it. */
 const LOOK = 60_000
 
+/** The person has another account there now, or none. */
+export type ConnectionChanged = (subject: string, server: string) => Promise<void>
+
+export const connectionChanged =
+  ({ vouching }: Pick<Callers, 'vouching'>, { forgetPrincipal }: Pick<McpDoor, 'forgetPrincipal'>): ConnectionChanged =>
+  async (subject, server) => {
+    // What an issuer vouches for is looked up again: from now on it is this account.
+    vouching.forget()
+    await forgetPrincipal(server, subject)
+  }
+
 export function openPortal(
   ground: Ground,
   callers: Callers,
   oauth: OAuthDoor,
-  { forgetPrincipal }: Pick<McpDoor, 'forgetPrincipal'>,
+  onChanged: ConnectionChanged,
 ): (path: string) => Endpoint | undefined {
   const { config, clock, keyring, log, policy, recorder, store } = ground
   const { server, servers, doors } = config
@@ -54,11 +65,7 @@ export function openPortal(
     findAccount: oauth.findAccount,
     findVisitor,
     sees: (principal, id) => policy.view(principal, id) !== 'none',
-    async onChanged(subject, id) {
-      // What an issuer vouches for is looked up again: from now on it is this account.
-      callers.vouching.forget()
-      await forgetPrincipal(id, subject)
-    },
+    onChanged,
     withErrorPage: (endpoint) => withErrorPage(endpoint, { recorder, log }),
   })
   const signIn = doors.oauth ? () => undefined : signInAlone(oauth, callers)

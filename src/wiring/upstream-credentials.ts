@@ -9,6 +9,7 @@ import type { Clock } from '../protocol/clock.ts'
 import type { Vault } from '../protocol/vault.ts'
 import type { MintAssertion } from '../tokens/assertion.ts'
 import type { Credential } from '../upstreams/credential.ts'
+import type { Fetches } from '../upstreams/credentials/fetch.ts'
 import { type CredentialNeeds, openCredential } from '../upstreams/credentials/open.ts'
 import { presentedToken } from '../upstreams/credentials/presented.ts'
 import { type SignIns, signInTokens } from '../upstreams/credentials/sign-in-tokens.ts'
@@ -45,8 +46,7 @@ export function openUpstreamCredentials({
   log,
   onFailure,
 }: Needs): UpstreamCredentials {
-  const bounds = { allowLoopback: false, maxBytes: LARGEST }
-  const fetches = { configured: outboundFetch({ ...bounds, configured: true }), named: outboundFetch(bounds) }
+  const fetches = credentialFetches()
   const needsOf = (id: string) => ({ fetches, clock, onFailure: (error: unknown) => onFailure(id, error) })
   const wanted = wantsSignIn(config)
   const endpoints = new Map(
@@ -60,8 +60,7 @@ export function openUpstreamCredentials({
     presented: presentedToken(config.auth.header.toLowerCase()),
     signIns,
     assertion: (principal, audience) => mintAssertion(principal, audience).jwt,
-    env: process.env,
-    readFile: (path) => readFile(path, 'utf8'),
+    ...valuePlaces,
     vault,
     log,
     providerOf: (id) => providerOf(id, endpoints),
@@ -72,6 +71,17 @@ export function openUpstreamCredentials({
     open: (server) => openCredential(server, { ...shared, ...needsOf(server.id) }),
     signIns: wanted ? signIns : undefined,
   }
+}
+
+export function credentialFetches(): Fetches {
+  const bounds = { allowLoopback: false, maxBytes: LARGEST }
+  return { configured: outboundFetch({ ...bounds, configured: true }), named: outboundFetch(bounds) }
+}
+
+/** Where values are that are not written in the configuration. */
+export const valuePlaces = {
+  env: process.env,
+  readFile: (path: string) => readFile(path, 'utf8'),
 }
 
 const wantsSignIn = ({ servers }: Pick<Config, 'servers'>): boolean =>

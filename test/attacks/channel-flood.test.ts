@@ -26,7 +26,9 @@ beforeAll(async () => {
     const chunks: Buffer[] = []
     for await (const chunk of req) chunks.push(chunk)
     const { id, method } = JSON.parse(Buffer.concat(chunks).toString())
-    if (holds && method === 'tools/call') waiting.push(() => answer(res, id))
+    // It speaks the handshake revisions alone.
+    if (method === 'server/discover') res.writeHead(400).end()
+    else if (holds && method === 'tools/call') waiting.push(() => answer(res, id))
     else answer(res, id)
   })
   upstream.listen(0, '127.0.0.1')

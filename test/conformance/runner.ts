@@ -3,7 +3,7 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { basename, dirname, join } from 'node:path'
 import { parse } from 'yaml'
 
 const SUITE = join(import.meta.dirname, '../../node_modules/@modelcontextprotocol/conformance')
@@ -43,10 +43,10 @@ export async function runSuite(
   return { exitCode, output, scenarios }
 }
 
-/** What a revision asks of a server, from the list that is frozen with the package. */
-export async function requiredScenarios(revision: string): Promise<string[]> {
+/** What a revision asks of a server, or of a client, from the list that is frozen with the package. */
+export async function requiredScenarios(revision: string, role: 'server' | 'client' = 'server'): Promise<string[]> {
   const list: unknown = parse(await readFile(join(SUITE, 'requirements', `${revision}.yaml`), 'utf8'))
-  return (list as { server: string[] }).server
+  return (list as Record<typeof role, string[]>)[role]
 }
 
 /** Nothing but success, and at least one. */
@@ -62,14 +62,15 @@ function ended(child: ChildProcess): Promise<number | null> {
   return new Promise((resolve, reject) => child.once('error', reject).once('close', resolve))
 }
 
-/** One folder a scenario: `server-ping-2026-11-20T10-00-00-000Z/checks.json`; those of `authorization` begin with `authorization-server-`. */
+/** One folder a scenario: `server-ping-2026-11-20T10-00-00-000Z/checks.json`; those of `authorization` begin with `authorization-server-`, those of `client` with nothing. */
 async function readResults(folder: string, prefix: string): Promise<Map<string, Check[]>> {
   const scenarios = new Map<string, Check[]>()
-  for (const name of await readdir(folder)) {
-    const scenario = name
+  for (const path of await readdir(folder, { recursive: true })) {
+    if (basename(path) !== 'checks.json') continue
+    const scenario = dirname(path)
       .replace(prefix === 'authorization' ? 'authorization-server-' : `${prefix}-`, '')
       .replace(/-\d{4}-\d\d-\d\dT[\d-]+Z$/, '')
-    const checks = JSON.parse(await readFile(join(folder, name, 'checks.json'), 'utf8')) as Check[]
+    const checks = JSON.parse(await readFile(join(folder, path), 'utf8')) as Check[]
     scenarios.set(scenario, checks)
   }
   return scenarios

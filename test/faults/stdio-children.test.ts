@@ -1,8 +1,8 @@
 // R16: children that crash, leak, flood, multiply and will not die. Each hurts its own call or its own process, and nothing else; what ends
 // is gone from the table of processes.
-import { execFileSync, spawn } from 'node:child_process'
+import { execFileSync, spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs'
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
@@ -16,6 +16,7 @@ const ROOT = join(import.meta.dirname, '../..')
 const NASTY = join(ROOT, 'test/support/nasty-child.js')
 const NONE = { memory: 0, cpu: 0, files: 0, processes: 0, line: 16 * 1024 * 1024 }
 const HAS_PRLIMIT = existsSync('/usr/bin/prlimit')
+const BWRAP_WORKS = spawnSync('bwrap', ['--unshare-all', '--ro-bind', '/', '/', 'true']).status === 0
 const IS_ROOT = process.getuid?.() === 0
 
 const directory = mkdtempSync(join(tmpdir(), 'portcullis-faults-'))
@@ -194,13 +195,59 @@ describe.runIf(HAS_PRLIMIT)('a child with limits', () => {
   }, 30_000)
 })
 
+describe.runIf(BWRAP_WORKS)('a child in a sandbox', () => {
+  it('reads what is there, writes into its folder and a /tmp of its own, and does not see our folder', async () => {
+    writeFileSync(join(directory, 'keys'), 'ours')
+    const { upstream } = start({ sandbox: 'bwrap', limits: { ...NONE, files: 256 } })
+    const folder = await say(upstream, 'cwd')
+    expect(folder).toBe(join(directory, 'servers/child'))
+    const tries = [join(folder, 'kept'), '/tmp/own', join(ROOT, 'planted'), join(directory, 'planted'), '/etc/planted']
+    expect(JSON.parse(await say(upstream, 'write', { files: tries }))).toEqual([
+      'written',
+      'written',
+      'EROFS',
+      // Into a file system of its own that is gone with it.
+      'written',
+      'EROFS',
+    ])
+    expect(existsSync(join(folder, 'kept'))).toBe(true)
+    expect([join(directory, 'planted'), '/tmp/own'].filter((file) => existsSync(file))).toEqual([])
+    expect(JSON.parse(await say(upstream, 'list', { folder: directory }))).not.toContain('keys')
+    expect(JSON.parse(await say(upstream, 'list', { folder: join(ROOT, 'src') }))).toContain('gateway.ts')
+    // It sees its own processes only.
+    expect(Number(await say(upstream, 'pid'))).toBeLessThan(10)
+  })
+
+  it('ends with a gate that is killed, though it ignores the end of its input', async () => {
+    const script = driver({ sandbox: 'bwrap', calls: ['stubborn', 'wait'] })
+    const run = spawn(process.execPath, ['--input-type=module', '--eval', script], {
+      stdio: ['ignore', 'pipe', 'inherit'],
+    })
+    await once(run.stdout, 'data')
+    const [wrapper = ''] = childrenOf(run.pid ?? 0)
+    const inside = childrenOf(Number(wrapper.split(' ')[0])).map((stat) => Number(stat.split(' ')[0]))
+    expect(inside.length).toBeGreaterThan(0)
+    run.kill('SIGKILL')
+    await once(run, 'exit')
+    await vi.waitFor(() => expect(inside.map(stateOf).filter((state) => !['gone', 'Z'].includes(state))).toEqual([]))
+  }, 20_000)
+})
+
 /** A gate of its own process: says on its output what the child answered. */
-const driver = ({ limits = NONE, calls }: { limits?: typeof NONE; calls: readonly string[] }): string => `
+const driver = ({
+  limits = NONE,
+  sandbox = 'none',
+  calls,
+}: {
+  limits?: typeof NONE
+  sandbox?: string
+  calls: readonly string[]
+}): string => `
   import { mkdtempSync } from 'node:fs'
   import { openChannelUpstream } from ${JSON.stringify(join(ROOT, 'src/upstreams/channel/open.ts'))}
   const log = { debug() {}, info() {}, warn() {} }
   const config = ${JSON.stringify(stdioConfig({ id: 'child', command: ['node', NASTY] }))}
-  const upstream = openChannelUpstream({ ...config, limits: ${JSON.stringify(limits)} },
+  const upstream = openChannelUpstream({ ...config, limits: ${JSON.stringify(limits)}, sandbox: ${JSON.stringify(sandbox)} },
     { log, clock: Date.now, directory: mkdtempSync(${JSON.stringify(join(tmpdir(), 'portcullis-driver-'))}), report() {} })
   const signal = new AbortController().signal
   for (const name of ${JSON.stringify(calls)}) {

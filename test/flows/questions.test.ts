@@ -1,5 +1,6 @@
 // What a server asks in the middle of a call reaches the client whose call it is, in the client's own era: sampling, elicitation and roots,
 // from servers of the handshake era and of 2026-07-28, for the official client in both.
+import { join } from 'node:path'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
 import { type Able, type AskedHost, connectAsked, type Says, textOf } from '../support/asked.ts'
 import { ANN, BOB, startGateway, type TestGateway } from '../support/gateway.ts'
@@ -7,6 +8,7 @@ import { type OneEraServer, startHandshakeOnly, startModernOnly } from '../suppo
 import type { Mode } from '../support/sdk.ts'
 import { startEverything, type TestUpstream } from '../support/upstream.ts'
 
+const EVERYTHING = join(import.meta.dirname, '../../node_modules/@modelcontextprotocol/server-everything/dist/index.js')
 const MODERN: Mode = { pin: '2026-07-28' }
 
 let everything: TestUpstream
@@ -19,6 +21,7 @@ beforeAll(async () => {
       { id: 'old', url: everything.url },
       { id: 'fixture', url: handshake.url },
       { id: 'new', url: modern.url },
+      { id: 'child', command: [process.execPath, EVERYTHING, 'stdio'], instances: 'per-principal', lists: 'personal' },
     ],
     policy: { rules: [{ allow: ['*/*', 'prompt:*/*', 'resource:*/*', 'method:*/*'], to: ['*'] }] },
   })
@@ -165,5 +168,16 @@ describe.each(PLACES)('a client of the handshake era at $place, a server of 2026
     expect(asked).toEqual([])
     expect(result.isError).toBe(true)
     expect(text).toContain('needs an answer of the user')
+  })
+})
+
+describe.each(PLACES)('a process of the caller’s own at $place', (at) => {
+  it.each<Mode>([MODERN, 'legacy'])('asks a client, %j', async (mode) => {
+    const form = await callOf(at, ['child', 'trigger-elicitation-request'], { mode, says: { content: { name: 'Bo' } } })
+    expect(form.asked.map(({ method }) => method)).toEqual(['elicitation/create'])
+    expect(form.text).toContain('Bo')
+    const model = await callOf(at, ['child', 'trigger-sampling-request', { prompt: 'Capital?' }], { mode })
+    expect(model.asked.map(({ method }) => method)).toEqual(['sampling/createMessage'])
+    expect(model.text).toContain('Paris')
   })
 })

@@ -31,13 +31,19 @@ interface Place {
   readonly env?: Readonly<Record<string, string>>
   /** A program that starts ours: its words come first. */
   readonly wrap?: readonly string[]
+  /** What it reads on standard input. */
+  readonly input?: string
 }
 
 /** Runs without our own environment's settings: what is not given here is not there. */
-export function startCommand(args: readonly string[], { cwd = tmpdir(), env = {}, wrap = [] }: Place = {}): Command {
+export function startCommand(
+  args: readonly string[],
+  { cwd = tmpdir(), env = {}, wrap = [], input = '' }: Place = {},
+): Command {
   const { PATH = '', HOME = cwd } = process.env
   const [program = '', ...words] = [...wrap, process.execPath, MAIN, ...args]
-  const child = spawn(program, words, { cwd, env: { PATH, HOME, ...env }, stdio: ['ignore', 'pipe', 'pipe'] })
+  const child = spawn(program, words, { cwd, env: { PATH, HOME, ...env }, stdio: ['pipe', 'pipe', 'pipe'] })
+  child.stdin.on('error', () => undefined).end(input)
   let [stdout, stderr, said] = ['', '', '']
   const hear = (stream: 'out' | 'err') => (chunk: Buffer) => {
     said += chunk

@@ -1,6 +1,6 @@
 // An MCP server on stdio that misbehaves on request: each tool is one way to hurt the process that reads it.
 import { spawn } from 'node:child_process'
-import { openSync } from 'node:fs'
+import { openSync, readdirSync, writeFileSync } from 'node:fs'
 import { createInterface } from 'node:readline'
 
 const send = (message) => process.stdout.write(`${JSON.stringify({ jsonrpc: '2.0', ...message })}\n`)
@@ -15,6 +15,21 @@ const tools = {
   pid: (id) => text(id, String(process.pid)),
   argv: (id) => text(id, JSON.stringify(process.argv.slice(2))),
   cwd: (id) => text(id, process.cwd()),
+  write: (id, args) =>
+    text(
+      id,
+      JSON.stringify(
+        args.files.map((file) => {
+          try {
+            writeFileSync(file, 'x')
+            return 'written'
+          } catch (error) {
+            return error.code
+          }
+        }),
+      ),
+    ),
+  list: (id, args) => text(id, JSON.stringify(readdirSync(args.folder))),
   /** Holds as much memory as it gets, up to what it is asked for. */
   hog: (id, args) => {
     const held = []

@@ -1,5 +1,6 @@
 // What a server behind the gate was told by the last call that reached it.
 import { join } from 'node:path'
+import { IDENTITY_SUFFIXES } from '../../src/protocol/identity-headers.ts'
 import type { Canary, CanaryRequest } from './canary.ts'
 
 /** A child process whose tool `tell` answers with the `_meta` of the call. */
@@ -25,6 +26,19 @@ export function fieldsOf({ rawHeaders }: Pick<CanaryRequest, 'rawHeaders'>): Rec
   }
   return fields
 }
+
+/** What the gate itself says of who calls. */
+const OURS = new Set([
+  ...Object.values(IDENTITY_SUFFIXES).map((suffix) => `x-forwarded-${suffix.toLowerCase()}`),
+  'x-portcullis-assertion',
+])
+
+/** Names of fields, lower case, that look like this and are not the gate's own word for who calls. */
+export const namesBesideOurs = ({ rawHeaders }: Pick<CanaryRequest, 'rawHeaders'>, look: RegExp): string[] =>
+  rawHeaders.flatMap((text, at) => {
+    const name = text.toLowerCase()
+    return at % 2 === 0 && look.test(name) && !OURS.has(name) ? [name] : []
+  })
 
 export function metaOf({ body }: Pick<CanaryRequest, 'body'>): Record<string, unknown> {
   const { params } = JSON.parse(body.toString()) as { params?: { _meta?: Record<string, unknown> } }

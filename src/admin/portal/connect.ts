@@ -1,4 +1,4 @@
-// `/connections/connect`, and seed 002's `/tokens`: one account to connect. Whoever opens it is asked who they are first; a link that was
+// `/connections/connect`, and Kuadrant’s `/tokens`: one account to connect. Whoever opens it is asked who they are first; a link that was
 // made for somebody opens for nobody else (MCP 2026-07-28, Elicitation: safe URL handling, phishing).
 import type { Endpoint, Exchange } from '../../http/exchange.ts'
 import { type Form, parseForm } from '../../http/form.ts'

@@ -139,7 +139,7 @@ function entry({ server, connection, csrf }: Row): Html {
 <h2 id="${id}"><bdi>${name}</bdi> <span class="state ${usable ? 'good' : connection === undefined ? 'none' : 'bad'}">${stateOf(connection)}</span></h2>
 ${connection !== undefined && details(connection)}
 <div class="answers">
-<a class="button${usable && html` second`}" href="${connectAddress(server)}" aria-describedby="${id}">${connection === undefined ? 'Connect' : 'Connect again'}</a>
+<a class="button${usable && html` second`}" href="${connectAddress(server)}" aria-describedby="${id}">${connection === undefined ? 'Connect' : 'Reconnect'}</a>
 ${connection !== undefined && disconnectForm(server, csrf, id)}
 </div>
 </section></li>`

@@ -3,7 +3,7 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { join, resolve } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { type Fixture, startFixture } from '../../../test/support/fixture-server.ts'
 import { freePort, memoryServer, saying, stopProcess } from '../../../test/support/upstream.ts'
@@ -17,7 +17,7 @@ import { person, remote } from './servers.support.ts'
 const META = 'io.modelcontextprotocol/'
 const LEGACY: ClientHello = { revision: '2025-06-18', capabilities: {}, clientInfo: { name: 'c', version: '1' } }
 const MODERN: ClientHello = { ...LEGACY, revision: '2026-07-28' }
-const PROGRAM = ['node_modules/@modelcontextprotocol/server-everything/dist/index.js'] as const
+const PROGRAM = [resolve('node_modules/@modelcontextprotocol/server-everything/dist/index.js')] as const
 const silent = { debug: () => undefined, info: () => undefined, warn: () => undefined }
 
 const reports: unknown[] = []

@@ -54,8 +54,9 @@ interface Settings {
   readonly maxAnswer: number
 }
 
-export const remote = (url: string, settings: Partial<Settings> = {}): OpenUpstream =>
-  openRemoteUpstream(
+/** Bound to somebody: it comes with a credential. */
+export const remote = (url: string, settings: Partial<Settings> = {}): OpenUpstream => ({
+  ...openRemoteUpstream(
     remoteConfig({
       id: 'a',
       url,
@@ -64,11 +65,12 @@ export const remote = (url: string, settings: Partial<Settings> = {}): OpenUpstr
       connectTimeout: 1_000,
       connections: 128,
       maxAnswer: 1_000_000,
-      credentials: { type: 'headers', headers: { Authorization: 'Bearer ours' }, reload: 60_000 },
       ...settings,
     }),
     AROUND,
-  )
+  ),
+  addedHeaders: { authorization: 'Bearer ours' },
+})
 
 export const json = (res: ServerResponse, body: unknown, status = 200, headers = {}): void => {
   res.writeHead(status, { 'Content-Type': 'application/json', ...headers }).end(JSON.stringify(body))

@@ -44,6 +44,7 @@ const MOST = 10_000
 interface Entry {
   /** As it was bound for the latest use. */
   upstream: RemoteUpstream
+  readonly subject: string
   readonly capabilities: Askable
   opening: Promise<PooledSession> | undefined
   current: PooledSession | undefined
@@ -96,12 +97,12 @@ export function createSessionPool({ clock }: { readonly clock: Clock }): Session
     }
   }
 
-  function take(key: string, upstream: RemoteUpstream, capabilities: Askable): Entry {
+  function take(key: string, upstream: RemoteUpstream, of: Pick<Entry, 'subject' | 'capabilities'>): Entry {
     const known = entries.get(key)
     entries.delete(key)
     if (known === undefined) makeRoom()
     const fresh = { opening: undefined, current: undefined, leases: 0, usedAt: clock() }
-    const entry = known ?? { upstream, capabilities, ...fresh }
+    const entry = known ?? { upstream, ...of, ...fresh }
     entries.set(key, entry)
     entry.upstream = upstream
     entry.leases += 1
@@ -111,7 +112,7 @@ export function createSessionPool({ clock }: { readonly clock: Clock }): Session
   return {
     lease(upstream, principal, capabilities) {
       const key = keyOf(upstream, principal, capabilities)
-      const entry = take(key, upstream, capabilities)
+      const entry = take(key, upstream, { subject: principal.subject, capabilities })
       return {
         get: (signal) => unlessAborted(open(entry), signal),
         lost(session) {
@@ -131,9 +132,7 @@ export function createSessionPool({ clock }: { readonly clock: Clock }): Session
     },
     size: () => entries.size,
     forgetPrincipal(server, subject) {
-      const key = JSON.stringify([server, subject])
-      const entry = entries.get(key)
-      if (entry !== undefined) end(key, entry)
+      for (const [key, entry] of entries) if (entry.subject === subject && entry.upstream.id === server) end(key, entry)
     },
     sweep() {
       for (const [key, entry] of entries) if (entry.leases === 0 && clock() - entry.usedAt >= IDLE) end(key, entry)

@@ -3,8 +3,8 @@ import type { Clock } from '../../protocol/clock.ts'
 import type { Replicas } from '../../store/replicas.ts'
 
 const BEAT = 10_000
-/** Silent for so long, it is not there any more. */
-const LIFE = 30_000
+/** Silent for so long, it is not there any more. Longer than clocks differ; one that does not answer is noticed at once. */
+const LIFE = 90_000
 /** How long an address is believed: a boot of a replica does not move. */
 const BELIEVED = 5000
 const REMEMBERED = 1000

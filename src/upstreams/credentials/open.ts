@@ -12,7 +12,7 @@ import { noCredential } from './none.ts'
 import { onBehalfOf } from './on-behalf-of.ts'
 import { queryCredential } from './query.ts'
 import type { SubjectNeeds } from './subject-token.ts'
-import type { TokenEndpoint } from './token-endpoint.ts'
+import type { TokenEndpoint, TokenNeeds } from './token-endpoint.ts'
 import { tokenExchange } from './token-exchange.ts'
 import type { SourceNeeds } from './value-source.ts'
 
@@ -25,18 +25,31 @@ export interface CredentialNeeds extends VaultNeeds, SubjectNeeds, SourceNeeds {
   secret(server: UpstreamConfig, config: CredentialsOf<'secret'>): Credential
 }
 
+type Opening<Opened> = Opened | Promise<Opened>
+
 /** Throws OperatorError: a value that is not there, a key that is none. */
-export async function openCredential(server: UpstreamConfig, needs: CredentialNeeds): Promise<Credential> {
+export const openCredential = (server: UpstreamConfig, needs: CredentialNeeds): Promise<Credential> =>
+  withPlace(server, async () => (await openShared(server, needs)) ?? openPersonal(server, needs))
+
+/** As `openCredential`, of the kinds that are one for everybody; `undefined` for the others. */
+export const openSharedCredential = (
+  server: UpstreamConfig,
+  needs: TokenNeeds & SourceNeeds,
+): Promise<Credential | undefined> => withPlace(server, async () => openShared(server, needs))
+
+async function withPlace<Opened>({ id }: UpstreamConfig, open: () => Promise<Opened>): Promise<Opened> {
   try {
-    return await open(server, needs)
+    return await open()
   } catch (cause) {
     if (!(cause instanceof TypeError)) throw cause
-    throw new OperatorError(`servers.${server.id}.credentials: ${cause.message}`, { cause })
+    throw new OperatorError(`servers.${id}.credentials: ${cause.message}`, { cause })
   }
 }
 
-function open(server: UpstreamConfig, needs: CredentialNeeds): Credential | Promise<Credential> {
-  const { id, name = id, credentials } = server
+function openShared(
+  { id, credentials }: UpstreamConfig,
+  needs: TokenNeeds & SourceNeeds,
+): Opening<Credential | undefined> {
   switch (credentials.type) {
     case 'none':
       return noCredential
@@ -46,6 +59,14 @@ function open(server: UpstreamConfig, needs: CredentialNeeds): Credential | Prom
       return queryCredential(id, credentials, needs)
     case 'client-credentials':
       return clientCredentials(credentials, needs)
+    default:
+      return undefined
+  }
+}
+
+function openPersonal(server: UpstreamConfig, needs: CredentialNeeds): Credential {
+  const { id, name = id, credentials } = server
+  switch (credentials.type) {
     case 'token-exchange':
       return tokenExchange(name, credentials, needs)
     case 'on-behalf-of':
@@ -60,6 +81,8 @@ function open(server: UpstreamConfig, needs: CredentialNeeds): Credential | Prom
       return needs.oauth(server, credentials)
     case 'secret':
       return needs.secret(server, credentials)
+    default:
+      throw new TypeError(`${credentials.type} is one for everybody`)
   }
 }
 

@@ -36,11 +36,11 @@ export const untoldIn = ({ form }: Pick<ToldIdentity, 'form'>): ToldMeta =>
 /** `assertion`: where the server is told with one. */
 export function identityMeta(principal: Principal, told: ToldIdentity, assertion: string | undefined): ToldMeta {
   const attributes = told.attributes.map((attribute) => memberOf(principal, attribute))
-  const [, ...actors] = delegationOf(principal).toReversed()
+  const actors = delegationOf(principal).slice(0, -1)
   const identity = Object.assign(
     {},
     ...attributes,
-    actors.length > 0 && { actors: actors.toReversed() },
+    actors.length > 0 && { actors },
     assertion !== undefined && { assertion },
   )
   if (told.form !== 'contextforge') return metaOf(RESERVED, { [IDENTITY_KEY]: identity })

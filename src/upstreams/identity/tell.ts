@@ -23,21 +23,21 @@ export interface IdentityNeeds {
   readonly clock: Clock
 }
 
-/** What one server is told in the head and in the message. */
-export interface IdentityTold {
-  /** Lower-case names; the same object until something in it has to change. */
-  headersFor(caller: Caller): Readonly<Record<string, string>> | undefined
-  metaFor(caller: Caller): ToldMeta
-}
-
-interface Held {
+/** What one server is told of one caller; the same object until something in it has to change. */
+export interface Told {
+  /** Lower-case names. */
   readonly headers: Readonly<Record<string, string>> | undefined
   readonly meta: ToldMeta
+}
+
+export type TellIdentity = (caller: Caller) => Told
+
+interface Held extends Told {
   readonly since: number
   readonly until: number
 }
 
-export function tellIdentity({ told, audience, mintAssertion, onOmitted, clock }: IdentityNeeds): IdentityTold {
+export function tellIdentity({ told, audience, mintAssertion, onOmitted, clock }: IdentityNeeds): TellIdentity {
   // By the object: there is one for each token that was proved, and what is known of it goes with it.
   const held = new WeakMap<Principal, Held>()
   const untold = untoldIn(told)
@@ -62,7 +62,7 @@ export function tellIdentity({ told, audience, mintAssertion, onOmitted, clock }
     return Object.freeze(Object.fromEntries(all.map(([name, value]) => [name.toLowerCase(), value])))
   }
 
-  function heldFor({ principal }: Caller): Held {
+  return ({ principal }) => {
     const now = clock()
     const known = held.get(principal)
     // Made later than now: the clock was set back.
@@ -71,6 +71,4 @@ export function tellIdentity({ told, audience, mintAssertion, onOmitted, clock }
     held.set(principal, made)
     return made
   }
-
-  return { headersFor: (caller) => heldFor(caller).headers, metaFor: (caller) => heldFor(caller).meta }
 }

@@ -44,7 +44,6 @@ async function upstream(answer: Answer, maxAnswer = 100_000) {
       connectTimeout: 1_000,
       connections: 4,
       maxAnswer,
-      credentials: { type: 'headers', headers: { Authorization: 'Bearer ours' }, reload: 60_000 },
     }),
     AROUND,
   )
@@ -53,7 +52,7 @@ async function upstream(answer: Answer, maxAnswer = 100_000) {
     () => server.closeAllConnections(),
     opened.close,
   )
-  return opened
+  return { ...opened, addedHeaders: { authorization: 'Bearer ours' } }
 }
 
 const json = (res: ServerResponse, body: unknown, status = 200, headers = {}) => {

@@ -8,7 +8,7 @@ import { type Machine, wrapperOf } from './wrapper.ts'
 const NONE = { memory: 0, cpu: 0, files: 0, processes: 0, line: 1000 }
 
 function words(
-  own: { limits?: Partial<StdioServerConfig['limits']>; sandbox?: StdioServerConfig['sandbox'] },
+  own: { folder?: string; limits?: Partial<StdioServerConfig['limits']>; sandbox?: StdioServerConfig['sandbox'] },
   machine: { has?: readonly string[]; complains?: readonly string[]; root?: boolean } = {},
 ): string {
   const { has = ['prlimit', 'bwrap', 'systemd-run', 'true'], complains = [], root = false } = machine
@@ -21,9 +21,10 @@ function words(
   const there: Machine = {
     find: (program) => (has.includes(program) ? `/bin/${program}` : undefined),
     complaint: ([program = '']) => (complains.includes(program) ? 'not permitted' : undefined),
+    exists: () => true,
     root,
   }
-  return wrapperOf(config, '/ours', there)({ folder: '/ours/servers/one' }).join(' ')
+  return wrapperOf(config, '/ours', there)({ folder: own.folder ?? '/ours/servers/one' }).join(' ')
 }
 
 describe('limits', () => {
@@ -56,6 +57,9 @@ describe('a sandbox', () => {
     expect(inside).toMatch(
       /--tmpfs \/ours --bind \/ours\/servers\/one \/ours\/servers\/one --chdir \/ours\/servers\/one/,
     )
+    // A folder around ours is shown first.
+    expect(words({ sandbox: 'bwrap', folder: '/' })).toContain('--tmpfs /ours --chdir / --')
+    expect(words({ sandbox: 'bwrap', folder: '/etc' })).toContain('--bind /etc /etc --tmpfs /ours --chdir /etc --')
     expect(inside).toMatch(/ -- \/bin\/prlimit --core=0 --nofile=64 --$/)
   })
 

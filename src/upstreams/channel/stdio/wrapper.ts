@@ -1,4 +1,5 @@
 // What a program is started through: limits that the kernel keeps (prlimit of util-linux), walls around it (bwrap, systemd-run). No shell.
+import { existsSync } from 'node:fs'
 import type { StdioServerConfig } from '../../../config/servers.ts'
 import { OperatorError } from '../../../protocol/errors.ts'
 import { complaintOf, findOnPath } from './process.ts'
@@ -12,6 +13,7 @@ export interface Machine {
   find(program: string): string | undefined
   /** Runs it to its end: `undefined` when it did well, else what it said. */
   complaint(words: readonly string[]): string | undefined
+  exists(path: string): boolean
   readonly root: boolean
 }
 
@@ -58,7 +60,8 @@ function wordsOf(
   program: string,
   { wanted: { limits }, hidden, machine }: { wanted: Wanted; hidden: string; machine: Machine },
 ): Wrapper {
-  if (kind === 'bwrap') return ({ folder }) => [program, ...wallsAround(folder, hidden)]
+  if (kind === 'bwrap')
+    return ({ folder }) => [program, ...wallsAround(folder, machine.exists(hidden) ? hidden : undefined)]
   const kept = [
     ...(limits.memory > 0 ? [`MemoryMax=${limits.memory}`, 'MemorySwapMax=0'] : []),
     ...(limits.processes > 0 ? [`TasksMax=${limits.processes}`] : []),
@@ -72,15 +75,20 @@ function wordsOf(
  * the sockets of other services. Its processes see only each other, and end with us even when we are killed. The network stays: most
  * servers are a way to something elsewhere.
  */
-const wallsAround = (folder: string, hidden: string): readonly string[] => [
-  ...['--unshare-all', '--share-net', '--die-with-parent'],
-  ...['--ro-bind', '/', '/', '--dev', '/dev', '--proc', '/proc', '--tmpfs', '/tmp', '--tmpfs', '/run'],
-  // Where names are resolved, on machines that keep that below /run.
-  ...['--ro-bind-try', '/run/systemd/resolve', '/run/systemd/resolve'],
-  ...['--tmpfs', hidden],
-  ...(folder === '/' ? [] : ['--bind', folder, folder]),
-  ...['--chdir', folder, '--'],
-]
+function wallsAround(folder: string, hidden: string | undefined): readonly string[] {
+  const own = folder === '/' ? [] : ['--bind', folder, folder]
+  const none = hidden === undefined ? [] : ['--tmpfs', hidden]
+  const isInside = hidden !== undefined && folder.startsWith(`${hidden}/`)
+  return [
+    ...['--unshare-all', '--share-net', '--die-with-parent'],
+    ...['--ro-bind', '/', '/', '--dev', '/dev', '--proc', '/proc', '--tmpfs', '/tmp', '--tmpfs', '/run'],
+    // Where names are resolved, on machines that keep that below /run.
+    ...['--ro-bind-try', '/run/systemd/resolve', '/run/systemd/resolve'],
+    // The later word wins.
+    ...(isInside ? [...none, ...own] : [...own, ...none]),
+    ...['--chdir', folder, '--'],
+  ]
+}
 
 /** systemd counts memory and processes by group; what it keeps need not be kept a second time. */
 function limitWords({ id, limits }: Wanted, sandbox: Kind | undefined, machine: Machine): readonly string[] {
@@ -111,5 +119,6 @@ function limitWords({ id, limits }: Wanted, sandbox: Kind | undefined, machine: 
 export const THIS_MACHINE: Machine = {
   find: (program) => findOnPath(program, process.env['PATH'] ?? ''),
   complaint: complaintOf,
+  exists: existsSync,
   root: process.getuid?.() === 0,
 }
