@@ -13,7 +13,7 @@ export interface ConnectionRoutesNeeds {
   readonly connections: Connections
   sees(principal: Principal, server: string): boolean
   /** The person has another account there now, or none. */
-  onConnectionChanged(subject: string, server: string): Promise<void>
+  onConnectionChanged(subjects: readonly string[], server: string): Promise<void>
   readonly visitOf: VisitOf
 }
 
@@ -56,7 +56,7 @@ export function connectionRoutes(api: Api, needs: ConnectionRoutesNeeds): void {
       const known = connections.connectable().some((one) => one.server === server)
       if (!known || !(await connections.disconnect(id, server)))
         throw new RequestError(404, 'unknown_connection', 'There is no such connection.')
-      await onConnectionChanged(id, server)
+      await onConnectionChanged([id], server)
       return reply.code(204).send(null)
     },
   )

@@ -37,7 +37,6 @@ export const REQUEST_REASONS = {
   deadline: 'The answer would have come after the ingress’s deadline.',
   draining: 'The gate is closing.',
   duplicate_header: 'A header came twice that may come once.',
-  era_not_spoken: 'The server speaks the handshake revisions only.',
   exited: 'The program behind the gate has ended.',
   foreign_host: 'The request is for another host.',
   foreign_origin: 'The page that asks is of an origin that is not allowed.',

@@ -34,6 +34,13 @@ describe('the start text', () => {
     expect(startText(started({ ...SERVERS, aggregate: { enabled: false } }))).not.toContain('.com/mcp\n')
   })
 
+  it('says who is told who calls, and how', () => {
+    const away = { id: 'away', url: 'https://mcp.example.com/mcp' }
+    const text = startText(started({ servers: [...SERVERS.servers, away] }))
+    expect(text).toContain('told who calls: tools (headers, jwt), files (meta), away (no)\n')
+    expect(startText(started({}))).not.toContain('told who calls')
+  })
+
   it('holds no secret of the configuration', () => {
     const text = startText(started({ ...SERVERS, store: { url: 'postgres://gate:dbpass@db/x' } }))
     expect(text).not.toMatch(/urlpass|querypass|argpass|dbpass/)

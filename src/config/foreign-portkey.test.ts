@@ -65,13 +65,43 @@ describe('servers by name', () => {
     ])
   })
 
+  it('are signed in to by each person with an account of their own', async () => {
+    const { config } = await load({
+      identity: { providers: [{ type: 'local' }] },
+      servers: {
+        notes: {
+          url: 'https://notes.example.com/mcp',
+          auth_type: 'oauth_auto',
+          oauth_metadata: { client_id: 'ours', client_secret: 's3cret', scope: 'read  write' },
+        },
+        files: { url: 'https://files.example.com/mcp', auth_type: 'oauth_auto' },
+      },
+    })
+    expect(config.servers.map((server) => 'credentials' in server && server.credentials)).toEqual([
+      expect.objectContaining({ type: 'oauth', clientId: 'ours', clientSecret: 's3cret', scopes: ['read', 'write'] }),
+      expect.objectContaining({ type: 'oauth', scopes: [] }),
+    ])
+  })
+
   it.each([
     ['a name with a slash', 'team/notes', {}, /team\/notes[\s\S]*write team_notes/],
     [
       'another credential',
       'notes',
-      { auth_type: 'oauth_auto' },
-      /servers\.notes\.auth_type[\s\S]*oauth_auto is not available/,
+      { auth_type: 'client_credentials' },
+      /servers\.notes\.auth_type[\s\S]*client_credentials is none that is read here/,
+    ],
+    [
+      'a client of no sign-in',
+      'notes',
+      { oauth_metadata: { client_id: 'ours' } },
+      /servers\.notes\.oauth_metadata[\s\S]*oauth_auto` alone/,
+    ],
+    [
+      'what the gate says of itself',
+      'notes',
+      { auth_type: 'oauth_auto', oauth_metadata: { redirect_uris: ['https://x.example/'] } },
+      /servers\.notes\.oauth_metadata\.redirect_uris[\s\S]*remove it/,
     ],
     ['another transport', 'notes', { transport: 'sse' }, /servers\.notes\.transport[\s\S]*sse is not available/],
     ['lists of tools', 'notes', { tools: { blocked: ['drop'] } }, /servers\.notes\.tools[\s\S]*policy\.rules/],

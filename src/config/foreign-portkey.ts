@@ -35,7 +35,7 @@ function nameServers(input: Input): Problem[] {
   const problems: Problem[] = []
   const servers = Object.entries(named).map(([id, entry]) => {
     const refuse = (key: string, message: string): void => {
-      const path = ['servers', id, ...(key === '' ? [] : [key])]
+      const path = ['servers', id, ...(key === '' ? [] : key.split('.'))]
       problems.push({ place: placeOf(input.find(path)), setting: path.join('.'), message })
     }
     if (id.includes('/')) refuse('', `An id has no slash: write ${id.replaceAll('/', '_')}.`)
@@ -46,11 +46,27 @@ function nameServers(input: Input): Problem[] {
 }
 
 function serverOf(id: string, entry: Tree, refuse: (key: string, message: string) => void): Tree {
-  const { headers, auth_type: kind, transport, tools, ...ours } = entry
-  if (kind !== undefined && kind !== 'none' && kind !== 'headers')
-    refuse('auth_type', `${String(kind)} is not available in this version: only none and headers are.`)
+  const { headers, auth_type: kind, oauth_metadata: client, transport, tools, ...ours } = entry
+  if (kind !== undefined && kind !== 'none' && kind !== 'headers' && kind !== 'oauth_auto')
+    refuse('auth_type', `${String(kind)} is none that is read here. Write servers[].credentials.`)
+  if (client !== undefined && kind !== 'oauth_auto')
+    refuse('oauth_metadata', 'It is for `auth_type: oauth_auto` alone.')
   if (transport !== undefined && transport !== 'http')
     refuse('transport', `${String(transport)} is not available in this version: only http is.`)
   if (tools !== undefined) refuse('tools', 'This cannot be ignored: other tools would be open. Write policy.rules.')
+  if (kind === 'oauth_auto') return { id, ...ours, credentials: { type: 'oauth', ...clientOf(client, refuse) } }
   return { id, ...ours, ...(headers !== undefined && { credentials: { type: 'headers', headers } }) }
+}
+
+/** RFC 7591 §2, as far as somebody has to write it: the rest is the gate's to say. */
+function clientOf(metadata: unknown, refuse: (key: string, message: string) => void): Tree {
+  if (!isTree(metadata)) return {}
+  const { client_id: clientId, client_secret: clientSecret, scope, ...others } = metadata
+  for (const name of Object.keys(others))
+    refuse(`oauth_metadata.${name}`, 'Only client_id, client_secret and scope are read: remove it.')
+  return {
+    ...(clientId !== undefined && { clientId }),
+    ...(clientSecret !== undefined && { clientSecret }),
+    ...(typeof scope === 'string' && { scopes: scope.split(' ').filter((one) => one !== '') }),
+  }
 }

@@ -57,7 +57,6 @@ export function isOurs(server: UpstreamConfig): boolean {
 const inside = new BlockList()
 for (const [network, prefix] of [
   ['10.0.0.0', 8],
-  ['100.64.0.0', 10],
   ['127.0.0.0', 8],
   ['172.16.0.0', 12],
   ['192.168.0.0', 16],

@@ -5,6 +5,7 @@ import { dirname, relative, resolve } from 'node:path'
 import { OperatorError } from '../protocol/errors.ts'
 import { adminWarnings } from './admin.ts'
 import { authWarnings } from './auth-warnings.ts'
+import { connectionWarnings } from './connections.ts'
 import { readDocument } from './document.ts'
 import { type ReadFile, readEnvironment } from './environment.ts'
 import { translateForwarding } from './foreign-forwarding.ts'
@@ -126,6 +127,7 @@ export async function loadConfig({
   warnings.push(
     ...worldOpenWarnings(identity),
     ...authWarnings(settled.config),
+    ...connectionWarnings(settled.config),
     ...adminWarnings(settled.config),
     ...issuerWarnings(settled.config),
     ...ingressWarnings(settled.config),

@@ -58,6 +58,13 @@ it.each<[string, string, RegExp, object, object]>([
     { url: SAFE, addresses: ['public', '10.0.0.0/8'] },
   ],
   [
+    'a password of a proxy that cannot be read',
+    'proxy',
+    /Write % as %25/,
+    { url: SAFE, proxy: 'http://ann:geheim%zz@proxy.example:3128' },
+    { url: SAFE, proxy: 'http://ann:geheim%25zz@proxy.example:3128' },
+  ],
+  [
     'a password in the address',
     'url',
     /credentials/,

@@ -42,6 +42,12 @@ function flawsOf({ url, transport, tls, http2, proxy, addresses }: RemoteServerC
       'Write the https address, or take `http2` away.',
     )
   if (http2 && isWebSocket) flaw(['http2'], 'A WebSocket is opened over HTTP/1.1.', 'Take `http2` away.')
+  if (proxy !== undefined && !isDecodable(new URL(proxy)))
+    flaw(
+      ['proxy'],
+      'Its user or password holds a % that begins no escape.',
+      'Write % as %25 there, and other signs of an address likewise.',
+    )
   if (proxy !== undefined && addresses !== undefined)
     flaw(
       ['addresses'],
@@ -49,4 +55,13 @@ function flawsOf({ url, transport, tls, http2, proxy, addresses }: RemoteServerC
       'Let the proxy decide where it connects to, and take `addresses` away.',
     )
   return flaws
+}
+
+function isDecodable({ username, password }: URL): boolean {
+  try {
+    decodeURIComponent(username + password)
+    return true
+  } catch {
+    return false
+  }
 }

@@ -4,6 +4,7 @@ import type { z } from 'zod'
 import { isKeyText } from '../protocol/capability-key.ts'
 import { checkChannels } from './channels.ts'
 import { folderBeside } from './command-folder.ts'
+import { checkConnectable } from './connections.ts'
 import { credentialAddresses, withCredentialPaths } from './credential-places.ts'
 import { checkEdges, keyAddresses } from './edges.ts'
 import { callbackFlaw } from './gateway-callbacks.ts'
@@ -50,6 +51,7 @@ export async function settle(parsed: Parsed, around: Surroundings): Promise<{ co
     ...checkServerTransport(settled),
     ...checkChannels(settled),
     ...checkWays(settled),
+    ...checkConnectable(settled),
     ...checkEdges(settled),
   ]
   const told = flaws.map(({ path, message, remedy }) => problem(path, around, message, remedy))

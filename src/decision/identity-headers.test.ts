@@ -59,6 +59,12 @@ describe('the fields of a caller', () => {
     })
   })
 
+  it('name the organisation where one was kept', () => {
+    expect(fieldsOf({ ...ann, claims: { organisation: ['acme', 'a,b'] } }).values['X-Forwarded-Org']).toBe(
+      'acme,=?base64?YSxi?=',
+    )
+  })
+
   it('are always all of them', () => {
     const { names } = fieldsOf(ann)
     expect(fieldsOf(ANONYMOUS, '').names).toEqual(names)

@@ -2,7 +2,7 @@ import { createServer, type RequestListener, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { brotliCompressSync } from 'node:zlib'
 import { afterEach, describe, expect, it } from 'vitest'
-import { OutboundRefused, outboundFetch } from './outbound.ts'
+import { leadsInside, OutboundRefused, outboundFetch } from './outbound.ts'
 import { isPublicAddress } from './public-address.ts'
 
 const SPECIAL = [
@@ -153,6 +153,43 @@ describe('the address is vetted before a socket opens', () => {
   it.each(['https://user@client.example/', 'nonsense', ''])('malformed or with userinfo: %s', async (url) =>
     expect(await refusal(outboundFetch({ allowLoopback: true })(url))).toBe('url'),
   )
+})
+
+describe('what a server inside the house names', () => {
+  const inside = (...addresses: string[]) =>
+    outboundFetch({ allowLoopback: false, inside: true, resolve: async () => addresses })
+
+  it('may be there too, and be spoken to in clear', async () => {
+    const port = await canary((_req, res) => res.end('{}'))
+    expect((await inside('127.0.0.1')(`http://inside.example:${port}/doc`)).status).toBe(200)
+  })
+
+  it.each(['169.254.169.254', 'fe80::1', '100.100.100.200', 'fd00:ec2::254', '::ffff:169.254.169.254', '192.0.2.1'])(
+    'is never %s',
+    async (address) => {
+      expect(await refusal(inside(address)('https://inside.example/doc'))).toBe('address')
+      expect(await refusal(inside('10.0.0.1', address)('https://inside.example/doc'))).toBe('address')
+    },
+  )
+
+  it('is asked over TLS where it is on the internet', async () => {
+    expect(await refusal(inside('8.8.8.8')('http://client.example/doc'))).toBe('scheme')
+    expect(await refusal(inside('10.0.0.1', '8.8.8.8')('http://client.example/doc'))).toBe('scheme')
+  })
+
+  it.each([
+    [['127.0.0.1', '::1'], true],
+    [['10.1.2.3'], true],
+    [['10.1.2.3', '8.8.8.8'], false],
+    [['169.254.169.254'], false],
+    [[], false],
+  ])('a host of %j is inside: %s', async (addresses, expected) => {
+    expect(await leadsInside('https://mcp.example/mcp', async () => addresses)).toBe(expected)
+  })
+
+  it('a host that nobody knows is not inside', async () => {
+    expect(await leadsInside('https://mcp.example/mcp', () => Promise.reject(new Error('ENOTFOUND')))).toBe(false)
+  })
 })
 
 describe('the answer is taken as it comes, and not all of it', () => {

@@ -2,7 +2,7 @@
 import { isDeepStrictEqual } from 'node:util'
 import type { Clock } from '../protocol/clock.ts'
 import { BearerError, RequestError } from '../protocol/errors.ts'
-import type { AuthMethod, Principal, ScopeRule } from '../protocol/principal.ts'
+import { type AuthMethod, type Principal, type ScopeRule, vouchedName } from '../protocol/principal.ts'
 import type { UserRecord } from '../store/durable.ts'
 
 /** What the other side says of the caller; whoever hands it in has checked that the other side said it. */
@@ -84,7 +84,7 @@ export function createVouching({ findByIdentity, resolveRoles, clock }: Needs): 
 
   function made(vouched: Vouched, known: Known): Principal {
     const { issuer, identity, email, groups, teams, roles } = vouched
-    const subject = known.id ?? `${issuer}|${identity}`
+    const subject = known.id ?? vouchedName(issuer, identity)
     return {
       ...vouched,
       subject,

@@ -56,6 +56,15 @@ export interface Principal {
   readonly actor: Principal | undefined
 }
 
+/** How somebody is known whom an issuer, a proxy or a certificate vouches for, before they have an account here. */
+export const vouchedName = (issuer: string, identity: string): string => `${issuer}|${identity}`
+
+/** What a caller was called before they had an account: what was given out under that name is theirs still. */
+export function formerSubject({ subject, issuer, identity }: Principal): string | undefined {
+  const former = issuer === undefined ? subject : vouchedName(issuer, identity)
+  return former === subject ? undefined : former
+}
+
 /** By the server's own name (`servers[].name`, else its id): the names of what may be used. A kind that is absent is not confined. */
 export interface Capabilities {
   readonly tools?: ReadonlyMap<string, ReadonlySet<string>>

@@ -71,6 +71,7 @@ export interface UpstreamClient {
 
 export interface UpstreamClients {
   find(server: string, issuer: string, redirectUri: string): Promise<UpstreamClient | undefined>
+  findById(server: string, issuer: string, clientId: string): Promise<UpstreamClient | undefined>
   /** Puts it in the place of `instead`, or where none is; answers the one that is there then. */
   keep(client: UpstreamClient, instead: string | undefined): Promise<UpstreamClient>
   /** The authorization server does not know it any more. */

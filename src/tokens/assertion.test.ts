@@ -105,6 +105,24 @@ describe('the signed identity', () => {
     expect(claims).not.toHaveProperty('groups')
   })
 
+  it('names the attributes that it is asked for, and no others', () => {
+    const { mint } = setup()
+    const full = { ...ann, name: 'Ann', roles: ['admin'], teams: ['blue'], claims: { organisation: 'acme' } }
+    expect(decodeJwt(mint(full, APP).jwt)).toMatchObject({ name: 'Ann', teams: ['blue'], organisations: ['acme'] })
+    const few = decodeJwt(mint(full, APP, ['email', 'roles']).jwt)
+    expect(few).toMatchObject({ sub: 'usr_1', kind: 'person', email: 'ann@example.com', roles: ['admin'] })
+    const others = ['name', 'groups', 'teams', 'scope', 'client_id', 'auth_method', 'organisations', 'lists_omitted']
+    for (const claim of others) expect(few).not.toHaveProperty(claim)
+  })
+
+  it('says who acts for the caller (RFC 8693 §4.1)', () => {
+    const { mint } = setup()
+    expect(decodeJwt(mint(ann, APP).jwt)).not.toHaveProperty('act')
+    const chat = { ...ANONYMOUS, subject: 'chat' }
+    const acting = { ...ann, actor: { ...ANONYMOUS, subject: 'bot', actor: chat } }
+    expect(decodeJwt(mint(acting, APP).jwt)['act']).toEqual({ sub: 'bot', act: { sub: 'chat' } })
+  })
+
   it('is not made without a key', () => {
     const keyring = { signingKeys: () => [], onRotation: () => undefined }
     expect(() => assertionMinter({ keyring, issuer: ISSUER, clock: Date.now })).toThrow(TypeError)

@@ -4,6 +4,7 @@ import type { RpcMessage } from '../protocol/jsonrpc.ts'
 import { ANONYMOUS, type Principal } from '../protocol/principal.ts'
 import { type Bound, createBinding } from './binding.ts'
 import type { Caller } from './caller.ts'
+import { ConnectionNeeded } from './credential.ts'
 import { IDENTITY_KEY, UNTOLD } from './identity/meta.ts'
 import type { Told } from './identity/tell.ts'
 import type { ChannelCall, ChannelUpstream, Given, RemoteUpstream } from './upstream.ts'
@@ -109,6 +110,29 @@ describe('a channel', () => {
     expect(calls[0]?.headers).toEqual({ 'x-own': '1', 'x-tenant-id': 'acme', ...tellingAnn.headers })
     // A connection lasts: it is opened knowing who calls, and nothing of one request.
     expect(granted).toEqual([tellingAnn.headers])
+  })
+
+  it('gets what passes through where it is told of nobody, too', async () => {
+    const { channel, calls, granted } = channelWith()
+    const binding = bindingWith({ passthrough: () => ({ 'x-tenant-id': 'acme' }) })
+    const bound = binding.bind(channel, caller()) as ChannelUpstream
+    await bound.request({ jsonrpc: '2.0', id: 1, method: 'tools/list' }, options)
+    expect(calls[0]?.headers).toEqual({ 'x-own': '1', 'x-tenant-id': 'acme' })
+    expect(granted).toEqual([{}])
+  })
+
+  it('ends with the connection that it was made with', () => {
+    const ended: string[] = []
+    const channel = { kind: 'channel', id: 'notes', endInstance: (subject: string) => ended.push(subject) }
+    const given = (): Given => {
+      throw new ConnectionNeeded('notes', 'not_connected')
+    }
+    const part = { credential: { personal: true, given }, personalLists: false }
+    const get = () => channel as unknown as ChannelUpstream
+    const binding = createBinding(new Map([['notes', part]]), { get }, () => undefined)
+    expect(() => binding.bind(get(), caller())).toThrow(ConnectionNeeded)
+    expect(() => binding.bind(get(), undefined)).toThrow(ConnectionNeeded)
+    expect(ended).toEqual(['ann'])
   })
 
   it('that nobody is named to is the one it was', () => {

@@ -1,4 +1,5 @@
 // A server as one caller reaches it: with their credential, who they are, what of their own head goes along, and their own process.
+import type { RpcMessage } from '../protocol/jsonrpc.ts'
 import type { Principal } from '../protocol/principal.ts'
 import type { Caller } from './caller.ts'
 import { ConnectionNeeded, type Credential, CredentialFailed, type Refused } from './credential.ts'
@@ -127,7 +128,8 @@ function instanceFor(
   { given, told }: { readonly given: Given; readonly told: Told | undefined },
 ): ChannelUpstream {
   const renewed = (refused: Refused) => credential.renewed?.(caller, given, refused) ?? Promise.resolve(undefined)
-  return instanceOf(upstream, caller, { given, told: told?.headers ?? {}, renewed })
+  const owner = caller && credential.ownerOf?.(caller)
+  return instanceOf(upstream, caller, { given, owner, told: told?.headers ?? {}, renewed })
 }
 
 interface With {
@@ -139,7 +141,8 @@ interface With {
 
 function boundTo(upstream: Upstream, { given, told, passed, personal }: With): Upstream {
   const headers = { ...passed, ...told?.headers }
-  if (upstream.kind === 'channel') return told === undefined ? upstream : spokenFor(upstream, told.meta, headers)
+  if (upstream.kind === 'channel')
+    return told === undefined && passed === undefined ? upstream : spokenFor(upstream, told?.meta, headers)
   const addedHeaders = Object.assign(headers, given.headers)
   const path = withQuery(upstream.path, given.query)
   const bound = { ...upstream, addedHeaders, given, personal, path }
@@ -147,16 +150,20 @@ function boundTo(upstream: Upstream, { given, told, passed, personal }: With): U
 }
 
 /** Each message says whose it is: callers may share the channel. */
-const spokenFor = (
+function spokenFor(
   channel: ChannelUpstream,
-  meta: ToldMeta,
+  meta: ToldMeta | undefined,
   headers: Readonly<Record<string, string>>,
-): ChannelUpstream => ({
-  ...channel,
-  request: (message, options) =>
-    channel.request(toldMessage(message, meta), { ...options, headers: { ...options.headers, ...headers } }),
-  notify: (message) => channel.notify(toldMessage(message, meta)),
-})
+): ChannelUpstream {
+  const tell = <Message extends RpcMessage>(message: Message): Message =>
+    meta === undefined ? message : toldMessage(message, meta)
+  return {
+    ...channel,
+    request: (message, options) =>
+      channel.request(tell(message), { ...options, headers: { ...options.headers, ...headers } }),
+    notify: (message) => channel.notify(tell(message)),
+  }
+}
 
 const withQuery = (path: string, query: string | undefined): string =>
   query === undefined ? path : `${path}${path.includes('?') ? '&' : '?'}${query}`

@@ -113,6 +113,21 @@ describe('one for each caller', () => {
     expect(ours).not.toHaveProperty('mark')
   })
 
+  it('is one for each owner where one caller speaks for several, and all of them end with the caller', async () => {
+    const { instances, count } = start()
+    const of = (who: Caller, owner: string) =>
+      instances.instanceFor?.(who, { given: bearer(owner), told: {}, owner }) ?? instances
+    const backend = caller('backend')
+    const people = ['ann', 'bob', 'ann', 'bob'].map((owner) => of(backend, owner))
+    const said = await Promise.all(people.map((one) => ask(one)))
+    expect(said.map(({ token }) => token)).toEqual(['Bearer ann', 'Bearer bob', 'Bearer ann', 'Bearer bob'])
+    expect(count).toEqual({ opened: 2, stopped: 0 })
+    instances.endInstance?.('backend')
+    expect(count).toEqual({ opened: 2, stopped: 2 })
+    // Callers who are nobody are told apart by it, too.
+    expect(await ask(of({ principal: ANONYMOUS, rawHeaders: [] }, 'cyd'))).toMatchObject({ token: 'Bearer cyd' })
+  })
+
   it('begins anew with a new credential, while the calls under way end with the old one', async () => {
     const { of, count } = start()
     const held = new AbortController()

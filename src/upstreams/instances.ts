@@ -90,20 +90,20 @@ export function openInstances(config: Config, needs: Needs): Instances {
     void idle.channel.rest()
   }
 
-  function ownOf(caller: Caller): Instance {
-    const { kind: whose, subject } = caller.principal
-    // Nobody knows whether two of them are one and the same.
-    if (whose === 'anonymous') throw anonymousCaller()
-    const known = own.get(subject)
+  function ownOf({ principal: { kind: whose, subject } }: Caller, owner: string | undefined): Instance {
+    // Nobody knows whether two of them are one and the same, unless they show it by what they bring along.
+    if (whose === 'anonymous' && owner === undefined) throw anonymousCaller()
+    const key = owner === undefined ? subject : `${subject}\0${owner}`
+    const known = own.get(key)
     if (known !== undefined) return known
-    const made = create(markOf(subject))
-    own.set(subject, made)
+    const made = create(markOf(key))
+    own.set(key, made)
     return made
   }
 
-  function instanceOf(caller: Caller | undefined): Instance {
+  function instanceOf(caller: Caller | undefined, owner: string | undefined): Instance {
     if (caller === undefined || kind === 'shared') return base
-    if (kind === 'per-principal') return ownOf(caller)
+    if (kind === 'per-principal') return ownOf(caller, owner)
     // The same caller meets the same one, so that what it keeps in memory is still there.
     return shared[createHash('sha256').update(caller.principal.subject).digest().readUInt32BE() % shared.length] ?? base
   }
@@ -119,10 +119,10 @@ export function openInstances(config: Config, needs: Needs): Instances {
 
   function sweep(): void {
     const now = clock()
-    for (const [subject, { channel, usedAt }] of own) {
+    for (const [key, { channel, usedAt }] of own) {
       if (channel.wanted() || now - usedAt < config.instanceIdle) continue
       void channel.close()
-      own.delete(subject)
+      own.delete(key)
     }
   }
   const timer = setInterval(sweep, Math.min(SWEEP, config.instanceIdle))
@@ -132,16 +132,17 @@ export function openInstances(config: Config, needs: Needs): Instances {
     ...base.channel,
     perPrincipal: kind === 'per-principal',
     instanceFor(caller, next) {
-      const instance = instanceOf(caller)
+      const instance = instanceOf(caller, next.owner)
       grant(instance, instance.channel.personal === true ? next : { ...next, told: {} })
       return instance.channel
     },
     endInstance(subject) {
-      const instance = own.get(subject)
-      if (instance === undefined) return
-      instance.ended = true
-      own.delete(subject)
-      void instance.channel.close()
+      for (const [key, instance] of own) {
+        if (key !== subject && !key.startsWith(`${subject}\0`)) continue
+        instance.ended = true
+        own.delete(key)
+        void instance.channel.close()
+      }
     },
     sweep,
     async close() {

@@ -149,6 +149,49 @@ describe('a server that never ends', () => {
   })
 })
 
+describe('a server that lists for each person apart', () => {
+  const [usual, other] = [tool('read'), tool('read', 'Reads your files.')]
+
+  it('closes what was not approved for whoever is shown it, and for nobody else', async () => {
+    const pins = await guard()
+    expect(names(await pins.screen('files', [usual], 'ann'))).toEqual(['read'])
+    for (let round = 0; round < 3; round++) {
+      expect(names(await pins.screen('files', [other], 'bob'))).toEqual([])
+      expect(names(await pins.screen('files', [usual], 'ann'))).toEqual(['read'])
+      expect([pins.isOpen('files', 'read', 'ann'), pins.isOpen('files', 'read', 'bob')]).toEqual([true, false])
+    }
+    expect(told).toEqual(['first_seen files/read', 'changed files/read'])
+  })
+
+  it('has shown nothing to a person that it has not listed for', async () => {
+    const pins = await guard()
+    await pins.screen('files', [usual], 'ann')
+    expect([pins.isUnseen('files', 'ann'), pins.isUnseen('files', 'bob')]).toEqual([false, true])
+    expect(pins.isOpen('files', 'read', 'bob')).toBe(false)
+    await pins.screen('files', [usual], 'bob')
+    expect([pins.isUnseen('files', 'bob'), pins.isOpen('files', 'read', 'bob')]).toEqual([false, true])
+  })
+
+  it('is told of when it changes for all of them, once', async () => {
+    const pins = await guard({ files: 'warn' })
+    for (const person of ['ann', 'bob']) await pins.screen('files', [usual], person)
+    for (const person of ['ann', 'bob', 'ann']) await pins.screen('files', [other], person)
+    expect(told).toEqual(['first_seen files/read', 'changed files/read'])
+  })
+
+  it('opens for whoever is shown what an operator approves', async () => {
+    const pins = await guard()
+    await pins.screen('files', [usual], 'ann')
+    await pins.screen('files', [other], 'bob')
+    const { seen = '' } = (await store.durable.toolPins.find('files', 'read')) ?? {}
+    expect(await store.durable.toolPins.approve('files', 'read', seen)).toBe(true)
+    const after = await guard()
+    expect(names(await after.screen('files', [other], 'bob'))).toEqual(['read'])
+    expect(names(await after.screen('files', [usual], 'ann'))).toEqual([])
+    expect([after.isOpen('files', 'read', 'bob'), after.isOpen('files', 'read', 'ann')]).toEqual([true, false])
+  })
+})
+
 describe('a server with very many tools', () => {
   const many = (description: string) => Array.from({ length: 700 }, (_, at) => tool(`tool_${at}`, description))
 

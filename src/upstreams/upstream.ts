@@ -73,6 +73,8 @@ export type Ask = (question: RpcRequest, signal: AbortSignal) => Promise<RpcResp
 /** What the instance of a caller is opened with. */
 export interface Grant {
   readonly given: Given
+  /** Whose it is, where the caller's subject does not say it all; never the secret. */
+  readonly owner?: string | undefined
   /** Who calls (lower-case names). One that callers share is told of nobody, since the next message is another's. */
   readonly told: Readonly<Record<string, string>>
   /** Another credential in place of the one that the server refused; `undefined` where there is none. */

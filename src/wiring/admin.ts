@@ -9,12 +9,13 @@ import { ownTokens } from '../identity/own-token.ts'
 import { ADMIN_PATH } from '../protocol/resource.ts'
 import type { Callers } from './callers.ts'
 import type { Ground } from './ground.ts'
+import type { ConnectionChanged } from './portal.ts'
 import { openCredentials } from './ways.ts'
 
 export function openAdminDoor(
   ground: Ground,
   callers: Callers,
-  onConnectionChanged: (subject: string, server: string) => Promise<void>,
+  onConnectionChanged: ConnectionChanged,
 ): (path: string) => Endpoint | undefined {
   const { config, store, clock, log, recorder, tokens } = ground
   const { server, admin, auth } = config

@@ -42,7 +42,7 @@ export function openCluster({ config, keyring, store, clock, log, onError }: Gro
   const { sealKeys } = keyring
   const { limits } = config.server
   const membership = createMembership({ self, address: advertise, rows: store.ephemeral.replicas, clock, onError })
-  const { handOn, close } = createHandOn({ membership, clock, sealKeys })
+  const { handOn, endLasting, close } = createHandOn({ membership, clock, sealKeys })
   opened.push(close)
   const isTime = rarely({ ...TOLD, clock })
   return {
@@ -64,7 +64,10 @@ export function openCluster({ config, keyring, store, clock, log, onError }: Gro
     listener: (handle) =>
       createListener({ listen: listen ?? everywhere(advertise), limits, handle, upgrades: NO_UPGRADES, log }),
     join: membership.join,
-    leave: membership.leave,
+    async leave() {
+      endLasting()
+      await membership.leave()
+    },
   }
 }
 

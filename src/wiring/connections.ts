@@ -128,12 +128,11 @@ function connectionOpener(
 }
 
 /** Committed before anybody is told that it is done. */
-function recordActs({ recorder, clock, log }: Needs): (act: ConnectionAct) => Promise<void> {
+function recordActs({ recorder, clock }: Needs): (act: ConnectionAct) => Promise<void> {
   const nextId = requestIds()
   return async (act) => {
     const now = clock()
     await recorder.act({ kind: 'act', ...act, id: nextId(now), time: new Date(now).toISOString() })
-    if (act.decision === 'deny') log.info({ ...act }, 'an account at a server')
   }
 }
 

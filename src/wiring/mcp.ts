@@ -13,6 +13,7 @@ import { refusalOf } from '../mcp/renewal.ts'
 import { createStreams } from '../mcp/streams.ts'
 import { createSubscriptions } from '../mcp/subscriptions.ts'
 import type { InformNeeds } from '../policy/informed.ts'
+import { ANONYMOUS } from '../protocol/principal.ts'
 import { MCP_PATH } from '../protocol/resource.ts'
 import { openAggregate } from './aggregate.ts'
 import type { Callers } from './callers.ts'
@@ -88,6 +89,8 @@ export function openMcpDoor(ground: Ground, { authenticate }: Callers, cluster: 
     bridge,
     onTools: (id, tools, { principal }) => void ground.tools.screen(id, tools, principal).catch(ground.onError),
   })
+  // Who asks on another's behalf is not that person to the server: of one that lists for each person apart they know nothing.
+  const isApart = (id: string) => binding.contextOf(id, { principal: ANONYMOUS, rawHeaders: [] }) !== undefined
   const serve: typeof serveServer = (exchange, id) =>
     (views.get(id) === undefined ? serveServer : serveView)(exchange, id)
   const overview = openOverview(ground, authenticate, aggregate)
@@ -105,7 +108,6 @@ export function openMcpDoor(ground: Ground, { authenticate }: Callers, cluster: 
     },
     matchUpgrade: lasting.matchUpgrade,
     forgetPrincipal: aggregate.forgetPrincipal,
-    // Who asks on another's behalf has no way to that server: of one that lists for each person apart nothing is known.
-    definitionOf: (id, tool) => catalog.definitionOf(id, tool, undefined),
+    definitionOf: (id, tool) => (isApart(id) ? undefined : catalog.definitionOf(id, tool, undefined)),
   }
 }

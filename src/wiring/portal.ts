@@ -7,6 +7,7 @@ import type { Endpoint } from '../http/exchange.ts'
 import { parseForm } from '../http/form.ts'
 import { sessionCaller } from '../identity/browser-session.ts'
 import { withErrorPage } from '../oauth/interaction/endpoints.ts'
+import { vouchedName } from '../protocol/principal.ts'
 import { CONNECTIONS_PATH, SIGN_IN_CLIENT } from '../protocol/sign-in-client.ts'
 import { connectionRequests } from '../tokens/connection-request.ts'
 import type { Callers } from './callers.ts'
@@ -18,14 +19,14 @@ import type { OAuthDoor } from './oauth.ts'
 const LOOK = 60_000
 
 /** The person has another account there now, or none. */
-export type ConnectionChanged = (subject: string, server: string) => Promise<void>
+export type ConnectionChanged = (subjects: readonly string[], server: string) => Promise<void>
 
 export const connectionChanged =
   ({ vouching }: Pick<Callers, 'vouching'>, { forgetPrincipal }: Pick<McpDoor, 'forgetPrincipal'>): ConnectionChanged =>
-  async (subject, server) => {
+  async (subjects, server) => {
     // What an issuer vouches for is looked up again: from now on it is this account.
     vouching.forget()
-    await forgetPrincipal(server, subject)
+    for (const subject of subjects) await forgetPrincipal(server, subject)
   }
 
 export function openPortal(
@@ -49,7 +50,7 @@ export function openPortal(
     // Before somebody has signed in here, an issuer of ours vouches for them under the name that it knows them by.
     return {
       principal,
-      subjects: account === undefined ? [subject] : [subject, `${account.issuer}|${account.identity}`],
+      subjects: account === undefined ? [subject] : [subject, vouchedName(account.issuer, account.identity)],
     }
   }
 

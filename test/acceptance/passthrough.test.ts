@@ -189,6 +189,7 @@ describe('values', () => {
     expect(await raw(['X-Tenant-Id', '\x85 acme\t\xa0'])).toEqual({ 'x-tenant-id': 'acme' })
     expect((await raw(['X-Tenant-Id', 'x'.repeat(5000)]))['x-tenant-id']).toHaveLength(4096)
     expect(await raw(['X-Tenant-Id', '\x85'], ['X-Trace-Id', ''])).toEqual({})
+    expect(await raw(['X-Tenant-Id', 'J\xf6rg'])).toEqual({ 'x-tenant-id': 'J\xf6rg' })
   })
 
   it('of a field that comes twice are none', async () => {

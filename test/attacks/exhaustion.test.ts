@@ -275,7 +275,9 @@ describe('F14 input that might end the process', () => {
 
   it('is an upstream that breaks, in every place', async () => {
     const breaking = await startBreaking()
-    const broken = await startRange({ servers: [{ id: 'canary', url: breaking.url }] })
+    // A server that only ever breaks would be left alone.
+    const breaker = { failures: 10_000 }
+    const broken = await startRange({ servers: [{ id: 'canary', url: breaking.url, breaker }] })
     for (const wire of ['modern', 'legacy'] as const)
       for (let round = 0; round < 22; round++) {
         const answer = await shoot(broken, { wire })

@@ -18,6 +18,7 @@ import {
 } from '../support/faulty-server.ts'
 import { startGateway, type TestGateway } from '../support/gateway.ts'
 import { callTool, listTools, type McpAnswer } from '../support/mcp.ts'
+import { wrapped } from '../support/over-tls.ts'
 import { until } from '../support/tls.ts'
 
 const SECRET = 'canary-of-the-gate-4c1f'
@@ -302,7 +303,9 @@ it('E36: many readers that stand still cost the gate their buffers, and are drop
   }, 10)
   const sockets: Socket[] = []
   for (let reader = 0; reader < READERS; reader++) {
-    const socket = connect(gateway.port, '127.0.0.1')
+    const plain = connect(gateway.port, '127.0.0.1')
+    await once(plain, 'connect')
+    const socket = await wrapped(plain)
     socket.on('error', () => undefined).pause()
     socket.write(`${head.join('\r\n')}\r\n\r\n${body}`)
     sockets.push(socket)
@@ -314,4 +317,9 @@ it('E36: many readers that stand still cost the gate their buffers, and are drop
   // Both ends of the evil server's connections are in this process as well: three buffers a stream, and what the collector has not yet taken.
   expect(most).toBeLessThan(READERS * 3 * 512 * 1024)
   expect(await callTool(gateway.resource('evil'), token, 'fine')).toMatchObject({ status: 200 })
+  // Whatever the server did above, nothing is taken for under way any more.
+  await until(
+    async () => (await gateway.metrics()).includes('mcp_upstream_in_flight{server="evil"} 0'),
+    'the end of all calls',
+  )
 }, 30_000)

@@ -62,13 +62,17 @@ function ended(child: ChildProcess): Promise<number | null> {
   return new Promise((resolve, reject) => child.once('error', reject).once('close', resolve))
 }
 
+const PREFIXES: Readonly<Record<string, string>> = { server: 'server-', authorization: 'authorization-server-' }
+
 /** One folder a scenario: `server-ping-2026-11-20T10-00-00-000Z/checks.json`; those of `authorization` begin with `authorization-server-`, those of `client` with nothing. */
-async function readResults(folder: string, prefix: string): Promise<Map<string, Check[]>> {
+async function readResults(folder: string, role: string): Promise<Map<string, Check[]>> {
+  const prefix = PREFIXES[role] ?? ''
   const scenarios = new Map<string, Check[]>()
   for (const path of await readdir(folder, { recursive: true })) {
     if (basename(path) !== 'checks.json') continue
-    const scenario = dirname(path)
-      .replace(prefix === 'authorization' ? 'authorization-server-' : `${prefix}-`, '')
+    const folderName = dirname(path)
+    const scenario = folderName
+      .slice(folderName.startsWith(prefix) ? prefix.length : 0)
       .replace(/-\d{4}-\d\d-\d\dT[\d-]+Z$/, '')
     const checks = JSON.parse(await readFile(join(folder, path), 'utf8')) as Check[]
     scenarios.set(scenario, checks)

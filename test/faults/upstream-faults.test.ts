@@ -24,6 +24,10 @@ let gateway: TestGateway
 let token: string
 let healthyToken: string
 
+const MODERN = {
+  'io.modelcontextprotocol/protocolVersion': '2026-07-28',
+  'io.modelcontextprotocol/clientCapabilities': {},
+}
 const LIMITS = { requestTimeout: '700ms', idleTimeout: '700ms', connectTimeout: '500ms' }
 beforeAll(async () => {
   ;[faulty, healthy] = await Promise.all([startFaultyServer(), startFaultyServer()])
@@ -82,10 +86,7 @@ async function call(
       method: 'tools/call',
       params: {
         name: tool,
-        _meta: {
-          'io.modelcontextprotocol/protocolVersion': '2026-07-28',
-          'io.modelcontextprotocol/clientCapabilities': {},
-        },
+        _meta: MODERN,
       },
     }),
   })
@@ -113,6 +114,13 @@ async function call(
 }
 
 const reset = ({ res }: FaultyCall): void => void res.socket?.resetAndDestroy()
+function drip({ id, res }: FaultyCall): void {
+  const text = JSON.stringify(answer(id))
+  res.writeHead(200, { 'content-type': 'application/json' })
+  let at = 0
+  const timer = setInterval(() => void res.write(text[at++ % text.length] ?? ''), 100)
+  res.on('close', () => clearInterval(timer))
+}
 const LINE = 'x'.repeat(10 * 1024 * 1024)
 
 describe('R6: exactly one JSON-RPC error for', () => {
@@ -128,17 +136,7 @@ describe('R6: exactly one JSON-RPC error for', () => {
         setTimeout(() => reset(call), 20)
       },
     ],
-    [
-      'one byte a tenth of a second',
-      'timeout',
-      ({ id, res }) => {
-        const text = JSON.stringify(answer(id))
-        res.writeHead(200, { 'content-type': 'application/json' })
-        let at = 0
-        const timer = setInterval(() => void res.write(text[at++ % text.length] ?? ''), 100)
-        res.on('close', () => clearInterval(timer))
-      },
-    ],
+    ['one byte a tenth of a second', 'timeout', drip],
     [
       'a reset in the middle of an event',
       'reset',
@@ -237,6 +235,52 @@ describe('R6: exactly one answer where the server', () => {
     })
     const { answers, broken, text } = await call('long-reset')
     expect([answers, broken, text.includes('error')]).toEqual([[], true, false])
+  })
+})
+
+describe('R6: a client of the other era gets the same', () => {
+  const post = (body: object, session?: string) =>
+    fetch(gateway.resource('faulty'), {
+      method: 'POST',
+      headers: {
+        'content-type': 'application/json',
+        accept: 'application/json, text/event-stream',
+        authorization: `Bearer ${token}`,
+        'mcp-protocol-version': '2025-11-25',
+        ...(session !== undefined && { 'mcp-session-id': session }),
+      },
+      body: JSON.stringify({ jsonrpc: '2.0', ...body }),
+    })
+  const initialize = { protocolVersion: '2025-11-25', capabilities: {}, clientInfo: { name: 'test', version: '1' } }
+
+  it.each([
+    ['a server that never answers', () => undefined],
+    ['a reset before the head', reset],
+    ['one byte a tenth of a second', drip],
+    [
+      'a reset in the middle of an event',
+      (faultyCall: FaultyCall) => {
+        stream(faultyCall.res).write(`${event(progress)}data: {"jsonrpc":"2.0","id":1,"res`)
+        setTimeout(() => reset(faultyCall), 20)
+      },
+    ],
+    ['an end after progress', ({ res }: FaultyCall) => void stream(res).end(event(progress))],
+    ['the answer to another call', ({ res }: FaultyCall) => json(res, answer('other'))],
+    ['a page', ({ res }: FaultyCall) => void res.writeHead(200, { 'content-type': 'text/html' }).end('<h1>')],
+  ])('%s', async (name, act) => {
+    const opened = await post({ id: 0, method: 'initialize', params: initialize })
+    const session = opened.headers.get('mcp-session-id') ?? ''
+    await opened.text()
+    const tool = `other-era ${name}`
+    faulty.on(tool, act)
+    const text = await (await post({ id: 5, method: 'tools/call', params: { name: tool } }, session)).text()
+    expect(faulty.called).toContain(tool)
+    expect(text.match(/"error":/g)).toHaveLength(1)
+    expect(text).toMatch(/"id":5\b/)
+    await until(
+      async () => /mcp_upstream_in_flight\{server="faulty"\} 0/.test(await gateway.metrics()),
+      'the end of the call',
+    )
   })
 })
 
@@ -379,6 +423,48 @@ describe('R6: one server’s trouble', () => {
     expect(own.log.join('\n')).toMatch(/"server":"broken".*server called again/)
     await own.close()
     await broken.close()
+  })
+
+  it('is not that streams are open at it, which take no place; while it rests none is opened', async () => {
+    const streaming = await startFaultyServer()
+    const own = await startGateway({
+      servers: [{ id: 'streaming', url: streaming.url, concurrency: 1, breaker: { failures: 1 } }],
+      policy: { rules: [{ allow: ['*/*', 'method:*/*', 'resource:*/*'], to: ['*'] }] },
+      metrics: { allow: ['loopback'] },
+    })
+    const bearer = await own.tokenFor('streaming')
+    streaming.on('subscriptions/listen', ({ res }) => void stream(res).write(':\n\n'))
+    streaming.on('gone', reset)
+    const listen = (signal: AbortSignal) =>
+      fetch(own.resource('streaming'), {
+        method: 'POST',
+        signal,
+        headers: {
+          'content-type': 'application/json',
+          accept: 'application/json, text/event-stream',
+          authorization: `Bearer ${bearer}`,
+          'mcp-protocol-version': '2026-07-28',
+          'mcp-method': 'subscriptions/listen',
+        },
+        body: JSON.stringify({
+          jsonrpc: '2.0',
+          id: 1,
+          method: 'subscriptions/listen',
+          params: { notifications: { toolsListChanged: true }, _meta: MODERN },
+        }),
+      })
+    const leaving = new AbortController()
+    for (let round = 0; round < 3; round++) expect((await listen(leaving.signal)).status).toBe(200)
+    expect(await own.metrics()).toMatch(/mcp_upstream_in_flight\{server="streaming"\} 0/)
+    expect(await callTool(own.resource('streaming'), bearer, 'fine')).toMatchObject({ status: 200 })
+    expect(await callTool(own.resource('streaming'), bearer, 'gone')).toMatchObject({ status: 502 })
+    const asked = streaming.called.length
+    const refused = await listen(leaving.signal)
+    expect([refused.status, refused.headers.get('retry-after')]).toEqual([503, '10'])
+    expect(streaming.called).toHaveLength(asked)
+    leaving.abort()
+    await own.close()
+    await streaming.close()
   })
 
   it('F4: a server that takes connections and never shakes hands costs the time of a connection, and is left alone then', async () => {

@@ -1,12 +1,16 @@
 // One server's own address, for clients that do not speak its era: the official client, pinned to one revision, before servers that
 // speak the other. Where both speak one, bytes go through.
+import { once } from 'node:events'
 import { mkdtempSync, rmSync } from 'node:fs'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { Client, type ClientCapabilities, StreamableHTTPClientTransport } from '@modelcontextprotocol/client'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
 import { ANN, BOB, startGateway, type TestGateway } from '../support/gateway.ts'
+import { request } from '../support/mcp.ts'
 import { type OneEraServer, startHandshakeOnly, startModernOnly } from '../support/one-era.ts'
 import type { Mode } from '../support/sdk.ts'
 import { memoryServer, startEverything, type TestUpstream } from '../support/upstream.ts'
@@ -50,8 +54,17 @@ afterEach(async () => {
   for (const client of open.splice(0)) await client.close()
 })
 
+const tokens = new Map<string, Promise<string>>()
+/** One for each person and server. */
+function tokenFor(server: string, user = ANN): Promise<string> {
+  const key = `${user.username} ${server}`
+  const token = tokens.get(key) ?? gateway.tokenFor(server, { user })
+  tokens.set(key, token)
+  return token
+}
+
 async function connect(server: string, mode: Mode, { user = ANN, capabilities = {} as ClientCapabilities } = {}) {
-  const token = await gateway.tokenFor(server, { user })
+  const token = await tokenFor(server, user)
   const client = new Client({ name: 'host', version: '1' }, { capabilities, versionNegotiation: { mode } })
   const heard: { method: string; params?: unknown }[] = []
   client.fallbackNotificationHandler = async ({ method, params }) => void heard.push({ method, params })
@@ -157,7 +170,7 @@ describe('a client of 2026-07-28 and nothing else', () => {
   })
 
   it('is told of a revision that nobody speaks in the words of its own', async () => {
-    const token = await gateway.tokenFor('old')
+    const token = await tokenFor('old')
     const answer = await fetch(gateway.resource('old'), {
       method: 'POST',
       headers: {
@@ -181,6 +194,51 @@ describe('a client of 2026-07-28 and nothing else', () => {
     })
     expect(answer.status).toBe(400)
     expect(await answer.json()).toMatchObject({ error: { code: -32022, data: { requested: '2027-01-01' } } })
+  })
+})
+
+describe('lists in pages', () => {
+  it('are the server’s own, screened page by page', async () => {
+    const asked: unknown[] = []
+    const pages = createServer(async (req, res) => {
+      const { id, method, params } = JSON.parse(Buffer.concat(await req.toArray()).toString() || '{}')
+      if (method === 'server/discover' || method === undefined) return void res.writeHead(400).end()
+      if (id === undefined) return void res.writeHead(202).end()
+      const introduction = {
+        protocolVersion: '2025-11-25',
+        capabilities: { tools: {} },
+        serverInfo: { name: 'pages', version: '1' },
+      }
+      if (method === 'tools/list') asked.push(params?.cursor)
+      const tools = [{ name: `page_${params?.cursor ?? 'one'}` }, { name: 'hidden' }].map((tool) => ({
+        ...tool,
+        inputSchema: { type: 'object' },
+      }))
+      const page = params?.cursor === undefined ? { tools, nextCursor: 'two' } : { tools }
+      res.writeHead(200, { 'content-type': 'application/json' })
+      res.end(JSON.stringify({ jsonrpc: '2.0', id, result: method === 'initialize' ? introduction : page }))
+    })
+    await once(pages.listen(0, '127.0.0.1'), 'listening')
+    const url = `http://127.0.0.1:${(pages.address() as AddressInfo).port}/mcp`
+    const policy = { rules: [{ allow: ['pages/page_*', 'method:*/*'], to: ['*'] }] }
+    const gate = await startGateway({ servers: [{ id: 'pages', url }], policy })
+    try {
+      const token = await gate.tokenFor('pages')
+      const list = async (params: Record<string, unknown>) =>
+        (await request(gate.resource('pages'), token, 'tools/list', params)).body['result']
+      const names = (page: unknown) => (page as { tools: { name: string }[] }).tools.map(({ name }) => name)
+      const first = await list({})
+      expect(first).toMatchObject({ nextCursor: 'two', ttlMs: 0, cacheScope: 'private', resultType: 'complete' })
+      expect(names(first)).toEqual(['page_one'])
+      const second = await list({ cursor: 'two' })
+      expect(second).not.toHaveProperty('nextCursor')
+      expect(names(second)).toEqual(['page_two'])
+      expect(asked).toEqual([undefined, 'two'])
+    } finally {
+      await gate.close()
+      pages.closeAllConnections()
+      pages.close()
+    }
   })
 })
 
@@ -286,8 +344,54 @@ describe('a client of the handshake era', () => {
         body: JSON.stringify({ jsonrpc: '2.0', id: 1, method: 'ping' }),
       })
     expect((await ping('new', ann.token)).status).toBe(200)
-    expect((await ping('new', await gateway.tokenFor('new', { user: BOB }))).status).toBe(404)
-    expect((await ping('old', await gateway.tokenFor('old'))).status).toBe(404)
+    expect((await ping('new', await tokenFor('new', BOB))).status).toBe(404)
+    expect((await ping('old', await tokenFor('old'))).status).toBe(404)
+  })
+})
+
+describe('what one era has and the other has not', () => {
+  const post = async (server: string, headers: Record<string, string>, body: object) => {
+    const answer = await fetch(gateway.resource(server), {
+      method: 'POST',
+      headers: {
+        authorization: `Bearer ${await tokenFor(server)}`,
+        'content-type': 'application/json',
+        accept: 'application/json, text/event-stream',
+        ...headers,
+      },
+      body: JSON.stringify({ jsonrpc: '2.0', id: 1, ...body }),
+    })
+    return [answer.status, ((await answer.json()) as { error?: { code: number } }).error?.code]
+  }
+  const params = {
+    uri: 'test://static-text',
+    level: 'info',
+    protocolVersion: '2025-11-25',
+    _meta: {
+      'io.modelcontextprotocol/protocolVersion': '2026-07-28',
+      'io.modelcontextprotocol/clientCapabilities': {},
+    },
+  }
+
+  it.each(['initialize', 'ping', 'logging/setLevel', 'resources/subscribe', 'resources/unsubscribe'])(
+    'is %s no method of 2026-07-28, and never reaches the server',
+    async (method) => {
+      const before = handshakeOnly.seen.length
+      const head = { 'mcp-protocol-version': '2026-07-28', 'mcp-method': method }
+      expect(await post('old', head, { method, params })).toEqual([404, -32601])
+      expect(handshakeOnly.seen.slice(before).map((each) => each.method)).not.toContain(method)
+      expect(await post('old', { ...head, 'mcp-method': 'tools/list' }, { method: 'tools/list', params })).toEqual([
+        200,
+        undefined,
+      ])
+    },
+  )
+
+  it.each(['server/discover', 'subscriptions/listen'])('is %s no method of the handshake revisions', async (method) => {
+    const { transport } = await connect('new', 'legacy')
+    const head = { 'mcp-session-id': transport.sessionId ?? '' }
+    expect(await post('new', head, { method, params: { notifications: {} } })).toEqual([200, -32601])
+    expect(await post('new', head, { method: 'ping' })).toEqual([200, undefined])
   })
 })
 

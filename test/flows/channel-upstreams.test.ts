@@ -42,13 +42,27 @@ interface Person {
   readonly mode?: Mode
 }
 
+/** One sign-in for each person and address. */
+const tokens = new Map<string, Promise<string>>()
+function tokenOf(at: string, user = ANN): Promise<string> {
+  const key = `${at} ${user.username}`
+  const token = tokens.get(key) ?? gateway.tokenFor(at, { user })
+  tokens.set(key, token)
+  return token
+}
+
 async function connected<T>(at: string, person: Person, use: (client: Client) => Promise<T>): Promise<T> {
-  const token = await gateway.tokenFor(at, { user: person.user ?? ANN })
+  const token = await tokenOf(at, person.user)
   const headers = {
     authorization: `Bearer ${token}`,
     ...(person.upstream && { 'x-upstream-authorization': `Bearer ${person.upstream}` }),
   }
-  const client = new Client({ name: 'flow', version: '1' }, { versionNegotiation: { mode: person.mode ?? 'auto' } })
+  const { upstream, mode = 'auto' } = person
+  const client = new Client(
+    { name: 'flow', version: '1' },
+    { versionNegotiation: { mode }, capabilities: { roots: {} } },
+  )
+  client.setRequestHandler('roots/list', async () => ({ roots: [{ uri: `file:///${upstream}` }] }))
   await client.connect(new StreamableHTTPClientTransport(new URL(gateway.resource(at)), { requestInit: { headers } }))
   try {
     return await use(client)
@@ -89,6 +103,24 @@ describe.each(PLACES)('at the address %s', (place) => {
       })
     })
   })
+})
+
+describe.each(['sse', 'socket'])('a question of the server over %s', (server) => {
+  it.each(PLACES.flatMap((place) => MODES.map((mode) => [place, mode] as const)))(
+    'reaches the person in the middle of whose call it is: at %s, era %o',
+    async (place, mode) => {
+      const { at, prefix } = placed(server, place)
+      const asked = await Promise.all(
+        [ANN, BOB].map((user) =>
+          connected(at, { user, mode, upstream: `asked-${user.username}` }, async (client) =>
+            Promise.all([1, 2, 3].map(() => say(client, `${prefix}ask`, { method: 'roots/list' }))),
+          ),
+        ),
+      )
+      const roots = (name: string) => JSON.stringify({ roots: [{ uri: `file:///asked-${name}` }] })
+      expect(asked).toEqual(['ann', 'bob'].map((name) => [roots(name), roots(name), roots(name)]))
+    },
+  )
 })
 
 describe('two people at once, with credentials of their own', () => {

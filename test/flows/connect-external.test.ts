@@ -21,15 +21,19 @@ beforeAll(async () => {
   const { url, folder, configFile } = await writeConfig({
     servers: [{ id: 'notes', url: notes.url, credentials: { type: 'secret' } }],
     policy: { rules: [{ allow: ['*/*'], to: ['group:accounting'] }] },
-    identity: { providers: [{ id: 'realm', type: 'keycloak', title: 'Realm', issuer: realm.issuer, ...GATE_CLIENT }] },
+    identity: { providers: [{ id: 'corp', type: 'keycloak', title: 'Corp', issuer: realm.issuer, ...GATE_CLIENT }] },
   })
   await realm.nameAudience(`${url}/mcp`)
-  await realm.allowRedirect(`${url}/callback/realm`)
-  const env = { OAUTH_RESOURCE: `${url}/mcp`, OAUTH_AUTHORIZATION_SERVERS: realm.issuer }
+  await realm.allowRedirect(`${url}/callback/corp`)
+  const env = {
+    OAUTH_RESOURCE: `${url}/mcp`,
+    OAUTH_AUTHORIZATION_SERVERS: realm.issuer,
+    OAUTH_SCOPES_SUPPORTED: 'basic,groups,roles,profile',
+  }
   const command = startCommand(['serve', '--config', configFile], { cwd: folder, env })
   await command.says(/is ready/)
   gate = Object.assign(command, { url })
-  person = createPerson({ ...MCP_USER, provider: /realm/i, loopbackIsSecure: true })
+  person = createPerson({ ...MCP_USER, provider: /corp/i, loopbackIsSecure: true })
 }, LONG)
 afterAll(async () => {
   await gate?.stop()
@@ -56,7 +60,8 @@ describe('a gate without an authorization server of its own', () => {
   })
 
   it('knows who opens the link as the person whose token asked for it', async () => {
-    const client = await createSdkHost(person).connect(`${gate.url}/mcp`, 'legacy')
+    const atClient = createPerson({ ...MCP_USER, loopbackIsSecure: true })
+    const client = await createSdkHost(atClient).connect(`${gate.url}/mcp`, 'legacy')
     const call = async () => {
       const { content } = await client.callTool({ name: 'whoami', arguments: {} })
       return (content as { text: string }[])[0]?.text ?? ''

@@ -3,8 +3,10 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { Client, StreamableHTTPClientTransport } from '@modelcontextprotocol/client'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
+import { bearer, decisionsAs, decisionToken } from '../support/authzen.ts'
 import { ANN, BOB, startGateway, type TestGateway } from '../support/gateway.ts'
 import { callTool, request } from '../support/mcp.ts'
+import { createPerson } from '../support/person.ts'
 import { type PersonalServer, startPersonalServer } from '../support/personal-server.ts'
 import type { Mode } from '../support/sdk.ts'
 
@@ -179,6 +181,30 @@ describe('what each person calls', () => {
       expect(await namesFor('ann', address)).toContain(name)
       expect(await namesFor('bob', address)).not.toContain(name)
     }
+  })
+})
+
+describe('whoever asks for a decision about a person', () => {
+  it('is not that person to the server: a rule that reads their tool does not hold, and others do', async () => {
+    const root = { username: 'root', password: 'eleven quiet owls in a barn', administrator: true }
+    await gateway.addUser(root)
+    const decisions = decisionsAs(
+      gateway,
+      bearer(await decisionToken(gateway, createPerson(root), 'portcullis:decide portcullis:admin')),
+    )
+    const ask = async (name: string) => {
+      const resource = { type: 'tool', id: name }
+      const { body } = await decisions.evaluation({
+        subject: { type: 'user', id: 'ann@example.com' },
+        action: { name: 'can_use' },
+        resource,
+      })
+      return body.decision
+    }
+    const asked = servers.map((server) => server.asked.length)
+    expect(await ask('told/shared')).toBe(false)
+    expect(await ask('told/of_ann_1')).toBe(true)
+    expect(servers.map((server) => server.asked.length)).toEqual(asked)
   })
 })
 

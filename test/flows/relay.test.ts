@@ -17,6 +17,7 @@ let balancer: Balancer
 let database: FreshDatabase
 let servers: { readonly handshake: OneEraServer; readonly modern: OneEraServer }
 let replicas: readonly [TestGateway, TestGateway]
+let start: () => Promise<TestGateway>
 let token: (server: string) => Promise<string>
 
 beforeAll(async () => {
@@ -34,7 +35,7 @@ beforeAll(async () => {
     clock: testClock(),
     server: { url: balancer.url },
   }
-  const start = async (): Promise<TestGateway> => {
+  start = async () => {
     const at = `127.0.0.1:${await freePort()}`
     return startGateway({ ...settings, cluster: { advertise: `http://${at}`, listen: at } })
   }
@@ -62,6 +63,25 @@ async function recordedOnce(method: string, atLeast: number): Promise<void> {
   expect(new Set(ids).size).toBe(ids.length)
 }
 
+const MEMORY = '/servers/memory/mcp'
+const HELLO = { protocolVersion: '2025-11-25', capabilities: {}, clientInfo: { name: 'x', version: '1' } }
+
+/** A session that the first replica has. */
+async function atMemory() {
+  const bearer = { authorization: `Bearer ${await token('memory')}` }
+  const headers = { ...bearer, 'content-type': 'application/json', accept: 'application/json, text/event-stream' }
+  const send = (replica: 0 | 1, message: object, session = '') =>
+    fetch(at(replica, MEMORY), {
+      method: 'POST',
+      headers: session === '' ? headers : { ...headers, 'mcp-session-id': session },
+      body: JSON.stringify({ jsonrpc: '2.0', id: 1, ...message }),
+    })
+  const hello = await send(0, { method: 'initialize', params: HELLO })
+  const session = hello.headers.get('mcp-session-id') ?? ''
+  await hello.text()
+  return { bearer, session, send }
+}
+
 describe('a session at a child process', () => {
   it('is used through both replicas by the official client', async () => {
     const client = new Client({ name: 'relay', version: '1' }, { versionNegotiation: { mode: 'legacy' } })
@@ -82,28 +102,50 @@ describe('a session at a child process', () => {
   })
 
   it('is over on both when it has been ended through one', async () => {
-    const bearer = { authorization: `Bearer ${await token('memory')}` }
-    const headers = { ...bearer, 'content-type': 'application/json', accept: 'application/json, text/event-stream' }
-    const path = '/servers/memory/mcp'
-    const clientInfo = { name: 'x', version: '1' }
-    const params = { protocolVersion: '2025-11-25', capabilities: {}, clientInfo }
-    const send = (replica: 0 | 1, message: object, session = '') =>
-      fetch(at(replica, path), {
-        method: 'POST',
-        headers: session === '' ? headers : { ...headers, 'mcp-session-id': session },
-        body: JSON.stringify({ jsonrpc: '2.0', id: 1, ...message }),
-      })
-    const hello = await send(0, { method: 'initialize', params })
-    const session = hello.headers.get('mcp-session-id') ?? ''
-    await hello.text()
+    const { bearer, session, send } = await atMemory()
     for (const replica of [0, 1] as const) {
       const listed = await send(replica, { method: 'tools/list' }, session)
       expect([listed.status, await listed.text()]).toEqual([200, expect.stringContaining('read_graph')])
     }
-    const ended = await fetch(at(1, path), { method: 'DELETE', headers: { ...bearer, 'mcp-session-id': session } })
+    const ended = await fetch(at(1, MEMORY), { method: 'DELETE', headers: { ...bearer, 'mcp-session-id': session } })
     expect(ended.status).toBe(200)
     for (const replica of [0, 1] as const)
       expect((await send(replica, { method: 'tools/list' }, session)).status).toBe(404)
+  })
+})
+
+describe('a stream through another replica', () => {
+  const listen = async (
+    port: number,
+    { bearer, session }: Awaited<ReturnType<typeof atMemory>>,
+    signal?: AbortSignal,
+  ) =>
+    fetch(`http://127.0.0.1:${port}${MEMORY}`, {
+      headers: { ...bearer, accept: 'text/event-stream', 'mcp-session-id': session },
+      ...(signal !== undefined && { signal }),
+    })
+  const open = async () => Number(/^portcullis_streams_open (\d+)$/m.exec(await replicas[0].metrics())?.[1])
+
+  it('ends where it is when its client leaves', async () => {
+    const opened = await atMemory()
+    const left = new AbortController()
+    const before = await open()
+    const stream = await listen(replicas[1].port, opened, left.signal)
+    expect(stream.status).toBe(200)
+    await expect.poll(open).toBe(before + 1)
+    left.abort()
+    await expect.poll(open).toBe(before)
+  })
+
+  it('ends without an error when that replica goes, and the session goes on', async () => {
+    const third = await start()
+    const opened = await atMemory()
+    const stream = await listen(third.port, opened)
+    expect(stream.status).toBe(200)
+    const read = stream.text()
+    await third.close()
+    expect(await read).toBe('')
+    expect((await opened.send(1, { method: 'tools/list' }, opened.session)).status).toBe(200)
   })
 })
 

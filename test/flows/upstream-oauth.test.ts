@@ -2,6 +2,7 @@
 import { afterEach, describe, expect, it } from 'vitest'
 import { ConnectionNeeded } from '../../src/upstreams/credential.ts'
 import { type Connecting, openConnecting } from '../support/connecting.ts'
+import { startGateway } from '../support/gateway.ts'
 import { type AuthServerOptions, type GuardedUpstream, startGuardedUpstream } from '../support/upstream-auth.ts'
 
 const closing: (() => Promise<void>)[] = []
@@ -19,6 +20,12 @@ async function guarded(options: AuthServerOptions = {}, settings: Settings = {})
   })
   closing.push(gate.close)
   return { upstream, gate }
+}
+
+async function gatewayWith(credentials: { type: 'oauth' | 'none' }) {
+  const gateway = await startGateway({ servers: [{ id: 'github', url: 'http://127.0.0.1:9/mcp', credentials }] })
+  closing.push(gateway.close)
+  return gateway
 }
 
 const needed = async (work: Promise<unknown>): Promise<string> => {
@@ -121,6 +128,20 @@ describe('which client the gate is', () => {
     const [token] = asked(upstream, '/token')
     expect(token?.form.get('client_id')).toBe('https://mcp.example.com/.well-known/oauth-client')
     expect(token?.headers['authorization']).toBeUndefined()
+  })
+
+  it('and publishes that document, where it is anybody’s client', async () => {
+    const [client, none] = [await gatewayWith({ type: 'oauth' }), await gatewayWith({ type: 'none' })]
+    const response = await fetch(`${client.url}/.well-known/oauth-client`)
+    expect(response.headers.get('content-type')).toContain('application/json')
+    expect(await response.json()).toMatchObject({
+      client_id: `${client.url}/.well-known/oauth-client`,
+      client_name: 'Portcullis',
+      redirect_uris: [`${client.url}/connections/callback`],
+      grant_types: ['authorization_code', 'refresh_token'],
+      token_endpoint_auth_method: 'none',
+    })
+    expect((await fetch(`${none.url}/.well-known/oauth-client`)).status).toBe(404)
   })
 
   it('registered anew where the authorization server has forgotten it', async () => {

@@ -6,6 +6,7 @@ import { createServer, type Server, type ServerOptions } from 'node:https'
 import type { AddressInfo } from 'node:net'
 import type { TLSSocket } from 'node:tls'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
+import { WebSocketServer } from 'ws'
 import { createAuthority } from '../support/authority.ts'
 import { startCommand } from '../support/cli.ts'
 import { startForwardProxy } from '../support/forward-proxy.ts'
@@ -164,6 +165,45 @@ describe('a server behind a proxy', () => {
     const text = [...gateway.log, await gateway.metrics(), JSON.stringify(await gateway.audit())].join('\n')
     expect(text).toContain('ERR_PROXY')
     expect(text).not.toMatch(/s3cret-of-the-proxy|czNjcmV0/)
+  })
+})
+
+describe('a server that is spoken to over a WebSocket', () => {
+  it('is reached in the same way: its authority, our certificate, the proxy', async () => {
+    const proxy = await startForwardProxy()
+    closing.push(proxy.close)
+    const tools = await startTools({ ca: folder.authority.cert, requestCert: true, rejectUnauthorized: true })
+    new WebSocketServer({ server: tools.server }).on('connection', (socket, req) => {
+      socket.on('message', (data) => {
+        const { id, method } = JSON.parse(String(data))
+        if (id === undefined) return
+        const { subject } = (req.socket as TLSSocket).getPeerCertificate()
+        const hello = {
+          protocolVersion: '2025-11-25',
+          capabilities: { tools: {} },
+          serverInfo: { name: 'ws', version: '1' },
+        }
+        const result = method === 'initialize' ? hello : { content: [{ type: 'text', text: `for ${subject.CN}` }] }
+        socket.send(JSON.stringify({ jsonrpc: '2.0', id, result }))
+      })
+    })
+    const { cert, key } = folder.authority.issue({ subject: 'gate' })
+    const tls = {
+      ca: folder.write('ca-ws.crt', folder.authority.cert),
+      cert: folder.write('ws.crt', cert),
+      key: folder.write('ws.key', key),
+    }
+    const gateway = await gate({
+      url: `wss://localhost:${tools.port}/mcp`,
+      tls,
+      proxy: `http://127.0.0.1:${proxy.port}`,
+    })
+    const { status, body } = await gateway.ask()
+    expect([status, JSON.stringify(body)]).toEqual([200, expect.stringContaining('for gate')])
+    expect(new Set(proxy.asked)).toEqual(new Set([`localhost:${tools.port}`]))
+    const careful = await gate({ url: `wss://localhost:${tools.port}/mcp` })
+    expect(await careful.ask()).toMatchObject({ status: 502, body: { error: { code: -32603 } } })
+    expect(careful.log.join('\n')).toContain('tls.ca')
   })
 })
 

@@ -4,6 +4,7 @@ import { dirname, join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { parse } from 'yaml'
 import { referencePages } from '../../src/config/docs.ts'
+import { translateForwarding } from '../../src/config/foreign-forwarding.ts'
 import { takeForeignKeys } from '../../src/config/foreign-keys.ts'
 import { translateViews } from '../../src/config/foreign-kuadrant.ts'
 import { translateProviders } from '../../src/config/foreign-providers.ts'
@@ -46,6 +47,7 @@ describe('the documentation', () => {
         ...foreign.problems,
         ...translateProviders(input),
         ...translateServers(input),
+        ...translateForwarding(input),
         ...translateViews(input),
         ...applySeeds(foreign.given, 'seed', input).problems,
       ]

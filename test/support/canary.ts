@@ -11,11 +11,16 @@ export interface CanaryRequest {
   readonly trailers: readonly string[]
 }
 
+export interface CanaryRefusal {
+  readonly status: number
+  readonly headers?: Readonly<Record<string, string>>
+}
+
 interface Offered {
   readonly tools?: readonly string[]
   readonly prompts?: readonly string[]
-  /** Whether it takes what a request shows; a refusal is answered with this status, and a challenge if there is one. */
-  refuses?(request: CanaryRequest): { readonly status: number; readonly challenge?: string } | undefined
+  /** What it answers a request that it does not take. */
+  refuses?(request: CanaryRequest): CanaryRefusal | undefined
 }
 
 export interface Canary {
@@ -42,7 +47,7 @@ export async function startCanary(offered: Offered = {}): Promise<Canary> {
     if (isOfTheGate(req, seen)) requests.splice(requests.indexOf(seen), 1)
     const refused = offered.refuses?.(seen)
     if (refused === undefined) answer(seen, res, offered)
-    else res.writeHead(refused.status, refused.challenge ? { 'WWW-Authenticate': refused.challenge } : {}).end()
+    else res.writeHead(refused.status, refused.headers).end()
   })
   server.listen(0, '127.0.0.1')
   await new Promise((resolve, reject) => server.once('listening', resolve).once('error', reject))

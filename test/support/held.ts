@@ -49,7 +49,7 @@ export async function round(url: string, token: string, tool: string, sent: Sent
       'mcp-protocol-version': '2026-07-28',
       'mcp-method': 'tools/call',
       'mcp-name': tool,
-      authorization: `Bearer ${token}`,
+      ...(token !== '' && { authorization: `Bearer ${token}` }),
       ...headers,
     },
     body: JSON.stringify({ jsonrpc: '2.0', id, method: 'tools/call', params }),

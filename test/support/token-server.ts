@@ -19,7 +19,11 @@ export interface TokenServer {
   metadata: Record<string, unknown>
   /** Where the metadata is; by default as RFC 8414 §3.1 has it. */
   place: string
-  answer(asked: AskedForToken): { readonly status?: number; readonly body: unknown }
+  answer(asked: AskedForToken): {
+    readonly status?: number
+    readonly headers?: Readonly<Record<string, string>>
+    readonly body: unknown
+  }
   close(): Promise<void>
 }
 
@@ -36,15 +40,15 @@ export const bearer = (accessToken = `token-${++count}`, more: Record<string, un
 export async function startTokenServer(): Promise<TokenServer> {
   const server = createServer(async (req, res) => {
     const body = Buffer.concat(await req.toArray()).toString()
-    const send = (status: number, value: unknown) =>
+    const send = (status: number, value: unknown, headers = {}) =>
       res
-        .writeHead(status, { 'content-type': 'application/json' })
+        .writeHead(status, { 'content-type': 'application/json', ...headers })
         .end(typeof value === 'string' ? value : JSON.stringify(value))
     if (req.url === '/token' && req.method === 'POST') {
       const asked = { headers: req.headers, form: Object.fromEntries(new URLSearchParams(body)) }
       started.asked.push(asked)
       const answer = started.answer(asked)
-      return send(answer.status ?? 200, answer.body)
+      return send(answer.status ?? 200, answer.body, answer.headers)
     }
     started.documents.push(req.url ?? '')
     if (req.url !== started.place) return send(404, {})

@@ -25,7 +25,7 @@ export interface ConnectNeeds {
   about(visitor: Visitor): About
   sees(principal: Principal, server: string): boolean
   /** The person has another account there now. */
-  onChanged(subject: string, server: string): Promise<void>
+  onChanged(subjects: readonly string[], server: string): Promise<void>
 }
 
 /** What the address asks for, and who asks. */
@@ -104,7 +104,7 @@ export function connectEndpoint(needs: ConnectNeeds): Endpoint {
       return sendPage(exchange, { status: 422, html: pastePage(about(visitor), ask), formAction: ["'self'"] })
     }
     if (sealed !== undefined) await requests.spend(sealed)
-    await onChanged(subject, server.server)
+    await onChanged(visitor.subjects, server.server)
     sendSeeOther(exchange, `${CONNECTIONS_PATH}/connected?server=${encodeURIComponent(server.server)}`)
   }
 

@@ -17,7 +17,7 @@ interface Needs {
   readonly cookie: FormCookie
   about(visitor: Visitor): About
   sees(principal: Principal, server: string): boolean
-  onChanged(subject: string, server: string): Promise<void>
+  onChanged(subjects: readonly string[], server: string): Promise<void>
 }
 
 export function listEndpoints({ connections, visitors, guard, cookie, about, sees, onChanged }: Needs) {
@@ -44,7 +44,7 @@ export function listEndpoints({ connections, visitors, guard, cookie, about, see
     const { subject } = visitor.principal
     const server = form.get('server') ?? ''
     // Gone already: what was asked for is so.
-    if (await connections.disconnect(subject, server)) await onChanged(subject, server)
+    if (await connections.disconnect(subject, server)) await onChanged(visitor.subjects, server)
     sendSeeOther(exchange, CONNECTIONS_PATH)
   }
 

@@ -25,7 +25,7 @@ export interface PortalNeeds extends VisitorNeeds {
   readonly bodyTimeout: number
   sees(principal: Principal, server: string): boolean
   /** The person has another account there now, or none. */
-  onChanged(subject: string, server: string): Promise<void>
+  onChanged(subjects: readonly string[], server: string): Promise<void>
   /** Refusals as pages. */
   withErrorPage(endpoint: Endpoint): Endpoint
 }

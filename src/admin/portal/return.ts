@@ -19,7 +19,7 @@ interface Needs {
   readonly visitors: Visitors
   readonly departures: Departures
   about(visitor: Visitor): About
-  onChanged(subject: string, server: string): Promise<void>
+  onChanged(subjects: readonly string[], server: string): Promise<void>
   sealKeys(): readonly SealKey[]
   readonly clock: Clock
 }
@@ -39,7 +39,7 @@ export function returnEndpoints(needs: Needs) {
     checkMethod(exchange, 'GET', 'HEAD')
     // A second reader of one parameter could take another value for it.
     const answer = new URLSearchParams([...parseForm(Buffer.from(exchange.query))])
-    const { principal } = await visitors.known(exchange)
+    const { principal, subjects } = await visitors.known(exchange)
     const { subject } = principal
     const { server, sealed } = await departures.arrive(exchange, { state: answer.get('state') ?? '', subject })
     const place = `server=${encodeURIComponent(server)}`
@@ -51,7 +51,7 @@ export function returnEndpoints(needs: Needs) {
       return sendSeeOther(exchange, `${CONNECTIONS_PATH}/failed?${place}&note=${note}`)
     }
     if (sealed !== undefined) await requests.spend(sealed)
-    await onChanged(subject, server)
+    await onChanged(subjects, server)
     sendSeeOther(exchange, `${CONNECTIONS_PATH}/connected?${place}`)
   }
 

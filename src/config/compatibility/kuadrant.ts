@@ -93,7 +93,13 @@ export const KUADRANT_ROWS: readonly Row[] = [
   header.never('mcp-init-host', 'trust between its processes', `${INTERNAL}. It let callers past the check once`),
   header.works('Cookie', 'goes to no server', 'the same', `${A}/compatibility-headers.test.ts`),
   header.works('Proxy-Authorization', 'goes to no server', 'the same', `${A}/compatibility-headers.test.ts`),
-  header.later('X-Vault-Token', 'the gateway at the vault', UPSTREAMS),
+  header.works(
+    'X-Vault-Token',
+    'the gateway at the vault',
+    'the same, under `credentials: { type: vault }`',
+    `${A}/hashicorp-vault.test.ts`,
+    'each person’s own is used',
+  ),
 
   status.works(
     '401 {"error":"Unauthorized","message":"Authentication required."}',
@@ -142,13 +148,12 @@ export const KUADRANT_ROWS: readonly Row[] = [
     'nothing is listed and nothing can be called',
   ),
   status.later('-32042', 'a person’s own token is needed', UPSTREAMS, 'none is kept yet', HOUSE, 'answers 404 at'),
-  status.later(
+  status.works(
     '403 after an exchange',
     'the token of the exchange is not for this server',
-    UPSTREAMS,
-    'no token is exchanged yet',
-    'src/config/refusals.test.ts',
-    'credentials',
+    'the same, under `credentials: { type: token-exchange }`',
+    `${A}/token-exchange.test.ts`,
+    'the new token is for another',
   ),
   status.works('200, 503 of /readyz', 'ready or not', 'the same', `${A}/health.test.ts`, "'/readyz'"),
 

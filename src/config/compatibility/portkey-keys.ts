@@ -6,7 +6,6 @@ const TOKENS = `${A}/api-tokens.test.ts`
 const FILE = 'src/config/foreign-portkey.test.ts'
 const ACCESS = 'test/flows/portkey-access.test.ts'
 const FORWARDING = 'src/config/foreign-forwarding.test.ts'
-const UPSTREAMS = 'upstreams and credentials'
 
 export const PORTKEY_KEYS: readonly Row[] = [
   key.own(
@@ -19,7 +18,13 @@ export const PORTKEY_KEYS: readonly Row[] = [
   key.own('auth.enabled', 'sign-in on or off', 'on; off is refused', FILE, 'Sign-in is always on'),
   key.own('servers.NAME.url', 'a server', '`servers[].url`', FILE, 'servers by name'),
   key.own('servers.NAME.headers', 'sent to it', '`servers[].credentials`', FILE, "headers: { 'X-Key'"),
-  key.own('servers.NAME.auth_type', 'how it is signed in to', 'none, headers; others are refused', FILE, 'auth_type'),
+  key.own(
+    'servers.NAME.auth_type',
+    'how it is signed in to',
+    'none, headers, oauth_auto; others are refused',
+    FILE,
+    'auth_type',
+  ),
   key.own('servers.NAME.transport', 'how it is spoken to', 'http; others are refused', FILE, 'transport'),
   key.own('servers.NAME.passthroughHeaders', 'header passthrough', '`servers[].passthroughHeaders`', FILE),
   key.write('servers.NAME.tools', 'allowed, blocked, rateLimit, logCalls', 'policy.rules', ACCESS, 'off-everywhere'),
@@ -119,8 +124,11 @@ export const PORTKEY_KEYS: readonly Row[] = [
     '`servers[].passthroughHeaders`, under the credential of the server',
     FORWARDING,
   ),
-  ...['client_id', 'client_secret', 'client_name', 'scope', 'authorization_params', 'redirect_uris'].map((name) =>
-    key.later(`oauth_metadata.${name}`, 'sign-in at a server behind', UPSTREAMS),
+  ...['client_id', 'client_secret', 'scope'].map((name) =>
+    key.own(`oauth_metadata.${name}`, 'sign-in at a server behind', '`servers[].credentials`, under oauth_auto', FILE),
+  ),
+  ...['client_name', 'authorization_params', 'redirect_uris'].map((name) =>
+    key.never(`oauth_metadata.${name}`, 'sign-in at a server behind', 'the gate says who it is, and what it needs'),
   ),
   key.write(
     'tool_authorization',

@@ -1,4 +1,5 @@
 // A call at a view whose server wants an account of the caller's own: made, or answered with the way to connect one.
+import { formerSubject } from '../../protocol/principal.ts'
 import { ConnectionNeeded, type ConnectionReason } from '../../upstreams/credential.ts'
 import { sendRpc } from '../answer.ts'
 import { helloOfRequest } from '../bridge/hello.ts'
@@ -32,7 +33,7 @@ export async function withConnection(
   const { principal, method, params, era, incoming, exchange } = visit
   const { id } = incoming
   const of = { subject: principal.subject, server: found.server, method, name: found.name }
-  const answered = era === 'modern' ? connect.answered(of, params) : undefined
+  const answered = era === 'modern' ? connect.answered(of, params, formerSubject(principal)) : undefined
 
   function tell(reason: ConnectionReason): Ending {
     const declared = (session?.hello ?? helloOfRequest(params)).capabilities

@@ -7,6 +7,7 @@ import type { Revision } from '../../protocol/mcp.ts'
 import type { Principal } from '../../protocol/principal.ts'
 import { CONNECT_TOOL, isConnectTool } from '../connect/connect-tool.ts'
 import { type DecideNeeds, decideInquiry, type Verdict } from '../decide.ts'
+import type { Era } from '../era.ts'
 import { deniedError, hiddenError } from '../hidden.ts'
 import { callerOf } from '../reach.ts'
 import { checkRevision } from '../revision.ts'
@@ -53,6 +54,10 @@ const OWN = {
   legacy: new Set(['initialize', 'ping', 'logging/setLevel']),
 }
 const LEGACY_ONLY = new Set(['resources/subscribe', 'resources/unsubscribe'])
+
+/** A method of the other era is none: what a client may not say to the server, this gateway does not say for it. */
+export const isOfEra = (method: string, era: Era): boolean =>
+  era === 'legacy' ? !OWN.modern.has(method) : !OWN.legacy.has(method) && !LEGACY_ONLY.has(method)
 
 export async function decideVisit(needs: ViewDecideNeeds, visit: ViewVisit): Promise<ViewVerdict> {
   const { method, target, view, era, principal, request } = visit

@@ -3,6 +3,7 @@ import type { Policy } from '../../policy/policy.ts'
 import { RequestError, RpcError } from '../../protocol/errors.ts'
 import type { RpcNotification, RpcResponse } from '../../protocol/jsonrpc.ts'
 import { RPC } from '../../protocol/mcp.ts'
+import { formerSubject } from '../../protocol/principal.ts'
 import type { Caller } from '../../upstreams/caller.ts'
 import { UpstreamError } from '../../upstreams/upstream.ts'
 import { sendRpc } from '../answer.ts'
@@ -10,6 +11,7 @@ import { helloOfHandshake, helloOfRequest } from '../bridge/hello.ts'
 import { isLogLevel } from '../bridge/response.ts'
 import { FAULTS, faultMessage, faultOfUpstream } from '../fault.ts'
 import type { Edit } from '../filter.ts'
+import { hiddenError } from '../hidden.ts'
 import { callerOf, isUnreached } from '../reach.ts'
 import type { Ending } from '../relay.ts'
 import { sendFault } from '../reply.ts'
@@ -20,7 +22,7 @@ import { tell } from './back-channel/tell.ts'
 import { type CallNeeds, createCalls } from './call.ts'
 import { LIST_FORMS, LIST_KINDS, type ListKind } from './catalog/offer.ts'
 import { type ConnectingNeeds, withConnection } from './connecting.ts'
-import { type Found, ownerOf } from './decide.ts'
+import { type Found, isOfEra, ownerOf } from './decide.ts'
 import type { Introduce } from './introduction.ts'
 import type { Lists } from './lists.ts'
 import { type Outgoing, outgoing } from './outgoing.ts'
@@ -60,6 +62,9 @@ export function createRespond(needs: RespondNeeds): Respond {
 
   async function answer(visit: ViewVisit, found: Found | undefined, edit: Edit | undefined): Promise<Ending> {
     const { incoming, era, method } = visit
+    // At a view of many it was judged before.
+    if (isRequest(visit) && !isOfEra(method, era))
+      throw hiddenError({ kind: 'method', name: method }, era, 'not_offered')
     if (era === 'modern') {
       if (incoming === undefined) throw notAllowed(visit)
       if (!isRequest(visit)) return accept(visit)
@@ -107,7 +112,14 @@ export function createRespond(needs: RespondNeeds): Respond {
     const { head, principal } = visit
     if (head.session === undefined)
       throw new RpcError(RPC.legacyServerError, 'session_missing', 'Bad Request: Mcp-Session-Id is missing')
-    return sessions.open(placeOf(visit), head.session, principal)
+    const place = placeOf(visit)
+    const former = formerSubject(principal)
+    try {
+      return await sessions.open(place, head.session, principal)
+    } catch (error) {
+      if (former === undefined || !(error instanceof RpcError)) throw error
+      return sessions.open({ ...place, subject: former }, head.session, principal)
+    }
   }
 
   async function end(visit: ViewVisit, session: AggregateSession): Promise<Ending> {

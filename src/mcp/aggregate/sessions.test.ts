@@ -35,13 +35,21 @@ interface Setup {
 async function setup({ servers = [], wrap = (rows) => rows }: Setup = {}) {
   const store = await openStore({ url: 'sqlite::memory:', directory: '.' })
   closing.push(() => store.close(), ...servers.map(({ close }) => close))
-  const state = { now: 1_800_000_000_000, keys: [{ key: randomBytes(32) }] as SealKey[], joined: [] as string[] }
+  const state = {
+    now: 1_800_000_000_000,
+    keys: [{ key: randomBytes(32) }] as SealKey[],
+    joined: [] as string[],
+    reached: [] as string[],
+  }
   const known = new Map<string, RemoteUpstream>(servers.map(({ upstream }) => [upstream.id, upstream]))
   const replica = () =>
     createAggregateSessions({
       sealKeys: () => state.keys,
       rows: wrap(store.ephemeral.clientSessions),
-      reach: (id) => known.get(id),
+      reach(id, caller) {
+        state.reached.push(`${id} ${caller?.principal.subject}`)
+        return known.get(id)
+      },
       clock: () => state.now,
       onError(error) {
         throw error
@@ -322,6 +330,28 @@ describe('its session at a server', () => {
     await expect.poll(() => servers[0]?.sessions.size).toBe(0)
     expect(servers[0]?.seen.filter(({ method }) => method === 'DELETE')).toHaveLength(1)
     expect(gone.sessions.size).toBe(1)
+  })
+
+  it('ends when its person has another account at the server, as them, on every replica, and nobody else’s', async () => {
+    const servers = [await handshake(), await handshake({ id: 'b' })]
+    const [a, b] = [servers[0]?.upstream ?? expect.fail(), servers[1]?.upstream ?? expect.fail()]
+    const { one, two, state, begun } = await setup({ servers })
+    const [session, bobs] = [await begun(), await begun({ ...ANN, subject: 'bob' })]
+    const before = await one.upstreamSession(session, a, NEVER)
+    await one.upstreamSession(session, b, NEVER)
+    const bob = await one.upstreamSession(bobs, a, NEVER)
+    const elsewhere = await two.open(ANN, session.sealedId, OWNER)
+    expect(two.opened(elsewhere).get('a')).toEqual(before)
+    await one.forgetPrincipal('a', 'ann')
+    await expect.poll(() => [...(servers[0]?.sessions.keys() ?? [])]).toEqual([bob.id])
+    expect(servers[1]?.sessions.size).toBe(1)
+    expect(state.reached).toEqual(['a ann'])
+    const after = await one.upstreamSession(session, a, NEVER)
+    expect(after.id).not.toBe(before.id)
+    expect(await one.upstreamSession(bobs, a, NEVER)).toBe(bob)
+    state.now += 5000
+    const again = await two.open(ANN, session.sealedId, OWNER)
+    expect(await two.upstreamSession(again, a, NEVER)).toEqual(after)
   })
 
   it('is not opened for a session that has ended meanwhile', async () => {

@@ -96,7 +96,8 @@ async function send(upstream: RemoteUpstream, posting: Posting): Promise<Posted>
       bodyTimeout: upstream.idleTimeout,
       signal: patience.signal,
     })
-    deadline.cancel()
+    // An answer that is no stream is waited for as a whole: byte by byte it could take for ever.
+    if (mediaType(answer.headers) === 'text/event-stream') deadline.cancel()
     return await readPosted(answer, posting, upstream.maxAnswer)
   } catch (error) {
     throw asUpstreamError(error)

@@ -1,5 +1,5 @@
 // Does a request need what lives in one process alone, and is that another's? Then it is handed on, before anything is decided or recorded
-// here: the owner does both. Design decision 7.
+// here: the owner does both.
 import type { Exchange } from '../../http/exchange.ts'
 import type { SealKey } from '../../tokens/seal.ts'
 import { type Asked, heldFor, heldState, type QuestionNeeds } from '../aggregate/questioned.ts'

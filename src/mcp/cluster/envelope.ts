@@ -1,5 +1,5 @@
 // A request on its way from one replica to the one that holds what it needs: sealed for that boot of that replica, good for a moment and
-// once. Who calls is said in it: the replica that the caller came to has proved it. Decision 0025.
+// once. Who calls is said in it: the replica that the caller came to has proved it.
 import { createHash, randomBytes } from 'node:crypto'
 import { deserialize, serialize } from 'node:v8'
 import { isRecord } from '../../protocol/json.ts'

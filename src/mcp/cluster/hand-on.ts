@@ -19,7 +19,7 @@ export interface ToHandOn {
   readonly id: RpcId | undefined
 }
 
-/** `false`: the owner is not there (any more), and nothing has been done. Never rejects for what another replica does. */
+/** `false`: the owner is not there (any more), and nothing has been done. Never rejects for what another replica does; rejects with the store. */
 export type HandOn = (owner: string, request: ToHandOn) => Promise<boolean>
 
 export const HOP_PATH = '/hop'
@@ -36,7 +36,15 @@ interface Needs extends EnvelopeKeys {
   readonly clock: Clock
 }
 
-export function createHandOn({ membership, clock, sealKeys }: Needs): { handOn: HandOn; close(): Promise<void> } {
+export interface HandingOn {
+  readonly handOn: HandOn
+  /** Streams that no answer ends: their clients come back to whoever serves then. */
+  endLasting(): void
+  close(): Promise<void>
+}
+
+export function createHandOn({ membership, clock, sealKeys }: Needs): HandingOn {
+  const lasting = new Set<() => void>()
   const agent = new Agent({ connect: { timeout: CONNECT }, headersTimeout: 0, bodyTimeout: 0, pipelining: 1 })
 
   async function handOn(owner: string, asked: ToHandOn): Promise<boolean> {
@@ -46,6 +54,12 @@ export function createHandOn({ membership, clock, sealKeys }: Needs): { handOn: 
     const gone = new AbortController()
     const leave = () => gone.abort()
     exchange.res.once('close', leave)
+    const end = (): void => {
+      leave()
+      if (exchange.res.headersSent) exchange.res.end()
+      else exchange.res.destroy()
+    }
+    if (exchange.req.method === 'GET') lasting.add(end)
     try {
       const packed = pack({ sealKeys }, owner, { handed: handedOf(asked), body }, clock())
       const answer = await request(new URL(HOP_PATH, address), {
@@ -69,14 +83,22 @@ export function createHandOn({ membership, clock, sealKeys }: Needs): { handOn: 
         membership.forget(owner)
         return false
       }
+      if (!(error instanceof Error && 'code' in error)) throw error
       breakOff(asked)
       return true
     } finally {
+      lasting.delete(end)
       exchange.res.off('close', leave)
     }
   }
 
-  return { handOn, close: () => agent.destroy() }
+  return {
+    handOn,
+    endLasting() {
+      for (const end of [...lasting]) end()
+    },
+    close: () => agent.destroy(),
+  }
 }
 
 function handedOf({ exchange, principal }: ToHandOn) {
@@ -147,11 +169,9 @@ async function write(res: Exchange['res'], part: Buffer): Promise<void> {
   })
 }
 
-/** The owner has ended in the middle. One error for whoever waits. */
+/** The owner has ended before it answered, or in the middle of a stream. One error for whoever waits. */
 function breakOff({ exchange: { res, id: requestId }, id }: ToHandOn): void {
   const body = faultMessage(FAULTS.reset, id, requestId)
   if (!res.headersSent) sendRpc(res, FAULTS.reset.status, body)
-  else if (id !== undefined && String(res.getHeader('content-type')).startsWith('text/event-stream'))
-    res.end(writeEvent(body))
-  else res.destroy()
+  else res.end(id === undefined ? undefined : writeEvent(body))
 }

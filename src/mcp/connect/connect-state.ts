@@ -20,8 +20,8 @@ export type Answered = 'accept' | 'decline'
 
 export interface ConnectStates {
   seal(of: StateOf): string
-  /** `undefined` for a state of somebody else's, or none. Throws RpcError for one of ours that is not for this. */
-  open(of: StateOf, params: Params): Answered | undefined
+  /** `undefined` for a state of somebody else's, or none. Throws RpcError for one of ours that is not for this; `former`: see formerSubject. */
+  open(of: StateOf, params: Params, former?: string): Answered | undefined
 }
 
 type Params = Readonly<Record<string, unknown>> | undefined
@@ -37,10 +37,15 @@ export function connectStates(needs: { sealKeys(): readonly SealKey[]; clock: Cl
     ['connect-state', subject, server, method, name].join('\0')
   return {
     seal: (of) => MARK + seal(sealKeys(), bindingOf(of), { e: clock() + LIFE }),
-    open(of, params) {
+    open(of, params, former) {
       const { requestState, inputResponses } = params ?? {}
       if (!isConnectState(requestState)) return undefined
-      const { e } = unseal(sealKeys(), bindingOf(of), requestState.slice(MARK.length)) ?? {}
+      const sealed = requestState.slice(MARK.length)
+      const e = [of.subject, former]
+        .flatMap((subject) =>
+          subject === undefined ? [] : [unseal(sealKeys(), bindingOf({ ...of, subject }), sealed)],
+        )
+        .find((opened) => opened !== undefined)?.['e']
       if (typeof e !== 'number' || e <= clock())
         throw new RpcError(RPC.invalidParams, 'bad_state', 'Invalid params: requestState', { status: 200 })
       const response = isRecord(inputResponses) ? inputResponses[QUESTION] : undefined

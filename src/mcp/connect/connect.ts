@@ -25,7 +25,11 @@ export interface Connect {
   /** The tool was called by somebody who needs no account any more. */
   connected(id: RpcId, era: Era, server: string): RpcResponse
   /** `undefined`: not an answer to a question of ours. Throws RpcError for one that is not for this. */
-  answered(of: StateOf, params: Readonly<Record<string, unknown>> | undefined): Answered | undefined
+  answered(
+    of: StateOf,
+    params: Readonly<Record<string, unknown>> | undefined,
+    former: string | undefined,
+  ): Answered | undefined
 }
 
 interface Needs {

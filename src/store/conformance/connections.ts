@@ -158,6 +158,9 @@ export function connectionPromises(pair: () => Pair): void {
       const { upstreamClients } = one.durable
       const found = await upstreamClients.find(server, 'https://as.example', client(server, '').redirectUri)
       expect(found).toEqual(kept[0])
+      const clientId = kept[0]?.clientId ?? ''
+      expect(await upstreamClients.findById(server, 'https://as.example', clientId)).toEqual(kept[0])
+      expect(await upstreamClients.findById(server, 'https://evil.example', clientId)).toBeUndefined()
       expect(await upstreamClients.find(server, 'https://evil.example', client(server, '').redirectUri)).toBeUndefined()
     })
 

@@ -74,6 +74,7 @@ export function connections({ durable, relaxed }: { durable: Sql; relaxed: Sql }
 const CLIENT = 'server, issuer, redirect_uri, client_id, auth_method, secret_expires_at, created_at'
 const FIND_CLIENT = `SELECT ${CLIENT} FROM upstream_clients WHERE server = $1 AND issuer = $2 AND redirect_uri = $3`
 const FORGET_CLIENT = 'DELETE FROM upstream_clients WHERE server = $1 AND issuer = $2 AND client_id = $3'
+const CLIENT_BY_ID = `SELECT ${CLIENT} FROM upstream_clients WHERE server = $1 AND issuer = $2 AND client_id = $3`
 const KEEP_CLIENT = `INSERT INTO upstream_clients (${CLIENT}) VALUES ($1, $2, $3, $4, $5, $6, $7)
   ON CONFLICT (server, issuer, redirect_uri) DO UPDATE SET client_id = excluded.client_id,
     auth_method = excluded.auth_method, secret_expires_at = excluded.secret_expires_at, created_at = excluded.created_at
@@ -86,6 +87,10 @@ export function upstreamClients(sql: Sql): UpstreamClients {
   }
   return {
     find,
+    async findById(server, issuer, clientId) {
+      const [row] = (await sql.run(CLIENT_BY_ID, [server, issuer, clientId])).rows
+      return row && client(row)
+    },
     async keep(made, instead) {
       const { server, issuer, redirectUri, clientId, authMethod, secretExpiresAt, createdAt } = made
       const values = [server, issuer, redirectUri, clientId, authMethod, secretExpiresAt ?? null, createdAt]

@@ -1,6 +1,7 @@
 // What a server says beside its messages, into our log: cut, counted, and without the secrets it was given.
 import type { Log } from '../../observe/log.ts'
 import type { Clock } from '../../protocol/clock.ts'
+import type { Given } from '../upstream.ts'
 
 export type ChannelLog = Pick<Log, 'debug' | 'info' | 'warn'>
 
@@ -47,3 +48,11 @@ const maskSecrets = (line: string, secrets: readonly string[]): string =>
     .filter((value) => value.length >= SHORTEST_SECRET)
     .sort((a, b) => b.length - a.length)
     .reduce((text, secret) => text.replaceAll(secret, '***'), line)
+
+/** As a server may repeat them: without the scheme, which is a word of HTTP. */
+export const secretsIn = ({ headers, query }: Given): string[] => [
+  ...Object.values(headers).map(withoutScheme),
+  ...(query === undefined ? [] : [query.slice(query.indexOf('=') + 1)]),
+]
+
+export const withoutScheme = (value: string): string => value.replace(/^(?:bearer|basic|token|apikey) +/i, '')

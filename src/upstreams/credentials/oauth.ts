@@ -3,7 +3,7 @@ import type { Clock } from '../../protocol/clock.ts'
 import type { ConnectionRecords } from '../../store/connections.ts'
 import type { Caller } from '../caller.ts'
 import { ConnectionNeeded, type Credential, type Refused } from '../credential.ts'
-import { parseBearerChallenge } from '../oauth/challenge.ts'
+import { checkScopes, parseBearerChallenge } from '../oauth/challenge.ts'
 import type { OAuthConnection } from '../oauth/connections.ts'
 import { isDue } from '../oauth/refresh.ts'
 import type { Held, TokensHeld } from '../oauth/tokens-held.ts'
@@ -37,6 +37,8 @@ interface Seen {
 export function oauthCredential(needs: Needs): Credential {
   const { id, connection, records, held, clock } = needs
   const seen = new Map<string, Seen>()
+  /** By person: many calls that are refused at once ask once. */
+  const renewing = new Map<string, Promise<Given>>()
 
   async function lacking(principal: string): Promise<ConnectionNeeded> {
     const row = await records.find(principal, id)
@@ -90,6 +92,14 @@ export function oauthCredential(needs: Needs): Credential {
     return give(principal, await connection.refresh(principal, current, true))
   }
 
+  function renewOnce(principal: string, given: Given, challenge: string | undefined): Promise<Given> {
+    const underWay = renewing.get(principal)
+    if (underWay !== undefined) return underWay
+    const begun = renewedAfterRefusal(principal, given, challenge).finally(() => renewing.delete(principal))
+    renewing.set(principal, begun)
+    return begun
+  }
+
   async function lapsed(
     principal: string,
     version: number,
@@ -107,7 +117,7 @@ export function oauthCredential(needs: Needs): Credential {
     if (row === undefined) return undefined
     const lacking = parsed.scopes.filter((scope) => !row.asked.includes(scope))
     if (lacking.length === 0) return undefined
-    await records.want(principal, id, [...new Set([...row.wanted, ...lacking])])
+    await records.want(principal, id, checkScopes([...row.wanted, ...lacking]))
     throw new ConnectionNeeded(id, 'more_scopes')
   }
 
@@ -121,7 +131,7 @@ export function oauthCredential(needs: Needs): Credential {
     },
     async renewed(caller: Caller | undefined, given: Given, { status, challenge }: Refused) {
       const subject = subjectOf(caller)
-      return status === 403 ? checkScopesOf(subject, challenge) : renewedAfterRefusal(subject, given, challenge)
+      return status === 403 ? checkScopesOf(subject, challenge) : renewOnce(subject, given, challenge)
     },
   }
 }

@@ -88,6 +88,8 @@ export function checkAuthorizationEndpoint(endpoint: string, { development }: { 
 const isLoopback = (host: string): boolean => /^(?:localhost|127(?:\.\d{1,3}){3}|\[::1\])$/.test(host)
 
 const OFFLINE = 'offline_access'
+/** Servers name what they like, and an address has an end. */
+const MOST_SCOPES = 200
 
 interface ScopeSources {
   /** Of the server's challenge. */
@@ -103,10 +105,10 @@ interface ScopeSources {
 
 /** MCP 2026-07-28, scope selection: what the challenge asks for, else what its document names; what is configured in any case. */
 export function chooseScopes({ challenge, configured, published, before, supported }: ScopeSources): string[] {
-  const named = [...challenge, ...configured]
+  const named = [...configured, ...challenge]
   const scopes = new Set([...(named.length > 0 ? named : published), ...before])
   if (supported?.includes(OFFLINE)) scopes.add(OFFLINE)
-  return [...scopes]
+  return [...scopes].slice(0, MOST_SCOPES)
 }
 
 const hashOf = (state: string): string => createHash('sha256').update(state).digest('base64url')

@@ -80,8 +80,9 @@ export function oauthConnection(needs: OAuthConnectionNeeds): OAuthConnection {
   async function lapse(principal: string, version: number, reason: LapseReason): Promise<void> {
     const isFirst = await records.expire(principal, id, version)
     await held.remove(principal, id, version)
-    if (isFirst)
-      await needs.record({ act: 'connection_lapsed', decision: 'deny', reason, subject: principal, name: id })
+    if (!isFirst) return
+    needs.warn({ server: id, reason }, 'a person has to connect their account again')
+    await needs.record({ act: 'connection_lapsed', decision: 'deny', reason, subject: principal, name: id })
   }
 
   const refresher = createRefresher({
@@ -169,8 +170,14 @@ export function oauthConnection(needs: OAuthConnectionNeeds): OAuthConnection {
     try {
       return await work.catch(unreachable)
     } catch (error) {
-      if (error instanceof ConnectionRefused)
-        await needs.record({ act: 'connection_refused', decision: 'deny', reason: error.reason, subject, name: id })
+      if (error instanceof ConnectionRefused) {
+        const { reason, cause } = error
+        needs.warn(
+          { server: id, reason, cause: cause instanceof Error ? cause.message : undefined },
+          'an account could not be connected',
+        )
+        await needs.record({ act: 'connection_refused', decision: 'deny', reason, subject, name: id })
+      }
       throw error
     }
   }

@@ -2,6 +2,7 @@
 // anybody uses it. Whoever dies between leaves a lease that runs out; the next one tries once more, and then the person is asked.
 // RFC 6749 §6, OAuth 2.1 §4.3.1 (rotation), RFC 9700 §4.14.
 import type { Clock } from '../../protocol/clock.ts'
+import type { SecretStored } from '../../protocol/vault.ts'
 import type { ConnectionRecords } from '../../store/connections.ts'
 import { ConnectionNeeded, CredentialFailed } from '../credential.ts'
 import type { AuthorizationServer } from './metadata.ts'
@@ -11,6 +12,9 @@ import { type Held, type HeldTokens, heldTokens, type TokensHeld } from './token
 
 /** Longer than the longest token request by far: whoever still holds it after that is not alive. */
 const LEASE = 30_000
+/** Together less than a lease. */
+const MOST_TRIES = 10
+const BETWEEN_TRIES = 2_000
 /** So often it is looked whether another replica is ready. */
 const LOOK = 100
 const FIRST_PAUSE = 5_000
@@ -104,16 +108,28 @@ export function createRefresher(needs: RefreshNeeds): Refresher {
       ...{ tokens: outcome.tokens, now: clock(), resource, scopes, clientId, server },
       ...{ before: refreshToken, forced },
     })
-    const stored = await held.put(principal, id, tokens, from.version)
+    const stored = await store(principal, tokens, from.version)
     if (stored.status === 'stored') {
       await records.renewed(principal, id, { fence, version: stored.version, scopes: tokens.scopes })
       return { tokens, version: stored.version }
     }
-    // Connected anew or disconnected meanwhile: that counts, and these are nobody's.
-    await needs.discard(outcome.tokens, from.tokens, client)
+    // Connected anew meanwhile: that counts. Many servers revoke by person, so that giving these back would end those, too.
     const newest = await held.findNewest(principal, id)
-    if (newest === undefined) throw new ConnectionNeeded(id, 'not_connected')
-    return newest
+    if (newest !== undefined) return newest
+    await needs.discard(outcome.tokens, from.tokens, client)
+    throw new ConnectionNeeded(id, 'not_connected')
+  }
+
+  /** What was spent for these is gone: a store that is away for a moment must not cost the person their connection. */
+  async function store(principal: string, tokens: HeldTokens, expected: number): Promise<SecretStored> {
+    for (let tries = 1; ; tries++) {
+      try {
+        return await held.put(principal, id, tokens, expected)
+      } catch (error) {
+        if (tries === MOST_TRIES) throw error
+        await needs.pause(BETWEEN_TRIES)
+      }
+    }
   }
 
   async function failed(act: Exchange, failure: TokenFailure): Promise<Held> {

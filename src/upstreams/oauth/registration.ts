@@ -87,8 +87,8 @@ export function clientRegistry(needs: Needs): ClientRegistry {
     async findClient(server, clientId) {
       const ours = [configured, published].find((client) => client?.id === clientId)
       if (ours !== undefined) return ours
-      const kept = await clients.find(id, server.issuer, redirectUri)
-      return kept?.clientId === clientId ? opened(kept) : undefined
+      const kept = await clients.findById(id, server.issuer, clientId)
+      return kept && opened(kept)
     },
   }
 }

@@ -10,6 +10,7 @@ import {
   META_PROTOCOL_VERSION,
   MODERN_REVISION,
 } from '../../../protocol/mcp.ts'
+import { toldMessage, UNTOLD } from '../../../upstreams/identity/meta.ts'
 import type { ChannelUpstream, RemoteUpstream, Upstream } from '../../../upstreams/upstream.ts'
 import { askInSession, closeUpstreamSession, nextId, openUpstreamSession } from '../../bridge/handshake.ts'
 import { OUR_HELLO } from '../../bridge/hello.ts'
@@ -142,7 +143,8 @@ const ALL_LISTS = { toolsListChanged: true, promptsListChanged: true, resourcesL
 async function listen(upstream: RemoteUpstream, uris: readonly string[], events: EventsReading): Promise<Attempt> {
   const notifications = uris.length === 0 ? ALL_LISTS : { resourceSubscriptions: uris }
   const meta = { [META_PROTOCOL_VERSION]: MODERN_REVISION, [META_CLIENT_CAPABILITIES]: {} }
-  const body = JSON.stringify({ jsonrpc: '2.0', id: nextId(), method: LISTEN, params: { notifications, _meta: meta } })
+  const asked = { jsonrpc: '2.0' as const, id: nextId(), method: LISTEN, params: { notifications, _meta: meta } }
+  const body = JSON.stringify(toldMessage(asked, upstream.meta ?? UNTOLD))
   const headers = {
     'content-type': 'application/json',
     accept: 'application/json, text/event-stream',

@@ -4,7 +4,7 @@ import type { Clock } from '../../../protocol/clock.ts'
 import type { Whose } from '../../instances.ts'
 import type { OpenUpstream } from '../../pool.ts'
 import { type Channel, createChannel } from '../channel.ts'
-import { type ChannelLog, saidLog } from '../said.ts'
+import { type ChannelLog, saidLog, secretsIn } from '../said.ts'
 import type { Fields } from '../transport.ts'
 import { openSse } from './sse.ts'
 import { openWebSocket } from './websocket.ts'
@@ -30,7 +30,7 @@ export function remoteOpener(
     const personal = mark !== undefined
     const fields = (told?: Fields) => ({ ...granted().told, ...told, ...granted().given.headers })
     const query = () => granted().given.query
-    const say = saidLog({ log, clock, server: id, secrets: () => Object.values(granted().given.headers) })
+    const say = saidLog({ log, clock, server: id, secrets: () => secretsIn(granted().given) })
     const onLog = (line: string) => say(line, 'the server said what is no message')
     const place = { url, fields, query, longest, requestTimeout }
     return createChannel(

@@ -5,7 +5,7 @@ import type { Clock } from '../../../protocol/clock.ts'
 import type { Whose } from '../../instances.ts'
 import type { Given } from '../../upstream.ts'
 import { type Channel, createChannel } from '../channel.ts'
-import { type ChannelLog, saidLog } from '../said.ts'
+import { type ChannelLog, saidLog, secretsIn, withoutScheme } from '../said.ts'
 import { openChild } from './transport.ts'
 import { type Machine, wrapperOf } from './wrapper.ts'
 
@@ -62,13 +62,8 @@ export function childOpener(config: StdioServerConfig, needs: ChildNeeds): (whos
   }
 }
 
-function credentialIn(name: string | undefined, given: Given): Record<string, string> {
-  const [secret] = secretsIn(given)
-  return name === undefined || secret === undefined ? {} : { [name]: secret }
-}
-
-/** `Authorization` where it is among them; without the scheme, which is a word of HTTP. */
-function secretsIn({ headers }: Given): string[] {
+/** `Authorization` where it is among them. */
+function credentialIn(name: string | undefined, { headers }: Given): Record<string, string> {
   const value = headers['authorization'] ?? Object.values(headers)[0]
-  return value === undefined ? [] : [value.replace(/^(?:bearer|basic|token|apikey) +/i, '')]
+  return name === undefined || value === undefined ? {} : { [name]: withoutScheme(value) }
 }
