@@ -8,6 +8,7 @@ export const CONNECTION_REASONS = {
   secret_empty: 'Nothing was pasted.',
   secret_expired: 'The token that was pasted had ended already.',
   secret_too_long: 'What was pasted is too long to be a secret.',
+  too_many_looks: 'The person has opened the page to connect an account very often.',
   unknown_connection: 'The person has no account connected at that server.',
   access_denied: 'The person did not allow it at the authorization server.',
   answer_issuer_mismatch:

@@ -7,6 +7,10 @@ import { fieldName } from './units.ts'
 export const IDENTITY_FORMS = ['portcullis', 'contextforge', 'portkey'] as const
 export type IdentityForm = (typeof IDENTITY_FORMS)[number]
 
+/** Of the message, of MCP, of credentials: `Mcp-Name` is no caller’s name. */
+const OTHERS =
+  /^(?:access|authorization|connection|content|cookie|host|if|mcp|proxy|sec|set|te|transfer|x-portcullis)(?:-|$)/i
+
 export const identityForwarding = z
   .strictObject({
     headers: z.boolean().optional().describe('X-Forwarded-User and its family.'),
@@ -16,6 +20,10 @@ export const identityForwarding = z
     headerPrefix: z
       .string()
       .regex(/^[A-Za-z0-9-]{1,40}$/, 'Letters, digits and dashes.')
+      .refine(
+        (prefix) => !OTHERS.test(prefix),
+        'Headers that begin so mean something else. Write a prefix of your own, such as X-Caller.',
+      )
       .optional()
       .describe('In place of `X-Forwarded`; of `X-Forwarded-User` under `form: contextforge`.'),
     form: z

@@ -70,6 +70,14 @@ describe('what is written', () => {
     expect(ways({ url: 'http://notes/mcp' }, { headers: false, jwt: false, meta: false })).toBe('')
   })
 
+  it.each(['Mcp', 'mcp-param', 'Content', 'Proxy', 'Sec', 'X-Portcullis', 'Host', 'X_Caller', ''])(
+    'no prefix that means something else: %j',
+    (headerPrefix) => {
+      const server = { id: 'one', url: 'http://notes/mcp', identity: { headerPrefix } }
+      expect(Config.safeParse({ servers: [server] }).success).toBe(false)
+    },
+  )
+
   it('names the attributes, the prefix and the form', () => {
     const url = 'http://notes/mcp'
     expect(told({ url })).toMatchObject({ headerPrefix: 'X-Forwarded', form: 'portcullis' })

@@ -251,7 +251,7 @@ export const LATER_FLAGS: readonly LaterRow[] = [
   ),
   ...flags(
     KUADRANT,
-    { feature: 'pages where people leave their tokens', owner: UPSTREAMS, bool: true, asIs: no },
+    { feature: 'a switch for it; write credentials: { type: secret } at the server', bool: true, asIs: no },
     { 'enable-url-elicitation': 'true' },
   ),
   ...flags(

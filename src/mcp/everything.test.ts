@@ -5,7 +5,7 @@ import { createServer, request } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { setTimeout as delay } from 'node:timers/promises'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { AROUND, remoteConfig } from '../upstreams/configured.support.ts'
+import { AROUND, remoteConfig } from '../../test/support/configured.ts'
 import { openRemoteUpstream } from '../upstreams/pool.ts'
 import { ACCEPT, startGate, stop } from './endpoint.support.ts'
 

@@ -35,7 +35,7 @@ export interface PassingNeeds {
   readonly binding: Binding
   /** Whether the server speaks the client's era; at once, where it was asked for a moment ago. */
   speaks(upstream: Upstream, era: Era): boolean | Promise<boolean>
-  /** For a client of the other era. `edit`: what of the server's answer the caller may see. */
+  /** For a client of the other era. `edit`: what of the server's answer the caller may see. Rejects with UpstreamRefused as `withRenewal` wants it. */
   bridge(visit: Visit, edit: Edit | undefined): Promise<Ending>
   /** A server has told a client what its tools are. */
   onTools?(serverId: string, tools: readonly unknown[], caller: Caller): void
@@ -80,8 +80,17 @@ export function createPassing(needs: PassingNeeds): (visit: Visit) => Promise<En
   function pass(upstream: Upstream, visit: Visit, last: boolean): Promise<Ending> {
     const same = isSame(upstream, visit)
     if (same === true) return passOn(upstream, visit, last)
-    const bridge = () => needs.bridge(visit, wholeEdit(screenFor(upstream, visit)))
+    const bridge = () => bridged(upstream, visit, last)
     return same === false ? bridge() : same.then((speaks) => (speaks ? passOn(upstream, visit, last) : bridge()))
+  }
+
+  async function bridged(upstream: Upstream, visit: Visit, last: boolean): Promise<Ending> {
+    try {
+      return await needs.bridge(visit, wholeEdit(screenFor(upstream, visit)))
+    } catch (error) {
+      if (!last || !(error instanceof UpstreamRefused)) throw error
+      return sendFault(visit.exchange, visit.incoming?.id, FAULTS.upstream_unauthorized)
+    }
   }
 
   /** A session goes on as it began, whatever the server speaks by now; nobody is asked about one that is none. */

@@ -226,14 +226,12 @@ export class Relay implements Dispatcher.DispatchHandler {
   }
 
   private passRefusal(): void {
-    if (!PASSED_REFUSALS.has(this.status)) {
-      this.fail(FAULTS.upstream_error)
-      return
-    }
     const { res, id } = this.passage
-    sendRefusal(res, this.status, id, this.headers)
-    this.finish('answered')
-    this.readOn()
+    if (PASSED_REFUSALS.has(this.status)) {
+      sendRefusal(res, this.status, id, this.headers)
+      this.finish('answered')
+      this.readOn()
+    } else this.fail(FAULTS.upstream_error)
   }
 
   private accept(): void {

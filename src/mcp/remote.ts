@@ -82,7 +82,8 @@ export function createRemoteRoute({ forward, sessions, streams, limits }: Needs)
           sessionFor,
           openStream: (onEnd) => held?.watch(onEnd) ?? streams.open(principal, onEnd),
           upstream,
-          renewable,
+          // Its session is ended here already.
+          renewable: renewable && method !== 'DELETE',
           limits,
         },
       )

@@ -1,10 +1,10 @@
 // Decisions as a table, and the index against a decision that reads every rule.
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
+import { stdioConfig } from '../../test/support/configured.ts'
 import { policy } from '../config/policy.ts'
 import type { Call, Decision, TargetKind } from '../protocol/decision.ts'
 import { ANONYMOUS, type Principal } from '../protocol/principal.ts'
-import { stdioConfig } from '../upstreams/configured.support.ts'
 import { createPolicy } from './create.ts'
 import { isNormalUri } from './normal-uri.ts'
 import { compileRules, type Rule } from './rules.ts'

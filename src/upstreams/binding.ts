@@ -3,7 +3,7 @@ import type { RpcMessage } from '../protocol/jsonrpc.ts'
 import type { Principal } from '../protocol/principal.ts'
 import type { Caller } from './caller.ts'
 import { ConnectionNeeded, type Credential, CredentialFailed, type Refused } from './credential.ts'
-import { type ToldMeta, toldMessage } from './identity/meta.ts'
+import { type ToldMeta, toldMessage, UNTOLD } from './identity/meta.ts'
 import type { TellIdentity, Told } from './identity/tell.ts'
 import type { ChannelUpstream, Given, Grant, RemoteUpstream, Upstream, Upstreams } from './upstream.ts'
 
@@ -142,7 +142,7 @@ interface With {
 function boundTo(upstream: Upstream, { given, told, passed, personal }: With): Upstream {
   const headers = { ...passed, ...told?.headers }
   if (upstream.kind === 'channel')
-    return told === undefined && passed === undefined ? upstream : spokenFor(upstream, told?.meta, headers)
+    return told === undefined && passed === undefined ? upstream : spokenFor(upstream, told?.meta ?? UNTOLD, headers)
   const addedHeaders = Object.assign(headers, given.headers)
   const path = withQuery(upstream.path, given.query)
   const bound = { ...upstream, addedHeaders, given, personal, path }
@@ -150,20 +150,16 @@ function boundTo(upstream: Upstream, { given, told, passed, personal }: With): U
 }
 
 /** Each message says whose it is: callers may share the channel. */
-function spokenFor(
+const spokenFor = (
   channel: ChannelUpstream,
-  meta: ToldMeta | undefined,
+  meta: ToldMeta,
   headers: Readonly<Record<string, string>>,
-): ChannelUpstream {
-  const tell = <Message extends RpcMessage>(message: Message): Message =>
-    meta === undefined ? message : toldMessage(message, meta)
-  return {
-    ...channel,
-    request: (message, options) =>
-      channel.request(tell(message), { ...options, headers: { ...options.headers, ...headers } }),
-    notify: (message) => channel.notify(tell(message)),
-  }
-}
+): ChannelUpstream => ({
+  ...channel,
+  request: (message, options) =>
+    channel.request(toldMessage(message, meta), { ...options, headers: { ...options.headers, ...headers } }),
+  notify: (message) => channel.notify(toldMessage(message, meta)),
+})
 
 const withQuery = (path: string, query: string | undefined): string =>
   query === undefined ? path : `${path}${path.includes('?') ? '&' : '?'}${query}`

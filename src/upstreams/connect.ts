@@ -50,7 +50,7 @@ export function createConnect(config: RemoteServerConfig, around: Surroundings):
   const { connectTimeout: timeout, tls = {}, http2, proxy } = config
   const { clock, resolve, readTls, watch, log } = around
   const lookupFor = (isAllowed: (address: string) => boolean) =>
-    createLookup({ resolve, isAllowed, timeout: timeout * FOR_THE_NAME, clock })
+    createLookup({ resolve, isAllowed, timeout: Math.ceil(timeout * FOR_THE_NAME), clock })
   const lookup = lookupFor(isAllowedFor(config, around))
   const tunnel =
     proxy === undefined

@@ -57,6 +57,8 @@ function start(own: { kind?: 'shared' | 'per-principal' | 'pool'; mostInstances?
           {
             open: openFake(whose, count),
             admit: whose.admit,
+            granted: whose.granted,
+            renewed: whose.renewed,
             personal: whose.mark !== undefined,
             log: { debug: silence, info: silence, warn: silence },
             clock: () => time.now,
@@ -126,6 +128,17 @@ describe('one for each caller', () => {
     expect(count).toEqual({ opened: 2, stopped: 2 })
     // Callers who are nobody are told apart by it, too.
     expect(await ask(of({ principal: ANONYMOUS, rawHeaders: [] }, 'cyd'))).toMatchObject({ token: 'Bearer cyd' })
+  })
+
+  it('is forgotten when there are too many, the longest unused first', async () => {
+    const { of, time } = start({ mostInstances: 2 })
+    const first = of('person 0')
+    for (let at = 1; at <= 4; at += 1) {
+      time.now += 1
+      of(`person ${at}`)
+    }
+    expect(of('person 4')).toBe(of('person 4'))
+    expect(of('person 0')).not.toBe(first)
   })
 
   it('begins anew with a new credential, while the calls under way end with the old one', async () => {

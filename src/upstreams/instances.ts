@@ -14,8 +14,8 @@ export interface Whose {
   granted(): Grant
   /** Called before each opening. Throws UpstreamError. */
   admit(): void
-  /** The server did not take the credential: `true` where there is another now. */
-  renewed(refused: RefusedGiven): Promise<boolean>
+  /** The server did not take the credential of `before`: `true` where there is another now. */
+  renewed(refused: RefusedGiven, before: Grant): Promise<boolean>
 }
 
 type Config = Pick<UpstreamConfig, 'id' | 'instances' | 'poolSize' | 'mostInstances' | 'instanceIdle'>
@@ -62,12 +62,12 @@ export function openInstances(config: Config, needs: Needs): Instances {
           if (instance.ended) throw new UpstreamError('exited', 'What the caller was given counts no more.')
           if (mark !== undefined) makeRoom()
         },
-        async renewed(refused) {
-          const before = instance.grant
+        async renewed(refused, before) {
+          // Another call may have brought a newer one in the meantime, here and while it is asked for.
+          if (!sameGiven(instance.grant.given, before.given)) return true
           const given = await before.renewed?.(refused)
           if (given === undefined) return false
-          // Another call may have brought a newer one in the meantime.
-          if (instance.grant === before) instance.grant = { ...before, given }
+          if (sameGiven(instance.grant.given, before.given)) instance.grant = { ...instance.grant, given }
           return true
         },
       }),
@@ -90,12 +90,21 @@ export function openInstances(config: Config, needs: Needs): Instances {
     void idle.channel.rest()
   }
 
+  /** One that ended is kept for whoever listens to it; of the others not more than there can be at once. */
+  function forgetOldest(): void {
+    const idle = [...own].filter(([, { channel }]) => !channel.wanted()).sort(([, a], [, b]) => a.usedAt - b.usedAt)[0]
+    if (idle === undefined) return
+    own.delete(idle[0])
+    void idle[1].channel.close()
+  }
+
   function ownOf({ principal: { kind: whose, subject } }: Caller, owner: string | undefined): Instance {
     // Nobody knows whether two of them are one and the same, unless they show it by what they bring along.
     if (whose === 'anonymous' && owner === undefined) throw anonymousCaller()
     const key = owner === undefined ? subject : `${subject}\0${owner}`
     const known = own.get(key)
     if (known !== undefined) return known
+    if (own.size >= config.mostInstances * WITH_ENDING) forgetOldest()
     const made = create(markOf(key))
     own.set(key, made)
     return made

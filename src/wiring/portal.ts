@@ -39,7 +39,7 @@ export function openPortal(
   const { server, servers, doors } = config
   if (!upstreamsOf(servers).some(({ credentials }) => isConnected(credentials))) return () => undefined
   const { sealKeys } = keyring
-  const { tickets, marks } = store.ephemeral
+  const { tickets, counters, marks } = store.ephemeral
   // The session was looked up a moment ago: what remains to be asked is whether the account may still come in.
   const callerOf = sessionCaller({ attributes: callers.attributes, isRevoked: () => false })
 
@@ -59,6 +59,7 @@ export function openPortal(
     connections: ground.connections,
     requests: connectionRequests({ sealKeys, marks, clock }),
     tickets,
+    counters,
     sealKeys,
     csrfKey: keyring.formSecret,
     clock,

@@ -57,7 +57,11 @@ export function openUpstreamCredentials({
   )
   const signIns = signInTokens({ vault, clock, endpoints })
   const shared: Omit<CredentialNeeds, keyof ReturnType<typeof needsOf>> = {
-    presented: presentedToken(config.auth.header.toLowerCase()),
+    presented: presentedToken({
+      header: config.auth.header.toLowerCase(),
+      issuers: new Set(config.auth.issuers.map(({ issuer }) => issuer)),
+    }),
+    providerAt: (issuer) => openidProviders(config).find((provider) => provider.issuer === issuer)?.id,
     signIns,
     assertion: (principal, audience) => mintAssertion(principal, audience).jwt,
     ...valuePlaces,

@@ -106,6 +106,15 @@ describe('a secret of each person', () => {
     expect(answered(await host.call())).toBe('ann again')
   })
 
+  it('that never was one is not kept, and the way to connect stays', async () => {
+    const host = await begin(await gateway.tokenFor('notes', { user: ann }))
+    await paste(ann, 'mistyped')
+    expect((await host.call()).error?.code).toBe(-32042)
+    expect((await host.call('connect_account')).error?.code).toBe(-32042)
+    await paste(ann, SECRET)
+    expect(answered(await host.call())).toBe('ann at notes')
+  })
+
   it('that is a JWT is asked for again when it has ended', async () => {
     const claims = Buffer.from(JSON.stringify({ exp: Math.floor(gateway.clock.now() / 1000) + 60 }))
     const token = `${Buffer.from('{"alg":"none"}').toString('base64url')}.${claims.toString('base64url')}.c2ln`

@@ -8,8 +8,8 @@ import { afterEach, describe, expect, it, vi } from 'vitest'
 import { type WebSocket, WebSocketServer } from 'ws'
 import type { RpcResponse } from '../../src/protocol/jsonrpc.ts'
 import { openChannelUpstream } from '../../src/upstreams/channel/open.ts'
-import { AROUND, remoteConfig } from '../../src/upstreams/configured.support.ts'
 import type { ChannelUpstream } from '../../src/upstreams/upstream.ts'
+import { AROUND, remoteConfig } from '../support/configured.ts'
 
 const ends: (() => Promise<unknown>)[] = []
 afterEach(async () => {

@@ -276,11 +276,23 @@ describe('the pages', () => {
 
   it('are for people who are signed in', async () => {
     const nobody = createPerson(BOB)
+    expect((await ann.request(await answerFor(ann, 'ann-there'), { method: 'HEAD' })).status).toBe(405)
     for (const path of ['/connections/connect?server=notes', '/connections/disconnect'])
       expect(
         (await nobody.request(at(path), { method: 'POST', body: new URLSearchParams(), headers: OURS() })).status,
       ).toBe(403)
     expect((await nobody.open(at('/connections/callback?code=x&state=y'))).status).toBe(403)
+  })
+
+  it('ask servers outside for nobody without end', async () => {
+    await ann.follow(page('github'))
+    const before = github.asked.length
+    for (let look = 0; look < 99; look++) expect((await ann.request(page('notes'))).status).toBe(200)
+    expect((await ann.request(page('github'))).status).toBe(429)
+    expect(github.asked.length).toBe(before)
+    expect((await bob.follow(page('github'))).status).toBe(200)
+    gateway.clock.advance('11m')
+    expect((await ann.request(page('github'))).status).toBe(200)
   })
 
   it('give their cookie to the way back alone', async () => {
@@ -290,7 +302,7 @@ describe('the pages', () => {
       body: new URLSearchParams(formOf(await ann.follow(page('github')))),
       headers: OURS(),
     })
-    const cookie = answer.headers.getSetCookie().find((line) => line.startsWith('portcullis-connect=')) ?? ''
+    const cookie = answer.headers.getSetCookie().find((line) => /^(?:__Secure-)?portcullis-connect=/.test(line)) ?? ''
     expect(cookie).toContain('Path=/connections/callback')
     expect(cookie).toContain('HttpOnly')
     expect(cookie).toContain('SameSite=Lax')

@@ -160,6 +160,19 @@ describe('E32: what a program writes', () => {
     expect(gateway.log.join()).not.toContain('s3cret')
   })
 
+  it('to its log has nothing of a person’s credential, nor of the one they had before', async () => {
+    const flooded = () => gateway.log.filter((line) => line.includes('"own"') && line.includes('noise'))
+    const old = await begin('own', ANN, { 'x-upstream-authorization': 'Bearer s3cret-of-ann' })
+    await old.say('flood', { secret: 's3cret-of-ann' })
+    await vi.waitFor(() => expect(flooded().length).toBeGreaterThan(0))
+    gateway.clock.advance('2s')
+    const next = await begin('own', ANN, { 'x-upstream-authorization': 'Bearer an0ther-of-ann' })
+    await next.say('flood', { secret: 'an0ther-of-ann' })
+    await vi.waitFor(() => expect(flooded().length).toBeGreaterThan(20))
+    expect(flooded().join()).toContain('***')
+    expect(gateway.log.join()).not.toMatch(/s3cret-of-ann|an0ther-of-ann/)
+  })
+
   it('for the last time is one error for each who waits; the next to come, after a pause, finds it again', async () => {
     const [ann, bob] = [await begin('shared'), await begin('shared', BOB)]
     const pid = Number(await ann.say('pid'))

@@ -3,7 +3,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { decodeHeaderValue } from '../../src/protocol/header-value.ts'
 import { type Canary, type CanaryRequest, startCanary } from '../support/canary.ts'
-import { ANN, startGateway, type TestGateway } from '../support/gateway.ts'
+import { ANN, BOB, startGateway, type TestGateway } from '../support/gateway.ts'
 import { createPerson } from '../support/person.ts'
 import { connectRaw, type RawHeader, rawRequest } from '../support/raw.ts'
 import { createSdkHost } from '../support/sdk.ts'
@@ -254,5 +254,46 @@ describe('E38: a forged identity in the message', () => {
     await client.close()
     const told = JSON.parse((content as { text: string }[])[0]?.text ?? '')
     expect(told).toEqual({ [KEY]: expect.objectContaining({ user: 'ann@example.com' }), 'com.example/kept': 1 })
+  })
+})
+
+describe('two people at one server', () => {
+  const BOTH = ['ann', 'bob']
+  const rounds = Array.from({ length: 40 }, (_, at) => at)
+
+  it('are never taken for each other over HTTP: each call says whose it is, with equal request ids', async () => {
+    await gateway.addUser(BOB)
+    const tokens = await Promise.all(
+      [ANN, BOB].map((user) => gateway.tokenFor('message', { user: createPerson(user) })),
+    )
+    const before = canary.requests.length
+    const calls = rounds.flatMap(() =>
+      BOTH.map((who, at) => send('message', [], { 'com.example/who': who }, tokens[at])),
+    )
+    expect(new Set(await Promise.all(calls))).toEqual(new Set([200]))
+    const arrivals = canary.requests.slice(before).filter(({ body }) => body.includes('com.example/who'))
+    expect(arrivals).toHaveLength(calls.length)
+    for (const call of arrivals) {
+      const who = `${String(metaOf(call)['com.example/who'])}@example.com`
+      expect(asCgi(call)['HTTP_X_FORWARDED_USER']).toEqual([who])
+      expect(metaOf(call)[KEY]).toMatchObject({ user: who })
+      const [, claims = ''] = (asCgi(call)['HTTP_X_PORTCULLIS_ASSERTION']?.[0] ?? '').split('.')
+      expect(JSON.parse(Buffer.from(claims, 'base64url').toString())).toMatchObject({ email: who })
+    }
+  })
+
+  it('nor at a process that they share', async () => {
+    const clients = await Promise.all(
+      [ANN, BOB].map((user) => createSdkHost(createPerson(user)).connect(gateway.resource('child'), 'legacy')),
+    )
+    const told = rounds.flatMap(() =>
+      clients.map(async (client, at) => {
+        const { content } = await client.callTool({ name: 'tell', arguments: {} })
+        const meta = JSON.parse((content as { text: string }[])[0]?.text ?? '')
+        return [BOTH[at], meta[KEY].user]
+      }),
+    )
+    for (const [who, user] of await Promise.all(told)) expect(user).toBe(`${who}@example.com`)
+    await Promise.all(clients.map((client) => client.close()))
   })
 })

@@ -9,8 +9,8 @@ import { text } from 'node:stream/consumers'
 import { afterAll, afterEach, describe, expect, it, vi } from 'vitest'
 import type { StdioServerConfig } from '../../src/config/servers.ts'
 import { openChannelUpstream } from '../../src/upstreams/channel/open.ts'
-import { AROUND, stdioConfig } from '../../src/upstreams/configured.support.ts'
 import type { ChannelUpstream } from '../../src/upstreams/upstream.ts'
+import { AROUND, stdioConfig } from '../support/configured.ts'
 
 const ROOT = join(import.meta.dirname, '../..')
 const NASTY = join(ROOT, 'test/support/nasty-child.js')

@@ -79,7 +79,7 @@ const tokenRequests = ({ asked }: GuardedUpstream) =>
   asked.filter(({ path, form }) => path === '/token' && form.get('grant_type') === 'refresh_token').length
 
 describe.each(['sqlite', 'postgres'] as const)('the refresh of one token, %s', (kind) => {
-  it('happens once for 300 callers at three replicas', { timeout: 60_000 }, async () => {
+  it('happens once for 300 callers at three replicas', { timeout: 120_000 }, async () => {
     const { upstream, gate, start } = await open(kind)
     await gate.connect('ann', 'github')
     const replicas = await Promise.all([start(), start(), start()])
@@ -91,7 +91,7 @@ describe.each(['sqlite', 'postgres'] as const)('the refresh of one token, %s', (
   })
 
   it('killed on its way, costs the person at most one connection, and never begins to repeat', {
-    timeout: 180_000,
+    timeout: 400_000,
   }, async () => {
     const { upstream, gate, start } = await open(kind)
     const survivor = await start()

@@ -1,8 +1,8 @@
 // One server's own address, for clients that do not speak its era: the official client, pinned to one revision, before servers that
 // speak the other. Where both speak one, bytes go through.
 import { once } from 'node:events'
-import { mkdtempSync, rmSync } from 'node:fs'
-import { createServer } from 'node:http'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { createServer, type IncomingMessage, type ServerResponse, request as send } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -83,6 +83,15 @@ async function until(holds: () => boolean): Promise<void> {
     if (left === 0) throw new Error('It never came true.')
     await delay(10)
   }
+}
+
+function proxied(req: IncomingMessage, res: ServerResponse, url: string): void {
+  const { method, headers } = req
+  const onward = send(url, { method, headers: { ...headers, host: new URL(url).host } }, (answer) => {
+    res.writeHead(answer.statusCode ?? 500, answer.headers)
+    answer.pipe(res)
+  })
+  req.pipe(onward)
 }
 
 describe('a client of 2026-07-28 and nothing else', () => {
@@ -238,6 +247,46 @@ describe('lists in pages', () => {
       await gate.close()
       pages.closeAllConnections()
       pages.close()
+    }
+  })
+})
+
+describe('a credential that the server takes no more', () => {
+  it('is had anew, and the server asked once more, whatever is asked over the bridge', async () => {
+    const state = { taken: 'one', refused: 0 }
+    const file = join(folder, 'credential')
+    writeFileSync(file, state.taken)
+    const guard = createServer((req, res) => {
+      if (req.headers.authorization === `Bearer ${state.taken}`) return void proxied(req, res, handshakeOnly.url)
+      state.refused += 1
+      res.writeHead(401, { 'www-authenticate': 'Bearer' }).end()
+    })
+    await once(guard.listen(0, '127.0.0.1'), 'listening')
+    const url = `http://127.0.0.1:${(guard.address() as AddressInfo).port}/mcp`
+    const credentials = { type: 'headers', headers: { Authorization: { file, prefix: 'Bearer ' } } } as const
+    const gate = await startGateway({ servers: [{ id: 'guarded', url, credentials }] })
+    try {
+      const [ann, bob] = [await gate.tokenFor('guarded', { user: ANN }), await gate.tokenFor('guarded', { user: BOB })]
+      const ask = async (token: string, method: string, params = {}) =>
+        (await request(gate.resource('guarded'), token, method, params)).body
+      expect(await ask(ann, 'tools/list')).toHaveProperty('result')
+      // Rotated at both ends; ours is read again in a minute.
+      state.taken = 'two'
+      writeFileSync(file, state.taken)
+      expect(await ask(ann, 'resources/list')).toHaveProperty('result')
+      expect(state.refused).toBe(1)
+      state.taken = 'three'
+      writeFileSync(file, state.taken)
+      expect(await ask(bob, 'server/discover')).toMatchObject({ result: { capabilities: { tools: {} } } })
+      expect(state.refused).toBe(2)
+      // Nothing better is to be had: one error, and no third try.
+      state.taken = 'four'
+      expect(await ask(bob, 'tools/list')).toMatchObject({ error: { code: -32603 } })
+      expect(state.refused).toBe(3)
+    } finally {
+      await gate.close()
+      guard.closeAllConnections()
+      guard.close()
     }
   })
 })

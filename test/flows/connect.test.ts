@@ -1,11 +1,17 @@
 // Accounts connected in the flow: a call that needs one brings the person to our page, and after it the same call works.
-import { Client, type ElicitRequestURLParams, StreamableHTTPClientTransport } from '@modelcontextprotocol/client'
+import {
+  Client,
+  type ElicitRequestURLParams,
+  SSEClientTransport,
+  StreamableHTTPClientTransport,
+} from '@modelcontextprotocol/client'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { startGateway, type TestGateway } from '../support/gateway.ts'
 import type { Person } from '../support/person.ts'
 import type { Mode } from '../support/sdk.ts'
 import { startTokenGuarded, type TokenGuarded } from '../support/token-guarded.ts'
 import { type GuardedUpstream, startGuardedUpstream } from '../support/upstream-auth.ts'
+import { socketTransport } from '../support/websocket.ts'
 
 let notes: TokenGuarded
 let github: GuardedUpstream
@@ -19,7 +25,14 @@ beforeEach(async () => {
     servers: [
       { id: 'notes', title: 'Team notes', url: notes.url, credentials: { type: 'secret', title: 'Notes token' } },
       { id: 'github', title: 'Git hub', url: github.url, credentials: { type: 'oauth', scopes: ['repo'] } },
+      { id: 'desk', tools: [{ from: 'notes/whoami', name: 'me' }] },
     ],
+    policy: {
+      rules: [
+        { allow: ['*/*', 'resource:*/*', 'prompt:*/*'], to: ['*'] },
+        { deny: ['notes/echo'], to: ['user:bob@example.com'] },
+      ],
+    },
   })
 })
 afterEach(async () => {
@@ -194,6 +207,42 @@ describe('all servers as one', () => {
   })
 })
 
+describe('the channels of older clients', () => {
+  it.each(['sse', 'ws'] as const)('bring the link, and stay (%s)', async (channel) => {
+    const ann = await gateway.person('ann')
+    const headers = { Authorization: `Bearer ${await gateway.tokenFor('notes', { user: ann })}` }
+    const url = `${gateway.url}/servers/notes/${channel}`
+    const client = new Client({ name: 'older', version: '1' }, { versionNegotiation: { mode: 'legacy' } })
+    clients.push(client)
+    const sse = () => new SSEClientTransport(new URL(url), { requestInit: { headers } })
+    await client.connect(channel === 'ws' ? socketTransport(url, headers) : sse())
+    const host = { client, links: [] }
+    await paste(ann, linkIn(textOf(await call(host, 'whoami'))), 'ann-secret-1')
+    expect(textOf(await call(host, 'whoami'))).toBe('ann at notes')
+  })
+})
+
+describe('what is no tool', () => {
+  it('asks for an account in an error, with what the client knows', async () => {
+    const ann = await gateway.person('ann')
+    const token = await gateway.tokenFor('notes', { user: ann })
+    const [able, unable] = [
+      await connect('notes', token, { mode: 'legacy', onLink: async () => 'accept' }),
+      await connect('notes', token, { mode: 'legacy' }),
+    ]
+    for (const ask of [
+      ({ client }: Connected) => client.readResource({ uri: 'note://1' }),
+      ({ client }: Connected) => client.subscribeResource({ uri: 'note://1' }),
+      ({ client }: Connected) => client.getPrompt({ name: 'hello' }),
+    ]) {
+      expect((await refusalOf(ask(able))).code).toBe(-32042)
+      const { code, message } = await refusalOf(ask(unable))
+      expect(code).toBe(-32603)
+      expect(linkIn(message)).toContain('/tokens?elicitation_id=')
+    }
+  })
+})
+
 describe('two people', () => {
   it('have an account each, and neither link opens for the other', async () => {
     const [ann, bob] = [await gateway.person('ann'), await gateway.person('bob')]
@@ -212,6 +261,44 @@ describe('two people', () => {
     await paste(bob, own, 'bob-secret-1')
     expect(textOf(await call(other, 'whoami'))).toBe('bob at notes')
     expect(textOf(await call(one, 'whoami'))).toBe('ann at notes')
-    expect(await toolsOf(one)).toEqual(await toolsOf(other))
+    expect([await toolsOf(one), await toolsOf(other)]).toEqual([['whoami', 'echo'], ['whoami']])
+  })
+})
+
+describe('a virtual server', () => {
+  it('shows the way to connect what it draws from, and its own names work at once', async () => {
+    const ann = await gateway.person('ann')
+    const host = await connect('desk', await gateway.tokenFor('desk', { user: ann }), { mode: 'legacy' })
+    expect(await toolsOf(host)).toEqual(['connect_account'])
+    await paste(ann, linkIn(textOf(await call(host, 'me'))), 'ann-secret-1')
+    expect(textOf(await call(host, 'me'))).toBe('ann at notes')
+    expect(await toolsOf(host)).toEqual(['me'])
+  })
+})
+
+describe('rules', () => {
+  it('hold before there is an account: what they hide is not told from what is not there', async () => {
+    const bob = await gateway.person('bob')
+    const how: How = { mode: 'legacy', onLink: async () => 'accept' }
+    const host = await connect('notes', await gateway.tokenFor('notes', { user: bob }), how)
+    expect((await refusalOf(call(host, 'whoami'))).code).toBe(-32042)
+    expect(await refusalOf(call(host, 'echo'))).toMatchObject({
+      code: -32602,
+      message: expect.stringContaining('Unknown tool: echo'),
+    })
+    await paste(bob, `${gateway.url}/connections/connect?server=notes`, 'bob-secret-1')
+    expect(await toolsOf(host)).toEqual(['whoami'])
+    expect(await refusalOf(call(host, 'echo'))).toMatchObject({ code: -32602 })
+  })
+
+  it('are recorded with what was asked for', async () => {
+    const ann = await gateway.person('ann')
+    const host = await connect('notes', await gateway.tokenFor('notes', { user: ann }), { mode: 'legacy' })
+    await call(host, 'whoami')
+    const isCall = (event: { kind: string; method?: string }) => event.kind === 'call' && event.method === 'tools/call'
+    const events = await gateway.audit((all) => all.some(isCall))
+    const recorded = events.find(isCall)
+    expect(recorded).toMatchObject({ server: 'notes', name: 'whoami', decision: 'deny', reason: 'connection_needed' })
+    expect(recorded).not.toHaveProperty('via')
   })
 })

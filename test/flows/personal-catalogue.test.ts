@@ -188,10 +188,7 @@ describe('whoever asks for a decision about a person', () => {
   it('is not that person to the server: a rule that reads their tool does not hold, and others do', async () => {
     const root = { username: 'root', password: 'eleven quiet owls in a barn', administrator: true }
     await gateway.addUser(root)
-    const decisions = decisionsAs(
-      gateway,
-      bearer(await decisionToken(gateway, createPerson(root), 'portcullis:decide portcullis:admin')),
-    )
+    const decisions = decisionsAs(gateway, bearer(await decisionToken(gateway, createPerson(root))))
     const ask = async (name: string) => {
       const resource = { type: 'tool', id: name }
       const { body } = await decisions.evaluation({

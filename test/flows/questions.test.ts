@@ -1,6 +1,7 @@
 // What a server asks in the middle of a call reaches the client whose call it is, in the client's own era: sampling, elicitation and roots,
 // from servers of the handshake era and of 2026-07-28, for the official client in both.
 import { join } from 'node:path'
+import { Client, StreamableHTTPClientTransport } from '@modelcontextprotocol/client'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
 import { type Able, type AskedHost, connectAsked, type Says, textOf } from '../support/asked.ts'
 import { ANN, BOB, startGateway, type TestGateway } from '../support/gateway.ts'
@@ -24,6 +25,7 @@ beforeAll(async () => {
       { id: 'child', command: [process.execPath, EVERYTHING, 'stdio'], instances: 'per-principal', lists: 'personal' },
     ],
     policy: { rules: [{ allow: ['*/*', 'prompt:*/*', 'resource:*/*', 'method:*/*'], to: ['*'] }] },
+    oauth: { registration: { perAddress: 1000, total: 1000 } },
   })
 })
 afterAll(async () => {
@@ -179,5 +181,95 @@ describe.each(PLACES)('a process of the caller’s own at $place', (at) => {
     const model = await callOf(at, ['child', 'trigger-sampling-request', { prompt: 'Capital?' }], { mode })
     expect(model.asked.map(({ method }) => method)).toEqual(['sampling/createMessage'])
     expect(model.text).toContain('Paris')
+  })
+})
+
+describe('in the middle of a call', () => {
+  it('a link that nobody should follow is shown to nobody', async () => {
+    const link = 'http://example.com/consent'
+    for (const mode of [MODERN, 'legacy'] as const) {
+      const args = { url: link, message: 'Look there.' }
+      const call = await callOf(PLACES[1], ['child', 'trigger-url-elicitation', args], { mode }).catch(String)
+      expect(typeof call === 'string' ? call : call.text).not.toContain('User completed')
+      expect(hosts.flatMap(({ asked }) => asked)).toEqual([])
+    }
+  })
+
+  it('links that a server wants followed first are asked for, and the call is made again', async () => {
+    const args = { url: 'https://example.com/then', message: 'Then.', errorPath: true }
+    const { text, asked } = await callOf(PLACES[0], ['old', 'trigger-url-elicitation', args], { mode: MODERN })
+    expect(asked.map(({ params }) => (params as { url: string }).url)).toEqual([
+      'https://modelcontextprotocol.io',
+      'https://example.com/then',
+    ])
+    expect(text).toContain('User completed the URL elicitation flow')
+    const says: Says = { action: 'decline' }
+    const declined = callOf(PLACES[0], ['old', 'trigger-url-elicitation', { ...args, url: 'https://example.com/x' }], {
+      mode: MODERN,
+      says,
+    })
+    // This server takes the second try for one that has done as it was told.
+    expect((await declined).text).toContain('declined')
+  })
+
+  it('a client over HTTP+SSE of 2024-11-05 is asked as well', async () => {
+    const token = await gateway.tokenFor('new')
+    const host = await connectAsked(`${gateway.url}/servers/new/sse`, token, 'legacy', { older: true })
+    hosts.push(host)
+    const result = await host.client.callTool({ name: 'test_input_required_result_elicitation', arguments: {} })
+    expect(textOf(result)).toBe('Hello, Ann!')
+    expect(host.asked.map(({ method }) => method)).toEqual(['elicitation/create'])
+  })
+
+  it('two clients of one person answer their own questions, one person never those of another', async () => {
+    const names = ['Ann', 'Bea', 'Cyd', 'Dan']
+    const tokens: string[] = []
+    for (const name of names)
+      tokens.push(await gateway.tokenFor('*', { user: await gateway.person(name.toLowerCase()) }))
+    const answers = await Promise.all(
+      names.flatMap((name, at) =>
+        [MODERN, 'legacy' as const, MODERN].map(async (mode, turn) => {
+          const server = mode === 'legacy' ? 'new' : 'fixture'
+          const token = tokens[at] ?? ''
+          const said = `${name} ${turn}`
+          const host = await connectAsked(`${gateway.url}/mcp`, token, mode, { says: { content: { name: said } } })
+          hosts.push(host)
+          const tool = `${server}__test_input_required_result_elicitation`
+          const texts: string[] = []
+          for (let call = 0; call < 3; call++)
+            texts.push(textOf(await host.client.callTool({ name: tool, arguments: {} })))
+          return texts.every((text) => text === `Hello, ${said}!`)
+        }),
+      ),
+    )
+    expect(answers).toEqual(answers.map(() => true))
+  })
+
+  it('a client of the handshake era that cancels is not waited for, and its question is taken back', async () => {
+    const token = await gateway.tokenFor('new')
+    const asked = Promise.withResolvers<AbortSignal>()
+    const client = new Client(
+      { name: 'leaves', version: '1' },
+      { versionNegotiation: { mode: 'legacy' }, capabilities: { elicitation: {} } },
+    )
+    client.setRequestHandler('elicitation/create', (_, { mcpReq }) => {
+      asked.resolve(mcpReq.signal)
+      return new Promise(() => undefined)
+    })
+    const headers = { authorization: `Bearer ${token}` }
+    await client.connect(
+      new StreamableHTTPClientTransport(new URL(gateway.resource('new')), { requestInit: { headers } }),
+    )
+    const left = new AbortController()
+    const call = client.callTool(
+      { name: 'test_input_required_result_elicitation', arguments: {} },
+      { signal: left.signal },
+    )
+    const question = await asked.promise
+    expect(question.aborted).toBe(false)
+    left.abort()
+    await expect(call).rejects.toThrow()
+    await expect.poll(() => question.aborted).toBe(true)
+    await client.close()
   })
 })

@@ -1,4 +1,6 @@
 // A person's own account at a server behind the gate: connected once, used for their calls alone, renewed before it ends, given back.
+import { generateKeyPairSync } from 'node:crypto'
+import { jwtVerify } from 'jose'
 import { afterEach, describe, expect, it } from 'vitest'
 import { ConnectionNeeded } from '../../src/upstreams/credential.ts'
 import { type Connecting, openConnecting } from '../support/connecting.ts'
@@ -71,6 +73,14 @@ describe('connecting an account', () => {
     })
   })
 
+  it('does not look at an ID token', async () => {
+    const answer = { access_token: 'at', token_type: 'bearer', id_token: 'not.a.token' }
+    const { gate } = await guarded({ tokenEndpoint: () => ({ status: 200, body: answer }) })
+    await expect(gate.connect('ann', 'github')).resolves.toMatchObject({ state: 'connected' })
+    const unsound = await guarded({ tokenEndpoint: () => ({ status: 200, body: { ...answer, access_token: 7 } }) })
+    await expect(unsound.gate.connect('ann', 'github')).rejects.toMatchObject({ name: 'ConnectionRefused' })
+  })
+
   it('is taken once, and by nobody else', async () => {
     const { gate } = await guarded()
     const { url } = await gate.ground.connections.begin('ann', 'github')
@@ -101,6 +111,24 @@ describe('connecting an account', () => {
   })
 })
 
+describe('the last use', () => {
+  it('is known to some minutes, and written no oftener', async () => {
+    const { gate } = await guarded()
+    const usedAt = async () => (await gate.ground.connections.list('ann'))[0]?.usedAt
+    await gate.connect('ann', 'github')
+    expect(await usedAt()).toBeUndefined()
+    await gate.call('ann', 'github')
+    const first = (await usedAt()) ?? 0
+    expect(Math.abs(gate.clock.now() - first)).toBeLessThan(60_000)
+    gate.clock.advance('4m')
+    await gate.call('ann', 'github')
+    expect(await usedAt()).toBe(first)
+    gate.clock.advance('2m')
+    await gate.call('ann', 'github')
+    expect(await usedAt()).toBeGreaterThan(first)
+  })
+})
+
 describe('which client the gate is', () => {
   it('the configured one first, with its secret', async () => {
     const settings = { clientId: 'ours', clientSecret: 'a secret of ours' }
@@ -109,6 +137,20 @@ describe('which client the gate is', () => {
     expect(upstream.registrations()).toBe(0)
     const [token] = asked(upstream, '/token')
     expect(token?.headers['authorization']).toBe(`Basic ${btoa('ours:a+secret+of+ours')}`)
+  })
+
+  it('with a key of its own, and one that is none stops the start', async () => {
+    const { privateKey, publicKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' })
+    const key = privateKey.export({ type: 'pkcs8', format: 'pem' }).toString()
+    const { upstream, gate } = await guarded({}, { clientId: 'ours', privateKey: key })
+    await gate.connect('ann', 'github')
+    const [token] = asked(upstream, '/token')
+    const { payload } = await jwtVerify(token?.form.get('client_assertion') ?? '', publicKey)
+    expect(payload).toMatchObject({ iss: 'ours', sub: 'ours', aud: upstream.issuer })
+    const broken = { type: 'oauth' as const, clientId: 'ours', privateKey: 'no key' }
+    await expect(
+      openConnecting({ servers: [{ id: 'github', url: upstream.url, credentials: broken }] }),
+    ).rejects.toThrow(/servers\.github\.credentials: privateKey is no private key/)
   })
 
   it('a metadata document of ours where that is taken', async () => {
@@ -154,6 +196,8 @@ describe('which client the gate is', () => {
     await gate.connect('ann', 'github')
     expect(await gate.call('ann', 'github')).toBe('ann@there')
     expect(upstream.registrations()).toBe(2)
+    const secrets = await gate.ground.vault.list('portcullis')
+    expect(secrets.filter(({ upstream: place }) => place === ':client:github')).toHaveLength(1)
     expect(await reasonsOf(gate)).toContain('connection_lapsed client_gone')
   })
 })
@@ -264,6 +308,19 @@ describe('renewing', () => {
     expect(await needed(gate.call('ann', 'github'))).toBe('needs_reauth')
     expect(upstream.refreshes()).toBe(1)
     expect(await reasonsOf(gate)).toContain('connection_lapsed upstream_token_refused')
+  })
+
+  it('goes where the authorization server has its token endpoint by then', async () => {
+    const { upstream, gate } = await guarded({ expiresIn: 3600 })
+    await gate.connect('ann', 'github')
+    upstream.options.metadata = (document) => ({ ...document, token_endpoint: `${upstream.issuer}/moved/token` })
+    gate.clock.advance('1h')
+    await gate.call('ann', 'github').catch(() => undefined)
+    expect(asked(upstream, '/moved/token')).toHaveLength(1)
+    // Metadata of another one counts for nothing.
+    upstream.options.metadata = (document) => ({ ...document, issuer: 'https://evil.example' })
+    gate.clock.advance('1h')
+    expect(await gate.call('ann', 'github')).toBe('ann@there')
   })
 
   it('asks the person where a token without a refresh token has ended', async () => {

@@ -134,7 +134,7 @@ describe('addresses', () => {
   let open: TestGateway
   let plain: TestGateway
   beforeAll(async () => {
-    const server = { id: 'notes', url: 'http://127.0.0.1:9/mcp' }
+    const server = { id: 'notes', url: 'http://127.0.0.1:9/mcp', credentials: { type: 'secret' } } as const
     const issuer = 'http://127.0.0.1:9'
     open = await startGateway({
       servers: [server],

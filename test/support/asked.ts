@@ -1,5 +1,10 @@
 // A client of either era that can be asked: the official one, with a person, a model and folders behind it. It keeps what it was asked.
-import { Client, type ClientOptions, StreamableHTTPClientTransport } from '@modelcontextprotocol/client'
+import {
+  Client,
+  type ClientOptions,
+  SSEClientTransport,
+  StreamableHTTPClientTransport,
+} from '@modelcontextprotocol/client'
 import type { Mode } from './sdk.ts'
 
 export interface AskedHost {
@@ -23,7 +28,7 @@ export async function connectAsked(
   url: string,
   token: string,
   mode: Mode,
-  { able = ABLE, says = {} }: { able?: Able; says?: Says } = {},
+  { able = ABLE, says = {}, older = false }: { able?: Able; says?: Says; older?: boolean } = {},
 ): Promise<AskedHost> {
   const asked: { method: string; params: unknown }[] = []
   const client = new Client({ name: 'asked', version: '1' }, { versionNegotiation: { mode }, capabilities: able })
@@ -45,7 +50,15 @@ export async function connectAsked(
       return { roots: [{ uri: 'file:///home/ann/notes', name: 'notes of Ann' }] }
     })
   const headers = { authorization: `Bearer ${token}` }
-  await client.connect(new StreamableHTTPClientTransport(new URL(url), { requestInit: { headers } }))
+  const requestInit = { headers }
+  // HTTP+SSE of 2024-11-05.
+  const eventSourceInit = {
+    fetch: (at: string | URL, init?: RequestInit) => fetch(at, { ...init, headers: { ...headers } }),
+  }
+  const transport = older
+    ? new SSEClientTransport(new URL(url), { requestInit, eventSourceInit })
+    : new StreamableHTTPClientTransport(new URL(url), { requestInit })
+  await client.connect(transport)
   return { client, asked, close: () => client.close() }
 }
 

@@ -68,11 +68,19 @@ export async function openConnecting(options: Options): Promise<Connecting> {
   const store = await openStore({ url: storeUrl, directory })
   const opened: Opened = []
   const stdout = { write: () => undefined, close: async () => undefined }
+  const tidy = async () => {
+    for (const close of opened.splice(0).reverse()) await close()
+    await store.close()
+    if (given === undefined) rmSync(directory, { recursive: true, force: true })
+  }
   const ground = await openGround(
     config as Ground['config'],
     { store, clock: clock.now, log, stdout, ...(resolve && { resolve }) },
     opened,
-  )
+  ).catch(async (error: unknown) => {
+    await tidy()
+    throw error
+  })
 
   const boundFor = async (person: string, server: string) => {
     const upstream = ground.upstreams.get(server)
@@ -121,11 +129,7 @@ export async function openConnecting(options: Options): Promise<Connecting> {
       const events = (await store.records.newest(1000)).map(({ line }) => JSON.parse(line) as ActEvent)
       return events.filter(({ kind, act }) => kind === 'act' && act.startsWith('connection_'))
     },
-    async close() {
-      for (const close of opened.splice(0).reverse()) await close()
-      await store.close()
-      if (given === undefined) rmSync(directory, { recursive: true, force: true })
-    },
+    close: tidy,
   }
 }
 

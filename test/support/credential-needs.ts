@@ -59,7 +59,11 @@ export function credentialNeeds(own: Partial<TestNeeds> = {}): TestNeeds {
     clock,
     fetches: { configured: outboundFetch({ ...HOST, configured: true }), named: outboundFetch(HOST) },
     onFailure: (error) => void told.push(String(error)),
-    presented: presentedToken('authorization'),
+    presented: presentedToken({
+      header: 'authorization',
+      issuers: new Set(['https://id.example', 'https://other.example']),
+    }),
+    providerAt: () => undefined,
     signIns: signInTokens({ vault, clock, endpoints: new Map() }),
     assertion: ({ subject }, audience) => `assertion.${subject}.${Buffer.from(audience).toString('base64url')}`,
     async readFile(path) {

@@ -2,6 +2,7 @@
 // says in a tool what it was given.
 import { randomUUID } from 'node:crypto'
 import { createServer, type IncomingHttpHeaders, type IncomingMessage, type ServerResponse } from 'node:http'
+import { createServer as createTlsServer, type ServerOptions } from 'node:https'
 import type { AddressInfo } from 'node:net'
 import { text } from 'node:stream/consumers'
 import { WebSocketServer } from 'ws'
@@ -91,11 +92,12 @@ const newConnection = (number: number, headers: IncomingHttpHeaders, wire: Pick<
 /** `accept`: status that the handshake or the stream is refused with, where it is. */
 interface Options {
   accept?(headers: IncomingHttpHeaders): number | undefined
+  readonly tls?: ServerOptions
 }
 
-export async function startSocketServer({ accept }: Options = {}): Promise<LastingServer> {
+export async function startSocketServer({ accept, tls }: Options = {}): Promise<LastingServer> {
   const heads: IncomingHttpHeaders[] = []
-  const http = createServer()
+  const http = tls === undefined ? createServer() : createTlsServer(tls)
   const sockets = new WebSocketServer({ noServer: true, handleProtocols: (offered) => offered.has('mcp') && 'mcp' })
   http.on('upgrade', (req, socket, head) => {
     heads.push(req.headers)
@@ -114,7 +116,7 @@ export async function startSocketServer({ accept }: Options = {}): Promise<Lasti
     for (const socket of sockets.clients) socket.terminate()
   }
   return {
-    url: `ws://127.0.0.1:${port}/mcp`,
+    url: `${tls === undefined ? 'ws' : 'wss'}://127.0.0.1:${port}/mcp`,
     port,
     heads,
     posts: [],
@@ -131,7 +133,7 @@ export interface SseOptions extends Options {
   readonly taken?: number
 }
 
-export async function startSseServer({ accept, endpoint = '/messages?session=', taken = 202 }: SseOptions = {}) {
+export async function startSseServer({ accept, endpoint = '/messages?session=', taken = 202, tls }: SseOptions = {}) {
   const heads: IncomingHttpHeaders[] = []
   const posts: IncomingHttpHeaders[] = []
   const open = new Map<string, { connection: Connection; res: ServerResponse }>()
@@ -149,7 +151,7 @@ export async function startSseServer({ accept, endpoint = '/messages?session=', 
     res.once('close', () => open.delete(session))
   }
 
-  const http = createServer(async (req, res) => {
+  const answer = async (req: IncomingMessage, res: ServerResponse) => {
     if (req.method === 'GET') return openStream(req, res)
     const session = new URL(req.url ?? '', 'http://localhost').searchParams.get('session') ?? ''
     const found = open.get(session)
@@ -159,13 +161,14 @@ export async function startSseServer({ accept, endpoint = '/messages?session=', 
     res.writeHead(taken).end('Accepted')
     found.connection.last = req.headers
     return void take(found.connection, JSON.parse(body) as Message)
-  })
+  }
+  const http = tls === undefined ? createServer(answer) : createTlsServer(tls, answer)
   const port = await listen(http)
   const dropAll = () => {
     for (const { res } of open.values()) res.destroy()
   }
   const server: LastingServer = {
-    url: `http://127.0.0.1:${port}/sse`,
+    url: `${tls === undefined ? 'http' : 'https'}://127.0.0.1:${port}/sse`,
     port,
     heads,
     posts,

@@ -6,10 +6,12 @@ import type { FormCookie } from '../../http/form-cookie.ts'
 import { checkMethod } from '../../http/method.ts'
 import { type FormAction, sendPage, sendSeeOther } from '../../http/page.ts'
 import type { PostGuard } from '../../http/post-guard.ts'
+import type { Clock } from '../../protocol/clock.ts'
 import { type Connectable, ConnectionRefused, type Connections } from '../../protocol/connections.ts'
 import { RequestError } from '../../protocol/errors.ts'
 import type { Principal } from '../../protocol/principal.ts'
 import { CONNECTIONS_PATH } from '../../protocol/sign-in-client.ts'
+import type { Counters } from '../../store/ephemeral.ts'
 import type { ConnectionRequests } from '../../tokens/connection-request.ts'
 import type { Departures } from './departure.ts'
 import { type About, connectPage, failedPage, pastePage, spentPage, strangerPage } from './pages.ts'
@@ -20,6 +22,8 @@ export interface ConnectNeeds {
   readonly requests: ConnectionRequests
   readonly visitors: Visitors
   readonly departures: Departures
+  readonly counters: Counters
+  readonly clock: Clock
   readonly guard: PostGuard
   readonly cookie: FormCookie
   about(visitor: Visitor): About
@@ -125,12 +129,19 @@ export function connectEndpoint(needs: ConnectNeeds): Endpoint {
     sendPage(exchange, { status: 502, html: failedPage(about(visitor), { server, detail: error.message }) })
   }
 
+  /** Each look asks servers outside, and may register us there. */
+  async function count({ visitor }: Asked): Promise<void> {
+    const looks = await needs.counters.hit(`connect:${visitor.principal.subject}`, WINDOW, needs.clock())
+    if (looks > MOST_LOOKS) throw tooMany()
+  }
+
   return async function connect(exchange) {
     checkMethod(exchange, 'GET', 'HEAD', 'POST')
     const posted = exchange.req.method === 'POST'
     const visitor = posted ? await visitors.known(exchange) : await visitors.enter(exchange)
     const asked = visitor && (await find(exchange, visitor))
     if (asked === undefined) return
+    await count(asked)
     if (!posted) return show(exchange, asked)
     const form = await guard.read(exchange, bindingOf(asked, cookie.held(exchange)))
     await (asked.server.kind === 'secret' ? paste(exchange, asked, form) : leave(exchange, asked))
@@ -141,6 +152,14 @@ export function connectEndpoint(needs: ConnectNeeds): Endpoint {
 const leadsTo = (issuer: string): FormAction =>
   issuer.startsWith('http:') ? ["'self'", 'https:', 'http:'] : ["'self'", 'https:']
 
+const WINDOW = 10 * 60_000
+const MOST_LOOKS = 100
+
+const tooMany = () =>
+  new RequestError(429, 'too_many_looks', 'You have opened this very often. Wait a little, then try again.', {
+    retryAfter: WINDOW / 1000,
+    close: true,
+  })
 const unknown = () => new RequestError(404, 'unknown_server', 'There is no such server to connect an account to.')
 const expired = () =>
   new RequestError(

@@ -7,7 +7,7 @@ import { postGuard } from '../../http/post-guard.ts'
 import type { Connections } from '../../protocol/connections.ts'
 import type { Principal } from '../../protocol/principal.ts'
 import { CONNECT_PATH, CONNECTIONS_PATH, SIGNED_IN_PATH, TOKENS_PATH } from '../../protocol/sign-in-client.ts'
-import type { Tickets } from '../../store/ephemeral.ts'
+import type { Counters, Tickets } from '../../store/ephemeral.ts'
 import type { ConnectionRequests } from '../../tokens/connection-request.ts'
 import { connectEndpoint } from './connect.ts'
 import { departures } from './departure.ts'
@@ -20,6 +20,7 @@ export interface PortalNeeds extends VisitorNeeds {
   readonly connections: Connections
   readonly requests: ConnectionRequests
   readonly tickets: Tickets
+  readonly counters: Counters
   /** Secret of the forms' tokens. */
   csrfKey(): string
   readonly bodyTimeout: number

@@ -36,7 +36,7 @@ export function returnEndpoints(needs: Needs) {
   }
 
   const callback: Endpoint = async (exchange) => {
-    checkMethod(exchange, 'GET', 'HEAD')
+    checkMethod(exchange, 'GET')
     // A second reader of one parameter could take another value for it.
     const answer = new URLSearchParams([...parseForm(Buffer.from(exchange.query))])
     const { principal, subjects } = await visitors.known(exchange)

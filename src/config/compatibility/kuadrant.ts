@@ -41,9 +41,11 @@ export const KUADRANT_ROWS: readonly Row[] = [
     says: 'names a server that is down',
   }),
   endpoint.later('GET /status/{name}', 'one server', 'administration'),
-  endpoint.later('GET /tokens', 'a form for a person’s own token', UPSTREAMS),
-  endpoint.later('POST /tokens', 'keeps it', UPSTREAMS),
-  endpoint.later('GET /mcp/elicitation', 'the way there', UPSTREAMS),
+  endpoint.works('GET /tokens', 'a form for a person’s own token', 'test/flows/connect.test.ts', {
+    says: '/tokens?elicitation_id=',
+  }),
+  endpoint.works('POST /tokens', 'keeps it', 'test/flows/connect.test.ts', { says: '/tokens?elicitation_id=' }),
+  endpoint.never('GET /mcp/elicitation', 'the way there', 'the link in the answer leads to the form itself'),
 
   header.works(
     'Authorization',

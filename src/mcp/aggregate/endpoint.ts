@@ -106,5 +106,6 @@ async function checkMirrored({ catalog }: ViewNeeds, visit: ViewVisit, found: Fo
 function recordedAs(visit: ViewVisit, found: Found | undefined) {
   const { view, target } = visit
   if (found === undefined) return { ...visit, server: view.id }
-  return { ...visit, server: found.server, target: { ...target, name: found.name }, via: view.id }
+  const recorded = { ...visit, server: found.server, target: { ...target, name: found.name } }
+  return view.id === found.server ? recorded : { ...recorded, via: view.id }
 }

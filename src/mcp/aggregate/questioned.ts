@@ -2,6 +2,7 @@
 // a modern one is told `input_required` and comes back. MCP 2025-11-25, Client features; MCP 2026-07-28, Multi round-trip requests.
 import type { RpcNotification, RpcRequest } from '../../protocol/jsonrpc.ts'
 import { helloOfRequest } from '../bridge/hello.ts'
+import { MULTI_ROUND } from '../bridge/rounds.ts'
 import type { ClientQuestions } from '../held/client-questions.ts'
 import type { CallParts, MakeCall } from '../held/held-call.ts'
 import { type Answer, type HeldCalls, type HeldFor, isHeldState } from '../held/held-calls.ts'
@@ -24,9 +25,6 @@ export interface Asking {
   readonly signal: AbortSignal
   onNotification(notification: RpcNotification): void
 }
-
-/** MCP 2026-07-28: these alone may be answered with `input_required`. */
-const MULTI_ROUND = new Set(['tools/call', 'prompts/get', 'resources/read'])
 
 /** Makes the call with somebody to put its server's questions to, or goes on with the one that the client comes back to. Rejects as the call does. */
 export async function withQuestions(

@@ -5,6 +5,7 @@ import type { RpcNotification, RpcResponse } from '../../protocol/jsonrpc.ts'
 import { RPC } from '../../protocol/mcp.ts'
 import { formerSubject } from '../../protocol/principal.ts'
 import type { Caller } from '../../upstreams/caller.ts'
+import { CredentialFailed, UpstreamRefused } from '../../upstreams/credential.ts'
 import { UpstreamError } from '../../upstreams/upstream.ts'
 import { sendRpc } from '../answer.ts'
 import { helloOfHandshake, helloOfRequest } from '../bridge/hello.ts'
@@ -55,7 +56,10 @@ export function createRespond(needs: RespondNeeds): Respond {
     try {
       return await answer(visit, found, edit)
     } catch (error) {
-      if (!(error instanceof UpstreamError)) throw error
+      // Whoever has no credential is refused; a server that failed has not refused anybody.
+      if (!(error instanceof UpstreamError) || error instanceof CredentialFailed) throw error
+      // Of one server alone, whoever bound it has it bound anew and asks once more.
+      if (visit.view.alone && error instanceof UpstreamRefused) throw error
       return sendFault(visit.exchange, visit.incoming?.id, faultOfUpstream(error))
     }
   }
@@ -78,7 +82,7 @@ export function createRespond(needs: RespondNeeds): Respond {
     if (method === 'ping') return send(visit, '{}')
     if (method === 'logging/setLevel') return setLevel(visit, session)
     if (found !== undefined && (method === 'resources/subscribe' || method === 'resources/unsubscribe'))
-      return subscribe(visit, found, session)
+      return withConnection(needs, { visit, found, session }, (asked) => subscribe(asked, found, session))
     return shared(visit, { found, edit, session })
   }
 

@@ -17,6 +17,7 @@ import { askable } from './askable.ts'
 import { askInSession, HandshakeRefused, nextId, refusalOf } from './handshake.ts'
 import { type ClientHello, isModernHello } from './hello.ts'
 import { createIntroduce, type Introduce } from './introduce.ts'
+import { linksWanted } from './links-wanted.ts'
 import { post } from './post.ts'
 import { probeEra } from './probe.ts'
 import { legacyRequest, logLevelOf, modernRequest, progressTokenOf } from './request.ts'
@@ -135,7 +136,7 @@ async function callChild(upstream: ChannelUpstream, { message, hello, signal, on
   })
   if (!isModernHello(hello)) return { ...response, id: message.id }
   const { serverInfo } = await upstream.initialize()
-  return modernResponse(response, message, serverInfo)
+  return toModern(response, { message, hello, ask }, serverInfo)
 }
 
 async function callModern(upstream: RemoteUpstream, call: BridgeCall, doubt: () => void): Promise<RpcResponse> {
@@ -177,10 +178,20 @@ async function callLegacy(upstream: RemoteUpstream, pooled: PooledSession, call:
       onNotification: forwarder(heard, call.onNotification),
       ask: call.ask,
     })
-    return modern ? modernResponse(response, message, session.serverInfo) : { ...response, id: message.id }
+    return modern ? toModern(response, call, session.serverInfo) : { ...response, id: message.id }
   } finally {
     forget?.()
   }
+}
+
+/** Links that the server wants followed first are asked for where the client is asked at all. */
+function toModern(
+  response: RpcResponse,
+  { message, hello, ask }: Pick<BridgeCall, 'message' | 'hello' | 'ask'>,
+  serverInfo: Parameters<typeof modernResponse>[2],
+): RpcResponse {
+  const wanted = ask && linksWanted(response, message, hello.capabilities)
+  return wanted === undefined ? modernResponse(response, message, serverInfo) : { ...wanted, id: message.id }
 }
 
 /** What a server is told that it may ask: nothing where nobody would put the question. */

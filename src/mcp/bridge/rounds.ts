@@ -7,6 +7,9 @@ import type { Ask } from '../../upstreams/upstream.ts'
 import { FAULTS } from '../fault.ts'
 import { failure } from './post.ts'
 
+/** MCP 2026-07-28: these alone may be answered with `input_required`. */
+export const MULTI_ROUND: ReadonlySet<string> = new Set(['tools/call', 'prompts/get', 'resources/read'])
+
 /** A server that asks and asks does not come to an end by itself. */
 const MOST_ROUNDS = 16
 /** Of one round; each is shown to somebody. */

@@ -4,8 +4,8 @@ import { once } from 'node:events'
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { setTimeout as delay } from 'node:timers/promises'
+import { AROUND, remoteConfig } from '../../../test/support/configured.ts'
 import { ANONYMOUS, type Principal } from '../../protocol/principal.ts'
-import { AROUND, remoteConfig } from '../../upstreams/configured.support.ts'
 import { type OpenUpstream, openRemoteUpstream } from '../../upstreams/pool.ts'
 
 export interface Message {

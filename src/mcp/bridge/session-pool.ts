@@ -55,9 +55,10 @@ interface Entry {
 export function createSessionPool({ clock }: { readonly clock: Clock }): SessionPool {
   const entries = new Map<string, Entry>()
 
-  async function begin({ upstream, capabilities }: Entry): Promise<PooledSession> {
+  async function begin(entry: Entry): Promise<PooledSession> {
+    const { upstream, capabilities } = entry
     const session = await openUpstreamSession(upstream, { ...OUR_HELLO, capabilities }, openingSignal(upstream))
-    const calls = isAskable(capabilities) ? await hearSession(upstream, session) : undefined
+    const calls = isAskable(capabilities) ? await hearSession(() => entry.upstream, session) : undefined
     return { session, calls, logLevel: undefined }
   }
 

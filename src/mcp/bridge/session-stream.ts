@@ -22,14 +22,14 @@ const OPENING = 100
 /** A question that is longer is none. */
 const MOST_BYTES = 1024 * 1024
 
-/** Resolves when the server is listened to, or there is no such stream. Never rejects. */
-export async function hearSession(upstream: RemoteUpstream, session: UpstreamSession): Promise<SessionCalls> {
+/** Resolves when the server is listened to, or there is no such stream. Never rejects. `reached`: as it was bound for the latest use. */
+export async function hearSession(reached: () => RemoteUpstream, session: UpstreamSession): Promise<SessionCalls> {
   // Oldest first; as many as one person calls at once.
   const calls: UnderWay[] = []
   const over = new AbortController()
   const questions = createQuestions({
     pending: () => [...calls],
-    tell: (message) => tellInSession(upstream, session, message),
+    tell: (message) => tellInSession(reached(), session, message),
   })
   const hear = (message: Message): undefined => {
     const { id, method } = message
@@ -38,12 +38,9 @@ export async function hearSession(upstream: RemoteUpstream, session: UpstreamSes
     if (typeof id === 'string' || typeof id === 'number') questions.accept({ jsonrpc: '2.0', id, method, params })
     else if (method === 'notifications/cancelled') questions.withdraw(params['requestId'])
   }
-  const place = { server: upstream.id, session: session.id, revision: session.revision }
-  const source = sessionSource(
-    { eraOf: async () => 'legacy', mostBytes: MOST_BYTES },
-    { server: upstream.id, get: () => upstream },
-    place,
-  )
+  const server = reached().id
+  const place = { server, session: session.id, revision: session.revision }
+  const source = sessionSource({ eraOf: async () => 'legacy', mostBytes: MOST_BYTES }, { server, get: reached }, place)
   const { promise: opened, resolve } = Promise.withResolvers<void>()
   const late = setTimeout(resolve, OPENING).unref()
   void source.run(hear, over.signal, resolve).then(resolve, resolve)

@@ -1,7 +1,7 @@
 // A server over a channel that is opened at its first use, and opened again, later and later, when it ends by itself.
 import type { Clock } from '../../protocol/clock.ts'
 import type { RpcNotification, RpcRequest, RpcResponse } from '../../protocol/jsonrpc.ts'
-import { type ChannelCall, type ChannelUpstream, type RefusedGiven, UpstreamError } from '../upstream.ts'
+import { type ChannelCall, type ChannelUpstream, type Grant, type RefusedGiven, UpstreamError } from '../upstream.ts'
 import { createBackoff, type Life } from './backoff.ts'
 import { CredentialRefused } from './remote/refusal.ts'
 import { launch, type Patience, type Running } from './running.ts'
@@ -54,8 +54,10 @@ export function createChannel(
     admit(): void
     readonly log: ChannelLog
     readonly clock: Clock
-    /** The server did not take the credential, and has done nothing: `true` where there is another to try. */
-    renewed?(refused: RefusedGiven): Promise<boolean>
+    /** What it is opened with now. */
+    granted(): Grant
+    /** The server did not take the credential of `before`, and has done nothing: `true` where there is another to try. */
+    renewed(refused: RefusedGiven, before: Grant): Promise<boolean>
     /** How long a good run is, and how soon it may be followed by another. Default: that of a program. */
     readonly life?: Life
     /** What it says that is no message. */
@@ -100,7 +102,7 @@ export function createChannel(
     void server.ended.then((failure) => {
       all.delete(own)
       if (current === own) current = undefined
-      if (own.stopped) return
+      if (own.stopped || own.retired) return
       lastFailure = failure
       backoff.failed(startedAt, clock())
       log.warn({ server: config.id, reason: failure.reason, error: failure }, 'server ended')
@@ -114,8 +116,7 @@ export function createChannel(
     return own
   }
 
-  async function ask(message: RpcRequest, options: ChannelCall): Promise<RpcResponse> {
-    const own = held()
+  async function ask(own: Held, message: RpcRequest, options: ChannelCall): Promise<RpcResponse> {
     own.calls += 1
     try {
       await own.server.initialization
@@ -127,14 +128,17 @@ export function createChannel(
   }
 
   /** Tried once more, with another credential, where the server did not take the one it was given. */
-  async function withAnother<T>(attempt: () => Promise<T>): Promise<T> {
+  async function withAnother<T>(attempt: (own: Held) => Promise<T>): Promise<T> {
+    const own = held()
+    const before = needs.granted()
     try {
-      return await attempt()
+      return await attempt(own)
     } catch (error) {
-      if (!(error instanceof CredentialRefused) || !(await needs.renewed?.(error.refused))) throw error
-      renew()
+      if (!(error instanceof CredentialRefused) || !(await needs.renewed(error.refused, before))) throw error
+      // Many calls are refused together; the first of them has opened another by now.
+      if (current === own) renew()
       backoff.forgive()
-      return attempt()
+      return attempt(held())
     }
   }
 
@@ -157,11 +161,11 @@ export function createChannel(
     id: config.id,
     requestTimeout: config.requestTimeout,
     personal,
-    initialize: () => withAnother(() => held().server.initialization),
+    initialize: () => withAnother((own) => own.server.initialization),
     async request(message, options) {
       // The one initialization is ours; a second would reset the server under everybody.
       if (message.method === 'initialize') throw refusal('protocol', 'This server is initialized already.')
-      return withAnother(() => ask(message, personal ? options : { ...options, onRequest: undefined }))
+      return withAnother((own) => ask(own, message, personal ? options : { ...options, onRequest: undefined }))
     },
     notify(message) {
       if (!OURS_ALONE.has(message.method)) current?.server.calls.tell(message)

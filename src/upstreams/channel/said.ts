@@ -50,9 +50,23 @@ const maskSecrets = (line: string, secrets: readonly string[]): string =>
     .reduce((text, secret) => text.replaceAll(secret, '***'), line)
 
 /** As a server may repeat them: without the scheme, which is a word of HTTP. */
-export const secretsIn = ({ headers, query }: Given): string[] => [
+const secretsIn = ({ headers, query }: Given): string[] => [
   ...Object.values(headers).map(withoutScheme),
   ...(query === undefined ? [] : [query.slice(query.indexOf('=') + 1)]),
 ]
 
 export const withoutScheme = (value: string): string => value.replace(/^(?:bearer|basic|token|apikey) +/i, '')
+
+/** One that was replaced may still be written out by a process that has not ended. */
+const REMEMBERED = 16
+
+export function rememberSecrets(): { note(given: Given): void; all(): readonly string[] } {
+  const known: string[] = []
+  return {
+    note(given) {
+      known.push(...secretsIn(given).filter((secret) => !known.includes(secret)))
+      known.splice(0, known.length - REMEMBERED)
+    },
+    all: () => known,
+  }
+}

@@ -138,6 +138,18 @@ describe('the token that is exchanged', () => {
     },
   )
 
+  it('of one issuer is not shown to another that is known here', async () => {
+    const needs = credentialNeeds()
+    const own = { issuer: 'https://id.example' }
+    const credential = await exchange(own, needs)
+    const ann = callerOf('ann', { token: 't', issuer: 'https://id.example' })
+    const eve = callerOf('eve', { token: 't', issuer: 'https://other.example' })
+    expect(authorizationOf(await credential.given(ann))).toBeDefined()
+    expect(() => credential.given(eve)).toThrow('A token of https://other.example is not shown to https://id.example.')
+    const named = await exchange({ issuer: 'https://sts.example' }, needs)
+    expect(authorizationOf(await named.given(eve))).toBeDefined()
+  })
+
   it.each([
     ['no field', callerOf('ann')],
     ['another scheme', callerOf('ann', { headers: ['Authorization', 'Basic YTpi'] })],

@@ -9,7 +9,7 @@ export const JWT_BEARER = 'urn:ietf:params:oauth:grant-type:jwt-bearer'
 
 export function onBehalfOf(config: CredentialsOf<'on-behalf-of'>, needs: TokenNeeds & SubjectNeeds): Credential {
   const endpoint = tokenEndpoint({ clientAuth: bodyAuth(config), ...config }, needs)
-  const subjectOf = subjectToken(config.subject, 'access_token', needs)
+  const subjectOf = subjectToken({ subject: config.subject, type: 'access_token', issuer: config.issuer }, needs)
   return exchangedCredential(needs, subjectOf, async (token) => {
     const answer = await endpoint.ask({
       grant_type: JWT_BEARER,

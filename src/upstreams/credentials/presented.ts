@@ -2,17 +2,27 @@
 import type { Caller } from '../caller.ts'
 import { CredentialFailed } from '../credential.ts'
 
-export type PresentedToken = (caller: Caller) => string
+/** `issuer`: whom it is to be shown to, where that is written. Throws CredentialFailed. */
+export type PresentedToken = (caller: Caller, issuer?: string) => string
 
-/** `header`: the field that carries bearer tokens, lower case, as the door reads it. Throws CredentialFailed. */
-export function presentedToken(header: string): PresentedToken {
-  return ({ principal, rawHeaders }) => {
+interface Needs {
+  /** The field that carries bearer tokens, lower case, as the door reads it. */
+  readonly header: string
+  /** Whose tokens are taken (`auth.issuers`). */
+  readonly issuers: ReadonlySet<string>
+}
+
+export function presentedToken({ header, issuers }: Needs): PresentedToken {
+  return ({ principal, rawHeaders }, issuer) => {
     // Our own tokens are for us alone (RFC 8707 §2): exchanged elsewhere, they would be shown to somebody else.
     if (principal.method !== 'external_token')
       throw new CredentialFailed(
         'not_presented',
         `A caller known by ${principal.method} has no token that can be exchanged: only tokens of auth.issuers can.`,
       )
+    // One issuer's tokens are not for another. One that is no issuer here may know ours under a name of its own.
+    if (issuer !== undefined && issuers.has(issuer) && principal.issuer !== issuer)
+      throw new CredentialFailed('other_issuer', `A token of ${principal.issuer} is not shown to ${issuer}.`)
     const line = fieldOf(rawHeaders, header)
     if (line === undefined || !/^bearer [^\s]+$/i.test(line))
       throw new CredentialFailed('not_presented', `The field ${header} holds no token.`)

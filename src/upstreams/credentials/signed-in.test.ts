@@ -126,6 +126,19 @@ describe('tokens of a sign-in', () => {
     expect(upstream?.asked[0]?.form['subject_token']).toBe(idToken(HOUR))
     await expect(credential.given(callerOf('bob'))).rejects.toMatchObject({ step: 'sign_in_ended' })
   })
+
+  it('of one provider are not shown to another', async () => {
+    const { needs, signIns } = start()
+    await signIns.keep('ann', kept(HOUR))
+    const config = {
+      ...{ type: 'on-behalf-of', subject: 'sign-in', clientId: 'gate', clientSecret: 'secret' },
+      ...{ issuer: 'https://id.example', tokenUrl: upstream?.tokenUrl },
+    }
+    const at = (id: string) => openWith({ ...needs, providerAt: () => id }, config)
+    await expect((await at('other')).given(ANN)).rejects.toThrow('they signed in at corp, not at other')
+    expect(upstream?.asked).toEqual([])
+    expect(authorizationOf(await (await at('corp')).given(ANN))).toMatch(/^Bearer /)
+  })
 })
 
 describe('identity assertion (ID-JAG)', () => {

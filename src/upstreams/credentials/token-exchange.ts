@@ -18,7 +18,8 @@ export function tokenExchange(
 ): Credential {
   const endpoint = tokenEndpoint(config, needs)
   const { audience = name, resource, scopes, subject, subjectTokenType, requestedTokenType, checkAudience } = config
-  const subjectOf = subjectToken(subject, subjectTokenType === 'id_token' ? 'id_token' : 'access_token', needs)
+  const type = subjectTokenType === 'id_token' ? 'id_token' : 'access_token'
+  const subjectOf = subjectToken({ subject, type, issuer: config.issuer }, needs)
   return exchangedCredential(needs, subjectOf, async (token) => {
     const answer = await endpoint.ask({
       grant_type: TOKEN_EXCHANGE,

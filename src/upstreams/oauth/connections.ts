@@ -22,7 +22,7 @@ import {
 } from './authorize.ts'
 import { parseBearerChallenge } from './challenge.ts'
 import { discover, findResourceDocument } from './discovery.ts'
-import type { AuthorizationServer } from './metadata.ts'
+import { type AuthorizationServer, findAuthorizationServer } from './metadata.ts'
 import { createRefresher, type LapseReason, type Refresher } from './refresh.ts'
 import { type ClientRegistry, clientRegistry } from './registration.ts'
 import { exchangeCode, refreshTokens, revokeTokens, type TokenOutcome } from './token.ts'
@@ -48,7 +48,7 @@ export interface OAuthConnectionNeeds {
   readonly ask: Ask
   readonly records: ConnectionRecords
   readonly clients: UpstreamClients
-  readonly vault: Pick<Vault, 'put' | 'get'>
+  readonly vault: Pick<Vault, 'put' | 'get' | 'remove'>
   readonly held: TokensHeld
   readonly tickets: Pick<Tickets, 'put' | 'find' | 'take'>
   readonly redirectUri: string
@@ -85,18 +85,29 @@ export function oauthConnection(needs: OAuthConnectionNeeds): OAuthConnection {
     await needs.record({ act: 'connection_lapsed', decision: 'deny', reason, subject: principal, name: id })
   }
 
+  const read = new Map<string, { readonly at: number; readonly server: Promise<AuthorizationServer> }>()
+
+  /** Endpoints move. Of the issuer that gave the tokens, and of no other. */
+  function serverNow(known: AuthorizationServer): Promise<AuthorizationServer> {
+    const before = read.get(known.issuer)
+    if (before !== undefined && clock() - before.at < METADATA_FRESH) return before.server
+    const server = findAuthorizationServer(known.issuer, ask).then(
+      (found) => found ?? known,
+      () => known,
+    )
+    read.set(known.issuer, { at: clock(), server })
+    return server
+  }
+
   const refresher = createRefresher({
     ...needs,
     findClient: registry.findClient,
+    serverNow,
     send: (tokens, refreshToken, client) =>
       refreshTokens({ server: tokens.server, client, ask }, { refreshToken, resource: tokens.resource }),
     discard: (tokens, { server }, client) => revokeTokens({ server, client, ask }, tokens),
     lapse,
-    async forgetClient({ server: { issuer }, clientId }) {
-      if (config.clientId === clientId || needs.clientDocument === clientId) return false
-      await needs.clients.forget({ server: id, issuer, clientId })
-      return true
-    },
+    forgetClient: ({ server, clientId }) => registry.forget(server, clientId),
   })
 
   /** Where a person is sent, and what for. */
@@ -226,6 +237,8 @@ export function oauthConnection(needs: OAuthConnectionNeeds): OAuthConnection {
 function unlessUnreadable(error: unknown): undefined {
   if (!(error instanceof CredentialFailed)) throw error
 }
+
+const METADATA_FRESH = 10 * 60_000
 
 const UNREACHABLE = 'The authorization server of this server does not answer. Try again later.'
 

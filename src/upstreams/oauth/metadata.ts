@@ -14,8 +14,6 @@ export interface AuthorizationServer {
   readonly revocation_endpoint_auth_methods_supported?: readonly string[]
   readonly authorization_response_iss_parameter_supported?: boolean
   readonly client_id_metadata_document_supported?: boolean
-  readonly id_token_signing_alg_values_supported?: readonly string[]
-  readonly jwks_uri?: string
 }
 
 /**
@@ -59,12 +57,11 @@ export const defaultEndpoints = (origin: string): AuthorizationServer => ({
   registration_endpoint: `${origin}/register`,
 })
 
-const TEXTS = ['registration_endpoint', 'revocation_endpoint', 'jwks_uri'] as const
+const TEXTS = ['registration_endpoint', 'revocation_endpoint'] as const
 const LISTS = [
   'scopes_supported',
   'token_endpoint_auth_methods_supported',
   'revocation_endpoint_auth_methods_supported',
-  'id_token_signing_alg_values_supported',
 ] as const
 const FACTS = ['authorization_response_iss_parameter_supported', 'client_id_metadata_document_supported'] as const
 

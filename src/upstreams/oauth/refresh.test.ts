@@ -55,6 +55,7 @@ async function replica(outcomes: readonly (TokenOutcome | Error)[]) {
       },
       remove: async () => true,
     },
+    serverNow: async (known) => known,
     findClient: async (_server, id) => ({ id, prove: async () => ({ headers: {}, form: {} }) }),
     async send(_from, refreshToken) {
       sent.push(refreshToken)

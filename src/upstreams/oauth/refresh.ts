@@ -34,6 +34,8 @@ export interface RefreshNeeds {
   readonly records: Pick<ConnectionRecords, 'lease' | 'renewed' | 'postponed'>
   readonly held: TokensHeld
   findClient(server: AuthorizationServer, clientId: string): Promise<OAuthClient | undefined>
+  /** What this authorization server publishes by now, where it answers; else what was known of it. */
+  serverNow(known: AuthorizationServer): Promise<AuthorizationServer>
   send(tokens: HeldTokens, refreshToken: string, client: OAuthClient): Promise<TokenOutcome>
   /** What nobody waits for any more is given back. */
   discard(tokens: Tokens, from: HeldTokens, client: OAuthClient): Promise<unknown>
@@ -61,6 +63,8 @@ export function createRefresher(needs: RefreshNeeds): Refresher {
   const failures = new Map<string, number>()
 
   async function refresh(principal: string, from: Held, forced: boolean): Promise<Held> {
+    // Before the lease, which is for the exchange alone.
+    const server = await needs.serverNow(from.tokens.server)
     for (;;) {
       const now = clock()
       const lease = await records.lease(principal, id, { version: from.version, now, until: now + LEASE })
@@ -74,7 +78,8 @@ export function createRefresher(needs: RefreshNeeds): Refresher {
       const newest = await held.findNewest(principal, id)
       if (newest === undefined) throw new ConnectionNeeded(id, 'needs_reauth')
       const { version, tokens } = newest
-      if (lease.status === 'leased' && version === from.version) return exchange({ principal, from, forced, ...lease })
+      if (lease.status === 'leased' && version === from.version)
+        return exchange({ principal, from, server, forced, ...lease })
       // Whoever exchanged it lived long enough to store it: there is nothing left to do.
       if (lease.status === 'leased') await records.renewed(principal, id, { ...lease, version, scopes: tokens.scopes })
       if (version !== from.version) return newest
@@ -87,23 +92,24 @@ export function createRefresher(needs: RefreshNeeds): Refresher {
   interface Exchange {
     readonly principal: string
     readonly from: Held
+    readonly server: AuthorizationServer
     readonly forced: boolean
     readonly fence: number
     readonly unfinished: number
   }
 
   async function exchange(act: Exchange): Promise<Held> {
-    const { principal, from, forced, fence, unfinished } = act
+    const { principal, from, server, forced, fence, unfinished } = act
     const { refreshToken } = from.tokens
     if (refreshToken === undefined) return lapse(act, forced ? 'upstream_token_refused' : 'upstream_token_expired')
     // Tried, tried once more, and nothing was heard of either: a third time would be the beginning of many.
     if (unfinished > 1) return lapse(act, 'refresh_lost')
-    const client = await needs.findClient(from.tokens.server, from.tokens.clientId)
+    const client = await needs.findClient(server, from.tokens.clientId)
     if (client === undefined) return lapse(act, 'client_gone')
-    const outcome = await needs.send(from.tokens, refreshToken, client)
+    const outcome = await needs.send({ ...from.tokens, server }, refreshToken, client)
     if (outcome.status !== 'tokens') return failed(act, outcome)
     failures.delete(principal)
-    const { clientId, server, resource, scopes } = from.tokens
+    const { clientId, resource, scopes } = from.tokens
     const tokens = heldTokens({
       ...{ tokens: outcome.tokens, now: clock(), resource, scopes, clientId, server },
       ...{ before: refreshToken, forced },

@@ -20,7 +20,7 @@ interface Needs {
   readonly id: string
   readonly config: CredentialsOf<'oauth'>
   readonly clients: UpstreamClients
-  readonly vault: Pick<Vault, 'put' | 'get'>
+  readonly vault: Pick<Vault, 'put' | 'get' | 'remove'>
   readonly ask: Ask
   readonly redirectUri: string
   /** Address of our metadata document; `undefined` where it could not be fetched, over plain http. */
@@ -31,6 +31,8 @@ interface Needs {
 export interface ClientRegistry {
   /** The client for this authorization server; registers where there is none. Throws ConnectionRefused. */
   clientAt(server: AuthorizationServer): Promise<OAuthClient>
+  /** The authorization server does not know it any more. `false`: it is not one that registering anew would mend. */
+  forget(server: AuthorizationServer, clientId: string): Promise<boolean>
   /** The client a connection was made with, where it is still known. */
   findClient(server: AuthorizationServer, clientId: string): Promise<OAuthClient | undefined>
 }
@@ -52,6 +54,9 @@ export function clientRegistry(needs: Needs): ClientRegistry {
   function clientOf(known: ClientConfig): OAuthClient {
     return { id: known.clientId, prove: clientProof(known, clock) }
   }
+
+  const oursCalled = (clientId: string): OAuthClient | undefined =>
+    [configured, published].find((client) => client?.id === clientId)
 
   function known(server: AuthorizationServer): OAuthClient | undefined {
     return configured ?? (server.client_id_metadata_document_supported === true ? published : undefined)
@@ -84,8 +89,14 @@ export function clientRegistry(needs: Needs): ClientRegistry {
       running.set(server.issuer, begun)
       return begun
     },
+    async forget({ issuer }, clientId) {
+      if (oursCalled(clientId) !== undefined) return false
+      await clients.forget({ server: id, issuer, clientId })
+      await vault.remove(placeOf(id, issuer, clientId))
+      return true
+    },
     async findClient(server, clientId) {
-      const ours = [configured, published].find((client) => client?.id === clientId)
+      const ours = oursCalled(clientId)
       if (ours !== undefined) return ours
       const kept = await clients.findById(id, server.issuer, clientId)
       return kept && opened(kept)

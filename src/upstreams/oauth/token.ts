@@ -1,6 +1,7 @@
 // Talking to the token endpoint of a server's authorization server: code for tokens, refresh token for tokens, and giving them back.
 // RFC 6749 §4.1.3 and §6, RFC 7636, RFC 8707 §2.2, RFC 9207 §2.4, RFC 7009.
 import * as openid from 'openid-client'
+import { isRecord } from '../../protocol/json.ts'
 import type { Fetched } from '../credentials/fetch.ts'
 import type { Ask } from './ask.ts'
 import { scopesOf } from './challenge.ts'
@@ -59,7 +60,21 @@ const clientAuthOf =
 
 function responseOf({ status, headers, body }: Fetched): Response {
   const isEmpty = status === 204 || status === 205 || status === 304
-  return new Response(isEmpty ? null : new Uint8Array(body), { status, headers })
+  return new Response(isEmpty ? null : withoutIdToken(body), { status, headers })
+}
+
+/** Who the person is there is nothing to us: an ID token is not looked at, and so no reason to refuse what came with it. */
+function withoutIdToken(body: Buffer): string {
+  const text = body.toString()
+  try {
+    const answer: unknown = JSON.parse(text)
+    if (!isRecord(answer)) return text
+    const { id_token: _, ...rest } = answer
+    return JSON.stringify(rest)
+  } catch {
+    // The library says what is wrong with it.
+    return text
+  }
 }
 
 export interface AuthorizationAnswer {

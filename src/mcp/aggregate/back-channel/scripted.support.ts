@@ -2,8 +2,8 @@
 import { once } from 'node:events'
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
+import { AROUND, remoteConfig } from '../../../../test/support/configured.ts'
 import type { RpcNotification, RpcRequest } from '../../../protocol/jsonrpc.ts'
-import { AROUND, remoteConfig } from '../../../upstreams/configured.support.ts'
 import { openRemoteUpstream } from '../../../upstreams/pool.ts'
 import type { ChannelUpstream } from '../../../upstreams/upstream.ts'
 

@@ -4,7 +4,7 @@ import type { Clock } from '../../../protocol/clock.ts'
 import type { Whose } from '../../instances.ts'
 import type { OpenUpstream } from '../../pool.ts'
 import { type Channel, createChannel } from '../channel.ts'
-import { type ChannelLog, saidLog, secretsIn } from '../said.ts'
+import { type ChannelLog, rememberSecrets, saidLog } from '../said.ts'
 import type { Fields } from '../transport.ts'
 import { openSse } from './sse.ts'
 import { openWebSocket } from './websocket.ts'
@@ -28,9 +28,13 @@ export function remoteOpener(
 
   return ({ mark, granted, admit, renewed }) => {
     const personal = mark !== undefined
-    const fields = (told?: Fields) => ({ ...granted().told, ...told, ...granted().given.headers })
     const query = () => granted().given.query
-    const say = saidLog({ log, clock, server: id, secrets: () => secretsIn(granted().given) })
+    const secrets = rememberSecrets()
+    const fields = (told?: Fields) => {
+      secrets.note(granted().given)
+      return { ...granted().told, ...told, ...granted().given.headers }
+    }
+    const say = saidLog({ log, clock, server: id, secrets: secrets.all })
     const onLog = (line: string) => say(line, 'the server said what is no message')
     const place = { url, fields, query, longest, requestTimeout }
     return createChannel(
@@ -40,6 +44,7 @@ export function remoteOpener(
         log,
         clock,
         admit,
+        granted,
         renewed,
         report,
         onJunk: onLog,

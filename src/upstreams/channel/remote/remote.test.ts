@@ -2,6 +2,7 @@
 import { createServer, type IncomingHttpHeaders } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { afterEach, describe, expect, it, vi } from 'vitest'
+import { AROUND, remoteConfig } from '../../../../test/support/configured.ts'
 import {
   type LastingServer,
   type SseOptions,
@@ -12,7 +13,6 @@ import type { RemoteServerConfig } from '../../../config/servers.ts'
 import type { RpcRequest, RpcResponse } from '../../../protocol/jsonrpc.ts'
 import { ANONYMOUS } from '../../../protocol/principal.ts'
 import type { Caller } from '../../caller.ts'
-import { AROUND, remoteConfig } from '../../configured.support.ts'
 import type { ChannelUpstream, Given } from '../../upstream.ts'
 import { openChannelUpstream } from '../open.ts'
 import { endpointIn } from './sse.ts'
@@ -179,6 +179,11 @@ describe.each(['sse', 'websocket'] as const)('a server over %s', (kind) => {
     const own = upstream.instanceFor?.(ann, { given: bearer('stale'), told: {}, renewed }) ?? upstream
     expect(JSON.parse(await say(own, 'whoami'))).toMatchObject({ authorization: 'Bearer fresh' })
     expect(asked).toEqual([{ status: 401, challenge: undefined }])
+    // However many are refused at once, one connection is opened with the new one.
+    const many = upstream.instanceFor?.(caller('cyd'), { given: bearer('stale'), told: {}, renewed }) ?? upstream
+    const before = server.heads.length
+    await Promise.all(Array.from({ length: 10 }, () => say(many, 'echo')))
+    expect(server.heads.length - before).toBe(2)
     const none = upstream.instanceFor?.(bob, { given: bearer('stale'), told: {}, renewed: async () => undefined })
     await expect(none?.initialize()).rejects.toMatchObject({ reason: 'upstream_unauthorized' })
     // Whoever comes with another credential need not wait for what the old one failed of.

@@ -5,7 +5,7 @@ import type { Clock } from '../../../protocol/clock.ts'
 import type { Whose } from '../../instances.ts'
 import type { Given } from '../../upstream.ts'
 import { type Channel, createChannel } from '../channel.ts'
-import { type ChannelLog, saidLog, secretsIn, withoutScheme } from '../said.ts'
+import { type ChannelLog, rememberSecrets, saidLog, withoutScheme } from '../said.ts'
 import { openChild } from './transport.ts'
 import { type Machine, wrapperOf } from './wrapper.ts'
 
@@ -25,14 +25,15 @@ export function childOpener(config: StdioServerConfig, needs: ChildNeeds): (whos
   const wrapper = wrapperOf(config, directory, needs.machine)
   const ownFolder = join(directory, 'servers', id)
 
-  return ({ mark, granted, admit }) => {
+  return ({ mark, granted, admit, renewed }) => {
+    const secrets = rememberSecrets()
     const personal = mark !== undefined
     const folder = config.cwd ?? (personal ? join(ownFolder, mark) : ownFolder)
     const say = saidLog({
       log,
       clock,
       server: id,
-      secrets: () => [...Object.values(env), ...secretsIn(granted().given)],
+      secrets: () => [...Object.values(env), ...secrets.all()],
     })
     return createChannel(
       { id, requestTimeout, idleTimeout },
@@ -41,22 +42,27 @@ export function childOpener(config: StdioServerConfig, needs: ChildNeeds): (whos
         log,
         clock,
         admit,
+        granted,
+        renewed,
         report,
         onJunk: (line) => say(line, 'the server wrote what is no message'),
-        open: (ears) =>
-          openChild(
+        open: (ears) => {
+          const { given } = granted()
+          secrets.note(given)
+          return openChild(
             {
               id,
               command,
               folder,
               ownFolder: config.cwd === undefined,
-              env: { ...env, ...credentialIn(config.credentialEnv, granted().given) },
+              env: { ...env, ...credentialIn(config.credentialEnv, given) },
               wrapper,
               longest: limits.line,
             },
             ears,
             (line) => say(line, 'the server says'),
-          ),
+          )
+        },
       },
     )
   }

@@ -1,8 +1,8 @@
 // What a program is started through: words only, and refusals where the machine cannot keep what is asked.
 import { describe, expect, it } from 'vitest'
+import { stdioConfig } from '../../../../test/support/configured.ts'
 import type { StdioServerConfig } from '../../../config/servers.ts'
 import { OperatorError } from '../../../protocol/errors.ts'
-import { stdioConfig } from '../../configured.support.ts'
 import { type Machine, wrapperOf } from './wrapper.ts'
 
 const NONE = { memory: 0, cpu: 0, files: 0, processes: 0, line: 1000 }

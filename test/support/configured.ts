@@ -1,6 +1,6 @@
 // Upstream configurations for tests: the schema's defaults, and what a test says of its own (in milliseconds and bytes).
 import { lookup } from 'node:dns/promises'
-import { type RemoteServerConfig, type StdioServerConfig, servers } from '../config/servers.ts'
+import { type RemoteServerConfig, type StdioServerConfig, servers } from '../../src/config/servers.ts'
 import type { Surroundings } from './connect.ts'
 
 export const remoteConfig = (
