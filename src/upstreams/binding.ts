@@ -1,5 +1,4 @@
 // A server as one caller reaches it: with their credential, who they are, what of their own head goes along, and their own process.
-import type { RpcMessage } from '../protocol/jsonrpc.ts'
 import type { Principal } from '../protocol/principal.ts'
 import type { Caller } from './caller.ts'
 import { ConnectionNeeded, type Credential, CredentialFailed, type Refused } from './credential.ts'

@@ -17,7 +17,7 @@ const DOMAIN = FLOORS[4] ?? []
 const GROUND = FLOORS[6] ?? []
 
 const sources = readSources('src/')
-const product = sources.filter((source) => !source.path.endsWith('.test.ts'))
+const product = sources.filter((source) => !/\.(?:test|support)\.ts$/.test(source.path))
 
 const floorOf = (room: string) => FLOORS.findIndex((rooms) => rooms.includes(room))
 
