@@ -4,7 +4,7 @@ import { defineConfig } from 'vitest/config'
 
 const SUITES = ['house', 'rfc', 'acceptance', 'attacks', 'flows', 'faults'] as const
 // The official suites and real browsers start processes of their own.
-const SLOW = ['conformance'] as const
+const SLOW = ['conformance', 'matrix'] as const
 
 /** What the listener promises of bytes, lengths and connections, once more over TLS. */
 const OVER_TLS = ['framing', 'header-values', 'headers-body', 'sessions'].map((name) => `test/attacks/${name}.test.ts`)

@@ -13,7 +13,7 @@ import { addUser } from '../test/support/people.ts'
 import { freePort } from '../test/support/upstream.ts'
 import { AS_OPERATED, CLI } from './contenders.ts'
 import type { Asking } from './forward-load.ts'
-import type { Sample } from './load.ts'
+import type { Sample } from './pace.ts'
 import { type Measured, startNode } from './process.ts'
 import { median, type Row } from './report.ts'
 

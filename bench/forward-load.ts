@@ -1,6 +1,6 @@
 // The load generator of the forward-auth rows, a process of its own: an ingress that asks over and over, bounded in number and time.
 import { Pool } from 'undici'
-import type { Sample } from './load.ts'
+import type { Sample } from './pace.ts'
 
 export interface Asking {
   readonly origin: string

@@ -18,6 +18,8 @@ export const CONNECTION_REASONS = {
   authorization_server_missing: 'The server’s resource document names no authorization server.',
   authorization_unknown: 'Nobody began to connect this account, or it was finished, or it took too long.',
   client_gone: 'The server’s authorization server does not know the gateway any more.',
+  client_of_another:
+    'The server names another authorization server than the one that knows the configured client; its `issuer` is not configured.',
   code_refused: 'The server’s authorization server did not exchange its code.',
   connected: 'The person connected an account of theirs.',
   connection_of_another: 'Somebody else began to connect this account.',

@@ -5,6 +5,7 @@ import type { OpenidProviderConfig } from '../config/identity.ts'
 import { type Claims, claimAt } from '../protocol/claims.ts'
 import type { Clock } from '../protocol/clock.ts'
 import type { ProviderTokens } from '../protocol/provider-tokens.ts'
+import { lifeOf } from '../protocol/token-life.ts'
 import { ClaimError, type Profile, profileOf, verifiedEmail } from './claims.ts'
 import { type KeptPaths, keepClaims } from './kept-claims.ts'
 import { checkGroupsAreThere, checkTenant, KINDS, type mappingOf } from './kinds.ts'
@@ -111,12 +112,13 @@ function tokensOf(
   { access_token: accessToken, id_token: idToken = '', refresh_token: refreshToken, expires_in: seconds }: Tokens,
   now: number,
 ): ProviderTokens {
+  const life = lifeOf(seconds)
   return {
     provider,
     accessToken,
     idToken,
     refreshToken,
-    endsAt: seconds === undefined ? undefined : now + seconds * 1000,
+    endsAt: life === undefined ? undefined : now + life * 1000,
   }
 }
 

@@ -11,6 +11,8 @@ import { type ChannelUpstream, type Given, type Grant, type RefusedGiven, Upstre
 export interface Whose {
   /** Folder name and the like: stands for the caller, and names nobody. `undefined`: not one caller's own. */
   readonly mark: string | undefined
+  /** It may ask what only a person can answer: callers have one each, and what the gate's own lists is theirs. */
+  readonly declares: boolean
   granted(): Grant
   /** Called before each opening. Throws UpstreamError. */
   admit(): void
@@ -57,6 +59,7 @@ export function openInstances(config: Config, needs: Needs): Instances {
     const instance: Instance = {
       channel: needs.open({
         mark,
+        declares: kind === 'per-principal',
         granted: () => instance.grant,
         admit() {
           if (instance.ended) throw new UpstreamError('exited', 'What the caller was given counts no more.')

@@ -213,6 +213,8 @@ describe('the door', () => {
     const { status, body } = await adminApi(gateway).send('GET', '/openapi.json')
     expect([status, body.openapi]).toEqual([200, '3.1.0'])
     expect(Object.keys(body.paths).sort()).toEqual([
+      '/api/v1/connections',
+      '/api/v1/connections/{server}',
       '/api/v1/me',
       '/api/v1/tokens',
       '/api/v1/tokens/{id}',

@@ -303,6 +303,8 @@ const MAY_RUN_SCRIPTS = [
   /^node_modules\/@modelcontextprotocol\/inspector$/,
   // Says something about versions, and nothing else.
   /^node_modules\/protobufjs$/,
+  // Fetches nothing unless npm is told to (`tldjs_update_rules`).
+  /^node_modules\/tldjs$/,
 ]
 
 describe('G20: the lock file', () => {

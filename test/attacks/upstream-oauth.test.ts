@@ -103,6 +103,54 @@ describe('B18: the server names another authorization server than the account wa
   })
 })
 
+describe('B18: the server names another authorization server than the one that knows the configured client', () => {
+  const configured = { clientId: 'ours-at-the-old-one', clientSecret: 'secret-of-ours' }
+
+  it('sends it neither the client’s secret nor a person, and says so', async () => {
+    const { upstream, gate } = await guarded({}, { settings: configured })
+    const evil = await startGuardedUpstream()
+    closing.push(evil.close)
+    await gate.connect('ann', 'github')
+    upstream.options.resource = (document) => ({ ...document, authorization_servers: [evil.issuer] })
+    expect(await reasonOf(gate.connect('bob', 'github'))).toBe('client_of_another')
+    expect(evil.asked.every(({ path }) => path.startsWith('/.well-known/'))).toBe(true)
+    expect(await acts(gate)).toContain('connection_refused client_of_another')
+    upstream.options.resource = (document) => document
+    expect(await gate.connect('bob', 'github')).toMatchObject({ state: 'connected' })
+  })
+
+  it('goes by the issuer that the administrator writes', async () => {
+    const other = await startGuardedUpstream()
+    closing.push(other.close)
+    const { gate } = await guarded({}, { settings: { ...configured, issuer: other.issuer } })
+    expect(await gate.connect('ann', 'github')).toMatchObject({ issuer: other.issuer })
+  })
+})
+
+describe('C8: how long a token lives, said so that nobody can read it', () => {
+  it.each([0, -1, null, '', 'soon', true])(
+    '%j: the connection is made, renewed once at a refusal, and kept',
+    async (said) => {
+      const { upstream, gate } = await guarded({ expiresIn: said as number })
+      await gate.connect('ann', 'github')
+      for (const _ of [1, 2, 3]) expect(await gate.call('ann', 'github')).toBe('ann@there')
+      expect(upstream.refreshes()).toBe(0)
+      upstream.expireAccessTokens()
+      for (const _ of [1, 2, 3]) expect(await gate.call('ann', 'github')).toBe('ann@there')
+      expect([upstream.refreshes(), upstream.reuses()]).toEqual([1, 0])
+    },
+  )
+
+  it('is no reason to lose a rotated token', async () => {
+    const { upstream, gate } = await guarded({ expiresIn: 600 })
+    await gate.connect('ann', 'github')
+    upstream.options.expiresIn = -1
+    gate.clock.advance('11m')
+    for (const _ of [1, 2, 3]) expect(await gate.call('ann', 'github')).toBe('ann@there')
+    expect([upstream.refreshes(), upstream.reuses()]).toEqual([1, 0])
+  })
+})
+
 /** What the authorization server got to know the gate by, and gave it. */
 const clientsAt = (upstream: GuardedUpstream): string[] =>
   asked(upstream, 'as').flatMap(({ query }) => query.get('client_id') ?? [])

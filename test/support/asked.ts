@@ -24,12 +24,11 @@ export interface Says {
 
 export const ABLE: Able = { elicitation: { form: {}, url: {} }, sampling: {}, roots: {} }
 
-export async function connectAsked(
-  url: string,
-  token: string,
+/** Not connected yet. */
+export function createAsked(
   mode: Mode,
-  { able = ABLE, says = {}, older = false }: { able?: Able; says?: Says; older?: boolean } = {},
-): Promise<AskedHost> {
+  { able = ABLE, says = {} }: { able?: Able; says?: Says } = {},
+): Pick<AskedHost, 'client' | 'asked'> {
   const asked: { method: string; params: unknown }[] = []
   const client = new Client({ name: 'asked', version: '1' }, { versionNegotiation: { mode }, capabilities: able })
   if (able.elicitation !== undefined)
@@ -49,6 +48,16 @@ export async function connectAsked(
       asked.push({ method, params })
       return { roots: [{ uri: 'file:///home/ann/notes', name: 'notes of Ann' }] }
     })
+  return { client, asked }
+}
+
+export async function connectAsked(
+  url: string,
+  token: string,
+  mode: Mode,
+  { older = false, ...options }: { able?: Able; says?: Says; older?: boolean } = {},
+): Promise<AskedHost> {
+  const { client, asked } = createAsked(mode, options)
   const headers = { authorization: `Bearer ${token}` }
   const requestInit = { headers }
   // HTTP+SSE of 2024-11-05.

@@ -1,5 +1,5 @@
 // The whole fixture on each wire that there is: Streamable HTTP in either era, HTTP+SSE of 2024-11-05, WebSocket. A session, stream or
-// connection has a server of its own, which tells it alone of changes.
+// connection has a server of its own.
 import { randomUUID } from 'node:crypto'
 import { createServer, type IncomingMessage, type RequestListener, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
@@ -45,6 +45,7 @@ export async function startWholeModern(): Promise<WholeServer> {
 /** The handshake revisions and nothing else, with sessions. */
 export async function startWholeLegacy(): Promise<WholeServer> {
   const waits = newWaits()
+  const create = lasting(waits)
   const sessions = new Map<string, WebStandardStreamableHTTPServerTransport>()
   async function begin(): Promise<WebStandardStreamableHTTPServerTransport> {
     const transport = new WebStandardStreamableHTTPServerTransport({
@@ -52,7 +53,7 @@ export async function startWholeLegacy(): Promise<WholeServer> {
       onsessioninitialized: (id) => void sessions.set(id, transport),
       onsessionclosed: (id) => void sessions.delete(id),
     })
-    await createSubscribed(waits).connect(transport)
+    await create().connect(transport)
     return transport
   }
   const http = await listening(
@@ -68,6 +69,7 @@ export async function startWholeLegacy(): Promise<WholeServer> {
 /** HTTP+SSE of 2024-11-05. */
 export async function startWholeSse(): Promise<WholeServer> {
   const waits = newWaits()
+  const create = lasting(waits)
   const open = new Map<string, Transport>()
   async function stream(res: ServerResponse): Promise<void> {
     const id = randomUUID()
@@ -81,7 +83,7 @@ export async function startWholeSse(): Promise<WholeServer> {
       open.delete(id)
       transport.onclose?.()
     })
-    await createSubscribed(waits).connect(transport)
+    await create().connect(transport)
     res.write(`event: endpoint\ndata: /messages?session=${id}\n\n`)
   }
   async function post(req: IncomingMessage, res: ServerResponse): Promise<void> {
@@ -96,9 +98,13 @@ export async function startWholeSse(): Promise<WholeServer> {
 
 export async function startWholeSocket(): Promise<WholeServer> {
   const waits = newWaits()
+  const create = lasting(waits)
   const http = await listening((_, res) => void res.writeHead(426).end())
-  const sockets = new WebSocketServer({ server: http.server, handleProtocols: (offered) => offered.has('mcp') && 'mcp' })
-  sockets.on('connection', (socket) => void createSubscribed(waits).connect(socketTransport(socket)))
+  const sockets = new WebSocketServer({
+    server: http.server,
+    handleProtocols: (offered) => offered.has('mcp') && 'mcp',
+  })
+  sockets.on('connection', (socket) => void create().connect(socketTransport(socket)))
   return {
     url: `${http.url.replace('http', 'ws')}/mcp`,
     waits,
@@ -121,24 +127,35 @@ function socketTransport(socket: WebSocket): Transport {
   return transport
 }
 
-/** For a wire that lasts: changes go to whoever is on it, those of resources once they were subscribed to. */
-function createSubscribed(waits: Waits): McpServer {
-  const uris = new Set<string>()
+/** Servers of lasting wires: a change is told on each of them, that of a resource where it was subscribed to. */
+function lasting(waits: Waits): () => McpServer {
+  const open = new Map<McpServer, Set<string>>()
   const changes = {
-    tools: () => server.sendToolListChanged(),
-    prompts: () => server.sendPromptListChanged(),
-    resource: (uri: string) => void (uris.has(uri) && server.server.sendResourceUpdated({ uri })),
+    tools() {
+      for (const server of open.keys()) server.sendToolListChanged()
+    },
+    prompts() {
+      for (const server of open.keys()) server.sendPromptListChanged()
+    },
+    resource(uri: string) {
+      for (const [server, uris] of open) if (uris.has(uri)) void server.server.sendResourceUpdated({ uri })
+    },
   }
-  const server: McpServer = createWholeFixture(changes, waits)
-  server.server.setRequestHandler('resources/subscribe', ({ params }) => {
-    uris.add(params.uri)
-    return {}
-  })
-  server.server.setRequestHandler('resources/unsubscribe', ({ params }) => {
-    uris.delete(params.uri)
-    return {}
-  })
-  return server
+  return () => {
+    const uris = new Set<string>()
+    const server = createWholeFixture(changes, waits)
+    open.set(server, uris)
+    server.server.onclose = () => void open.delete(server)
+    server.server.setRequestHandler('resources/subscribe', ({ params }) => {
+      uris.add(params.uri)
+      return {}
+    })
+    server.server.setRequestHandler('resources/unsubscribe', ({ params }) => {
+      uris.delete(params.uri)
+      return {}
+    })
+    return server
+  }
 }
 
 function overFetch(fetch: (request: Request) => Promise<Response>): RequestListener {

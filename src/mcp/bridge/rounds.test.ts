@@ -48,6 +48,21 @@ describe('rounds', () => {
     ])
   })
 
+  it('give a link the id that the handshake revisions want with it, and a form none', async () => {
+    const asked: unknown[] = []
+    const link = {
+      method: 'elicitation/create',
+      params: { mode: 'url', url: 'https://example.com/', message: 'Look.' },
+    }
+    const hears: Ask = async ({ id, params }) => {
+      asked.push(params)
+      return { jsonrpc: '2.0', id, result: { action: 'accept' } }
+    }
+    const { send } = server(input({ link, who: FORM }), DONE)
+    await inRounds(CALL, { ask: hears, signal }, send)
+    expect(asked).toEqual([{ ...link.params, elicitationId: expect.stringMatching(/^[0-9a-f-]{36}$/) }, FORM.params])
+  })
+
   it('end with the question where nobody can answer it, and ask none of the others', async () => {
     const withdrawn: boolean[] = []
     const onlyForms: Ask = ({ id, method }, until) => {

@@ -1,5 +1,6 @@
 // A call at a server of 2026-07-28 for a client of the handshake era: what the server requires is asked of the client, and the call is
 // made again with the answers. MCP 2026-07-28, Multi round-trip requests; MCP 2025-11-25, Client features.
+import { randomUUID } from 'node:crypto'
 import { isRecord } from '../../protocol/json.ts'
 import { type RpcRequest, type RpcResponse, rpcError } from '../../protocol/jsonrpc.ts'
 import { RPC } from '../../protocol/mcp.ts'
@@ -48,9 +49,14 @@ function readQuestions(requests: unknown = {}): ReadonlyMap<string, Question> | 
   for (const [key, request] of Object.entries(requests)) {
     const { method, params } = isRecord(request) ? request : {}
     if (typeof method !== 'string' || read.size === MOST_QUESTIONS) return undefined
-    read.set(key, isRecord(params) ? { method, params } : { method })
+    read.set(key, isRecord(params) ? { method, params: withElicitationId(params) } : { method })
   }
   return read
+}
+
+/** MCP 2025-11-25 wants an id with a link, by which its end may be told; 2026-07-28 has none, and tells of no end. */
+function withElicitationId(params: Record<string, unknown>): Record<string, unknown> {
+  return params['mode'] === 'url' ? { elicitationId: randomUUID(), ...params } : params
 }
 
 /** All at once. `undefined` at once: one of them cannot be asked, so none is. Later: one was not answered. */

@@ -50,6 +50,8 @@ export function createChannel(
   needs: {
     readonly open: OpenTransport
     readonly personal: boolean
+    /** That questions are answered: by its caller, or, at the gate's own beside those of callers, so that it offers what theirs do. */
+    readonly declares: boolean
     /** Called before each opening. Throws UpstreamError. */
     admit(): void
     readonly log: ChannelLog
@@ -65,7 +67,7 @@ export function createChannel(
     report(outcome: { ok: true } | { ok: false; reason: string }): void
   },
 ): Channel {
-  const { clock, log, personal } = needs
+  const { clock, log, personal, declares } = needs
   const listeners = new Set<(message: RpcNotification) => void>()
   const backoff = createBackoff(needs.life)
   const all = new Set<Held>()
@@ -92,7 +94,8 @@ export function createChannel(
   function start(): Held {
     const startedAt = clock()
     const { requestTimeout, idleTimeout } = config
-    const server = launch(needs.open, { requestTimeout, idleTimeout, personal, onNotification, onJunk: needs.onJunk })
+    const { onJunk } = needs
+    const server = launch(needs.open, { requestTimeout, idleTimeout, declares, onNotification, onJunk })
     const own: Held = { server, calls: 0, retired: false, stopped: false }
     all.add(own)
     function onNotification(message: RpcNotification): void {

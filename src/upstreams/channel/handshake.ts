@@ -14,8 +14,8 @@ const ANSWERS_QUESTIONS = { sampling: { tools: {} }, elicitation: { form: {}, ur
 export async function handshake(needs: {
   call: Multiplex['call']
   notify: Transport['send']
-  /** One caller's own: what it asks is for them to answer. One that callers share has nobody to ask. */
-  personal: boolean
+  /** Each caller has one: what it asks is for them to answer. One that callers share has nobody to ask. */
+  declares: boolean
 }): Promise<ChannelInitialization> {
   const patience = new AbortController()
   const timer = setTimeout(() => patience.abort(), PATIENCE)
@@ -27,7 +27,7 @@ export async function handshake(needs: {
         method: 'initialize',
         params: {
           protocolVersion: LEGACY_REVISIONS[0],
-          capabilities: needs.personal ? ANSWERS_QUESTIONS : {},
+          capabilities: needs.declares ? ANSWERS_QUESTIONS : {},
           clientInfo: { name: 'portcullis', version: '0.1.0' },
         },
       },

@@ -23,12 +23,12 @@ export interface Patience {
 export function launch(
   open: OpenTransport,
   needs: Patience & {
-    readonly personal: boolean
+    readonly declares: boolean
     onNotification(message: RpcNotification): void
     onJunk(text: string): void
   },
 ): Running {
-  const { requestTimeout, idleTimeout, personal, onNotification, onJunk } = needs
+  const { requestTimeout, idleTimeout, declares, onNotification, onJunk } = needs
   const calls = openMultiplex({
     requestTimeout,
     idleTimeout,
@@ -45,7 +45,7 @@ export function launch(
     return failure
   })
   const initialization = transport.ready
-    .then(() => handshake({ call: calls.call, notify: (message) => transport.send(message), personal }))
+    .then(() => handshake({ call: calls.call, notify: (message) => transport.send(message), declares }))
     .catch(async (error) => {
       // It runs, but is no use as it is: a fresh one is started after the back-off.
       if (error instanceof UpstreamError && error.reason !== 'exited') trouble ??= error

@@ -54,7 +54,8 @@ export function signInTokens({ vault, clock, endpoints }: Needs): SignIns {
     if (tokens.refreshToken === undefined || endpoint === undefined) throw signInAgain('it has ended')
     try {
       const had = await endpoint.ask({ grant_type: 'refresh_token', refresh_token: tokens.refreshToken })
-      const { accessToken, endsAt, refreshToken = tokens.refreshToken, idToken = tokens.idToken } = had
+      const { accessToken, refreshToken = tokens.refreshToken, idToken = tokens.idToken } = had
+      const { endsAt = clock() + UNSAID } = had
       const renewed = { provider: tokens.provider, accessToken, idToken, refreshToken, endsAt }
       // A sign-in that came meanwhile is newer than this.
       return (await write(subject, renewed, version)) ? renewed : (await read(subject)).tokens
@@ -79,7 +80,8 @@ export function signInTokens({ vault, clock, endpoints }: Needs): SignIns {
         throw signInAgain(`they signed in at ${tokens.provider}, not at ${provider}`)
       const isGood = (held: ProviderTokens) => endOf(held, type) - AHEAD > clock()
       const used = isGood(tokens) ? tokens : await renewOnce(subject)
-      if (used !== tokens && !isGood(used)) throw signInAgain('what its renewal gave has ended')
+      // Some providers' tokens live no longer than what we begin with.
+      if (used !== tokens && endOf(used, type) <= clock()) throw signInAgain('what its renewal gave has ended')
       return type === 'id_token' ? used.idToken : used.accessToken
     },
     async keep(subject, tokens) {

@@ -81,6 +81,20 @@ describe('tokens of a sign-in', () => {
     expect(provider?.asked).toHaveLength(1)
   })
 
+  it.each([
+    ['says no life', { expires_in: undefined }],
+    ['says none to come', { expires_in: 0 }],
+    ['says a short one', { expires_in: 60 }],
+  ])('are used where their renewal %s', async (_what, said) => {
+    const { signIns } = start()
+    await signIns.keep('ann', kept(30_000))
+    if (provider) provider.answer = () => bearer('access-renewed', said)
+    expect(await signIns.tokenOf('ann', 'corp', 'access_token')).toBe('access-renewed')
+    // Renewed with it, and ended all the same: an ID token that did not come anew.
+    await signIns.keep('ann', kept(0))
+    await expect(signIns.tokenOf('ann', 'corp', 'id_token')).rejects.toMatchObject({ step: 'sign_in_ended' })
+  })
+
   it('of a sign-in that came meanwhile win over a renewal', async () => {
     const { signIns } = start()
     await signIns.keep('ann', kept(0))

@@ -1,6 +1,7 @@
 // Asking a token endpoint: RFC 6749 §4.4, §5; RFC 8693 §2; RFC 7523 §2.1. What it says goes to the log without any secret it may repeat.
 import type { Clock } from '../../protocol/clock.ts'
 import { isRecord } from '../../protocol/json.ts'
+import { lifeOf } from '../../protocol/token-life.ts'
 import { CredentialFailed } from '../credential.ts'
 import type { Given } from '../upstream.ts'
 import { type FindTokenPlace, tokenPlaces } from './authorization-server.ts'
@@ -68,11 +69,11 @@ function read(
   const wanted = assertion ? ['n_a', 'bearer'] : ['bearer', 'n_a']
   if (typeof type !== 'string' || !wanted.includes(type.toLowerCase()))
     throw bad('answers a token that is no bearer token')
-  const life = Number(seconds)
+  const life = lifeOf(seconds)
   return {
     accessToken: token,
     issuedTokenType: textOf(said['issued_token_type']),
-    endsAt: seconds === undefined || !Number.isFinite(life) ? undefined : now + life * 1000,
+    endsAt: life === undefined ? undefined : now + life * 1000,
     refreshToken: textOf(said['refresh_token']),
     idToken: textOf(said['id_token']),
   }

@@ -44,6 +44,13 @@ const placeOf = (server: string, issuer: string, clientId: string): SecretPlace 
   field: createHash('sha256').update(`${issuer} ${clientId}`).digest('base64url'),
 })
 
+/** Whose client the configured one is, where nobody wrote it. */
+const ownerPlaceOf = (server: string, clientId: string): SecretPlace => ({
+  principal: 'portcullis',
+  upstream: `:client:${server}`,
+  field: `issuer of ${clientId}`,
+})
+
 export function clientRegistry(needs: Needs): ClientRegistry {
   const { id, config, clients, vault, redirectUri, document, clock } = needs
   const running = new Map<string, Promise<OAuthClient>>()
@@ -78,10 +85,26 @@ export function clientRegistry(needs: Needs): ClientRegistry {
     return opened(await clients.keep(record, kept?.clientId))
   }
 
+  /** MCP 2026-07-28 (B18): what is known to one authorization server is for no other. The first one it was used at stays the only one. */
+  async function checkOwner({ issuer }: AuthorizationServer, client: OAuthClient): Promise<void> {
+    if (client !== configured || config.issuer !== undefined) return
+    const place = ownerPlaceOf(id, client.id)
+    await vault.put(place, Buffer.from(issuer), { expectedVersion: 0 })
+    const owner = await vault.get(place)
+    if (owner?.secret.toString() !== issuer)
+      throw refused(
+        'client_of_another',
+        'This server leads to another authorization server than before. Tell whoever runs the gateway.',
+      )
+  }
+
   return {
     async clientAt(server) {
       const ours = known(server)
-      if (ours !== undefined) return ours
+      if (ours !== undefined) {
+        await checkOwner(server, ours)
+        return ours
+      }
       // Many people who connect at once are one client.
       const underWay = running.get(server.issuer)
       if (underWay !== undefined) return underWay

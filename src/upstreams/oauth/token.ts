@@ -2,6 +2,7 @@
 // RFC 6749 §4.1.3 and §6, RFC 7636, RFC 8707 §2.2, RFC 9207 §2.4, RFC 7009.
 import * as openid from 'openid-client'
 import { isRecord } from '../../protocol/json.ts'
+import { lifeOf } from '../../protocol/token-life.ts'
 import type { Fetched } from '../credentials/fetch.ts'
 import type { Ask } from './ask.ts'
 import { scopesOf } from './challenge.ts'
@@ -60,17 +61,20 @@ const clientAuthOf =
 
 function responseOf({ status, headers, body }: Fetched): Response {
   const isEmpty = status === 204 || status === 205 || status === 304
-  return new Response(isEmpty ? null : withoutIdToken(body), { status, headers })
+  return new Response(isEmpty ? null : readable(body), { status, headers })
 }
 
-/** Who the person is there is nothing to us: an ID token is not looked at, and so no reason to refuse what came with it. */
-function withoutIdToken(body: Buffer): string {
+/**
+ * What is no reason to refuse the tokens it comes with, or a rotated one would be lost: an ID token, since who the person is there is
+ * nothing to us, and a life that is none (RFC 6749 §5.1 only recommends to tell it).
+ */
+function readable(body: Buffer): string {
   const text = body.toString()
   try {
     const answer: unknown = JSON.parse(text)
     if (!isRecord(answer)) return text
-    const { id_token: _, ...rest } = answer
-    return JSON.stringify(rest)
+    const { id_token: _, expires_in: seconds, ...rest } = answer
+    return JSON.stringify({ ...rest, expires_in: lifeOf(seconds) })
   } catch {
     // The library says what is wrong with it.
     return text

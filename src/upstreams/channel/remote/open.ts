@@ -26,7 +26,7 @@ export function remoteOpener(
   const { id, requestTimeout, idleTimeout, maxAnswer: longest } = config
   const url = new URL(config.url)
 
-  return ({ mark, granted, admit, renewed }) => {
+  return ({ mark, declares, granted, admit, renewed }) => {
     const personal = mark !== undefined
     const query = () => granted().given.query
     const secrets = rememberSecrets()
@@ -41,6 +41,7 @@ export function remoteOpener(
       { id, requestTimeout, idleTimeout },
       {
         personal,
+        declares,
         log,
         clock,
         admit,

@@ -25,7 +25,7 @@ export function childOpener(config: StdioServerConfig, needs: ChildNeeds): (whos
   const wrapper = wrapperOf(config, directory, needs.machine)
   const ownFolder = join(directory, 'servers', id)
 
-  return ({ mark, granted, admit, renewed }) => {
+  return ({ mark, declares, granted, admit, renewed }) => {
     const secrets = rememberSecrets()
     const personal = mark !== undefined
     const folder = config.cwd ?? (personal ? join(ownFolder, mark) : ownFolder)
@@ -39,6 +39,7 @@ export function childOpener(config: StdioServerConfig, needs: ChildNeeds): (whos
       { id, requestTimeout, idleTimeout },
       {
         personal,
+        declares,
         log,
         clock,
         admit,

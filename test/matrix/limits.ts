@@ -1,0 +1,31 @@
+// What does not work through the gate, by decision or by nature: each with its reason, which the page prints. One that begins to work fails
+// the test until it is struck out here.
+import type { Feature } from './features.ts'
+
+export interface Limit {
+  readonly servers: readonly string[]
+  readonly clients: 'all' | readonly string[]
+  readonly features: readonly Feature[]
+  readonly why: string
+}
+
+export const LIMITS: readonly Limit[] = [
+  {
+    servers: ['fixture over HTTP+SSE', 'fixture over WebSocket'],
+    clients: 'all',
+    features: ['logging'],
+    why: '*logging* of a server behind a lasting channel: its messages name no call and its one level is everybody’s, so that the capability is not offered. See [what servers say by themselves](../guides/server-messages.md).',
+  },
+  {
+    servers: ['server-everything'],
+    clients: ['SDK, 2026-07-28'],
+    features: ['logging', 'updated'],
+    why: '*logging* and *updated* of server-everything for a client of 2026-07-28: this server logs outside of any call, which that revision has no stream for (a log message belongs to a request), and its demonstration updates only the session in which its tool was called, while the gate listens in a session of its own.',
+  },
+]
+
+export const limitOf = (server: string, client: string, feature: Feature): Limit | undefined =>
+  LIMITS.find(
+    ({ servers, clients, features }) =>
+      servers.includes(server) && (clients === 'all' || clients.includes(client)) && features.includes(feature),
+  )
