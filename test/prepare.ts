@@ -1,4 +1,4 @@
-// What the suites need beside npm packages: nginx, Caddy, HAProxy and a Chromium with fonts, from Debian. PostgreSQL comes with npm.
+// What the suites need beside npm packages: nginx, Caddy, HAProxy, bubblewrap and a Chromium with fonts, from Debian. PostgreSQL comes with npm.
 // As root they are installed; otherwise it is said plainly, and the tests that need them are counted as skipped.
 import { spawnSync } from 'node:child_process'
 import { accessSync, constants, existsSync } from 'node:fs'
@@ -37,6 +37,7 @@ const NEEDS: readonly Need[] = [
   { what: 'nginx', packages: ['nginx'], find: findNginx },
   { what: 'Caddy', packages: ['caddy'], find: () => findProgram('caddy') },
   { what: 'HAProxy', packages: ['haproxy'], find: () => findProgram('haproxy') },
+  { what: 'bubblewrap', packages: ['bubblewrap'], find: () => findProgram('bwrap') },
   { what: 'Chromium', packages: ['chromium'], find: findChromium },
   { what: 'a font for Chromium', packages: ['fonts-dejavu-core'], find: findFont },
 ]

@@ -5,6 +5,7 @@ import { isKeyText } from '../protocol/capability-key.ts'
 import { checkChannels } from './channels.ts'
 import { folderBeside } from './command-folder.ts'
 import { checkConnectable } from './connections.ts'
+import { checkCredentials } from './credential-flaws.ts'
 import { credentialAddresses, withCredentialPaths } from './credential-places.ts'
 import { checkEdges, keyAddresses } from './edges.ts'
 import { callbackFlaw } from './gateway-callbacks.ts'
@@ -52,6 +53,7 @@ export async function settle(parsed: Parsed, around: Surroundings): Promise<{ co
     ...checkChannels(settled),
     ...checkWays(settled),
     ...checkConnectable(settled),
+    ...checkCredentials(settled),
     ...checkEdges(settled),
   ]
   const told = flaws.map(({ path, message, remedy }) => problem(path, around, message, remedy))

@@ -16,12 +16,17 @@ function openFake(whose: Whose, count: { opened: number; stopped: number }): (ea
   return (ears) => {
     count.opened += 1
     const token = whose.granted().given.headers['authorization']
-    const said = { token, told: whose.granted().told, mark: whose.mark, number: count.opened }
+    const said = { token, told: whose.granted().told, mark: whose.mark, number: count.opened, declared: {}, answer: {} }
     const initialization = { protocolVersion: '2025-11-25', capabilities: {}, serverInfo: {} }
     const ended = Promise.withResolvers<UpstreamError>()
     return {
       ready: Promise.resolve(),
       send(message) {
+        if (isHandshake(message)) said.declared = message.params.capabilities
+        // It puts its question while the call is under way, and answers the call with what it was told.
+        if ('method' in message && message.method === 'question')
+          ears.receive(JSON.stringify({ jsonrpc: '2.0', id: 'q', method: 'elicitation/create' }))
+        if ('error' in message) said.answer = message.error ?? {}
         if (!('id' in message && 'method' in message) || message.method === 'hold') return undefined
         const result = message.method === 'initialize' ? initialization : said
         ears.receive(JSON.stringify({ jsonrpc: '2.0', id: message.id, result }))
@@ -35,6 +40,9 @@ function openFake(whose: Whose, count: { opened: number; stopped: number }): (ea
     }
   }
 }
+
+const isHandshake = (message: object): message is { params: { capabilities: object } } =>
+  'method' in message && message.method === 'initialize'
 
 const open: Instances[] = []
 afterEach(async () => {
@@ -60,6 +68,7 @@ function start(own: { kind?: 'shared' | 'per-principal' | 'pool'; mostInstances?
             granted: whose.granted,
             renewed: whose.renewed,
             personal: whose.mark !== undefined,
+            declares: whose.declares,
             log: { debug: silence, info: silence, warn: silence },
             clock: () => time.now,
             onJunk: silence,
@@ -84,7 +93,26 @@ const ask = async (upstream: ChannelUpstream, method = 'whose', signal = never) 
     told: object
     mark: string | undefined
     number: number
+    declared: object
+    answer: object
   }
+
+describe('what it may ask', () => {
+  it.each([
+    ['per-principal', ['sampling', 'elicitation', 'roots']],
+    ['shared', []],
+    ['pool', []],
+  ] as const)('%s: the gate’s own hears what those of callers hear', async (kind, capabilities) => {
+    const { of } = start({ kind })
+    for (const who of [undefined, 'ann']) expect(Object.keys((await ask(of(who))).declared)).toEqual(capabilities)
+  })
+
+  it('has no answer where the gate asks for itself', async () => {
+    const { of } = start()
+    await ask(of(undefined), 'question')
+    expect((await ask(of(undefined))).answer).toMatchObject({ code: -32601 })
+  })
+})
 
 describe('one for each caller', () => {
   it('is the same for the same caller, and has what only they were given', async () => {

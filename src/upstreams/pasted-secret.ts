@@ -1,7 +1,7 @@
 // What a person may paste as a secret for a server, and where it is kept.
 import { ConnectionRefused } from '../protocol/connections.ts'
-import { isRecord } from '../protocol/json.ts'
 import type { SecretPlace } from '../protocol/vault.ts'
+import { unverifiedExpiry } from './unverified-claims.ts'
 
 /** As a header field it must fit beside all others. */
 const LONGEST = 8 * 1024
@@ -27,25 +27,10 @@ export function parseSecret(pasted: string, { prefix, now }: { prefix: string; n
       'secret_characters',
       'A secret is one line of plain letters, digits and signs. Copy it again and paste it whole.',
     )
-  const expiresAt = tokenExpiry(secret)
+  const expiresAt = unverifiedExpiry(secret)
   if (expiresAt !== undefined && expiresAt <= now)
     throw refused('secret_expired', 'This token has expired already. Make a new one and paste that.')
   return secret
-}
-
-/** `exp` of one that is a JWT (RFC 7519 §4.1.4), in milliseconds; nobody checks its signature here. */
-export function tokenExpiry(secret: string): number | undefined {
-  const [, body, signature, ...rest] = secret.split('.')
-  if (body === undefined || signature === undefined || rest.length > 0) return undefined
-  try {
-    const claims: unknown = JSON.parse(Buffer.from(body, 'base64url').toString('utf8'))
-    const expiry = isRecord(claims) ? claims['exp'] : undefined
-    return typeof expiry === 'number' ? expiry * 1000 : undefined
-  } catch (error) {
-    // Three words with dots between them are not a JWT yet.
-    if (error instanceof SyntaxError) return undefined
-    throw error
-  }
 }
 
 const refused = (reason: string, message: string) => new ConnectionRefused(reason, message)

@@ -12,7 +12,10 @@ import type { Log } from '../observe/log.ts'
 import type { Clock } from '../protocol/clock.ts'
 import type { Connections } from '../protocol/connections.ts'
 import { OperatorError } from '../protocol/errors.ts'
+import type { Tickets } from '../store/ephemeral.ts'
 import type { Store } from '../store/store.ts'
+import type { SealKey } from '../tokens/seal.ts'
+import { sealedTickets } from '../tokens/sealed-tickets.ts'
 import { createConnections } from '../upstreams/connections.ts'
 import type { Credential } from '../upstreams/credential.ts'
 import { oauthCredential } from '../upstreams/credentials/oauth.ts'
@@ -38,6 +41,7 @@ interface Needs {
   readonly config: Config
   readonly store: Store
   readonly vault: OpenVault
+  readonly keyring: { sealKeys(): readonly SealKey[] }
   readonly upstreams: Pick<Upstreams, 'get'>
   readonly recorder: Pick<Recorder, 'act'>
   readonly clock: Clock
@@ -55,11 +59,11 @@ export interface OpenConnections {
 export function openConnections(needs: Needs): OpenConnections {
   const { config, store, vault, clock, log } = needs
   const { connections: records } = store.durable
-  const { tickets } = store.ephemeral
+  const tickets = sealedTickets(store.ephemeral.tickets, needs.keyring.sealKeys)
   const servers = upstreamsOf(config.servers)
   const held = tokensHeld(vault)
   const record = recordActs(needs)
-  const open = connectionOpener({ ...needs, held, record })
+  const open = connectionOpener({ ...needs, held, tickets, record })
   const oauth = new Map<string, OAuthConnection>()
   for (const server of servers) {
     const { id, credentials } = server
@@ -94,9 +98,9 @@ function settled<Result>(server: string, open: () => Result): Result {
 }
 
 function connectionOpener(
-  needs: Needs & { held: ReturnType<typeof tokensHeld>; record(act: ConnectionAct): Promise<void> },
+  needs: Needs & { held: ReturnType<typeof tokensHeld>; tickets: Tickets; record(act: ConnectionAct): Promise<void> },
 ) {
-  const { config, store, vault, upstreams, clock, log, held, record } = needs
+  const { config, store, vault, upstreams, clock, log, held, tickets, record } = needs
   const { url: serverUrl, development } = config.server
   const bounds = { allowLoopback: development, maxBytes: LARGEST }
   const asks: Asks = {
@@ -114,11 +118,10 @@ function connectionOpener(
     const written = [credentials.issuer].filter((issuer) => issuer !== undefined)
     const ask = askFrom({ upstream: url, own, written, asks })
     return oauthConnection({
-      ...{ id, url, config: credentials, ask, vault, held, clock, development, record },
+      ...{ id, url, config: credentials, ask, vault, held, tickets, clock, development, record },
       probe: async () => (url === undefined ? undefined : probeChallenge(url, ask)),
       records: store.durable.connections,
       clients: store.durable.upstreamClients,
-      tickets: store.ephemeral.tickets,
       redirectUri: serverUrl + CALLBACK_PATH,
       clientDocument: clientDocumentUrl(serverUrl),
       pause,

@@ -98,7 +98,7 @@ export async function openGround(config: Config, needs: GatewayNeeds, opened: Op
     directory: config.store.directory,
   })
   opened.push(() => upstreams.close())
-  const connected = openConnections({ config, store, vault, upstreams, recorder, clock, log })
+  const connected = openConnections({ config, store, vault, keyring, upstreams, recorder, clock, log })
   const { binding, signIns, close } = await openBinding({
     ...{ config, upstreams, vault, keyring, clock, log },
     connections: connected,

@@ -1,13 +1,13 @@
 // What the suite takes for its client: a gateway of its own in front of the suite's server, and the official client, which calls through the
-// gateway. In the era of the server its bytes go through; in the other one the gateway is the client that the server sees.
-// Started by the suite as `node upstream-leg-client.ts <era of the client> <url of its server>`.
+// gateway: at the server's own address, where the bytes of a client of the server's era go through, or at /mcp, where the gateway is the
+// client that the server sees. Started by the suite as `node upstream-leg-client.ts <address> <era of the client> <url of its server>`.
 import { Client, StreamableHTTPClientTransport } from '@modelcontextprotocol/client'
 import { startGateway } from '../support/gateway.ts'
 
 type Arguments = Record<string, unknown>
 type Act = (client: Client) => Promise<unknown>
 
-const [era, upstream = ''] = process.argv.slice(-2)
+const [address, era, upstream = ''] = process.argv.slice(-3)
 const scenario = process.env['MCP_CONFORMANCE_SCENARIO'] ?? ''
 const context = JSON.parse(process.env['MCP_CONFORMANCE_CONTEXT'] ?? '{}') as {
   readonly toolCalls?: readonly { readonly name: string; readonly arguments: Arguments }[]
@@ -41,7 +41,10 @@ async function answerInRounds(client: Client): Promise<void> {
   await client.listTools()
   await Promise.all([call(client, 'test_mrtr_echo_state'), call(client, 'test_mrtr_unrelated')])
   await call(client, 'test_mrtr_no_state')
-  await call(client, 'test_mrtr_no_result_type')
+  // The suite wants a result without `resultType` taken for a complete one, which the official client refuses to do.
+  await call(client, 'test_mrtr_no_result_type').catch((error: Error) => {
+    if (!error.message.includes('missing required resultType')) throw error
+  })
 }
 
 const list: Act = (client) => client.listTools()
@@ -63,11 +66,11 @@ const ACTS: Readonly<Record<string, Act>> = {
 const act = ACTS[scenario]
 if (act === undefined) throw new TypeError(`Nothing is known of the scenario ${scenario}.`)
 const gateway = await startGateway({
-  servers: [{ id: 'upstream', url: upstream }],
+  servers: [{ id: 'upstream', url: upstream, prefix: '' }],
   policy: { rules: [{ allow: ['*/*', 'prompt:*/*', 'resource:*/*', 'method:*/*'], to: ['*'] }] },
 })
 try {
-  const token = await gateway.tokenFor('upstream')
+  const token = await gateway.tokenFor(address === 'own' ? 'upstream' : '*')
   const mode = era === 'modern' ? { pin: '2026-07-28' as const } : ('legacy' as const)
   const capabilities = { elicitation: { form: { applyDefaults: true } }, sampling: {}, roots: {} }
   const client = new Client({ name: 'conformance', version: '1' }, { versionNegotiation: { mode }, capabilities })
@@ -75,8 +78,8 @@ try {
   client.setRequestHandler('elicitation/create', () => ({ action: 'accept', content: {} }))
   client.setRequestHandler('roots/list', () => ({ roots: [] }))
   const requestInit = { headers: { authorization: `Bearer ${token}` } }
-  const address = new URL(gateway.resource('upstream'))
-  await client.connect(new StreamableHTTPClientTransport(address, { requestInit }))
+  const url = new URL(address === 'own' ? gateway.resource('upstream') : `${gateway.url}/mcp`)
+  await client.connect(new StreamableHTTPClientTransport(url, { requestInit }))
   await act(client)
   await client.close()
 } finally {

@@ -1,9 +1,10 @@
 // A token of our own for everybody: RFC 6749 §4.4, MCP's client credentials extension.
 import type { CredentialsOf } from '../../config/credentials.ts'
+import { type TokenNeeds, tokenEndpoint } from '../authorization-server/token-endpoint.ts'
 import type { Credential } from '../credential.ts'
+import { type Had, held } from '../held.ts'
 import type { Given } from '../upstream.ts'
-import { type Had, held } from './held.ts'
-import { bearerUntil, type TokenNeeds, tokenEndpoint } from './token-endpoint.ts'
+import { bearerUntil } from './bearer.ts'
 
 export function clientCredentials(config: CredentialsOf<'client-credentials'>, needs: TokenNeeds): Credential {
   const endpoint = tokenEndpoint(config, needs)

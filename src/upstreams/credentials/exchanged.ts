@@ -1,11 +1,11 @@
 // A credential that a person's token is exchanged for: had once a token, used while it lasts, never another person's.
 import { createHash } from 'node:crypto'
+import type { TokenNeeds } from '../authorization-server/token-endpoint.ts'
 import type { Caller } from '../caller.ts'
 import type { Credential } from '../credential.ts'
+import { type Had, heldEach } from '../held.ts'
 import type { Given } from '../upstream.ts'
-import { type Had, heldEach } from './held.ts'
 import type { SubjectToken } from './subject-token.ts'
-import type { TokenNeeds } from './token-endpoint.ts'
 
 export function exchangedCredential(
   needs: Pick<TokenNeeds, 'clock' | 'onFailure'>,

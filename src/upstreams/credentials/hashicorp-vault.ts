@@ -1,16 +1,16 @@
 // A secret of each person's in HashiCorp Vault: a login as the person (JWT auth method), kept for a while, and one read.
 import { readFile } from 'node:fs/promises'
 import type { CredentialsOf } from '../../config/credentials.ts'
-import { isRecord } from '../../protocol/json.ts'
+import { isRecord, parseRecord } from '../../protocol/json.ts'
 import type { Principal } from '../../protocol/principal.ts'
+import { type Fetched, fetchWith, shown } from '../authorization-server/fetch.ts'
+import type { TokenNeeds } from '../authorization-server/token-endpoint.ts'
 import type { Caller } from '../caller.ts'
 import { type Credential, CredentialFailed } from '../credential.ts'
+import { type Had, hadFor, heldEach } from '../held.ts'
 import type { Given } from '../upstream.ts'
-import { type Fetched, fetchWith, shown } from './fetch.ts'
-import { type Had, heldEach } from './held.ts'
 import type { PresentedToken } from './presented.ts'
 import { nobody } from './subject-token.ts'
-import type { TokenNeeds } from './token-endpoint.ts'
 
 export interface VaultNeeds extends TokenNeeds {
   readonly presented: PresentedToken
@@ -22,7 +22,6 @@ type Config = CredentialsOf<'vault'>
 
 /** Beyond it a secret could not stand in a header. */
 const SENDABLE = /^[\t\x20-\x7e\x80-\xff]+$/
-const MINUTE = 60_000
 
 /** `name`: what the server is called in claims and headers. */
 export function hashicorpVault(name: string, config: Config, needs: VaultNeeds): Credential {
@@ -45,13 +44,13 @@ export function hashicorpVault(name: string, config: Config, needs: VaultNeeds):
   async function logIn(caller: Caller, at: { readonly role: string; readonly mount: string; readonly with: string }) {
     const jwt = at.with === 'presented' ? needs.presented(caller) : needs.assertion(caller.principal, base)
     const answer = await ask(`auth/${at.mount}/login`, {}, { role: at.role, jwt })
-    const { auth } = parse(answer.body)
+    const { auth } = parseRecord(answer.body.toString()) ?? {}
     const { client_token: token, lease_duration: lease } = isRecord(auth) ? auth : {}
     if (answer.status === 404 || typeof token !== 'string')
       throw new CredentialFailed('vault_refused', `The login at ${shown(base)} gave no token.`)
     const now = clock()
     const life = Math.min(typeof lease === 'number' && lease > 0 ? lease * 1000 : cache, cache)
-    return { value: token, renewAt: now + life - Math.min(MINUTE, life / 10), endsAt: now + life }
+    return hadFor(token, life, now)
   }
 
   const logins = heldEach<string>(needs)
@@ -149,18 +148,8 @@ function checkName(name: string | undefined): string {
 
 /** Version 2 of the key-value engine has the data one level deeper. */
 function fieldOf(body: Buffer, field: string): string | undefined {
-  const { data } = parse(body)
+  const { data } = parseRecord(body.toString()) ?? {}
   const inner = isRecord(data) && isRecord(data['data']) ? data['data'] : data
   const value = isRecord(inner) && Object.hasOwn(inner, field) ? inner[field] : undefined
   return typeof value === 'string' && value !== '' ? value : undefined
-}
-
-function parse(body: Buffer): Record<string, unknown> {
-  try {
-    const said: unknown = JSON.parse(body.toString())
-    return isRecord(said) ? said : {}
-  } catch {
-    // What is missing in it is told by whoever asked.
-    return {}
-  }
 }

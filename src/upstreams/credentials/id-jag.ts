@@ -1,12 +1,13 @@
 // MCP's enterprise-managed authorization, as its client: an identity assertion from the person's own identity provider (RFC 8693), shown
 // to the authorization server of the upstream for a token (RFC 7523 §2.1). Extension of MCP 2026-07-28, Identity Assertion JWT Grant.
 import type { CredentialsOf } from '../../config/credentials.ts'
+import { type TokenEndpoint, type TokenNeeds, tokenEndpoint } from '../authorization-server/token-endpoint.ts'
 import { type Credential, CredentialFailed } from '../credential.ts'
+import { bearerUntil } from './bearer.ts'
 import { exchangedCredential } from './exchanged.ts'
 import { JWT_BEARER } from './on-behalf-of.ts'
 import type { SignIns } from './sign-in-tokens.ts'
 import { nobody } from './subject-token.ts'
-import { bearerUntil, type TokenEndpoint, type TokenNeeds, tokenEndpoint } from './token-endpoint.ts'
 import { TOKEN_EXCHANGE, tokenType } from './token-exchange.ts'
 
 const ID_JAG = tokenType('id-jag')

@@ -1,9 +1,10 @@
 // Microsoft Entra's on-behalf-of: the person's token as assertion (RFC 7523 §2.1) with a word of its own beside it.
 import type { CredentialsOf } from '../../config/credentials.ts'
+import { type TokenNeeds, tokenEndpoint } from '../authorization-server/token-endpoint.ts'
 import type { Credential } from '../credential.ts'
+import { bearerUntil } from './bearer.ts'
 import { exchangedCredential } from './exchanged.ts'
 import { type SubjectNeeds, subjectToken } from './subject-token.ts'
-import { bearerUntil, type TokenNeeds, tokenEndpoint } from './token-endpoint.ts'
 
 export const JWT_BEARER = 'urn:ietf:params:oauth:grant-type:jwt-bearer'
 

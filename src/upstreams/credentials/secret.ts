@@ -5,7 +5,8 @@ import type { Vault } from '../../protocol/vault.ts'
 import type { ConnectionRecords } from '../../store/connections.ts'
 import type { Caller } from '../caller.ts'
 import { ConnectionNeeded, type Credential } from '../credential.ts'
-import { secretPlace, tokenExpiry } from '../pasted-secret.ts'
+import { secretPlace } from '../pasted-secret.ts'
+import { unverifiedExpiry } from '../unverified-claims.ts'
 import type { Given } from '../upstream.ts'
 import { nobody } from './subject-token.ts'
 
@@ -43,7 +44,7 @@ export function secretCredential(
     const made = {
       version,
       given: { headers: { [field]: prefix + secret } },
-      expiresAt: tokenExpiry(secret),
+      expiresAt: unverifiedExpiry(secret),
       touchedAt: 0,
     }
     held.delete(subject)

@@ -1,11 +1,12 @@
 // What a person's identity provider gave at sign-in, kept in the vault where a server's credential is had with it, and renewed there
 // (RFC 6749 §6). One person's refresh token is spent by one of us at a time; another replica's newer one counts.
 import type { Clock } from '../../protocol/clock.ts'
-import { isRecord } from '../../protocol/json.ts'
+import { parseRecord } from '../../protocol/json.ts'
 import type { ProviderTokens } from '../../protocol/provider-tokens.ts'
 import { type SecretPlace, SecretUnreadable, type Vault } from '../../protocol/vault.ts'
+import type { TokenEndpoint } from '../authorization-server/token-endpoint.ts'
 import { CredentialFailed } from '../credential.ts'
-import type { TokenEndpoint } from './token-endpoint.ts'
+import { unverifiedExpiry } from '../unverified-claims.ts'
 
 export type SignInToken = 'access_token' | 'id_token'
 
@@ -35,7 +36,7 @@ export function signInTokens({ vault, clock, endpoints }: Needs): SignIns {
 
   async function read(subject: string): Promise<{ readonly tokens: ProviderTokens; readonly version: number }> {
     const kept = await vault.get(placeOf(subject)).catch(unreadable)
-    const tokens = kept && parse(kept.secret)
+    const tokens = kept && (parseRecord(kept.secret.toString()) as ProviderTokens | undefined)
     kept?.secret.fill(0)
     if (kept === undefined || tokens === undefined) throw signInAgain('nothing is kept of their sign-in')
     return { tokens, version: kept.version }
@@ -104,21 +105,5 @@ const signInAgain = (why: string) =>
   new CredentialFailed('sign_in_ended', `The person has to sign in at their identity provider again: ${why}.`)
 
 const endOf = ({ idToken, endsAt = 0 }: ProviderTokens, type: SignInToken): number =>
-  type === 'id_token' ? expiryOf(idToken) : endsAt
-
-/** Of a token that was checked when it came. */
-function expiryOf(jwt: string): number {
-  const claims = parse(Buffer.from(jwt.split('.')[1] ?? '', 'base64url'))
-  const { exp } = isRecord(claims) ? (claims as Record<string, unknown>) : {}
-  return typeof exp === 'number' ? exp * 1000 : 0
-}
-
-function parse(bytes: Buffer): ProviderTokens | undefined {
-  try {
-    const value: unknown = JSON.parse(bytes.toString())
-    return isRecord(value) ? (value as unknown as ProviderTokens) : undefined
-  } catch {
-    // Whoever asks is told that nothing is there to be used.
-    return undefined
-  }
-}
+  // The ID token was checked when it came.
+  type === 'id_token' ? (unverifiedExpiry(idToken) ?? 0) : endsAt

@@ -9,9 +9,9 @@ import {
   type TestNeeds,
 } from '../../../test/support/credential-needs.ts'
 import { bearer, startTokenServer, type TokenServer, unsigned } from '../../../test/support/token-server.ts'
+import { tokenEndpoint } from '../authorization-server/token-endpoint.ts'
 import type { Given } from '../upstream.ts'
 import { type SignIns, signInTokens } from './sign-in-tokens.ts'
-import { tokenEndpoint } from './token-endpoint.ts'
 
 let [provider, upstream]: TokenServer[] = []
 const ID_JAG = 'urn:ietf:params:oauth:token-type:id-jag'

@@ -1,10 +1,11 @@
 // Token exchange at the company's own authorization server: RFC 8693, with the form that the sample of Kuadrant's gateway sends.
 import type { CredentialsOf } from '../../config/credentials.ts'
-import { isRecord } from '../../protocol/json.ts'
+import { type TokenNeeds, tokenEndpoint } from '../authorization-server/token-endpoint.ts'
 import { type Credential, CredentialFailed } from '../credential.ts'
+import { unverifiedClaims } from '../unverified-claims.ts'
+import { bearerUntil } from './bearer.ts'
 import { exchangedCredential } from './exchanged.ts'
 import { type SubjectNeeds, subjectToken } from './subject-token.ts'
-import { bearerUntil, type TokenNeeds, tokenEndpoint } from './token-endpoint.ts'
 
 export const TOKEN_EXCHANGE = 'urn:ietf:params:oauth:grant-type:token-exchange'
 /** RFC 8693 §3. */
@@ -37,7 +38,7 @@ export function tokenExchange(
 
 /** A server that ignores `audience` gives a token that is good elsewhere, too: it goes nowhere. */
 function checkNames(token: string, audience: string): void {
-  const claims = claimsOf(token)
+  const claims = unverifiedClaims(token)
   if (claims === undefined)
     throw new CredentialFailed(
       'opaque_token',
@@ -46,17 +47,4 @@ function checkNames(token: string, audience: string): void {
   const { aud } = claims
   const named = Array.isArray(aud) ? aud.includes(audience) : aud === audience
   if (!named) throw new CredentialFailed('audience_mismatch', `The new token does not name the audience ${audience}.`)
-}
-
-/** Read, and not trusted for anything: it came from where we asked for it. */
-function claimsOf(token: string): Record<string, unknown> | undefined {
-  const [, payload, signature] = token.split('.')
-  if (payload === undefined || signature === undefined) return undefined
-  try {
-    const claims: unknown = JSON.parse(Buffer.from(payload, 'base64url').toString())
-    return isRecord(claims) ? claims : undefined
-  } catch {
-    // No JWT: the caller says so.
-    return undefined
-  }
 }

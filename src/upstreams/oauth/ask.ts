@@ -1,5 +1,5 @@
 // Whom the gate talks to as an OAuth client, and from where to where. Room without HTTP: the ways of asking are handed in.
-import type { Fetch } from '../credentials/fetch.ts'
+import type { Fetch } from '../authorization-server/fetch.ts'
 
 export type Ask = Fetch
 
@@ -42,12 +42,6 @@ export function askFrom({ upstream, own, written, asks }: Needs): Ask {
 /** The JSON object of a 200; `undefined` for any other status, since documents are looked for in several places. */
 export async function askForDocument(ask: Ask, url: string): Promise<Readonly<Record<string, unknown>> | undefined> {
   const { status, body } = await ask(url)
-  if (status !== 200) return undefined
-  try {
-    const value: unknown = JSON.parse(body.toString())
-    if (typeof value === 'object' && value !== null && !Array.isArray(value)) return value as Record<string, unknown>
-  } catch {
-    // Not JSON: some servers answer every address with a page.
-  }
-  return undefined
+  // Some servers answer every address with a page.
+  return status === 200 ? parseRecord(body.toString()) : undefined
 }

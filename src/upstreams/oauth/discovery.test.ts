@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import type { Ask } from './ask.ts'
 import { discover, isResourceOf } from './discovery.ts'
-import { metadataPlaces } from './metadata.ts'
+import { findAuthorizationServer } from './metadata.ts'
 
 describe('RFC 9728 §3.3: whose resource document it is', () => {
   it.each([
@@ -24,25 +24,6 @@ describe('RFC 9728 §3.3: whose resource document it is', () => {
     ['https://a.example/mcp#x', 'https://a.example/mcp'],
     ['a.example/mcp', 'https://a.example/mcp'],
   ])('%s is not of %s', (resource, url) => expect(isResourceOf(resource, url)).toBe(false))
-})
-
-describe('RFC 8414 §3.1, OpenID Connect Discovery §4: places of the metadata', () => {
-  it('with a path: inserted, inserted, appended', () => {
-    expect(metadataPlaces('https://as.example/tenant/')).toEqual([
-      'https://as.example/.well-known/oauth-authorization-server/tenant',
-      'https://as.example/.well-known/openid-configuration/tenant',
-      'https://as.example/tenant/.well-known/openid-configuration',
-    ])
-  })
-  it('without one, two', () => {
-    expect(metadataPlaces('https://as.example')).toEqual([
-      'https://as.example/.well-known/oauth-authorization-server',
-      'https://as.example/.well-known/openid-configuration',
-    ])
-  })
-  it.each(['not an address', 'https://as.example/?tenant=1', 'https://as.example/#x'])('%s has none', (issuer) =>
-    expect(() => metadataPlaces(issuer)).toThrow('no address'),
-  )
 })
 
 type Documents = Readonly<Record<string, unknown>>
@@ -139,5 +120,22 @@ describe('MCP 2026-07-28, Authorization: discovery', () => {
     expect(await reasonOf(discover({ ...nothing, ask, url: undefined }))).toBe('issuer_missing')
     const written = { ...nothing, ask, url: undefined, issuer: AS, resource: 'urn:files' }
     expect(await discover(written)).toMatchObject({ resource: 'urn:files', server: { issuer: AS } })
+  })
+})
+
+describe('RFC 8414 §2: an issuer', () => {
+  it.each(['not an address', 'https://as.example/?tenant=1', 'https://as.example/#x'])(
+    'that is %s is asked nothing',
+    async (issuer) => {
+      const ask = serving({})
+      await expect(findAuthorizationServer(issuer, ask)).rejects.toMatchObject({ reason: 'issuer_malformed' })
+      expect(ask.asked).toEqual([])
+    },
+  )
+
+  it('that is an address is asked for its metadata', async () => {
+    const ask = serving({})
+    expect(await findAuthorizationServer('https://as.example', ask)).toBeUndefined()
+    expect(ask.asked).toHaveLength(2)
   })
 })

@@ -1,5 +1,6 @@
 // What an authorization server publishes of itself: RFC 8414 §3, OpenID Connect Discovery §4, and what we ask of it.
 import { ConnectionRefused } from '../../protocol/connections.ts'
+import { metadataPlaces } from '../authorization-server/metadata-places.ts'
 import { type Ask, askForDocument } from './ask.ts'
 
 /** Wire spelling: what is kept of the document, and no more. */
@@ -25,7 +26,7 @@ export async function findAuthorizationServer(
   ask: Ask,
   { isOrigin = false }: { isOrigin?: boolean } = {},
 ): Promise<AuthorizationServer | undefined> {
-  for (const place of metadataPlaces(issuer)) {
+  for (const place of metadataPlaces(addressOf(issuer))) {
     const document = await askForDocument(ask, place)
     if (document === undefined) continue
     const isItself = document['issuer'] === issuer || (isOrigin && document['issuer'] === `${issuer}/`)
@@ -36,17 +37,12 @@ export async function findAuthorizationServer(
   return undefined
 }
 
-/** MCP 2026-07-28: the path inserted, then (OpenID Connect Discovery) inserted and appended. */
-export function metadataPlaces(issuer: string): string[] {
+/** RFC 8414 §2: an address without query and fragment. It may be a stranger's word. */
+function addressOf(issuer: string): URL {
   const url = URL.parse(issuer)
   if (url === null || url.search !== '' || url.hash !== '')
     throw refused('issuer_malformed', 'The server names an authorization server that has no address.')
-  const path = url.pathname.replace(/\/+$/, '')
-  return [
-    `${url.origin}/.well-known/oauth-authorization-server${path}`,
-    `${url.origin}/.well-known/openid-configuration${path}`,
-    ...(path === '' ? [] : [`${url.origin}${path}/.well-known/openid-configuration`]),
-  ]
+  return url
 }
 
 /** MCP 2025-03-26, fallbacks for servers without metadata. */

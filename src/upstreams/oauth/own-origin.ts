@@ -8,7 +8,7 @@ import {
   META_PROTOCOL_VERSION,
   MODERN_REVISION,
 } from '../../protocol/mcp.ts'
-import type { Fetched } from '../credentials/fetch.ts'
+import type { Fetched } from '../authorization-server/fetch.ts'
 import type { Ask } from './ask.ts'
 
 const PATIENCE = 10_000

@@ -3,9 +3,10 @@ import { createHash } from 'node:crypto'
 import type { CredentialsOf } from '../../config/credentials.ts'
 import type { Clock } from '../../protocol/clock.ts'
 import { ConnectionRefused } from '../../protocol/connections.ts'
+import { parseRecord } from '../../protocol/json.ts'
 import type { SecretPlace, Vault } from '../../protocol/vault.ts'
 import type { UpstreamClient, UpstreamClients } from '../../store/connections.ts'
-import { type ClientConfig, clientProof, type ProveClient } from '../credentials/client-proof.ts'
+import { type ClientConfig, clientProof, type ProveClient } from '../authorization-server/client-proof.ts'
 import type { Ask } from './ask.ts'
 import { CLIENT_NAME, clientMetadata } from './client-document.ts'
 import type { AuthorizationServer } from './metadata.ts'
@@ -162,7 +163,7 @@ async function register(server: AuthorizationServer, { ask, redirectUri }: Needs
 
 /** RFC 7591 §3.2.1. */
 function parseRegistration(body: Buffer, asked: Method): Registered {
-  const answer = parseObject(body)
+  const answer = parseRecord(body.toString()) ?? {}
   const { client_id: id, client_secret: secret, token_endpoint_auth_method: given = asked } = answer
   const { client_secret_expires_at: expires } = answer
   if (typeof id !== 'string' || id === '' || !isSecret(secret) || !isMethod(given))
@@ -177,15 +178,5 @@ function parseRegistration(body: Buffer, asked: Method): Registered {
 }
 
 const isSecret = (value: unknown): value is string | undefined => value === undefined || typeof value === 'string'
-
-function parseObject(body: Buffer): Record<string, unknown> {
-  try {
-    const value: unknown = JSON.parse(body.toString())
-    if (typeof value === 'object' && value !== null) return value as Record<string, unknown>
-  } catch {
-    // As an answer without what was asked for.
-  }
-  return {}
-}
 
 const refused = (reason: string, message: string) => new ConnectionRefused(reason, message)

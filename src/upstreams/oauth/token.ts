@@ -1,9 +1,9 @@
 // Talking to the token endpoint of a server's authorization server: code for tokens, refresh token for tokens, and giving them back.
 // RFC 6749 §4.1.3 and §6, RFC 7636, RFC 8707 §2.2, RFC 9207 §2.4, RFC 7009.
 import * as openid from 'openid-client'
-import { isRecord } from '../../protocol/json.ts'
+import { parseRecord } from '../../protocol/json.ts'
 import { lifeOf } from '../../protocol/token-life.ts'
-import type { Fetched } from '../credentials/fetch.ts'
+import type { Fetched } from '../authorization-server/fetch.ts'
 import type { Ask } from './ask.ts'
 import { scopesOf } from './challenge.ts'
 import type { AuthorizationServer } from './metadata.ts'
@@ -70,15 +70,11 @@ function responseOf({ status, headers, body }: Fetched): Response {
  */
 function readable(body: Buffer): string {
   const text = body.toString()
-  try {
-    const answer: unknown = JSON.parse(text)
-    if (!isRecord(answer)) return text
-    const { id_token: _, expires_in: seconds, ...rest } = answer
-    return JSON.stringify({ ...rest, expires_in: lifeOf(seconds) })
-  } catch {
-    // The library says what is wrong with it.
-    return text
-  }
+  const answer = parseRecord(text)
+  // The library says what is wrong with it.
+  if (answer === undefined) return text
+  const { id_token: _, expires_in: seconds, ...rest } = answer
+  return JSON.stringify({ ...rest, expires_in: lifeOf(seconds) })
 }
 
 export interface AuthorizationAnswer {

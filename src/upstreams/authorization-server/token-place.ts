@@ -1,9 +1,10 @@
-// An authorization server that gives us tokens: where its token endpoint is, and how it wants to know us. RFC 8414 §3, OpenID Connect Discovery §4.
+// Where an authorization server gives us tokens, and how it wants to know us: as written, else as it publishes (RFC 8414 §3).
 import type { Clock } from '../../protocol/clock.ts'
-import { isRecord } from '../../protocol/json.ts'
+import { parseRecord } from '../../protocol/json.ts'
 import { CredentialFailed } from '../credential.ts'
+import { held } from '../held.ts'
 import { type Fetch, type Fetches, fetchWith, shown } from './fetch.ts'
-import { held } from './held.ts'
+import { metadataPlaces } from './metadata-places.ts'
 
 export interface TokenPlace {
   readonly tokenUrl: string
@@ -44,25 +45,12 @@ export function tokenPlaces(
     })
 }
 
-/** MCP 2026-07-28, Authorization: the places of the document, in the order in which they are tried. */
-function addressesOf(issuer: string): string[] {
-  const { origin, pathname } = new URL(issuer)
-  const path = pathname.replace(/\/+$/, '')
-  return [
-    ...new Set([
-      `${origin}/.well-known/oauth-authorization-server${path}`,
-      `${origin}/.well-known/openid-configuration${path}`,
-      `${origin}${path}/.well-known/openid-configuration`,
-    ]),
-  ]
-}
-
 async function discover(issuer: string, fetch: Fetch): Promise<Record<string, unknown>> {
   let status = 0
-  for (const address of addressesOf(issuer)) {
+  for (const address of metadataPlaces(new URL(issuer))) {
     const answer = await fetchWith(fetch, address, 'The metadata')
     status = answer.status
-    if (status === 200) return checkIssuer(parse(answer.body), issuer, address)
+    if (status === 200) return checkIssuer(answer.body, issuer, address)
     if (status >= 500) break
   }
   throw new CredentialFailed('discovery', `${shown(issuer)} publishes no metadata (${status}).`, {
@@ -71,8 +59,9 @@ async function discover(issuer: string, fetch: Fetch): Promise<Record<string, un
 }
 
 /** RFC 8414 §3.3: the same letters, or the document is another's. */
-function checkIssuer(metadata: unknown, issuer: string, address: string): Record<string, unknown> {
-  if (!isRecord(metadata)) throw new CredentialFailed('discovery', `${shown(address)} is no JSON object.`)
+function checkIssuer(document: Buffer, issuer: string, address: string): Record<string, unknown> {
+  const metadata = parseRecord(document.toString())
+  if (metadata === undefined) throw new CredentialFailed('discovery', `${shown(address)} is no JSON object.`)
   if (metadata['issuer'] === issuer) return metadata
   throw new CredentialFailed('issuer_mismatch', `${shown(address)} is of another issuer than ${issuer}.`)
 }
@@ -90,14 +79,5 @@ function placeOf(metadata: Record<string, unknown>, issuer: string, { configured
     fetch: isOwn ? configured : named,
     audience: issuer,
     methods: Array.isArray(methods) ? methods.filter((method) => typeof method === 'string') : undefined,
-  }
-}
-
-function parse(body: Buffer): unknown {
-  try {
-    return JSON.parse(body.toString())
-  } catch {
-    // Told by whoever asked, with the address.
-    return undefined
   }
 }

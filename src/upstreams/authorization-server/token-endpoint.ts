@@ -1,13 +1,11 @@
 // Asking a token endpoint: RFC 6749 §4.4, §5; RFC 8693 §2; RFC 7523 §2.1. What it says goes to the log without any secret it may repeat.
 import type { Clock } from '../../protocol/clock.ts'
-import { isRecord } from '../../protocol/json.ts'
+import { parseRecord } from '../../protocol/json.ts'
 import { lifeOf } from '../../protocol/token-life.ts'
 import { CredentialFailed } from '../credential.ts'
-import type { Given } from '../upstream.ts'
-import { type FindTokenPlace, tokenPlaces } from './authorization-server.ts'
 import { type ClientConfig, clientProof, type ProveClient } from './client-proof.ts'
 import { type Fetches, fetchWith, shown } from './fetch.ts'
-import type { Had } from './held.ts'
+import { type FindTokenPlace, tokenPlaces } from './token-place.ts'
 
 export interface TokenAnswer {
   readonly accessToken: string
@@ -48,7 +46,7 @@ export function tokenEndpoint(
         headers: { 'content-type': 'application/x-www-form-urlencoded', ...proof.headers },
         body: new URLSearchParams(given).toString(),
       })
-      const said = parse(answer.body)
+      const said = parseRecord(answer.body.toString()) ?? {}
       if (answer.status !== 200) throw refusal(place.tokenUrl, answer.status, said, secretsOf(given, config))
       return read(said, place.tokenUrl, { assertion, now: needs.clock() })
     },
@@ -109,25 +107,4 @@ function quoted(description: string, secrets: readonly string[]): string {
     .replace(/[A-Za-z0-9_.~+/=-]{24,}/g, '***')
     .replace(/[^\x20-\x7e]/g, ' ')
     .slice(0, 300)
-}
-
-function parse(body: Buffer): Record<string, unknown> {
-  try {
-    const said: unknown = JSON.parse(body.toString())
-    return isRecord(said) ? said : {}
-  } catch {
-    // An answer that cannot be read says nothing; what follows from that is told with the address.
-    return {}
-  }
-}
-
-const MINUTE = 60_000
-/** RFC 6749 §5.1 only recommends `expires_in`. */
-const UNSAID = 5 * MINUTE
-
-/** As `Authorization`, used up to `longest` and never past its end. */
-export function bearerUntil({ accessToken, endsAt }: TokenAnswer, now: number, longest = Infinity): Had<Given> {
-  const value = { headers: { authorization: `Bearer ${accessToken}` } }
-  const life = Math.max(0, Math.min((endsAt ?? now + UNSAID) - now, longest))
-  return { value, renewAt: now + life - Math.min(MINUTE, life / 10), endsAt: now + life }
 }

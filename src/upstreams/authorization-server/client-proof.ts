@@ -2,8 +2,8 @@
 import { createPrivateKey, type JsonWebKey, type KeyObject, randomUUID } from 'node:crypto'
 import { SignJWT } from 'jose'
 import type { Clock } from '../../protocol/clock.ts'
-import { isRecord } from '../../protocol/json.ts'
-import type { TokenPlace } from './authorization-server.ts'
+import { parseRecord } from '../../protocol/json.ts'
+import type { TokenPlace } from './token-place.ts'
 
 export interface ClientConfig {
   readonly clientId: string
@@ -77,23 +77,13 @@ interface Signer {
 }
 
 function readKey(text: string): Signer {
-  const jwk = text.trim().startsWith('{') ? parseJwk(text) : undefined
+  const jwk = parseRecord(text)
   const key = openKey(jwk, text)
   const { alg, kid } = jwk ?? {}
   return {
     key,
     alg: typeof alg === 'string' ? alg : algorithmOf(key),
     kid: typeof kid === 'string' ? kid : undefined,
-  }
-}
-
-function parseJwk(text: string): Record<string, unknown> | undefined {
-  try {
-    const jwk: unknown = JSON.parse(text)
-    return isRecord(jwk) ? jwk : undefined
-  } catch {
-    // The parser's own message would quote the key.
-    return undefined
   }
 }
 

@@ -1,6 +1,6 @@
 // What is had from elsewhere for a while: asked for once however many wait, asked for anew ahead of its end, and kept to that end where
 // the new one does not come.
-import type { Clock } from '../../protocol/clock.ts'
+import type { Clock } from '../protocol/clock.ts'
 
 export interface Had<Value> {
   readonly value: Value
@@ -9,6 +9,15 @@ export interface Had<Value> {
   /** From then on it is not used. */
   readonly endsAt: number
 }
+
+const MINUTE = 60_000
+
+/** Of something that lives so long from now: another one is asked for a minute ahead of its end, of a short life a tenth. */
+export const hadFor = <Value>(value: Value, life: number, now: number): Had<Value> => ({
+  value,
+  renewAt: now + life - Math.min(MINUTE, life / 10),
+  endsAt: now + life,
+})
 
 /** Given with each question and not kept: it knows a caller. */
 export type Ask<Value> = () => Promise<Had<Value>>
