@@ -1,5 +1,4 @@
 // What is compared: the same tools/call to the same upstream, straight and through each gate.
-import { execFileSync } from 'node:child_process'
 import { chmodSync, mkdirSync, mkdtempSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -74,7 +73,7 @@ export async function startField(): Promise<Field> {
     ]
     const asking = await freePort()
     const gate = await startPortcullis(folder, upstreamUrl, `127.0.0.1:${asking}`, keep)
-    contenders.push(gate.contender, gate.telling)
+    contenders.push(gate.contender)
     const nginx = findNginx()
     if (nginx) contenders.push(...(await startNginxes(nginx, folder, { upstream: port, asking, gate }, keep)))
     return { contenders, absent: nginx ? [] : ['nginx is not installed: its three rows are missing'], stop }
@@ -94,8 +93,6 @@ async function startPassThrough(upstream: string, keep: Keep): Promise<Contender
 
 interface Gate {
   readonly contender: Contender
-  /** The same gate and the same call, at a server that is told who calls and given a credential from the vault. */
-  readonly telling: Contender
   readonly port: number
   /** For what nginx protects by asking the gate. */
   readonly askedFor: string
@@ -110,10 +107,8 @@ async function startPortcullis(folder: string, upstream: string, askingHost: str
     forwardAuth: { resources: [{ host: askingHost }] },
     store: { url: `sqlite:${join(folder, 'portcullis.db')}`, directory: join(folder, 'data') },
     oauth: { accessTokenTtl: '2h' },
-    servers: [
-      { id: 'bench', url: upstream, identity: { headers: false, jwt: false } },
-      { id: 'telling', url: upstream, credentials: { type: 'headers', headers: { Authorization: KEY_IN_VAULT } } },
-    ],
+    // What telling a server who calls costs is measured in bench/upstreams.ts.
+    servers: [{ id: 'bench', url: upstream, identity: { headers: false, jwt: false } }],
     policy: { rules: [{ allow: ['*/*'], to: ['*'] }] },
     audit: { sink: ['store'] },
   }
@@ -124,7 +119,6 @@ async function startPortcullis(folder: string, upstream: string, askingHost: str
   const store = await openStore({ url: config.store.url, directory: config.store.directory })
   await addUser(store, { ...person, administrator: true })
   await store.close()
-  keepSecret(folder, file)
   const server = keep(
     await startNode(CLI, ['serve', '--config', file], { ready: /ready|listening/i, cwd: folder, env: AS_OPERATED }),
   )
@@ -132,26 +126,9 @@ async function startPortcullis(folder: string, upstream: string, askingHost: str
   const resource = `${url}/servers/bench/mcp`
   const tokenFor = async (target: string) =>
     (await client.signIn(createPerson(person), { resource: target, scope: 'mcp:tools' })).accessToken
-  const contenderAt = async (name: string, target: string): Promise<Contender> => {
-    const headers = { ...MODERN, authorization: `Bearer ${await tokenFor(target)}` }
-    return { name, url: target, headers, processes: [server] }
-  }
-  return {
-    contender: await contenderAt('Portcullis', resource),
-    telling: await contenderAt('Portcullis, telling', `${url}/servers/telling/mcp`),
-    port,
-    askedFor: await tokenFor(`http://${askingHost}`),
-  }
-}
-
-const KEY_IN_VAULT = { vault: 'bench', prefix: 'Bearer ' }
-
-/** As an operator does it. */
-function keepSecret(folder: string, config: string): void {
-  const secret = join(folder, 'secret.txt')
-  writeFileSync(secret, 'a-key-of-the-server-behind-the-gate', { mode: 0o600 })
-  const args = [CLI, 'secrets', 'put', KEY_IN_VAULT.vault, '--file', secret, '--config', config]
-  execFileSync(process.execPath, args, { cwd: folder, env: AS_OPERATED, stdio: ['ignore', 'ignore', 'inherit'] })
+  const headers = { ...MODERN, authorization: `Bearer ${await tokenFor(resource)}` }
+  const contender = { name: 'Portcullis', url: resource, headers, processes: [server] }
+  return { contender, port, askedFor: await tokenFor(`http://${askingHost}`) }
 }
 
 interface Behind {

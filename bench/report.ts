@@ -57,17 +57,10 @@ function judge(rows: readonly Row[], start: Start): Verdict[] {
     return row
   }
   const ratio = get('Portcullis', 16).cpu / get('pass-through', 16).cpu
-  const told = get('Portcullis, telling', 16).cpu / get('Portcullis', 16).cpu
   const added = get('Portcullis', 1).p50 - get('direct', 1).p50
   const rss = start.idleRss / 2 ** 20
   return [
     verdict('CPU of a call, against the pass-through, 16 at a time', ratio, 1.6, (value) => `${value.toFixed(2)} ×`),
-    verdict(
-      'CPU of a call with identity and a vault credential, against one without',
-      told,
-      1.2,
-      (value) => `${value.toFixed(2)} ×`,
-    ),
     verdict('p50 added to a direct call, one at a time', added, 0.5, (value) => `${value.toFixed(2)} ms`),
     verdict('start to ready, SQLite', start.readyMs / 1000, 1.5, (value) => `${value.toFixed(2)} s`),
     verdict('memory (RSS) when idle', rss, 150, (value) => `${value.toFixed(0)} MB`),
@@ -108,10 +101,9 @@ const page = ({ rows, forward, verdicts, about, absent }: Page) => `# Numbers in
 
 One run on one machine: the same 2 KB \`tools/call\` to the same upstream, straight and through each gate. Every contender is
 warmed up with 30,000 calls (15 seconds at most); then ${about.rounds} interleaved rounds, medians. CPU is that of the gate's own
-processes, all threads. *Portcullis* authenticates, authorizes and records every call; *telling*, it tells the server who calls (headers
-and a signed assertion) and gives it a credential from the vault. *pass-through* is node:http with undici and nothing else; nginx
-keeps no log here, and *auth_request* asks a service that always says yes, *asking Portcullis* the gate's forward-auth, which records
-it (their CPU counted too).
+processes, all threads. *Portcullis* authenticates, authorizes and records every call; *pass-through* is node:http with undici
+and nothing else; nginx keeps no log here, and *auth_request* asks a service that always says yes, *asking Portcullis* the
+gate's forward-auth, which records it (their CPU counted too).
 Absolute figures are this machine's; read ratios.
 
 | | at a time | CPU µs a call | p50 ms | p99 ms | calls a second |

@@ -1,4 +1,5 @@
 // What the settings of a server that is spoken to over one lasting channel (a command, HTTP+SSE, WebSocket) ask of each other. Pure.
+import { isChannel } from '../protocol/transports.ts'
 import { isPersonal } from './credentials.ts'
 import type { Config } from './schema.ts'
 import { type RemoteServerConfig, type StdioServerConfig, upstreamsOf } from './servers.ts'
@@ -15,9 +16,8 @@ export function checkChannels({ servers }: Pick<Config, 'servers'>): Flaw[] {
   })
 }
 
-function remoteFlaws({ url, transport, instances }: RemoteServerConfig): Found[] {
-  const lasts = transport === 'sse' || transport === 'websocket' || /^wss?:/.test(url)
-  if (lasts || instances === undefined) return []
+function remoteFlaws(server: RemoteServerConfig): Found[] {
+  if (isChannel(server) || server.instances === undefined) return []
   const remedy = 'Take `instances` away, or write `transport: sse`.'
   return [{ key: 'instances', message: 'Over Streamable HTTP nothing lasts that callers could share.', remedy }]
 }

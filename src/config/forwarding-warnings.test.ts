@@ -31,11 +31,19 @@ describe('a start tells of', () => {
     ])
   })
 
+  it('an assertion for a child process that is told nothing', () => {
+    const child = { id: 'files', command: ['x'], identity: { jwt: true, meta: false } }
+    expect(warnings({ servers: [child] })).toEqual([
+      expect.stringContaining('servers.files.identity.jwt has no effect'),
+    ])
+  })
+
   it('nothing else', () => {
     const headers = ['X-Tenant-Id', 'X-Forwarded-User', { from: 'X-Groups', to: 'X-Teams-Of-Caller' }, 'X-Request-Id']
     const servers = [
       { id: 'notes', url, passthroughHeaders: { allExcept: ['Cookie'] } },
-      { id: 'files', command: ['x'], identity: { meta: true } },
+      { id: 'files', command: ['x'], identity: { jwt: true, meta: true } },
+      { id: 'more', command: ['x'], identity: { jwt: true } },
     ]
     expect(warnings({ passthrough: { headers }, servers })).toEqual([])
   })

@@ -38,6 +38,9 @@ function headless({
     ...(identity?.headers === true
       ? [`servers.${id}.identity.headers has no effect: a child process sees no headers. Write meta: true.`]
       : []),
+    ...(identity?.jwt === true && identity.meta === false
+      ? [`servers.${id}.identity.jwt has no effect: it is told in the message, and meta is off. Write meta: true.`]
+      : []),
     ...(passthroughHeaders !== undefined
       ? [`servers.${id}.passthroughHeaders has no effect: a child process sees no headers.`]
       : []),

@@ -2,6 +2,7 @@
 // its letters, and is not looked up.
 import { BlockList, isIP, isIPv4 } from 'node:net'
 import { IDENTITY_ATTRIBUTES, type IdentityAttribute } from '../protocol/identity-headers.ts'
+import { isChannel } from '../protocol/transports.ts'
 import type { IdentityForm, IdentityForwardingConfig } from './forwarding.ts'
 import { isLoopback } from './listen.ts'
 import type { Config } from './schema.ts'
@@ -40,13 +41,10 @@ const PREFIXES: Readonly<Record<IdentityForm, string>> = {
 const NOTHING = { headers: false, jwt: false, meta: false }
 
 function presetOf(server: UpstreamConfig): Pick<ToldIdentity, 'headers' | 'jwt' | 'meta'> {
+  // Its messages have no head of their own.
   if (isChannel(server)) return { ...NOTHING, meta: isOurs(server) }
   return isOurs(server) ? { headers: true, jwt: true, meta: false } : NOTHING
 }
-
-/** Spoken to in messages that have no head of their own: a child process, one event stream, one WebSocket. */
-export const isChannel = (server: UpstreamConfig): boolean =>
-  'command' in server || server.transport === 'sse' || server.transport === 'websocket' || /^wss?:/.test(server.url)
 
 /** Runs on this machine or in a network of ours. What is reached through a proxy is elsewhere, whatever its name. */
 export function isOurs(server: UpstreamConfig): boolean {

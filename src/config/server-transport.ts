@@ -1,4 +1,5 @@
 // What the settings of the way to a server ask of each other. Pure.
+import { transportOf } from '../protocol/transports.ts'
 import type { Config } from './schema.ts'
 import type { RemoteServerConfig } from './servers.ts'
 import type { Flaw } from './transport.ts'
@@ -11,10 +12,11 @@ export function checkServerTransport({ servers }: Pick<Config, 'servers'>): Flaw
   )
 }
 
-function flawsOf({ url, transport, tls, http2, proxy, addresses }: RemoteServerConfig): Found[] {
+function flawsOf(server: RemoteServerConfig): Found[] {
+  const { url, transport, tls, http2, proxy, addresses } = server
   const { protocol, username, password } = new URL(url)
   const isPlain = protocol === 'http:' || protocol === 'ws:'
-  const isWebSocket = transport === 'websocket' || (transport === undefined && protocol.startsWith('ws'))
+  const isWebSocket = transportOf(server) === 'websocket'
   const flaws: Found[] = []
   const flaw = (key: Found['key'], message: string, remedy: string): void => void flaws.push({ key, message, remedy })
   if (username !== '' || password !== '')

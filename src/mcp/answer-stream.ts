@@ -4,6 +4,7 @@ import { readEvent, replaceData, writeEvent } from '../protocol/events.ts'
 import type { RpcId } from '../protocol/jsonrpc.ts'
 import { answering, readJson } from './answer.ts'
 import { FAULTS, type Fault } from './fault.ts'
+import { ALIVE } from './keep-alive.ts'
 import type { Screen } from './screen.ts'
 
 export interface AnswerStream {
@@ -18,8 +19,8 @@ export interface AnswerStream {
 }
 
 const NOTHING = Buffer.alloc(0)
-/** A comment, for what may have been no more than one. */
-const ALIVE = Buffer.from(':\n\n')
+/** For what may have been no more than a comment. */
+const COMMENT = Buffer.from(ALIVE)
 
 export function answerStream(needs: {
   id: RpcId
@@ -38,7 +39,7 @@ export function answerStream(needs: {
       const { data, hasId } = readEvent(event)
       // Who may not resume is not sent to try: a stream that ends without an answer is then an error.
       resumable ||= hasId && hears === undefined && aside === undefined
-      if (data === undefined) return aside === undefined ? event : ALIVE
+      if (data === undefined) return aside === undefined ? event : COMMENT
       const kind = answering(data, id, aside !== undefined)
       if (aside !== undefined && (kind === 'notification' || (kind === 'request' && requestsAllowed))) {
         const said = aside(readJson(data))

@@ -1,13 +1,11 @@
 // The MCP door: one server at its own address, both wire eras. MCP 2026-07-28 and 2025-11-25, Transports and Authorization.
 import type { CallEvent, RecordedCall, Recorder } from '../audit/event.ts'
-import { readBody } from '../http/body.ts'
 import { answerDoorPreflight } from '../http/cors.ts'
 import type { Exchange } from '../http/exchange.ts'
 import type { Definition, InformNeeds } from '../policy/informed.ts'
 import type { Limits } from '../policy/limits.ts'
-import type { Call, Decision } from '../protocol/decision.ts'
+import type { Call } from '../protocol/decision.ts'
 import type { Denials } from '../protocol/denials.ts'
-import { RequestError } from '../protocol/errors.ts'
 import type { RpcId } from '../protocol/jsonrpc.ts'
 import type { Revision } from '../protocol/mcp.ts'
 import type { Principal } from '../protocol/principal.ts'
@@ -18,15 +16,18 @@ import type { Elsewhere } from './cluster/elsewhere.ts'
 import { decideInquiry } from './decide.ts'
 import { readHead } from './headers.ts'
 import { deniedError, unknownServer, unseenServer } from './hidden.ts'
-import { checkMediaType, type Incoming, parseMessage } from './message.ts'
+import { type Incoming, parseMessage } from './message.ts'
 import { checkParamHeaders } from './param-headers.ts'
 import { createPassing, type PassingNeeds } from './passing.ts'
 import { callerOf } from './reach.ts'
-import { callEvent, isRefusedCredential, type Recorded, reasonOf, UNPROVED } from './record.ts'
+import { checkHttpMethod, readText } from './reading.ts'
+import { callEvent, isRefusedCredential, outcomeOf, refusal, refusedAfterAll, UNPROVED, unread } from './record.ts'
 import type { Ending } from './relay.ts'
 import { checkRevision } from './revision.ts'
+import type { ScanLimits } from './scan.ts'
+import type { StreamLimits } from './streams.ts'
 import { checkReadArguments } from './unambiguous.ts'
-import { checkVisit, type HttpMethod, type Visit } from './visit.ts'
+import { checkVisit, type Visit } from './visit.ts'
 
 export interface McpNeeds extends PassingNeeds {
   /** Throws RequestError 403 for a foreign origin; sets the CORS fields for one of ours. */
@@ -47,15 +48,7 @@ export interface McpNeeds extends PassingNeeds {
   refuse(exchange: Exchange, error: unknown, serverId: string, rpcId?: RpcId): void
   /** With other replicas: whether one of them has answered the request, for what lives there alone. It records it, too. */
   readonly elsewhere?: Elsewhere | undefined
-  readonly limits: {
-    readonly body: number
-    readonly bodyTimeout: number
-    readonly depth: number
-    readonly keys: number
-    readonly streamBuffer: number
-    readonly streamStall: number
-    readonly streamKeepAlive: number
-  }
+  readonly limits: StreamLimits & ScanLimits & { readonly body: number; readonly bodyTimeout: number }
 }
 
 export function mcpEndpoint(needs: McpNeeds): (exchange: Exchange, serverId: string) => Promise<void> {
@@ -129,42 +122,4 @@ function definitionsFor({ definitionOf }: McpNeeds, visit: Visit): InformNeeds['
 function checkKnown(upstream: Upstream | undefined): Upstream {
   if (upstream === undefined) throw unknownServer()
   return upstream
-}
-
-export function checkHttpMethod({ req, res }: Exchange): HttpMethod {
-  const { method } = req
-  if (method === 'POST' || method === 'GET' || method === 'DELETE') return method
-  res.setHeader('Allow', 'POST, GET, DELETE, OPTIONS')
-  throw new RequestError(405, 'method_not_allowed', 'Use POST, GET or DELETE.')
-}
-
-export function readText(exchange: Exchange, limits: McpNeeds['limits']): Promise<Buffer> {
-  checkMediaType(exchange.req.headers)
-  return readBody(exchange, limits.body, limits.bodyTimeout)
-}
-
-export const refusal = (error: unknown): Decision => ({ effect: 'deny', reason: reasonOf(error), rule: undefined })
-
-/** Policy allowed it, and something else did not: a session of another, no room for a stream. The record says the last word. */
-export function refusedAfterAll(event: CallEvent, error: unknown): CallEvent {
-  if (event.decision === 'deny') return event
-  const { rule: _, ...rest } = event
-  return { ...rest, decision: 'deny', reason: reasonOf(error) }
-}
-
-/** What can be said of a request that was refused before it was understood. */
-export function unread(known: {
-  exchange: Exchange
-  principal: Principal
-  server: string
-  incoming: Incoming | undefined
-}): Recorded {
-  const { exchange, principal, server, incoming } = known
-  const method = incoming?.method ?? exchange.req.method ?? ''
-  return { exchange, principal, server, method, target: undefined, era: undefined }
-}
-
-export function outcomeOf({ res }: Exchange, ending: Ending | undefined): Pick<CallEvent, 'status' | 'outcome'> {
-  if (ending === undefined) return { status: res.statusCode, outcome: 'refused' }
-  return { ...(ending.status !== undefined && { status: ending.status }), outcome: ending.outcome }
 }

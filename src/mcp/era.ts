@@ -30,7 +30,7 @@ export function eraOfHead({ version }: McpHead): Era {
 }
 
 /** Era as the message claims it, before anything is checked: what a route that speaks only one era goes by. */
-export function claimedEra(incoming: Incoming, head: McpHead): Era {
+function claimedEra(incoming: Incoming, head: McpHead): Era {
   if (incoming.kind !== 'response' && metaOf(incoming)?.[META_PROTOCOL_VERSION] !== undefined) return 'modern'
   return eraOfHead(head)
 }

@@ -2,7 +2,6 @@
 // The stream lives here, so its messages must come here: another replica hands them on, or says 404 where it stands alone.
 
 import { randomBytes } from 'node:crypto'
-import { readBody } from '../http/body.ts'
 import { answerDoorPreflight } from '../http/cors.ts'
 import type { Exchange } from '../http/exchange.ts'
 import { outlasting } from '../http/inner.ts'
@@ -13,7 +12,7 @@ import { serverPath } from '../protocol/resource.ts'
 import { type Channel, type Conversation, openConversation } from './conversation.ts'
 import { keepAlive } from './keep-alive.ts'
 import { type LastingNeeds, MOST_BODIES, MOST_MESSAGE, MOST_RUNNING } from './lasting.ts'
-import { checkMediaType } from './message.ts'
+import { readText } from './reading.ts'
 
 /** Whose it is, and what nobody guesses. */
 const SESSION = /^sessionId=(([A-Za-z0-9_-]{12})\.[A-Za-z0-9_-]{32})$/
@@ -83,16 +82,14 @@ export function eventChannel(needs: LastingNeeds): EventChannel {
         const { subject } = principal
         const [, id = '', owner = needs.self] = SESSION.exec(exchange.query) ?? []
         if (owner !== needs.self && needs.handOn !== undefined && exchange.handed === undefined) {
-          checkMediaType(exchange.req.headers)
-          const body = await readBody(exchange, limits.body, limits.bodyTimeout)
+          const body = await readText(exchange, limits)
           if (await needs.handOn(owner, { exchange, principal, body, id: undefined })) return
         }
         const session = open.get(id)
         // Another's stream and one that is not there are the same to whoever asks.
         if (session === undefined || session.subject !== subject || session.server !== serverId)
           throw new RequestError(404, 'unknown_session', 'There is no such session. Open the event stream again.')
-        checkMediaType(exchange.req.headers)
-        const body = await readBody(exchange, limits.body, limits.bodyTimeout)
+        const body = await readText(exchange, limits)
         // Asked when the message is here: many may have been on their way at once.
         if (session.conversation.isFull())
           throw new RequestError(429, 'too_many_requests', 'Too many requests under way.', { retryAfter: 1 })

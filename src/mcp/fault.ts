@@ -1,8 +1,9 @@
 // What a caller is told when the server behind the gate did not do its part: one JSON-RPC error, whatever went wrong.
 import type { IncomingHttpHeaders } from 'node:http'
+import { RpcError } from '../protocol/errors.ts'
 import { type RpcId, type RpcResponse, rpcError } from '../protocol/jsonrpc.ts'
 import { HEADER_SESSION, RPC } from '../protocol/mcp.ts'
-import type { UpstreamError } from '../upstreams/upstream.ts'
+import { UpstreamError } from '../upstreams/upstream.ts'
 
 /** `reason` is a stable slug for record and health. */
 export interface Fault {
@@ -55,12 +56,30 @@ const CONNECTS = new Set([
 const UNVERIFIED = /^ERR_(?:TLS|SSL)|CERT|^UNABLE_TO_|^EPROTO$/
 const PROTOCOLS = /^(?:HPE_|UND_ERR_(?:RES_CONTENT_LENGTH|HEADERS_OVERFLOW|INVALID_ARG|NOT_SUPPORTED))/
 
+const NOT_ITS_HEALTH = new Set(['cancelled', 'credential_ended', 'session_lost', 'too_large', 'busy', 'resting'])
+
+/** `false`: the fault says nothing of whether the server is well. */
+export const isOfItsHealth = (reason: string): boolean => !NOT_ITS_HEALTH.has(reason)
+
 const faults: Readonly<Record<string, Fault>> = FAULTS
 
 /** Its reason is one of FAULTS. */
 export function faultOfUpstream({ reason, retryAfter }: UpstreamError): Fault {
   const known = faults[reason] ?? FAULTS.reset
   return retryAfter === undefined ? known : { ...known, retryAfter }
+}
+
+/** The same as a refusal, for where nothing was begun: of a server that could not even be asked. Other errors stay as they are. */
+export function refusalOf(error: unknown, requestId: string): unknown {
+  if (!(error instanceof UpstreamError)) return error
+  const { status, message } = faultOfUpstream(error)
+  const { reason, retryAfter } = error
+  return new RpcError(RPC.internalError, reason, message, {
+    status,
+    data: { requestId },
+    cause: error,
+    ...(retryAfter !== undefined && { retryAfter }),
+  })
 }
 
 /** RFC 9110 §10.2.3. */

@@ -2,12 +2,13 @@
 import { UpstreamRefused } from '../upstreams/credential.ts'
 import { verdictOf } from '../upstreams/gate.ts'
 import { type RemoteUpstream, UpstreamError, type Upstreams, type Verdict } from '../upstreams/upstream.ts'
-import { faultOfUpstream } from './fault.ts'
+import { faultOfUpstream, isOfItsHealth } from './fault.ts'
 import type { Passage } from './passage.ts'
 import { type Ending, Relay } from './relay.ts'
+import type { HttpMethod } from './visit.ts'
 
 export interface Departure {
-  readonly method: 'POST' | 'GET' | 'DELETE'
+  readonly method: HttpMethod
   /** Flat list of names and values. */
   readonly headers: string[]
   readonly body: Buffer | null
@@ -21,9 +22,6 @@ interface Needs {
 
 /** Rejects with UpstreamRefused where the passage is renewable. */
 export type Forward = (upstream: RemoteUpstream, departure: Departure, passage: Passage) => Promise<Ending>
-
-/** Faults that say nothing of the upstream's health. */
-const NOT_ITS_HEALTH = new Set(['credential_ended', 'session_lost', 'too_large', 'busy', 'resting'])
 
 /** One person's credential, refused, says nothing of it either. */
 const isPersonal = ({ personal }: RemoteUpstream, { fault }: Ending): boolean =>
@@ -43,7 +41,7 @@ export function createForward({ report }: Needs): Forward {
       passage,
       (ending) => {
         if (ending.refused !== undefined) return reject(new UpstreamRefused(ending.refused))
-        if (ending.fault !== undefined && !NOT_ITS_HEALTH.has(ending.fault) && !isPersonal(upstream, ending))
+        if (ending.fault !== undefined && isOfItsHealth(ending.fault) && !isPersonal(upstream, ending))
           report(upstream.id, { ok: false, reason: ending.fault })
         else if (ending.outcome === 'answered') report(upstream.id, UP)
         if (ending.outcome !== 'cancelled') verdict = verdictOf(ending.fault)

@@ -5,12 +5,10 @@ import { type Denials, explicitDenial } from '../protocol/denials.ts'
 import { RequestError, RpcError } from '../protocol/errors.ts'
 import { isRecord } from '../protocol/json.ts'
 import { type RpcId, type RpcResponse, rpcError } from '../protocol/jsonrpc.ts'
-import { RPC } from '../protocol/mcp.ts'
+import { LEGACY_RPC, RPC } from '../protocol/mcp.ts'
 import { TASKS_CLOSED, type Verdict } from './decide.ts'
 import type { Era } from './era.ts'
 import type { Target } from './target.ts'
-
-const LEGACY_RESOURCE_NOT_FOUND = -32002
 
 /** A server that is not there, and one that the caller may use nothing of. */
 export const unknownServer = () => new RequestError(404, 'unknown_server', 'There is no such server.')
@@ -35,7 +33,7 @@ export function hiddenError(target: Target, era: Era, reason: string): RpcError 
   if (kind === 'prompt') return new RpcError(RPC.invalidParams, reason, `Unknown prompt: ${name}`, { status: 200 })
   if (kind === 'resource') {
     // MCP 2026-07-28: -32002 must not be emitted any more.
-    const code = era === 'modern' ? RPC.invalidParams : LEGACY_RESOURCE_NOT_FOUND
+    const code = era === 'modern' ? RPC.invalidParams : LEGACY_RPC.resourceNotFound
     return new RpcError(code, reason, 'Resource not found', { status: 200, data: { uri: name } })
   }
   // MCP 2026-07-28, Transports: an unknown method is 404; the handshake era says it in-band.

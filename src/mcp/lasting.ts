@@ -3,7 +3,7 @@ import type { Exchange } from '../http/exchange.ts'
 import type { Clock } from '../protocol/clock.ts'
 import type { Principal } from '../protocol/principal.ts'
 import type { HandOn } from './cluster/hand-on.ts'
-import type { Streams } from './streams.ts'
+import type { StreamLimits, Streams } from './streams.ts'
 
 export interface LastingNeeds {
   /** Throws RequestError 403 for a foreign origin; sets the CORS fields for one of ours. */
@@ -23,13 +23,7 @@ export interface LastingNeeds {
   readonly handOn: HandOn | undefined
   newId(at: number): string
   readonly clock: Clock
-  readonly limits: {
-    readonly body: number
-    readonly bodyTimeout: number
-    readonly streamBuffer: number
-    readonly streamStall: number
-    readonly streamKeepAlive: number
-  }
+  readonly limits: StreamLimits & { readonly body: number; readonly bodyTimeout: number }
 }
 
 /** Most requests of one channel under way at once; beyond it nothing more is read. */

@@ -27,6 +27,26 @@ function collect(schema: unknown, value: unknown, mirrored: Map<string, string |
     collect(inner, isRecord(value) && Object.hasOwn(value, key) ? value[key] : undefined, mirrored, depth + 1)
 }
 
+/** RFC 9110 §5.6.2: token. */
+const TOKEN = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/
+const PRIMITIVE: ReadonlySet<unknown> = new Set(['string', 'integer', 'boolean'])
+
+/** A client MUST NOT use a tool that names its fields otherwise: each a token, on a primitive, and no two alike in any case of letters. */
+export function mirrorsAsAllowed(definition: Values): boolean {
+  return areAllowed(definition['inputSchema'], new Set())
+}
+
+function areAllowed(schema: unknown, taken: Set<string>, depth = 0): boolean {
+  if (!isRecord(schema) || depth > DEEPEST) return true
+  const { properties, type, 'x-mcp-header': name } = schema
+  if (name !== undefined) {
+    if (typeof name !== 'string' || !TOKEN.test(name) || !PRIMITIVE.has(type)) return false
+    const before = taken.size
+    if (taken.add(name.toLowerCase()).size === before) return false
+  }
+  return !isRecord(properties) || Object.values(properties).every((inner) => areAllowed(inner, taken, depth + 1))
+}
+
 /** Strings as they are, numbers and booleans as JSON writes them. */
 function textOf(value: unknown): string | undefined {
   if (typeof value === 'string') return value

@@ -3,11 +3,9 @@ import type { ServerResponse } from 'node:http'
 import type { Dispatcher } from 'undici'
 import { Deadline } from './deadlines.ts'
 import { ALIVE } from './keep-alive.ts'
+import type { StreamLimits } from './streams.ts'
 
-interface Limits {
-  readonly streamStall: number
-  readonly streamKeepAlive: number
-}
+type Limits = Pick<StreamLimits, 'streamStall' | 'streamKeepAlive'>
 
 export class Outflow {
   wrote = false

@@ -3,7 +3,7 @@ import type { ServerResponse } from 'node:http'
 import type { RpcId } from '../protocol/jsonrpc.ts'
 import type { RemoteUpstream } from '../upstreams/upstream.ts'
 import type { Screen } from './screen.ts'
-import type { StreamEnd } from './streams.ts'
+import type { StreamEnd, StreamLimits } from './streams.ts'
 
 export interface Passage {
   readonly res: ServerResponse
@@ -21,5 +21,5 @@ export interface Passage {
   readonly upstream: Pick<RemoteUpstream, 'requestTimeout' | 'maxAnswer'>
   /** What was given can be had anew: a refusal of it is handed back, and the caller hears nothing of it. */
   readonly renewable: boolean
-  readonly limits: { readonly streamBuffer: number; readonly streamStall: number; readonly streamKeepAlive: number }
+  readonly limits: StreamLimits
 }

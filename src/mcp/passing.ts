@@ -9,6 +9,7 @@ import type { Binding } from '../upstreams/binding.ts'
 import type { Caller } from '../upstreams/caller.ts'
 import { UpstreamRefused } from '../upstreams/credential.ts'
 import type { Upstream, Upstreams } from '../upstreams/upstream.ts'
+import { createChannelRoute } from './channel/route.ts'
 import type { Era } from './era.ts'
 import { FAULTS } from './fault.ts'
 import type { Edit } from './filter.ts'
@@ -22,7 +23,6 @@ import { withRenewal } from './renewal.ts'
 import { sendFault } from './reply.ts'
 import { mayHear, type Screen, screenOf } from './screen.ts'
 import { createSessions } from './session.ts'
-import { createStdioRoute } from './stdio.ts'
 import type { Streams } from './streams.ts'
 import type { Subscriptions } from './subscriptions.ts'
 import { watchingTools } from './tool-watch.ts'
@@ -56,7 +56,7 @@ export function createPassing(needs: PassingNeeds): (visit: Visit) => Promise<En
   const { policy, limits, clock, streams, subscriptions } = needs
   const sessions = createSessions({ sealKeys: needs.sealKeys, marks: needs.marks, now: clock })
   const remote = createRemoteRoute({ forward: createForward(needs.upstreams), sessions, streams, limits })
-  const stdio = createStdioRoute({ self: needs.self, asking: needs.asking, sessions, streams, subscriptions, limits })
+  const stdio = createChannelRoute({ self: needs.self, asking: needs.asking, sessions, streams, subscriptions, limits })
 
   return (visit) => {
     const bound = needs.binding.bind(visit.upstream, callerOf(visit))

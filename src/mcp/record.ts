@@ -3,11 +3,14 @@ import { keptAttributes } from '../audit/attributes.ts'
 import type { CallEvent } from '../audit/event.ts'
 import type { Exchange } from '../http/exchange.ts'
 import type { Grounds } from '../policy/informed.ts'
+import type { Decision } from '../protocol/decision.ts'
 import { BearerError, RequestError, RpcError } from '../protocol/errors.ts'
 import { isoTime } from '../protocol/iso-time.ts'
 import { ANONYMOUS, type Principal } from '../protocol/principal.ts'
 import { UpstreamError } from '../upstreams/upstream.ts'
 import type { Era } from './era.ts'
+import type { Incoming } from './message.ts'
+import type { Ending } from './relay.ts'
 import type { Target } from './target.ts'
 
 export interface Recorded {
@@ -68,4 +71,30 @@ export function reasonOf(error: unknown): string {
   if (error instanceof BearerError || error instanceof RequestError || error instanceof RpcError) return error.reason
   if (error instanceof UpstreamError) return error.reason
   return 'internal_error'
+}
+
+export const refusal = (error: unknown): Decision => ({ effect: 'deny', reason: reasonOf(error), rule: undefined })
+
+/** Policy allowed it, and something else did not: a session of another, no room for a stream. The record says the last word. */
+export function refusedAfterAll(event: CallEvent, error: unknown): CallEvent {
+  if (event.decision === 'deny') return event
+  const { rule: _, ...rest } = event
+  return { ...rest, decision: 'deny', reason: reasonOf(error) }
+}
+
+/** What can be said of a request that was refused before it was understood. */
+export function unread(known: {
+  exchange: Exchange
+  principal: Principal
+  server: string
+  incoming: Incoming | undefined
+}): Recorded {
+  const { exchange, principal, server, incoming } = known
+  const method = incoming?.method ?? exchange.req.method ?? ''
+  return { exchange, principal, server, method, target: undefined, era: undefined }
+}
+
+export function outcomeOf({ res }: Exchange, ending: Ending | undefined): Pick<CallEvent, 'status' | 'outcome'> {
+  if (ending === undefined) return { status: res.statusCode, outcome: 'refused' }
+  return { ...(ending.status !== undefined && { status: ending.status }), outcome: ending.outcome }
 }

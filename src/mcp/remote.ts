@@ -1,10 +1,7 @@
 // A request to a remote upstream: which session, which head, what its answer must pass through.
-import type { Exchange } from '../http/exchange.ts'
-import type { Principal } from '../protocol/principal.ts'
 import type { RemoteUpstream } from '../upstreams/upstream.ts'
-import type { Era } from './era.ts'
 import type { Forward } from './forward.ts'
-import { type McpHead, upstreamHeaders } from './headers.ts'
+import { upstreamHeaders } from './headers.ts'
 import type { Incoming } from './message.ts'
 import type { Passage } from './passage.ts'
 import type { Ending } from './relay.ts'
@@ -12,15 +9,9 @@ import type { Screen } from './screen.ts'
 import type { Session, Sessions } from './session.ts'
 import type { Streams } from './streams.ts'
 import { toldBody } from './told-body.ts'
+import type { Visit } from './visit.ts'
 
-export interface RemoteVisit {
-  readonly exchange: Exchange
-  readonly principal: Principal
-  readonly head: McpHead
-  readonly httpMethod: 'POST' | 'GET' | 'DELETE'
-  readonly incoming: Incoming | undefined
-  readonly era: Era
-}
+type RemoteVisit = Pick<Visit, 'exchange' | 'principal' | 'head' | 'httpMethod' | 'incoming' | 'era'>
 
 interface Needs {
   readonly forward: Forward

@@ -1,13 +1,10 @@
 // A server refuses what it was given (401, or 403 for more scopes): the credential is had anew, and the server asked once more. Only before
 // anything of its answer went to the client, and never a second time. MCP 2026-07-28, Authorization.
 import type { IncomingHttpHeaders } from 'node:http'
-import { RpcError } from '../protocol/errors.ts'
-import { RPC } from '../protocol/mcp.ts'
 import type { Binding } from '../upstreams/binding.ts'
 import type { Caller } from '../upstreams/caller.ts'
-import { type Refused, UpstreamRefused } from '../upstreams/credential.ts'
-import { type Upstream, UpstreamError } from '../upstreams/upstream.ts'
-import { faultOfUpstream } from './fault.ts'
+import { UpstreamRefused } from '../upstreams/credential.ts'
+import type { Refused, Upstream } from '../upstreams/upstream.ts'
 
 /** Whether another credential may help; other 403s are the server's policy, and asking again changes nothing. */
 export function refusedBy(status: number, headers: IncomingHttpHeaders): Refused | undefined {
@@ -37,17 +34,4 @@ export async function withRenewal<U extends Upstream, T>(
     // A remote one goes in, and a remote one comes out.
     return use(again as U, true)
   }
-}
-
-/** Of a server that could not even be asked: what the caller is told instead of its answer. Others stay as they are. */
-export function refusalOf(error: unknown, requestId: string): unknown {
-  if (!(error instanceof UpstreamError)) return error
-  const { status, message } = faultOfUpstream(error)
-  const { reason, retryAfter } = error
-  return new RpcError(RPC.internalError, reason, message, {
-    status,
-    data: { requestId },
-    cause: error,
-    ...(retryAfter !== undefined && { retryAfter }),
-  })
 }

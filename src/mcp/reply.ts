@@ -2,12 +2,17 @@
 import type { Exchange } from '../http/exchange.ts'
 import { EVENT_STREAM, writeEvent } from '../protocol/events.ts'
 import type { RpcId } from '../protocol/jsonrpc.ts'
+import { CredentialFailed } from '../upstreams/credential.ts'
+import { UpstreamError } from '../upstreams/upstream.ts'
 import { sendRpc } from './answer.ts'
-import { type Fault, faultMessage, retryField } from './fault.ts'
+import { type Fault, faultMessage, faultOfUpstream, retryField } from './fault.ts'
 import { keepAlive } from './keep-alive.ts'
 import type { Ending } from './relay.ts'
+import type { StreamLimits } from './streams.ts'
 
 export interface Reply {
+  /** Somebody may still hear what is said. */
+  isOpen(): boolean
   /** Before the answer. */
   say(message: object): void
   answer(response: object): Ending
@@ -20,11 +25,12 @@ export function openReply(
   needs: {
     /** Takes a place for the stream, where it becomes one. */
     openStream(): () => void
-    readonly limits: { readonly streamBuffer: number; readonly streamKeepAlive: number }
+    readonly limits: Pick<StreamLimits, 'streamBuffer' | 'streamKeepAlive'>
   },
 ): Reply {
   let closeStream: (() => void) | undefined
   return {
+    isOpen: () => !res.destroyed && !res.writableEnded,
     say(message) {
       if (res.destroyed) return
       if (closeStream === undefined) {
@@ -44,6 +50,15 @@ export function openReply(
     },
     end: () => closeStream?.(),
   }
+}
+
+/**
+ * What became of a call that a server was to do. Whoever has no credential is refused, and a server that failed has not refused anybody:
+ * throws what is not the server's.
+ */
+export function sendFailure(exchange: Exchange, id: RpcId | undefined, error: unknown): Ending {
+  if (!(error instanceof UpstreamError) || error instanceof CredentialFailed) throw error
+  return sendFault(exchange, id, faultOfUpstream(error))
 }
 
 /** In place of an answer, or at the end of its stream. */

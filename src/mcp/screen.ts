@@ -4,9 +4,10 @@ import type { RequestFacts } from '../protocol/decision.ts'
 import type { Principal } from '../protocol/principal.ts'
 import type { Era } from './era.ts'
 import type { Fault } from './fault.ts'
-import { type Edit, isList, keptPrivate, listFilter, type Shows } from './filter.ts'
+import { type Edit, keptPrivate, listFilter, type Shows } from './filter.ts'
 import { type Hears, hearing } from './hearing.ts'
 import { unknownInOurWords } from './hidden.ts'
+import { listOf } from './list-forms.ts'
 import type { Incoming } from './message.ts'
 import type { Target } from './target.ts'
 import { withoutTasks } from './tasks.ts'
@@ -45,7 +46,8 @@ export function screenOf(policy: Judge, visit: Screened): Screen {
   const { method, view, principal, server, era, target, incoming, request } = visit
   if (view === 'all') return untouched(method)
   const shows: Shows = (kind, name, tool) => policy.couldAllow({ principal, server, method, kind, name, tool, request })
-  const edit = isList(method) ? listFilter({ method, era, shows }) : undefined
+  const list = listOf(method)
+  const edit = list && listFilter({ list, era, shows })
   const unknown =
     target.kind !== 'method' && incoming?.kind === 'request'
       ? unknownInOurWords({ target, era, id: incoming.id })
@@ -57,7 +59,7 @@ export function screenOf(policy: Judge, visit: Screened): Screen {
 
 /** For who sees the whole server: what was listed or read is theirs alone to keep, and all else is as it came. */
 function untouched(method: string): Screen {
-  if (isList(method)) return { edit: undefined, reword: keptPrivate, whole: true, hears: undefined }
+  if (listOf(method) !== undefined) return { edit: undefined, reword: keptPrivate, whole: true, hears: undefined }
   if (method !== 'resources/read') return { edit: undefined, reword: withoutTasks(method), hears: undefined }
   return { edit: undefined, reword: keptPrivate, concerns: (answer) => answer.includes('"public"'), hears: undefined }
 }

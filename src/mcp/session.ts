@@ -3,9 +3,10 @@
 import { createHash } from 'node:crypto'
 import { RpcError } from '../protocol/errors.ts'
 import { isRecord } from '../protocol/json.ts'
+import { LEGACY_RPC } from '../protocol/mcp.ts'
 import type { Marks } from '../store/ephemeral.ts'
 import { type SealKey, seal, unseal } from '../tokens/seal.ts'
-import { type Askable, askable } from './bridge/askable.ts'
+import { type Askable, askable } from './held/askable.ts'
 
 export interface Session {
   /** Session id as the upstream knows it; for a child process one of our own. */
@@ -102,7 +103,8 @@ export function createSessions({ sealKeys, marks, now }: Needs): Sessions {
 }
 
 /** One answer for every cause: which check failed is no caller's business. */
-export const sessionNotFound = () => new RpcError(-32001, 'session_not_found', 'Session not found', { status: 404 })
+export const sessionNotFound = () =>
+  new RpcError(LEGACY_RPC.sessionNotFound, 'session_not_found', 'Session not found', { status: 404 })
 
 /** The process that a session needs, told by its id alone; `undefined` where any will do, or it is not this principal's. */
 export const ownerOfSession = (keys: readonly SealKey[], place: SessionPlace, id: string): string | undefined =>

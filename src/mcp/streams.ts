@@ -5,6 +5,16 @@ import type { Principal } from '../protocol/principal.ts'
 /** Why a stream must end: its credential did, or the gate goes away and the client may come back at once. */
 export type StreamEnd = 'expired' | 'revoked' | 'draining'
 
+/** Of each of them. */
+export interface StreamLimits {
+  /** Most that is written and not read, bytes. */
+  readonly streamBuffer: number
+  /** Longest time that a reader may stand still, milliseconds. */
+  readonly streamStall: number
+  /** Silence before a sign of life, milliseconds; 0 is never. */
+  readonly streamKeepAlive: number
+}
+
 interface Needs {
   /** Most open streams of one principal. */
   readonly most: number

@@ -10,53 +10,48 @@ import { type Target, targetOf } from './target.ts'
 
 export type HttpMethod = 'POST' | 'GET' | 'DELETE'
 
-export interface Visit {
+/** A request as it came. */
+export interface Arrival {
   readonly exchange: Exchange
   readonly principal: Principal
+  readonly httpMethod: HttpMethod
+  readonly head: McpHead
+  readonly incoming: Incoming | undefined
+}
+
+/** What it says. */
+export interface Words {
+  readonly era: Era
+  /** JSON-RPC method; the HTTP one for a request without a message, `response` for an answer to a server. */
+  readonly method: string
+  /** No request and no notification. */
+  readonly wordless: boolean
+  readonly params: Readonly<Record<string, unknown>> | undefined
+  readonly request: RequestFacts
+}
+
+export interface Visit extends Arrival, Words {
   readonly upstream: Upstream
   readonly server: string
   /** What the principal may see of it: all, or a part. */
   readonly view: 'all' | 'some'
-  readonly httpMethod: HttpMethod
-  readonly head: McpHead
-  readonly incoming: Incoming | undefined
-  readonly era: Era
-  readonly method: string
-  readonly wordless: boolean
-  readonly params: Readonly<Record<string, unknown>> | undefined
   readonly target: Target
-  readonly request: RequestFacts
 }
 
-export function checkVisit(read: {
-  exchange: Exchange
-  principal: Principal
-  upstream: Upstream
-  view: 'all' | 'some'
-  httpMethod: HttpMethod
-  head: McpHead
-  incoming: Incoming | undefined
-}): Visit {
-  const { exchange, principal, upstream, view, httpMethod, head, incoming } = read
-  const era = incoming === undefined ? eraOfHead(head) : checkEra(incoming, head)
-  const method = incoming === undefined ? httpMethod : (incoming.method ?? 'response')
-  const wordless = incoming === undefined || incoming.kind === 'response'
-  const params = wordless ? undefined : incoming.message.params
-  const target = targetOf(method, params)
-  return {
-    exchange,
-    principal,
-    upstream,
-    server: upstream.id,
-    view,
-    httpMethod,
-    head,
-    incoming,
-    era,
-    method,
-    wordless,
-    params,
-    target,
-    request: { address: exchange.address, at: exchange.at, era },
+export function checkVisit(arrival: Arrival & Pick<Visit, 'upstream' | 'view'>): Visit {
+  const words = checkWords(arrival)
+  return { ...arrival, ...words, server: arrival.upstream.id, target: targetOf(words.method, words.params) }
+}
+
+/** Throws RpcError for a head that says another thing than its body. */
+export function checkWords({ exchange, httpMethod, head, incoming }: Arrival): Words {
+  const { address, at } = exchange
+  if (incoming === undefined) {
+    const era = eraOfHead(head)
+    return { era, method: httpMethod, wordless: true, params: undefined, request: { address, at, era } }
   }
+  const era = checkEra(incoming, head)
+  const wordless = incoming.kind === 'response'
+  const params = wordless ? undefined : incoming.message.params
+  return { era, method: incoming.method ?? 'response', wordless, params, request: { address, at, era } }
 }

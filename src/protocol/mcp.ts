@@ -12,6 +12,9 @@ export const META_CLIENT_INFO = 'io.modelcontextprotocol/clientInfo'
 export const META_LOG_LEVEL = 'io.modelcontextprotocol/logLevel'
 export const META_SERVER_INFO = 'io.modelcontextprotocol/serverInfo'
 
+/** Who we say we are, as a client of servers and as a server of clients (`Implementation`). */
+export const OUR_INFO = { name: 'portcullis', version: '0.1.0' } as const
+
 export const HEADER_PROTOCOL_VERSION = 'mcp-protocol-version'
 export const HEADER_METHOD = 'mcp-method'
 export const HEADER_NAME = 'mcp-name'
@@ -33,4 +36,12 @@ export const RPC = {
   unsupportedVersion: -32022,
   /** An implementation's own codes lie outside what JSON-RPC reserves (MCP 2026-07-28, Error codes); this is HTTP's number. */
   tooManyRequests: 429,
+} as const
+
+/** Codes of the handshake era that MCP 2026-07-28 must not emit any more, and one that its servers say without being told to. */
+export const LEGACY_RPC = {
+  sessionNotFound: -32001,
+  resourceNotFound: -32002,
+  /** MCP 2025-11-25, Elicitation: links have to be followed first. */
+  urlElicitationRequired: -32042,
 } as const

@@ -49,6 +49,7 @@ const CREDENTIALS = new Set([
     'x-forwarded-access-token',
     'x-ms-client-principal',
     'x-client-cert',
+    'x-arr-clientcert',
     'client-cert',
   ],
 ])
@@ -64,7 +65,15 @@ const CREDENTIAL_PREFIXES = [
 /** What an ingress or the gate says of the request, and what would make another request or another caller of it. */
 const OF_THE_GATE = new Set([
   ...['forwarded', 'via', 'x-real-ip', 'x-client-ip', 'true-client-ip', 'cdn-loop', 'x-rewrite-url', 'x-http-method'],
-  ...['x-http-method-override', 'x-method-override', 'x-portcullis-assertion'],
+  ...[
+    'x-http-method-override',
+    'x-method-override',
+    'x-portcullis-assertion',
+    'x-cluster-client-ip',
+    'fastly-client-ip',
+  ],
+  // RFC 3875 §4.1.18: HTTP_PROXY of a CGI program, which then calls others through whoever is named there.
+  'proxy',
 ])
 const OF_THE_GATE_PREFIXES = ['x-forwarded-', 'x-original-', 'x-portcullis-', 'x-envoy-', 'cf-', 'impersonate-']
 
@@ -142,3 +151,8 @@ export function targetFlaw(from: string, to: string): string | undefined {
 /** Where all fields pass but a few, nobody has looked at each: what sounds like a secret stays here. */
 export const soundsSecret = (name: string): boolean =>
   /auth|cookie|credential|jwt|key|passw|secret|session|signature|token/i.test(name)
+
+/** There as well: what sounds as if it said who calls, or for whom. Whoever means it lists it by its name. */
+export const soundsPersonal = (name: string): boolean => PERSONAL.test(name)
+const PERSONAL =
+  /(?:^|-)(?:act-as|actor|admin|claims?|consumer|e?mail|groups?|identity|impersonate|is-admin|login|on-behalf-of|principal|roles?|subject|sudo|teams?|user[a-z]*)(?:-|$)/i

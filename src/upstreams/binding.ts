@@ -1,10 +1,11 @@
 // A server as one caller reaches it: with their credential, who they are, what of their own head goes along, and their own process.
 import type { Principal } from '../protocol/principal.ts'
 import type { Caller } from './caller.ts'
-import { ConnectionNeeded, type Credential, CredentialFailed, type Refused } from './credential.ts'
+import { ConnectionNeeded, type Credential, CredentialFailed } from './credential.ts'
 import { type ToldMeta, toldMessage, UNTOLD } from './identity/meta.ts'
 import type { TellIdentity, Told } from './identity/tell.ts'
-import type { ChannelUpstream, Given, Grant, RemoteUpstream, Upstream, Upstreams } from './upstream.ts'
+import { withCredential } from './path.ts'
+import type { ChannelUpstream, Given, Grant, Refused, RemoteUpstream, Upstream, Upstreams } from './upstream.ts'
 
 export interface Binding {
   /** Throws, or rejects with, ConnectionNeeded or CredentialFailed. Without a caller the gate asks for itself. */
@@ -143,7 +144,7 @@ function boundTo(upstream: Upstream, { given, told, passed, personal }: With): U
   if (upstream.kind === 'channel')
     return told === undefined && passed === undefined ? upstream : spokenFor(upstream, told?.meta ?? UNTOLD, headers)
   const addedHeaders = Object.assign(headers, given.headers)
-  const path = withQuery(upstream.path, given.query)
+  const path = withCredential(upstream.path, given)
   const bound = { ...upstream, addedHeaders, given, personal, path }
   return told === undefined ? bound : { ...bound, meta: told.meta }
 }
@@ -159,6 +160,3 @@ const spokenFor = (
     channel.request(toldMessage(message, meta), { ...options, headers: { ...options.headers, ...headers } }),
   notify: (message) => channel.notify(toldMessage(message, meta)),
 })
-
-const withQuery = (path: string, query: string | undefined): string =>
-  query === undefined ? path : `${path}${path.includes('?') ? '&' : '?'}${query}`

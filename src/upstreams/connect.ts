@@ -140,7 +140,7 @@ function checkWritten(config: RemoteServerConfig, rules: Rules): void {
   const host = bare(new URL(config.url).hostname)
   if (isIP(host) === 0 || config.addresses === undefined || isAllowedFor(config, rules)(host)) return
   throw new OperatorError(
-    `servers ${config.id}: ${host} is not among its addresses. Name the place in \`addresses\`, or take it away.`,
+    `servers.${config.id}.addresses: ${host} in its url is not among them. Name the place there, or take the setting away.`,
   )
 }
 

@@ -1,13 +1,6 @@
 // What a server is given: one file a kind in credentials/. A failure of one kind is never met with another.
 import type { Caller } from './caller.ts'
-import { type Given, UpstreamError } from './upstream.ts'
-
-/** The server did not take what it was given: 401, or 403 with a challenge for more scopes. */
-export interface Refused {
-  readonly status: number
-  /** Its `WWW-Authenticate`. */
-  readonly challenge: string | undefined
-}
+import { type Given, type Refused, UpstreamError } from './upstream.ts'
 
 export interface Credential {
   /** Different people are given different ones: nothing that was had with one may be shown to another. */

@@ -31,10 +31,11 @@ const PATIENCE = 3000
 
 /** Of one server, by its configuration; its changes are logged. */
 export function gateOf(
-  { id, concurrency, breaker, ...more }: Pick<UpstreamConfig, 'id' | 'concurrency' | 'breaker'>,
+  config: UpstreamConfig,
   { clock, log }: { clock: Clock; log: Record<'info' | 'warn', (fields: object, message: string) => void> },
 ): Gate {
-  const patience = 'connectTimeout' in more && typeof more.connectTimeout === 'number' ? more.connectTimeout : PATIENCE
+  const { id, concurrency, breaker } = config
+  const patience = 'url' in config ? config.connectTimeout : PATIENCE
   return createGate({
     ...{ concurrency, breaker, patience, clock },
     onChange(resting) {

@@ -6,7 +6,7 @@ import { RpcError } from '../protocol/errors.ts'
 import { RPC } from '../protocol/mcp.ts'
 import type { Caller } from './caller.ts'
 import type { Channel } from './channel/channel.ts'
-import { type ChannelUpstream, type Given, type Grant, type RefusedGiven, UpstreamError } from './upstream.ts'
+import { type ChannelUpstream, type Given, type Grant, type Refused, UpstreamError } from './upstream.ts'
 
 export interface Whose {
   /** Folder name and the like: stands for the caller, and names nobody. `undefined`: not one caller's own. */
@@ -17,7 +17,7 @@ export interface Whose {
   /** Called before each opening. Throws UpstreamError. */
   admit(): void
   /** The server did not take the credential of `before`: `true` where there is another now. */
-  renewed(refused: RefusedGiven, before: Grant): Promise<boolean>
+  renewed(refused: Refused, before: Grant): Promise<boolean>
 }
 
 type Config = Pick<UpstreamConfig, 'id' | 'instances' | 'poolSize' | 'mostInstances' | 'instanceIdle'>

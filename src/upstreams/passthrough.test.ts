@@ -139,6 +139,20 @@ describe('all but some', () => {
     expect(passed({ allExcept: ['X-TRACE-ID'] }, sent)).toEqual({ 'x-tenant-id': 'acme' })
     expect(passed(['X-Company-Token'], sent)).toEqual({ 'x-company-token': 's' })
   })
+
+  it.each([
+    ...['X-Email', 'X-Userinfo', 'X-Vouch-User', 'X-Remote-Group', 'X-Hasura-Role', 'X-Subject', 'X-Principal'],
+    ...['X-Act-As', 'X-Impersonate-User', 'Sudo', 'X-Is-Admin', 'X-Pomerium-Claim-Email', 'X-Consumer-Custom-Id'],
+  ])('keeps what sounds as if it said who calls: %s', (name) => {
+    const sent = [name, 'root', 'X-Tenant-Id', 'acme', 'X-Factor', '2', 'X-Usergroups-Id', 'u', 'X-Mailbox', 'in']
+    expect(passed({ allExcept: [] }, sent)).toEqual({ 'x-tenant-id': 'acme', 'x-factor': '2', 'x-mailbox': 'in' })
+    expect(passed([name], sent)).toEqual({ [name.toLowerCase()]: 'root' })
+  })
+
+  it.each(['Proxy', 'X-Cluster-Client-IP', 'Fastly-Client-IP', 'X-ARR-ClientCert'])('never passes %s', (name) => {
+    expect(passed({ allExcept: [] }, [name, 'x'])).toEqual({})
+    expect(passed([name, 'X-Any'], [name, 'x', 'X-Any', 'y'])).toEqual({ 'x-any': 'y' })
+  })
 })
 
 describe('what the gate sets', () => {

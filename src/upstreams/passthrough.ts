@@ -1,7 +1,7 @@
 // Header fields of callers that a server gets, by the operator's list. A field names nobody unless the gate has verified it.
 import type { PassthroughConfig } from '../config/forwarding.ts'
 import { type IdentityAttribute, identityValue } from '../protocol/identity-headers.ts'
-import { passageOf, soundsSecret, targetFlaw } from '../protocol/passage.ts'
+import { passageOf, soundsPersonal, soundsSecret, targetFlaw } from '../protocol/passage.ts'
 import type { Principal } from '../protocol/principal.ts'
 import type { HeadersFor } from './binding.ts'
 
@@ -53,6 +53,7 @@ function allBut(names: readonly string[], needs: PassthroughNeeds): HeadersFor {
   const passes = (field: string) =>
     !kept.has(field) &&
     !soundsSecret(field) &&
+    !soundsPersonal(field) &&
     attributeOf(field, needs) === undefined &&
     mayPass(field, needs) &&
     mayBeSet(field, field, needs)

@@ -1,6 +1,7 @@
 // The MCP servers behind us, by id, and what is known of their health: built once from the configuration.
 import type { UpstreamConfig } from '../config/servers.ts'
-import { isChannel, openChannelUpstream } from './channel/open.ts'
+import { transportOf } from '../protocol/transports.ts'
+import { openChannelUpstream } from './channel/open.ts'
 import type { ChannelLog } from './channel/said.ts'
 import type { Surroundings } from './connect.ts'
 import { gateOf } from './gate.ts'
@@ -23,7 +24,7 @@ export function createUpstreams(servers: readonly UpstreamConfig[], { log, aroun
   const watched = new Map(servers.map((config) => [config.id, gateOf(config, around)]))
   const open = (config: UpstreamConfig): OpenUpstream | ChannelUpstream => {
     const gate = watched.get(config.id) ?? gateOf(config, around)
-    if (!isChannel(config)) return openRemoteUpstream(config, around, gate)
+    if ('url' in config && transportOf(config) === 'http') return openRemoteUpstream(config, around, gate)
     const server = openChannelUpstream(config, {
       log,
       clock,

@@ -78,12 +78,13 @@ export interface Grant {
   /** Who calls (lower-case names). One that callers share is told of nobody, since the next message is another's. */
   readonly told: Readonly<Record<string, string>>
   /** Another credential in place of the one that the server refused; `undefined` where there is none. */
-  readonly renewed?: ((refused: RefusedGiven) => Promise<Given | undefined>) | undefined
+  readonly renewed?: ((refused: Refused) => Promise<Given | undefined>) | undefined
 }
 
-/** As `Refused` in credential.ts. */
-export interface RefusedGiven {
+/** The server did not take what it was given: 401, or 403 with a challenge for more scopes. */
+export interface Refused {
   readonly status: number
+  /** Its `WWW-Authenticate`. */
   readonly challenge: string | undefined
 }
 

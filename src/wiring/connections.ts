@@ -5,13 +5,13 @@ import type { CredentialsOf } from '../config/credentials.ts'
 import type { Config } from '../config/schema.ts'
 import { type UpstreamConfig, upstreamsOf } from '../config/servers.ts'
 import type { Endpoint } from '../http/exchange.ts'
-import { leadsInside, outboundFetch } from '../http/outbound.ts'
+import { leadsInside } from '../http/outbound.ts'
 import { publicDocument } from '../http/public-document.ts'
 import { requestIds } from '../http/request-id.ts'
 import type { Log } from '../observe/log.ts'
 import type { Clock } from '../protocol/clock.ts'
 import type { Connections } from '../protocol/connections.ts'
-import { OperatorError } from '../protocol/errors.ts'
+import { CONNECTION_CALLBACK_PATH } from '../protocol/sign-in-client.ts'
 import type { Tickets } from '../store/ephemeral.ts'
 import type { Store } from '../store/store.ts'
 import type { SealKey } from '../tokens/seal.ts'
@@ -19,23 +19,17 @@ import { sealedTickets } from '../tokens/sealed-tickets.ts'
 import { createConnections } from '../upstreams/connections.ts'
 import type { Credential } from '../upstreams/credential.ts'
 import { oauthCredential } from '../upstreams/credentials/oauth.ts'
+import { credentialMistake } from '../upstreams/credentials/open.ts'
 import { secretCredential } from '../upstreams/credentials/secret.ts'
 import { type Asks, askFrom } from '../upstreams/oauth/ask.ts'
-import {
-  CALLBACK_PATH,
-  CLIENT_DOCUMENT_PATH,
-  clientDocument,
-  clientDocumentUrl,
-} from '../upstreams/oauth/client-document.ts'
+import { CLIENT_DOCUMENT_PATH, clientDocument, clientDocumentUrl } from '../upstreams/oauth/client-document.ts'
 import { type ConnectionAct, type OAuthConnection, oauthConnection } from '../upstreams/oauth/connections.ts'
 import { ownOrigin, probeChallenge } from '../upstreams/oauth/own-origin.ts'
 import { tokensHeld } from '../upstreams/oauth/tokens-held.ts'
 import { secretConnections } from '../upstreams/secret-connections.ts'
 import type { Upstreams } from '../upstreams/upstream.ts'
 import type { OpenVault } from '../vault/vault.ts'
-
-/** Far above any metadata or token answer. */
-const LARGEST = 256 * 1024
+import { credentialFetches } from './credential-fetches.ts'
 
 interface Needs {
   readonly config: Config
@@ -82,7 +76,7 @@ export function openConnections(needs: Needs): OpenConnections {
     oauth({ id }, { refreshAhead }) {
       const connection = oauth.get(id)
       if (connection === undefined) throw new TypeError('its kind is not oauth')
-      return oauthCredential({ id, refreshAhead, connection, records, held, clock, onError })
+      return oauthCredential({ id, refreshAhead, connection, records, held, clock, pause, onError })
     },
     secret: ({ id }, given) => secretCredential(id, given, { vault, records, clock, onError }),
   }
@@ -92,8 +86,7 @@ function settled<Result>(server: string, open: () => Result): Result {
   try {
     return open()
   } catch (cause) {
-    if (!(cause instanceof TypeError)) throw cause
-    throw new OperatorError(`servers.${server}.credentials: ${cause.message}`, { cause })
+    throw credentialMistake(server, cause)
   }
 }
 
@@ -102,11 +95,8 @@ function connectionOpener(
 ) {
   const { config, store, vault, upstreams, clock, log, held, tickets, record } = needs
   const { url: serverUrl, development } = config.server
-  const bounds = { allowLoopback: development, maxBytes: LARGEST }
   const asks: Asks = {
-    configured: outboundFetch({ ...bounds, configured: true }),
-    inside: outboundFetch({ ...bounds, inside: true }),
-    named: outboundFetch(bounds),
+    ...credentialFetches({ allowLoopback: development }),
     leadsInside: (url) => leadsInside(url),
   }
 
@@ -116,13 +106,14 @@ function connectionOpener(
     const known = upstreams.get(id)
     const own = known?.kind === 'remote' ? ownOrigin(known.pool) : undefined
     const written = [credentials.issuer].filter((issuer) => issuer !== undefined)
-    const ask = askFrom({ upstream: url, own, written, asks })
+    const addresses = 'url' in server ? server.addresses : undefined
+    const ask = askFrom({ upstream: url, addresses, own, written, asks })
     return oauthConnection({
       ...{ id, url, config: credentials, ask, vault, held, tickets, clock, development, record },
       probe: async () => (url === undefined ? undefined : probeChallenge(url, ask)),
       records: store.durable.connections,
       clients: store.durable.upstreamClients,
-      redirectUri: serverUrl + CALLBACK_PATH,
+      redirectUri: serverUrl + CONNECTION_CALLBACK_PATH,
       clientDocument: clientDocumentUrl(serverUrl),
       pause,
       warn: (detail, message) => log.warn(detail, message),

@@ -8,8 +8,9 @@ import { createBinding } from '../upstreams/binding.ts'
 import { openSharedCredential } from '../upstreams/credentials/open.ts'
 import { createUpstreams } from '../upstreams/registry.ts'
 import type { Upstream } from '../upstreams/upstream.ts'
+import { credentialFetches } from './credential-fetches.ts'
 import { surroundings } from './surroundings.ts'
-import { credentialFetches, valuePlaces } from './upstream-credentials.ts'
+import { valuePlaces } from './upstream-credentials.ts'
 
 interface Needs {
   /** For credentials that are in it. */

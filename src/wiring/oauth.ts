@@ -2,6 +2,7 @@
 import type { Endpoint, Exchange } from '../http/exchange.ts'
 import { openAuthorizationServer } from '../oauth/authorization-server.ts'
 import { interactionEndpoints } from '../oauth/interaction/endpoints.ts'
+import { sealedTickets } from '../tokens/sealed-tickets.ts'
 import type { Callers } from './callers.ts'
 import type { Ground, Opened } from './ground.ts'
 
@@ -36,6 +37,7 @@ export function openOAuthDoor(ground: Ground, { isAdmitted, users, idps }: Calle
     serverUrl: config.server.url,
     csrfKey: keyring.formSecret,
     tickets: ephemeral.tickets,
+    departures: sealedTickets(ephemeral.tickets, keyring.sealKeys),
     counters: ephemeral.counters,
     recorder,
     clock,

@@ -3,21 +3,17 @@ import { readFile } from 'node:fs/promises'
 import type { OpenidProviderConfig } from '../config/identity.ts'
 import type { Config } from '../config/schema.ts'
 import { type UpstreamConfig, upstreamsOf } from '../config/servers.ts'
-import { outboundFetch } from '../http/outbound.ts'
 import type { Log } from '../observe/log.ts'
 import type { Clock } from '../protocol/clock.ts'
 import type { Vault } from '../protocol/vault.ts'
 import type { MintAssertion } from '../tokens/assertion.ts'
-import type { Fetches } from '../upstreams/authorization-server/fetch.ts'
 import { type TokenEndpoint, tokenEndpoint } from '../upstreams/authorization-server/token-endpoint.ts'
 import type { Credential } from '../upstreams/credential.ts'
 import { type CredentialNeeds, openCredential } from '../upstreams/credentials/open.ts'
 import { presentedToken } from '../upstreams/credentials/presented.ts'
 import { type SignIns, signInTokens } from '../upstreams/credentials/sign-in-tokens.ts'
 import type { OpenConnections } from './connections.ts'
-
-/** Far above any answer of a token endpoint, and above metadata documents. */
-const LARGEST = 256 * 1024
+import { credentialFetches } from './credential-fetches.ts'
 
 interface Needs {
   readonly config: Config
@@ -75,11 +71,6 @@ export function openUpstreamCredentials({
     open: (server) => openCredential(server, { ...shared, ...needsOf(server.id) }),
     signIns: wanted ? signIns : undefined,
   }
-}
-
-export function credentialFetches(): Fetches {
-  const bounds = { allowLoopback: false, maxBytes: LARGEST }
-  return { configured: outboundFetch({ ...bounds, configured: true }), named: outboundFetch(bounds) }
 }
 
 /** Where values are that are not written in the configuration. */

@@ -6,7 +6,7 @@ import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, w
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
-import { afterAll, afterEach, describe, expect, it, vi } from 'vitest'
+import { afterAll, afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import type { StdioServerConfig } from '../../src/config/servers.ts'
 import { openChannelUpstream } from '../../src/upstreams/channel/open.ts'
 import type { ChannelUpstream } from '../../src/upstreams/upstream.ts'
@@ -66,7 +66,11 @@ function childrenOf(parent: number): string[] {
     .filter((stat) => Number(stat.split(') ')[1]?.split(' ')[1]) === parent && !stat.includes('esbuild'))
 }
 
-describe.runIf(existsSync('/proc/self/stat'))('a child', () => {
+describe('a child', () => {
+  beforeEach((context) => {
+    if (!existsSync('/proc/self/stat')) context.skip('what becomes of processes is read from /proc.')
+  })
+
   it('that is killed a hundred times in the middle of calls fails those, comes back, and leaves nothing', async () => {
     const { upstream, time } = start()
     const pids = new Set<number>()
@@ -143,7 +147,11 @@ describe.runIf(existsSync('/proc/self/stat'))('a child', () => {
   }, 20_000)
 })
 
-describe.runIf(HAS_PRLIMIT)('a child with limits', () => {
+describe('a child with limits', () => {
+  beforeEach((context) => {
+    if (!HAS_PRLIMIT) context.skip('prlimit (util-linux) is not here.')
+  })
+
   it('of memory fails alone when it holds too much', async () => {
     const { upstream, time } = start({ limits: { ...NONE, memory: 1024 * 1024 * 1024 } })
     expect(await say(upstream, 'hog', { megabytes: 64 })).toBe('held 64 MB')
@@ -195,7 +203,11 @@ describe.runIf(HAS_PRLIMIT)('a child with limits', () => {
   }, 30_000)
 })
 
-describe.runIf(BWRAP_WORKS)('a child in a sandbox', () => {
+describe('a child in a sandbox', () => {
+  beforeEach((context) => {
+    if (!BWRAP_WORKS) context.skip('bubblewrap is not here, or this machine gives it no namespaces.')
+  })
+
   it('reads what is there, writes into its folder and a /tmp of its own, and does not see our folder', async () => {
     writeFileSync(join(directory, 'keys'), 'ours')
     const { upstream } = start({ sandbox: 'bwrap', limits: { ...NONE, files: 256 } })

@@ -283,6 +283,19 @@ describe('renewing', () => {
     expect(await gate.call('ann', 'github')).toBe('ann@there')
   })
 
+  it('holds nobody up who has a living token, and uses the new one once it is there', async () => {
+    const { upstream, gate } = await guarded({ expiresIn: 600 })
+    await gate.connect('ann', 'github')
+    const before = await gate.authorizationOf('ann', 'github')
+    const { promise: slow, resolve: answer } = Promise.withResolvers<void>()
+    upstream.options.onRefresh = () => slow
+    gate.clock.advance('550s')
+    expect(await gate.authorizationOf('ann', 'github')).toBe(before)
+    answer()
+    await expect.poll(() => gate.authorizationOf('ann', 'github')).not.toBe(before)
+    expect([upstream.refreshes(), upstream.reuses()]).toEqual([1, 0])
+  })
+
   it('asks the person where the refresh token is not taken any more, and nobody else after that', async () => {
     const { upstream, gate } = await guarded({ expiresIn: 600 })
     await gate.connect('ann', 'github')

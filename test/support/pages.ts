@@ -101,6 +101,7 @@ export async function startPages({ identity: input = {}, interactions = [{}], bo
     serverUrl: url,
     csrfKey: () => 'key of the forms',
     tickets,
+    departures: tickets,
     counters,
     recorder: {
       decide: async ({ id }) => ({ id }),

@@ -33,6 +33,8 @@ export interface Person {
   /** Every address that was opened, in order, without its query. */
   readonly visited: readonly string[]
   cookieNames(): string[]
+  /** What the browser would send there. */
+  cookiesFor(url: string): string
   forgetCookies(): void
 }
 
@@ -119,6 +121,7 @@ export function createPerson({ username, password, provider, loopbackIsSecure = 
     open: (url, options = {}) => navigate(url, { method: 'GET', ...options }),
     request: (url, init = {}) => send(new URL(url), { method: 'GET', ...init }),
     cookieNames: jar.names,
+    cookiesFor: (url) => jar.header(new URL(url), { crossSite: false, method: 'GET' }) ?? '',
     forgetCookies: jar.clear,
     submit: (visit, button, fields = {}, navigation = {}) =>
       submitForm(navigate, visit, { button, fields, ...navigation }),

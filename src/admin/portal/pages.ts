@@ -65,7 +65,6 @@ ${problem !== undefined && html`<div id="problem">${alertNote(problem)}</div>`}
   })
 }
 
-/** `undefined`: what it was is disconnected meanwhile. */
 export function connectedPage({ host }: About, server: Connectable): string {
   const name = nameOf(server)
   return frame({

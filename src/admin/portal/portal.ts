@@ -6,7 +6,13 @@ import { shown } from '../../http/html.ts'
 import { postGuard } from '../../http/post-guard.ts'
 import type { Connections } from '../../protocol/connections.ts'
 import type { Principal } from '../../protocol/principal.ts'
-import { CONNECT_PATH, CONNECTIONS_PATH, SIGNED_IN_PATH, TOKENS_PATH } from '../../protocol/sign-in-client.ts'
+import {
+  CONNECT_PATH,
+  CONNECTION_CALLBACK_PATH,
+  CONNECTIONS_PATH,
+  SIGNED_IN_PATH,
+  TOKENS_PATH,
+} from '../../protocol/sign-in-client.ts'
 import type { Counters, Tickets } from '../../store/ephemeral.ts'
 import type { ConnectionRequests } from '../../tokens/connection-request.ts'
 import { connectEndpoint } from './connect.ts'
@@ -31,8 +37,6 @@ export interface PortalNeeds extends VisitorNeeds {
   withErrorPage(endpoint: Endpoint): Endpoint
 }
 
-const CALLBACK = `${CONNECTIONS_PATH}/callback`
-
 export function portal(needs: PortalNeeds): (path: string) => Endpoint | undefined {
   const { serverUrl, csrfKey, bodyTimeout, tickets, clock, withErrorPage } = needs
   const host = new URL(serverUrl).host
@@ -44,7 +48,7 @@ export function portal(needs: PortalNeeds): (path: string) => Endpoint | undefin
     ...needs,
     about,
     visitors: visitors(needs),
-    departures: departures({ serverUrl, path: CALLBACK, tickets, clock }),
+    departures: departures({ serverUrl, path: CONNECTION_CALLBACK_PATH, tickets, clock }),
     guard: postGuard({ csrfKey: () => csrfKey(), serverUrl, bodyTimeout }),
     cookie: formCookie(serverUrl),
   }
@@ -56,7 +60,7 @@ export function portal(needs: PortalNeeds): (path: string) => Endpoint | undefin
     [CONNECT_PATH, connect],
     [TOKENS_PATH, connect],
     [`${CONNECTIONS_PATH}/disconnect`, disconnect],
-    [CALLBACK, callback],
+    [CONNECTION_CALLBACK_PATH, callback],
     [`${CONNECTIONS_PATH}/connected`, connected],
     [`${CONNECTIONS_PATH}/failed`, failed],
     [SIGNED_IN_PATH, parts.visitors.signedIn],

@@ -5,14 +5,13 @@ import { isRecord } from '../../protocol/json.ts'
 import type { RpcNotification, RpcRequest } from '../../protocol/jsonrpc.ts'
 import { HEADER_NAME, HEADER_PROTOCOL_VERSION } from '../../protocol/mcp.ts'
 import type { Binding } from '../../upstreams/binding.ts'
-import { CredentialFailed } from '../../upstreams/credential.ts'
-import { type RemoteUpstream, type Upstream, UpstreamError } from '../../upstreams/upstream.ts'
+import type { RemoteUpstream, Upstream } from '../../upstreams/upstream.ts'
 import type { Bridge } from '../bridge/call.ts'
 import { saysSessionLost } from '../bridge/handshake.ts'
 import type { ClientHello } from '../bridge/hello.ts'
 import { helloOfRequest } from '../bridge/hello.ts'
 import { Deadline } from '../deadlines.ts'
-import { FAULTS, faultMessage, faultOfUpstream } from '../fault.ts'
+import { FAULTS, faultMessage } from '../fault.ts'
 import type { Forward } from '../forward.ts'
 import { type McpHead, upstreamHeaders } from '../headers.ts'
 import { unknownServer } from '../hidden.ts'
@@ -20,7 +19,7 @@ import type { Passage } from '../passage.ts'
 import { callerOf, type Reach } from '../reach.ts'
 import type { Ending } from '../relay.ts'
 import { withRenewal } from '../renewal.ts'
-import { openReply, sendFault } from '../reply.ts'
+import { openReply, sendFailure } from '../reply.ts'
 import type { Screen } from '../screen.ts'
 import type { Streams } from '../streams.ts'
 import { toldBody } from '../told-body.ts'
@@ -70,9 +69,7 @@ export function createCalls(needs: CallNeeds): (call: ViewCall) => Promise<Endin
         callAt(needs, call, { upstream, renewable: !last, gone }),
       )
     } catch (error) {
-      // Whoever has no credential is refused; a server that failed has not refused anybody.
-      if (!(error instanceof UpstreamError) || error instanceof CredentialFailed) throw error
-      return sendFault(visit.exchange, visit.incoming.id, faultOfUpstream(error))
+      return sendFailure(visit.exchange, visit.incoming.id, error)
     }
   }
 }

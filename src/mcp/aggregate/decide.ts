@@ -9,13 +9,13 @@ import { CONNECT_TOOL, isConnectTool } from '../connect/connect-tool.ts'
 import { type DecideNeeds, decideInquiry, type Verdict } from '../decide.ts'
 import type { Era } from '../era.ts'
 import { deniedError, hiddenError } from '../hidden.ts'
+import { listOf } from '../list-forms.ts'
 import { callerOf } from '../reach.ts'
 import { checkRevision } from '../revision.ts'
 import { isOpen, isTaskMethod } from '../target.ts'
 import { checkReadArguments } from '../unambiguous.ts'
 import { throughAlias } from './alias.ts'
 import { type Catalog, CONNECTION_NEEDED } from './catalog/catalog.ts'
-import { LIST_FORMS } from './catalog/offer.ts'
 import type { Known } from './catalog/slots.ts'
 import type { Compose } from './views/caller-composition.ts'
 import type { Composition } from './views/composition.ts'
@@ -47,7 +47,6 @@ export interface ViewDecideNeeds {
   isConnectable(server: string): boolean
 }
 
-const LISTS: ReadonlySet<string> = new Set(Object.values(LIST_FORMS).map(({ method }) => method))
 /** What the view itself answers beside the handshake and the lists, by era. */
 const OWN = {
   modern: new Set(['server/discover', 'subscriptions/listen']),
@@ -64,7 +63,7 @@ export async function decideVisit(needs: ViewDecideNeeds, visit: ViewVisit): Pro
   const none = { target, listed: false, policy: needs.policy.version, rule: undefined, found: undefined }
   if (isOwn(visit)) {
     // Of lists each server is asked for its own scopes.
-    if (!LISTS.has(method))
+    if (listOf(method) === undefined)
       checkAnyScope(needs, view.virtual ? [view.id] : view.servers, (server) => ({
         principal,
         server,
@@ -112,7 +111,7 @@ const NOT_HERE = new Set(['not_offered', 'unknown_name'])
 function isOwn(visit: ViewVisit): boolean {
   const { method, era, wordless } = visit
   if (wordless || method.startsWith('notifications/')) return isOpen(visit)
-  return !isTaskMethod(method) && (LISTS.has(method) || OWN[era].has(method))
+  return !isTaskMethod(method) && (listOf(method) !== undefined || OWN[era].has(method))
 }
 
 /** Whoever has the thing is waited for where its list may be another now, and nobody else: who is slow delays their own calls alone. */

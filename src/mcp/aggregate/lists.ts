@@ -9,13 +9,13 @@ import type { Principal } from '../../protocol/principal.ts'
 import type { Caller } from '../../upstreams/caller.ts'
 import { OUR_HELLO } from '../bridge/hello.ts'
 import { isConnectTool } from '../connect/connect-tool.ts'
+import { LIST_FORMS, type ListKind } from '../list-forms.ts'
 import { throughAlias } from './alias.ts'
 import { CONNECTION_NEEDED } from './catalog/catalog.ts'
-import { LIST_FORMS, type ListKind } from './catalog/offer.ts'
 import type { Known } from './catalog/slots.ts'
 import { checkAnyScope } from './decide.ts'
 import { type Compose, type Composed, FRESH, personKey } from './views/caller-composition.ts'
-import { type Composition, policyKind, type Shown } from './views/composition.ts'
+import type { Composition, Shown } from './views/composition.ts'
 import type { View } from './views/view.ts'
 
 export interface ListAsked {
@@ -81,6 +81,7 @@ export function createLists(needs: Needs): Lists {
     composition: Composition,
   ): readonly Shown[] {
     const { principal } = caller
+    const { method, target } = LIST_FORMS[kind]
     const open = listable({ view, caller, kind, request })
     return composition.lists[kind].filter(({ server, own, name, definition }) => {
       if (!open.has(server)) return false
@@ -91,8 +92,8 @@ export function createLists(needs: Needs): Lists {
       const thing = {
         principal,
         server,
-        method: LIST_FORMS[kind].method,
-        kind: policyKind(kind),
+        method,
+        kind: target,
         name: own,
         tool,
         request,

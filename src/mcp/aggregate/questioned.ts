@@ -6,9 +6,9 @@ import { MULTI_ROUND } from '../bridge/rounds.ts'
 import type { ClientQuestions } from '../held/client-questions.ts'
 import type { CallParts, MakeCall } from '../held/held-call.ts'
 import { type Answer, type HeldCalls, type HeldFor, isHeldState } from '../held/held-calls.ts'
+import { type ClientCapabilities, refusedQuestion } from '../held/refused-question.ts'
 import type { Reply } from '../reply.ts'
 import { argumentsOf } from '../target.ts'
-import { type ClientCapabilities, refusedQuestion } from './back-channel/refused-question.ts'
 import type { AggregateSession } from './sessions.ts'
 import type { RequestVisit, ViewVisit } from './visit.ts'
 
@@ -21,7 +21,7 @@ export interface QuestionNeeds {
 export interface Asking {
   readonly visit: RequestVisit
   readonly session: AggregateSession | undefined
-  readonly reply: Pick<Reply, 'say'>
+  readonly reply: Pick<Reply, 'isOpen' | 'say'>
   readonly signal: AbortSignal
   onNotification(notification: RpcNotification): void
 }
@@ -32,7 +32,7 @@ export async function withQuestions(
   { visit, session, reply, signal, onNotification }: Asking,
   make: MakeCall,
 ): Promise<Answer> {
-  const { exchange, params, incoming, method } = visit
+  const { params, incoming, method } = visit
   if (session === undefined) {
     const { capabilities } = helloOfRequest(params)
     const mayAsk = (question: RpcRequest) => MULTI_ROUND.has(method) && mayPut(question, capabilities)
@@ -45,9 +45,8 @@ export async function withQuestions(
     const state = heldState(visit)
     return state === undefined ? held.begin(request, { mayAsk }, make) : held.resume(request, state)
   }
-  const stream = { isOpen: () => !exchange.res.destroyed && !exchange.res.writableEnded, say: reply.say }
   const { subject, sealedId, hello } = session
-  const ask = asking.askOn({ subject, session: sealedId }, stream, (question) => mayPut(question, hello.capabilities))
+  const ask = asking.askOn({ subject, session: sealedId }, reply, (question) => mayPut(question, hello.capabilities))
   const parts: CallParts = { signal, ask, onNotification }
   return { kind: 'answered', response: await make(parts) }
 }

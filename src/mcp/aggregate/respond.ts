@@ -5,23 +5,22 @@ import type { RpcNotification, RpcResponse } from '../../protocol/jsonrpc.ts'
 import { RPC } from '../../protocol/mcp.ts'
 import { formerSubject } from '../../protocol/principal.ts'
 import type { Caller } from '../../upstreams/caller.ts'
-import { CredentialFailed, UpstreamRefused } from '../../upstreams/credential.ts'
-import { UpstreamError } from '../../upstreams/upstream.ts'
+import { UpstreamRefused } from '../../upstreams/credential.ts'
 import { sendRpc } from '../answer.ts'
 import { helloOfHandshake, helloOfRequest } from '../bridge/hello.ts'
 import { isLogLevel } from '../bridge/response.ts'
-import { FAULTS, faultMessage, faultOfUpstream } from '../fault.ts'
+import { FAULTS, faultMessage } from '../fault.ts'
 import type { Edit } from '../filter.ts'
 import { hiddenError } from '../hidden.ts'
+import { listOf } from '../list-forms.ts'
 import { callerOf, isUnreached } from '../reach.ts'
 import type { Ending } from '../relay.ts'
-import { sendFault } from '../reply.ts'
+import { sendFailure } from '../reply.ts'
 import type { SessionPlace } from '../session.ts'
 import { throughAlias } from './alias.ts'
 import type { Audience, BackChannel } from './back-channel/back-channel.ts'
 import { tell } from './back-channel/tell.ts'
 import { type CallNeeds, createCalls } from './call.ts'
-import { LIST_FORMS, LIST_KINDS, type ListKind } from './catalog/offer.ts'
 import { type ConnectingNeeds, withConnection } from './connecting.ts'
 import { type Found, isOfEra, ownerOf } from './decide.ts'
 import type { Introduce } from './introduction.ts'
@@ -43,8 +42,6 @@ export interface RespondNeeds extends Omit<CallNeeds, 'sessions' | 'back'>, Conn
   readonly states: States
 }
 
-const LIST_OF: ReadonlyMap<string, ListKind> = new Map(LIST_KINDS.map((kind) => [LIST_FORMS[kind].method, kind]))
-
 /** `edit`: what of the server's answer the caller may see, where the view is one server alone. */
 export type Respond = (visit: ViewVisit, found: Found | undefined, edit?: Edit) => Promise<Ending>
 
@@ -56,11 +53,9 @@ export function createRespond(needs: RespondNeeds): Respond {
     try {
       return await answer(visit, found, edit)
     } catch (error) {
-      // Whoever has no credential is refused; a server that failed has not refused anybody.
-      if (!(error instanceof UpstreamError) || error instanceof CredentialFailed) throw error
       // Of one server alone, whoever bound it has it bound anew and asks once more.
       if (visit.view.alone && error instanceof UpstreamRefused) throw error
-      return sendFault(visit.exchange, visit.incoming?.id, faultOfUpstream(error))
+      return sendFailure(visit.exchange, visit.incoming?.id, error)
     }
   }
 
@@ -90,7 +85,7 @@ export function createRespond(needs: RespondNeeds): Respond {
   async function shared(visit: RequestVisit, { found, edit, session }: Asked): Promise<Ending> {
     const { view, method, params, request } = visit
     const caller = callerOf(visit)
-    const kind = LIST_OF.get(method)
+    const kind = listOf(method)
     if (kind !== undefined && !view.alone)
       return sendResult(visit, await lists.result({ view, caller, kind, request, cursor: params?.['cursor'] }))
     if (method === 'server/discover')

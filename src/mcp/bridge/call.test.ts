@@ -325,6 +325,7 @@ describe('a client of the handshake era at a modern server', () => {
     const { bridge } = bridged()
     let upgraded = true
     const server = await answering((m, _q, res) => {
+      if (upgraded && m.method === 'server/discover') return json(res, result(m, { capabilities: {} }))
       if (upgraded) return json(res, result(m, { tools: [], resultType: 'complete' }))
       if (m.method === 'initialize') return json(res, result(m, { protocolVersion: '2025-06-18', capabilities: {} }))
       if (m.id === undefined) return void res.writeHead(202).end()

@@ -1,5 +1,6 @@
 // One request of a client to a server of the other era, or to a child process: asked as the server's era wants it, answered as the
 // client's does. MCP 2026-07-28 and 2025-11-25.
+
 import type { Clock } from '../../protocol/clock.ts'
 import { type RpcNotification, type RpcRequest, type RpcResponse, rpcError } from '../../protocol/jsonrpc.ts'
 import { RPC } from '../../protocol/mcp.ts'
@@ -13,8 +14,9 @@ import {
   UpstreamError,
   type Upstreams,
 } from '../../upstreams/upstream.ts'
-import { askable } from './askable.ts'
-import { askInSession, HandshakeRefused, nextId, refusalOf } from './handshake.ts'
+import { isOfItsHealth } from '../fault.ts'
+import { askable } from '../held/askable.ts'
+import { askInSession, HandshakeRefused, nextId, wordlessRefusal } from './handshake.ts'
 import { type ClientHello, isModernHello } from './hello.ts'
 import { createIntroduce, type Introduce } from './introduce.ts'
 import { linksWanted } from './links-wanted.ts'
@@ -63,9 +65,6 @@ interface Needs {
   readonly clock: Clock
 }
 
-/** Faults that say nothing of the server's health. */
-const NOT_ITS_HEALTH = new Set(['cancelled', 'too_large', 'session_lost', 'busy', 'resting'])
-
 export function createBridge({ report, clock }: Needs): Bridge {
   const eras = createUpstreamEras({ probe: probeEra, clock })
   const pool = createSessionPool({ clock })
@@ -100,7 +99,7 @@ export function createBridge({ report, clock }: Needs): Bridge {
     } catch (error) {
       // What is refused with a credential may be had anew, or be one person's own.
       const ofCredential = error instanceof UpstreamRefused && upstream.given !== undefined
-      if (error instanceof UpstreamError && !ofCredential && !NOT_ITS_HEALTH.has(error.reason))
+      if (error instanceof UpstreamError && !ofCredential && isOfItsHealth(error.reason))
         report(upstream.id, { ok: false, reason: error.reason })
       throw error
     }
@@ -153,7 +152,7 @@ async function callModern(upstream: RemoteUpstream, call: BridgeCall, doubt: () 
     onNotification: forwarder(heard, call.onNotification),
   })
   if (posted.status >= 400 && !isModernRefusal(posted.response)) doubt()
-  return posted.response ?? refusalOf(message)
+  return posted.response ?? wordlessRefusal(message)
 }
 
 /** A server of 2026-07-28 refuses in its own words; the handshake's, or none, are another's. */

@@ -2,7 +2,7 @@
 import { randomInt } from 'node:crypto'
 import { isRecord } from '../../protocol/json.ts'
 import { type RpcMessage, type RpcRequest, type RpcResponse, rpcError } from '../../protocol/jsonrpc.ts'
-import { HEADER_PROTOCOL_VERSION, HEADER_SESSION, LEGACY_REVISIONS, RPC } from '../../protocol/mcp.ts'
+import { HEADER_PROTOCOL_VERSION, HEADER_SESSION, LEGACY_REVISIONS, LEGACY_RPC, RPC } from '../../protocol/mcp.ts'
 import { createQuestions } from '../../upstreams/channel/questions.ts'
 import { type Ask, type RemoteUpstream, UpstreamError } from '../../upstreams/upstream.ts'
 import { FAULTS } from '../fault.ts'
@@ -39,8 +39,6 @@ export class HandshakeRefused extends UpstreamError {
 }
 
 const FAREWELL = 5000
-/** What many servers say beside the 404. */
-const SESSION_NOT_FOUND = -32001
 const revisions: readonly string[] = LEGACY_REVISIONS
 
 // Not from 1: in a session that a client uses too, ours must not be its ids.
@@ -123,7 +121,7 @@ export async function askInSession(
       onRequest: questions.accept,
     })
     if (isLost(posted, session)) throw new SessionLost()
-    return posted.response ?? refusalOf(message)
+    return posted.response ?? wordlessRefusal(message)
   } catch (error) {
     if (error instanceof UpstreamError && (error.reason === 'cancelled' || error.reason === 'timeout')) {
       const params = { requestId: message.id, reason: error.message }
@@ -165,9 +163,10 @@ function isLost({ status, response }: Posted, { id }: UpstreamSession): boolean 
 
 export function saysSessionLost(error: unknown): boolean {
   const { code, message } = isRecord(error) ? error : {}
-  if (code !== RPC.legacyServerError && code !== SESSION_NOT_FOUND) return false
+  if (code !== RPC.legacyServerError && code !== LEGACY_RPC.sessionNotFound) return false
   return typeof message === 'string' && /session[ -]id|session not found|not initiali[sz]ed/i.test(message)
 }
 
-export const refusalOf = ({ id }: RpcRequest): RpcResponse =>
+/** The server refused in other words than JSON-RPC's. */
+export const wordlessRefusal = ({ id }: RpcRequest): RpcResponse =>
   rpcError(id, { code: RPC.legacyServerError, message: 'The server behind the gate refused the request.' })

@@ -8,6 +8,7 @@ import {
   META_CLIENT_INFO,
   META_PROTOCOL_VERSION,
   MODERN_REVISION,
+  OUR_INFO,
   RPC,
 } from '../../protocol/mcp.ts'
 
@@ -28,7 +29,7 @@ const legacy: readonly string[] = LEGACY_REVISIONS
 export const OUR_HELLO: ClientHello = {
   revision: LEGACY_REVISIONS[0],
   capabilities: {},
-  clientInfo: { name: 'portcullis', version: '0.1.0' },
+  clientInfo: OUR_INFO,
 }
 
 /** Of `initialize`. The revision is the one we answer with. Throws RpcError -32602 for a client that says too much. */

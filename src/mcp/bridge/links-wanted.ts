@@ -2,10 +2,10 @@
 // client of 2026-07-28: what the error lists becomes what the result requires, and the client calls again.
 import { isRecord } from '../../protocol/json.ts'
 import type { RpcRequest, RpcResponse } from '../../protocol/jsonrpc.ts'
-import { refusedQuestion } from '../aggregate/back-channel/refused-question.ts'
+import { LEGACY_RPC } from '../../protocol/mcp.ts'
+import { refusedQuestion } from '../held/refused-question.ts'
 import { MULTI_ROUND } from './rounds.ts'
 
-const LINKS_WANTED = -32042
 const MOST = 16
 
 /** `undefined`: the answer stays what it is. Nothing is held in between, so there is no state to come back with. */
@@ -14,7 +14,8 @@ export function linksWanted(
   { method, params }: RpcRequest,
   declared: Readonly<Record<string, unknown>>,
 ): RpcResponse | undefined {
-  const listed = error?.code === LINKS_WANTED && isRecord(error.data) ? error.data['elicitations'] : undefined
+  const listed =
+    error?.code === LEGACY_RPC.urlElicitationRequired && isRecord(error.data) ? error.data['elicitations'] : undefined
   if (!MULTI_ROUND.has(method)) return undefined
   if (!Array.isArray(listed) || listed.length === 0 || listed.length > MOST) return undefined
   // Whoever has said no is not asked the same again.

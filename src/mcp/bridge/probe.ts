@@ -40,10 +40,14 @@ export async function probeEra(upstream: RemoteUpstream, signal: AbortSignal): P
 
 function eraOfAnswer({ status, response }: Posted): Era {
   const { result, error } = response ?? {}
-  if (status === 200 && isRecord(result)) return 'modern'
+  if (status === 200 && isRecord(result)) return isDiscovery(result) ? 'modern' : 'legacy'
   if (error?.code === RPC.unsupportedVersion) return offersHandshake(error.data) ? 'legacy' : 'modern'
   return error !== undefined && MODERN_ERRORS.has(error.code) ? 'modern' : 'legacy'
 }
+
+/** MCP 2026-07-28, Discovery. There are servers of the handshake revisions that answer `{}` to whatever they do not know. */
+const isDiscovery = (result: Readonly<Record<string, unknown>>): boolean =>
+  Array.isArray(result['supportedVersions']) || isRecord(result['capabilities'])
 
 /** It names the revisions that it does speak: where ours is not among them, one of the handshake era may be. */
 function offersHandshake(data: unknown): boolean {

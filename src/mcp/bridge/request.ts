@@ -13,7 +13,7 @@ import {
   META_PROTOCOL_VERSION,
   MODERN_REVISION,
 } from '../../protocol/mcp.ts'
-import type { Askable } from './askable.ts'
+import type { Askable } from '../held/askable.ts'
 import { type ClientHello, isModernHello } from './hello.ts'
 import { paramHeaders } from './param-headers.ts'
 

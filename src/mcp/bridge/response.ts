@@ -1,7 +1,7 @@
 // A server's answer in the words of the client's era: MCP 2026-07-28, Base protocol and Caching; MCP 2025-11-25.
 import { isRecord } from '../../protocol/json.ts'
 import { type RpcId, type RpcNotification, type RpcResponse, rpcError } from '../../protocol/jsonrpc.ts'
-import { META_SERVER_INFO, RPC } from '../../protocol/mcp.ts'
+import { LEGACY_RPC, META_SERVER_INFO, RPC } from '../../protocol/mcp.ts'
 
 type Values = Readonly<Record<string, unknown>>
 
@@ -14,8 +14,6 @@ const CACHEABLE = new Set([
   'resources/templates/list',
   'resources/read',
 ])
-const LEGACY_RESOURCE_NOT_FOUND = -32002
-const LEGACY_URL_WANTED = -32042
 /** Errors about the envelope of 2026-07-28, which this gateway has written. */
 const MODERN_ENVELOPE: ReadonlySet<number> = new Set([RPC.headerMismatch, RPC.unsupportedVersion])
 
@@ -47,8 +45,8 @@ export function modernResponse(
 
 /** MCP 2026-07-28: these two must not be emitted any more. */
 function modernCode(code: number): number {
-  if (code === LEGACY_RESOURCE_NOT_FOUND) return RPC.invalidParams
-  return code === LEGACY_URL_WANTED ? RPC.internalError : code
+  if (code === LEGACY_RPC.resourceNotFound) return RPC.invalidParams
+  return code === LEGACY_RPC.urlElicitationRequired ? RPC.internalError : code
 }
 
 /** A modern server's answer to a client of the handshake era. */

@@ -3,7 +3,7 @@
 import type { Clock } from '../../protocol/clock.ts'
 import { ANONYMOUS, type Principal } from '../../protocol/principal.ts'
 import type { RemoteUpstream } from '../../upstreams/upstream.ts'
-import { type Askable, isAskable } from './askable.ts'
+import { type Askable, isAskable } from '../held/askable.ts'
 import { closeUpstreamSession, type Introduction, openUpstreamSession } from './handshake.ts'
 import { OUR_HELLO } from './hello.ts'
 import { openingSignal, unlessAborted } from './patience.ts'

@@ -3,9 +3,10 @@
 import type { Clock } from '../../protocol/clock.ts'
 import { isRecord } from '../../protocol/json.ts'
 import { type RpcId, type RpcResponse, rpcError } from '../../protocol/jsonrpc.ts'
-import { RPC } from '../../protocol/mcp.ts'
+import { LEGACY_RPC, RPC } from '../../protocol/mcp.ts'
 import type { SealKey } from '../../tokens/seal.ts'
 import type { ConnectionReason } from '../../upstreams/credential.ts'
+import { MULTI_ROUND } from '../bridge/rounds.ts'
 import type { Era } from '../era.ts'
 import { type Answered, connectStates, QUESTION, type StateOf } from './connect-state.ts'
 
@@ -39,11 +40,6 @@ interface Needs {
   sealKeys(): readonly SealKey[]
   readonly clock: Clock
 }
-
-/** MCP 2025-11-25, Elicitation. */
-const URL_ELICITATION_REQUIRED = -32042
-/** MCP 2026-07-28: these alone may be answered with `input_required`. */
-const MULTI_ROUND = new Set(['tools/call', 'prompts/get', 'resources/read'])
 
 export type ConnectForm = 'elicitation_error' | 'input_required' | 'result' | 'error'
 
@@ -80,7 +76,7 @@ export function createConnect({ titleOf, linkFor, sealKeys, clock }: Needs): Con
       const form = decideForm(asked)
       if (form === 'elicitation_error') {
         const elicitations = [{ mode: 'url', elicitationId, url, message }]
-        return rpcError(id, { code: URL_ELICITATION_REQUIRED, message, data: { elicitations } })
+        return rpcError(id, { code: LEGACY_RPC.urlElicitationRequired, message, data: { elicitations } })
       }
       if (form === 'input_required') {
         const question = { method: 'elicitation/create', params: { mode: 'url', url, message } }

@@ -54,6 +54,21 @@ describe('a question to a client of the handshake era', () => {
     expect(said).toEqual([])
   })
 
+  it('takes no more than its own places of one person: another is asked all the same', async () => {
+    const { questions, stream, until, said } = setup()
+    const [ask, another] = ['session of Ann', 'her other one'].map((session) =>
+      questions.askOn({ ...ANN, session }, stream, yes),
+    )
+    const open = Array.from({ length: 32 }, () => [ask?.(QUESTION, until.signal), another?.(QUESTION, until.signal)])
+    expect(open.flat()).not.toContain(undefined)
+    expect(ask?.(QUESTION, until.signal)).toBeUndefined()
+    const ofBob = questions.askOn({ subject: 'bob', session: 'of Bob' }, stream, yes)
+    expect(ofBob(QUESTION, until.signal)).toBeDefined()
+    questions.answer(ANN, answer(idOf(said[0])))
+    await open[0]?.[0]
+    expect(ask?.(QUESTION, until.signal)).toBeDefined()
+  })
+
   it('that is taken back is taken back from the client', async () => {
     const { ask, said, questions, until } = setup()
     const answered = ask(QUESTION, until.signal)

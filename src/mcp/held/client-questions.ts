@@ -32,6 +32,13 @@ export interface ClientQuestions {
 /** A client that shows nothing to anybody does not answer at all. */
 const PATIENCE = 5 * 60_000
 const MOST = 1000
+/** As many as one server may have open on one connection: nobody takes the place of all others. */
+const MOST_OF_ONE = 64
+
+interface Open {
+  readonly subject: string
+  settle(response: RpcResponse): void
+}
 
 interface Needs {
   sealKeys(): readonly SealKey[]
@@ -41,7 +48,14 @@ interface Needs {
 }
 
 export function createClientQuestions({ sealKeys, self, clock }: Needs): ClientQuestions {
-  const open = new Map<string, (response: RpcResponse) => void>()
+  const open = new Map<string, Open>()
+
+  function hasRoom(subject: string): boolean {
+    if (open.size >= MOST) return false
+    let own = 0
+    for (const one of open.values()) if (one.subject === subject) own += 1
+    return own < MOST_OF_ONE
+  }
 
   function put(client: AskedClient, stream: CallStream, { id, method, params }: RpcRequest, until: AbortSignal) {
     const key = randomBytes(16).toString('base64url')
@@ -62,7 +76,7 @@ export function createClientQuestions({ sealKeys, self, clock }: Needs): ClientQ
     const takeBack = () => giveUp('The question was taken back.')
     const late = setTimeout(() => giveUp('The client did not answer in time.'), PATIENCE).unref()
     until.addEventListener('abort', takeBack)
-    open.set(key, settle)
+    open.set(key, { subject: client.subject, settle })
     stream.say({ jsonrpc: '2.0', id: ours, method, ...(params !== undefined && { params }) })
     return promise
   }
@@ -74,14 +88,14 @@ export function createClientQuestions({ sealKeys, self, clock }: Needs): ClientQ
 
   return {
     askOn: (client, stream, mayAsk) => (question, until) =>
-      open.size < MOST && !until.aborted && stream.isOpen() && mayAsk(question)
+      !until.aborted && stream.isOpen() && mayAsk(question) && hasRoom(client.subject)
         ? put(client, stream, question, until)
         : undefined,
     answer(client, response) {
       const key = find(client, response.id)?.['q']
-      const settle = typeof key === 'string' ? open.get(key) : undefined
-      settle?.(response)
-      return settle !== undefined
+      const asked = typeof key === 'string' ? open.get(key) : undefined
+      asked?.settle(response)
+      return asked !== undefined
     },
     ownerOf(client, id) {
       const owner = find(client, id)?.['o']

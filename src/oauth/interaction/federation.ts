@@ -27,22 +27,22 @@ interface Ticket {
 
 type Needs = Pick<
   InteractionNeeds,
-  'interactions' | 'users' | 'idps' | 'serverUrl' | 'tickets' | 'counters' | 'recorder' | 'clock' | 'log'
+  'interactions' | 'users' | 'idps' | 'serverUrl' | 'departures' | 'counters' | 'recorder' | 'clock' | 'log'
 > & { readonly guard: PostGuard; readonly binding: BrowserBinding }
 
 export function federationEndpoints(needs: Needs) {
-  const { interactions, users, idps, serverUrl, tickets, counters, recorder, clock, log, guard, binding } = needs
+  const { interactions, users, idps, serverUrl, departures, counters, recorder, clock, log, guard, binding } = needs
   const callbackUrl = (provider: IdentityProvider) => serverUrl + provider.callback
 
   /** Proves browser and provider before it takes the ticket, so that a refusal spends nothing. */
   async function consumeTicket(exchange: Exchange, provider: IdentityProvider): Promise<Ticket & FederationSecrets> {
     const states = new URLSearchParams(exchange.query).getAll('state')
     const state = states.length === 1 ? (states[0] ?? '') : ''
-    const found = parseTicket(await tickets.find(KIND, sha256(state), clock()))
+    const found = parseTicket(await departures.find(KIND, sha256(state), clock()))
     if (!found || found.provider !== provider.id) throw expired()
     if (!binding.holds(exchange, found.bindingHash))
       throw new RequestError(403, 'another_browser', 'This sign-in was started in another browser.')
-    const taken = await tickets.take(KIND, sha256(state), clock())
+    const taken = await departures.take(KIND, sha256(state), clock())
     if (!taken) throw expired()
     binding.drop(exchange, found.bindingHash)
     return { ...found, state }
@@ -111,7 +111,7 @@ export function federationEndpoints(needs: Needs) {
           const { url, secrets } = await provider.start(callbackUrl(provider))
           const { state, nonce, verifier } = secrets
           const payload = { uid, provider: provider.id, bindingHash: binding.issue(exchange), nonce, verifier }
-          await tickets.put({ kind: KIND, idHash: sha256(state), payload, expiresAt: clock() + FEDERATION_TTL })
+          await departures.put({ kind: KIND, idHash: sha256(state), payload, expiresAt: clock() + FEDERATION_TTL })
           sendSeeOther(exchange, url)
         } catch (error) {
           if (!(error instanceof FederationError)) throw error

@@ -19,6 +19,8 @@ export interface InteractionNeeds {
   /** Secret of the forms' tokens. */
   csrfKey(): string
   readonly tickets: Ephemeral['tickets']
+  /** Those of people on their way to a provider and back, which hold the secrets of that way: sealed. */
+  readonly departures: Ephemeral['tickets']
   readonly counters: Ephemeral['counters']
   readonly recorder: Recorder
   readonly clock: Clock

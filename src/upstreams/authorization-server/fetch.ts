@@ -16,7 +16,7 @@ export type Fetch = (
 export interface Fetches {
   /** For addresses that the administrator wrote: they may lie inside the house. */
   readonly configured: Fetch
-  /** For addresses that somebody else names: never inside the house. */
+  /** For addresses that somebody else names: the public internet alone, over TLS. */
   readonly named: Fetch
 }
 

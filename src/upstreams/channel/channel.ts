@@ -1,7 +1,7 @@
 // A server over a channel that is opened at its first use, and opened again, later and later, when it ends by itself.
 import type { Clock } from '../../protocol/clock.ts'
 import type { RpcNotification, RpcRequest, RpcResponse } from '../../protocol/jsonrpc.ts'
-import { type ChannelCall, type ChannelUpstream, type Grant, type RefusedGiven, UpstreamError } from '../upstream.ts'
+import { type ChannelCall, type ChannelUpstream, type Grant, type Refused, UpstreamError } from '../upstream.ts'
 import { createBackoff, type Life } from './backoff.ts'
 import { CredentialRefused } from './remote/refusal.ts'
 import { launch, type Patience, type Running } from './running.ts'
@@ -59,7 +59,7 @@ export function createChannel(
     /** What it is opened with now. */
     granted(): Grant
     /** The server did not take the credential of `before`, and has done nothing: `true` where there is another to try. */
-    renewed(refused: RefusedGiven, before: Grant): Promise<boolean>
+    renewed(refused: Refused, before: Grant): Promise<boolean>
     /** How long a good run is, and how soon it may be followed by another. Default: that of a program. */
     readonly life?: Life
     /** What it says that is no message. */

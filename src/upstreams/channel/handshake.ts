@@ -1,6 +1,6 @@
 // The one initialization of a channel (MCP 2025-11-25, Lifecycle): we are its client.
 import { isRecord } from '../../protocol/json.ts'
-import { LEGACY_REVISIONS } from '../../protocol/mcp.ts'
+import { LEGACY_REVISIONS, OUR_INFO } from '../../protocol/mcp.ts'
 import { type ChannelInitialization, UpstreamError } from '../upstream.ts'
 import type { Multiplex } from './multiplex.ts'
 import type { Transport } from './transport.ts'
@@ -28,7 +28,7 @@ export async function handshake(needs: {
         params: {
           protocolVersion: LEGACY_REVISIONS[0],
           capabilities: needs.declares ? ANSWERS_QUESTIONS : {},
-          clientInfo: { name: 'portcullis', version: '0.1.0' },
+          clientInfo: OUR_INFO,
         },
       },
       { signal: patience.signal, onNotification() {} },

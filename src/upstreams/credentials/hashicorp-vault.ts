@@ -9,8 +9,8 @@ import type { Caller } from '../caller.ts'
 import { type Credential, CredentialFailed } from '../credential.ts'
 import { type Had, hadFor, heldEach } from '../held.ts'
 import type { Given } from '../upstream.ts'
+import { personOf } from './person.ts'
 import type { PresentedToken } from './presented.ts'
-import { nobody } from './subject-token.ts'
 
 export interface VaultNeeds extends TokenNeeds {
   readonly presented: PresentedToken
@@ -90,19 +90,15 @@ export function hashicorpVault(name: string, config: Config, needs: VaultNeeds):
   }
 
   const secrets = heldEach<Given>(needs)
-  function known(caller: Caller | undefined): Caller {
-    if (caller === undefined || caller.principal.kind === 'anonymous') throw nobody()
-    return caller
-  }
 
   return {
     personal: true,
     given(caller) {
-      const person = known(caller)
+      const person = personOf(caller)
       return secrets(person.principal.subject).get(() => read(person))
     },
     async renewed(caller, given) {
-      const person = known(caller)
+      const person = personOf(caller)
       const again = await secrets(person.principal.subject).replace(given, () => read(person))
       const same = again?.headers[header.toLowerCase()] === given.headers[header.toLowerCase()]
       return same ? undefined : again

@@ -6,8 +6,8 @@ import { type Credential, CredentialFailed } from '../credential.ts'
 import { bearerUntil } from './bearer.ts'
 import { exchangedCredential } from './exchanged.ts'
 import { JWT_BEARER } from './on-behalf-of.ts'
+import { subjectOf } from './person.ts'
 import type { SignIns } from './sign-in-tokens.ts'
-import { nobody } from './subject-token.ts'
 import { TOKEN_EXCHANGE, tokenType } from './token-exchange.ts'
 
 const ID_JAG = tokenType('id-jag')
@@ -46,8 +46,7 @@ export function idJag(url: string | undefined, config: CredentialsOf<'id-jag'>, 
   return exchangedCredential(
     needs,
     (caller) => {
-      if (caller === undefined || caller.principal.kind === 'anonymous') throw nobody()
-      const { subject } = caller.principal
+      const subject = subjectOf(caller)
       return { key: subject, read: () => needs.signIns.tokenOf(subject, providerId, 'id_token') }
     },
     async (idToken) => {

@@ -2,13 +2,13 @@
 import type { Clock } from '../../protocol/clock.ts'
 import type { ConnectionRecords } from '../../store/connections.ts'
 import type { Caller } from '../caller.ts'
-import { ConnectionNeeded, type Credential, type Refused } from '../credential.ts'
+import { ConnectionNeeded, type Credential } from '../credential.ts'
 import { checkScopes, parseBearerChallenge } from '../oauth/challenge.ts'
 import type { OAuthConnection } from '../oauth/connections.ts'
-import { isDue } from '../oauth/refresh.ts'
+import { isAlive, isDue } from '../oauth/refresh.ts'
 import type { Held, TokensHeld } from '../oauth/tokens-held.ts'
-import type { Given } from '../upstream.ts'
-import { nobody } from './subject-token.ts'
+import type { Given, Refused } from '../upstream.ts'
+import { subjectOf } from './person.ts'
 
 interface Needs {
   /** Id of the server behind us. */
@@ -18,6 +18,7 @@ interface Needs {
   readonly records: Pick<ConnectionRecords, 'find' | 'want' | 'touch'>
   readonly held: Pick<TokensHeld, 'find' | 'findNewest'>
   readonly clock: Clock
+  pause(milliseconds: number): Promise<void>
   onError(error: unknown): void
 }
 
@@ -25,6 +26,8 @@ interface Needs {
 const TOUCH_EVERY = 5 * 60_000
 /** A token that replaced a refused one, and is refused as soon, is not replaced again. */
 const FRESH = 5 * 60_000
+/** For a token that comes ahead of the old one's end. */
+const PATIENCE = 1000
 const MOST_SEEN = 10_000
 
 /** Of a person: a version whose record was found beside it, what is made of it, and when its use was last noted. */
@@ -121,25 +124,27 @@ export function oauthCredential(needs: Needs): Credential {
     throw new ConnectionNeeded(id, 'more_scopes')
   }
 
+  /** An authorization server that is slow to answer holds up nobody who has a living token. */
+  function soonOr(next: Promise<Held>, found: Held): Promise<Held> {
+    // What came of it is in the log and in the record, and the next call meets it.
+    next.catch(() => undefined)
+    return Promise.race([next, needs.pause(PATIENCE).then(() => found)])
+  }
+
   return {
     personal: true,
     async given(caller: Caller | undefined) {
       const subject = subjectOf(caller)
       const found = await checked(subject)
       if (!isDue(found.tokens, clock(), needs.refreshAhead)) return give(subject, found)
-      return give(subject, await connection.refresh(subject, found, false))
+      const next = connection.refresh(subject, found, false)
+      return give(subject, isAlive(found.tokens, clock()) ? await soonOr(next, found) : await next)
     },
     async renewed(caller: Caller | undefined, given: Given, { status, challenge }: Refused) {
       const subject = subjectOf(caller)
       return status === 403 ? checkScopesOf(subject, challenge) : renewOnce(subject, given, challenge)
     },
   }
-}
-
-/** Throws CredentialFailed: whoever is nobody has no account, and the gate itself has none either. */
-function subjectOf(caller: Caller | undefined): string {
-  if (caller === undefined || caller.principal.kind === 'anonymous') throw nobody()
-  return caller.principal.subject
 }
 
 const bearer = ({ tokens }: Held): string => `Bearer ${tokens.accessToken}`

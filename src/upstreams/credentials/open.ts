@@ -41,10 +41,13 @@ async function withPlace<Opened>({ id }: UpstreamConfig, open: () => Promise<Ope
   try {
     return await open()
   } catch (cause) {
-    if (!(cause instanceof TypeError)) throw cause
-    throw new OperatorError(`servers.${id}.credentials: ${cause.message}`, { cause })
+    throw credentialMistake(id, cause)
   }
 }
+
+/** A mistake in the configuration (TypeError) as the operator is told it, with its place; another error stays what it is. */
+export const credentialMistake = (server: string, cause: unknown): unknown =>
+  cause instanceof TypeError ? new OperatorError(`servers.${server}.credentials: ${cause.message}`, { cause }) : cause
 
 function openShared(
   { id, credentials }: UpstreamConfig,

@@ -3,12 +3,11 @@ import type { CredentialsOf } from '../../config/credentials.ts'
 import type { Clock } from '../../protocol/clock.ts'
 import type { Vault } from '../../protocol/vault.ts'
 import type { ConnectionRecords } from '../../store/connections.ts'
-import type { Caller } from '../caller.ts'
 import { ConnectionNeeded, type Credential } from '../credential.ts'
 import { secretPlace } from '../pasted-secret.ts'
 import { unverifiedExpiry } from '../unverified-claims.ts'
 import type { Given } from '../upstream.ts'
-import { nobody } from './subject-token.ts'
+import { subjectOf } from './person.ts'
 
 interface Needs {
   readonly vault: Pick<Vault, 'get' | 'remove'>
@@ -100,12 +99,6 @@ export function secretCredential(
       return sameHeaders(own.given, given) ? evict(subject, own.version) : own.given
     },
   }
-}
-
-/** Throws CredentialFailed: whoever is nobody has no account, and the gate itself has none either. */
-function subjectOf(caller: Caller | undefined): string {
-  if (caller === undefined || caller.principal.kind === 'anonymous') throw nobody()
-  return caller.principal.subject
 }
 
 function sameHeaders(one: Given, other: Given): boolean {

@@ -1,6 +1,6 @@
 // Which token of a person is exchanged for another: the one they came with, or one that their provider gave at sign-in.
 import type { Caller } from '../caller.ts'
-import { CredentialFailed } from '../credential.ts'
+import { nobody, personOf } from './person.ts'
 import type { PresentedToken } from './presented.ts'
 import type { SignIns, SignInToken } from './sign-in-tokens.ts'
 
@@ -34,13 +34,10 @@ export function subjectToken(
     if (caller === undefined) throw nobody()
     const { principal } = caller
     if (subject === 'sign-in') {
-      if (principal.kind === 'anonymous') throw nobody()
+      personOf(caller)
       return { key: principal.subject, read: () => signIns.tokenOf(principal.subject, provider, type) }
     }
     const token = presented(caller, issuer)
     return { key: `${principal.subject} ${token}`, read: () => token }
   }
 }
-
-/** The gate has no such token of its own: what it asks for itself, it asks without a person. */
-export const nobody = () => new CredentialFailed('nobody', 'There is no person whose credential could be had.')

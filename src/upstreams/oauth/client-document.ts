@@ -1,8 +1,7 @@
 // What we say of ourselves as a client: in our metadata document (OAuth Client ID Metadata Document), and where we register (RFC 7591).
+import { CONNECTION_CALLBACK_PATH } from '../../protocol/sign-in-client.ts'
 
 export const CLIENT_NAME = 'Portcullis'
-/** Where authorization servers send browsers back to. */
-export const CALLBACK_PATH = '/connections/callback'
 /** One document for all servers behind us: its address is our client id. */
 export const CLIENT_DOCUMENT_PATH = '/.well-known/oauth-client'
 
@@ -27,6 +26,6 @@ export const clientMetadata = ({ name, redirectUri }: About) => ({
 export const clientDocument = (serverUrl: string) => ({
   client_id: serverUrl + CLIENT_DOCUMENT_PATH,
   client_uri: serverUrl,
-  ...clientMetadata({ name: CLIENT_NAME, redirectUri: serverUrl + CALLBACK_PATH }),
+  ...clientMetadata({ name: CLIENT_NAME, redirectUri: serverUrl + CONNECTION_CALLBACK_PATH }),
   token_endpoint_auth_method: 'none',
 })

@@ -11,8 +11,8 @@ import {
 import type { Vault } from '../../protocol/vault.ts'
 import type { ConnectionRecords, UpstreamClients } from '../../store/connections.ts'
 import type { Tickets } from '../../store/ephemeral.ts'
+import type { Fetch } from '../authorization-server/fetch.ts'
 import { CredentialFailed } from '../credential.ts'
-import type { Ask } from './ask.ts'
 import {
   beginAuthorization,
   checkAnsweringIssuer,
@@ -45,7 +45,7 @@ export interface OAuthConnectionNeeds {
   readonly config: CredentialsOf<'oauth'>
   /** `WWW-Authenticate` of a 401 that it answers to a request without a credential; `undefined` for any other answer. */
   probe(): Promise<string | undefined>
-  readonly ask: Ask
+  readonly ask: Fetch
   readonly records: ConnectionRecords
   readonly clients: UpstreamClients
   readonly vault: Pick<Vault, 'put' | 'get' | 'remove'>

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import type { Ask } from './ask.ts'
+import type { Fetch } from '../authorization-server/fetch.ts'
 import { discover, isResourceOf } from './discovery.ts'
 import { findAuthorizationServer } from './metadata.ts'
 
@@ -29,7 +29,7 @@ describe('RFC 9728 §3.3: whose resource document it is', () => {
 type Documents = Readonly<Record<string, unknown>>
 
 /** A web of documents; 404 for the rest. */
-const serving = (documents: Documents): Ask & { asked: string[] } => {
+const serving = (documents: Documents): Fetch & { asked: string[] } => {
   const asked: string[] = []
   const ask = async (url: string) => {
     asked.push(url)

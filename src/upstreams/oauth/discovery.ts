@@ -1,7 +1,8 @@
 // Where a server's authorization server is, and what it can do: RFC 9728, RFC 8414, OpenID Connect Discovery, and the rules of
 // MCP 2025-03-26 for servers that publish nothing. MCP 2026-07-28, Authorization.
 import { ConnectionRefused } from '../../protocol/connections.ts'
-import { type Ask, askForDocument } from './ask.ts'
+import type { Fetch } from '../authorization-server/fetch.ts'
+import { askForDocument } from './ask.ts'
 import { type BearerChallenge, checkScopes } from './challenge.ts'
 import { type AuthorizationServer, defaultEndpoints, findAuthorizationServer } from './metadata.ts'
 
@@ -16,7 +17,7 @@ export interface Discovered {
 interface Needs {
   /** The server's address, as configured; none of a child process. */
   readonly url: string | undefined
-  readonly ask: Ask
+  readonly ask: Fetch
   /** As configured, in place of what is found. */
   readonly issuer: string | undefined
   readonly resource: string | undefined
@@ -45,7 +46,7 @@ export async function discover({ url, ask, issuer, resource, challenge }: Needs)
   return { ...found, server: server ?? defaultEndpoints(origin) }
 }
 
-async function serverCalled(issuer: string, ask: Ask): Promise<AuthorizationServer> {
+async function serverCalled(issuer: string, ask: Fetch): Promise<AuthorizationServer> {
   const server = await findAuthorizationServer(issuer, ask)
   if (server !== undefined) return server
   throw refused('metadata_missing', 'The authorization server publishes no metadata.')
@@ -54,7 +55,7 @@ async function serverCalled(issuer: string, ask: Ask): Promise<AuthorizationServ
 /** RFC 9728 §3.1 and §5.1. `undefined`: it publishes none. */
 export async function findResourceDocument(
   url: string,
-  ask: Ask,
+  ask: Fetch,
   challenge: BearerChallenge | undefined,
 ): Promise<ResourceDocument | undefined> {
   const named = challenge?.resourceMetadata

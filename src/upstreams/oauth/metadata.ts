@@ -1,7 +1,8 @@
 // What an authorization server publishes of itself: RFC 8414 §3, OpenID Connect Discovery §4, and what we ask of it.
 import { ConnectionRefused } from '../../protocol/connections.ts'
+import type { Fetch } from '../authorization-server/fetch.ts'
 import { metadataPlaces } from '../authorization-server/metadata-places.ts'
-import { type Ask, askForDocument } from './ask.ts'
+import { askForDocument } from './ask.ts'
 
 /** Wire spelling: what is kept of the document, and no more. */
 export interface AuthorizationServer {
@@ -23,7 +24,7 @@ export interface AuthorizationServer {
  */
 export async function findAuthorizationServer(
   issuer: string,
-  ask: Ask,
+  ask: Fetch,
   { isOrigin = false }: { isOrigin?: boolean } = {},
 ): Promise<AuthorizationServer | undefined> {
   for (const place of metadataPlaces(addressOf(issuer))) {

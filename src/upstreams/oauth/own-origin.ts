@@ -7,9 +7,9 @@ import {
   META_CLIENT_INFO,
   META_PROTOCOL_VERSION,
   MODERN_REVISION,
+  OUR_INFO,
 } from '../../protocol/mcp.ts'
-import type { Fetched } from '../authorization-server/fetch.ts'
-import type { Ask } from './ask.ts'
+import type { Fetch, Fetched } from '../authorization-server/fetch.ts'
 
 const PATIENCE = 10_000
 const LARGEST = 256 * 1024
@@ -20,7 +20,7 @@ class NotAnswered extends Error {
   readonly reason = 'unreachable'
 }
 
-export function ownOrigin(pool: Dispatcher): Ask {
+export function ownOrigin(pool: Dispatcher): Fetch {
   return async (url, request) => {
     const { origin, pathname, search } = new URL(url)
     const signal = AbortSignal.timeout(PATIENCE)
@@ -63,14 +63,14 @@ const QUESTION = {
   params: {
     _meta: {
       [META_PROTOCOL_VERSION]: MODERN_REVISION,
-      [META_CLIENT_INFO]: { name: 'Portcullis', version: '1' },
+      [META_CLIENT_INFO]: OUR_INFO,
       [META_CLIENT_CAPABILITIES]: {},
     },
   },
 }
 
 /** `WWW-Authenticate` of its 401. What else it answers says nothing of where its authorization server is. */
-export async function probeChallenge(url: string, ask: Ask): Promise<string | undefined> {
+export async function probeChallenge(url: string, ask: Fetch): Promise<string | undefined> {
   const answer: Pick<Fetched, 'status' | 'headers'> = await ask(url, {
     headers: {
       accept: 'application/json, text/event-stream',

@@ -7,7 +7,7 @@ import { parseRecord } from '../../protocol/json.ts'
 import type { SecretPlace, Vault } from '../../protocol/vault.ts'
 import type { UpstreamClient, UpstreamClients } from '../../store/connections.ts'
 import { type ClientConfig, clientProof, type ProveClient } from '../authorization-server/client-proof.ts'
-import type { Ask } from './ask.ts'
+import type { Fetch } from '../authorization-server/fetch.ts'
 import { CLIENT_NAME, clientMetadata } from './client-document.ts'
 import type { AuthorizationServer } from './metadata.ts'
 
@@ -22,7 +22,7 @@ interface Needs {
   readonly config: CredentialsOf<'oauth'>
   readonly clients: UpstreamClients
   readonly vault: Pick<Vault, 'put' | 'get' | 'remove'>
-  readonly ask: Ask
+  readonly ask: Fetch
   readonly redirectUri: string
   /** Address of our metadata document; `undefined` where it could not be fetched, over plain http. */
   readonly document: string | undefined

@@ -3,8 +3,7 @@
 import * as openid from 'openid-client'
 import { parseRecord } from '../../protocol/json.ts'
 import { lifeOf } from '../../protocol/token-life.ts'
-import type { Fetched } from '../authorization-server/fetch.ts'
-import type { Ask } from './ask.ts'
+import type { Fetch, Fetched } from '../authorization-server/fetch.ts'
 import { scopesOf } from './challenge.ts'
 import type { AuthorizationServer } from './metadata.ts'
 import type { OAuthClient } from './registration.ts'
@@ -31,7 +30,7 @@ export type TokenOutcome = { status: 'tokens'; tokens: Tokens } | TokenFailure
 interface Party {
   readonly server: AuthorizationServer
   readonly client: OAuthClient
-  readonly ask: Ask
+  readonly ask: Fetch
 }
 
 function configurationOf({ server, client, ask }: Party): openid.Configuration {

@@ -1,7 +1,7 @@
 // A person connects an account at a server, or takes it away: their clients hear that the lists are others, and what the server says is
 // listened to with the new one. Of this process alone; elsewhere the lists themselves are read again within seconds.
+import { CHANGED_LISTS, listChange } from '../../list-forms.ts'
 import { isUnreached } from '../../reach.ts'
-import { type ChangedList, listChange } from './notifications.ts'
 import type { Source } from './sources.ts'
 
 export interface AccountChanges {
@@ -29,8 +29,6 @@ export function createAccountChanges(): AccountChanges {
   }
 }
 
-const LISTS: readonly ChangedList[] = ['tools', 'prompts', 'resources']
-
 interface Account {
   watch(listener: () => void): () => void
   /** Rejects where they have no account there. */
@@ -44,7 +42,7 @@ export function accountSource(source: Source, { watch, reach }: Account): Source
     async run(hear, signal, onOpen) {
       let current = new AbortController()
       const unwatch = watch(() => {
-        for (const list of LISTS) void hear({ jsonrpc: '2.0', method: listChange(list) })
+        for (const list of CHANGED_LISTS) void hear({ jsonrpc: '2.0', method: listChange(list) })
         current.abort()
       })
       try {

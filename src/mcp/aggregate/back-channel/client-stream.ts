@@ -2,6 +2,7 @@
 import type { ServerResponse } from 'node:http'
 import { EVENT_STREAM, writeEvent } from '../../../protocol/events.ts'
 import { keepAlive } from '../../keep-alive.ts'
+import type { StreamLimits } from '../../streams.ts'
 
 export interface ClientStream {
   /** A promise: the client is slower than its servers, and takes no more before it resolves. */
@@ -12,10 +13,7 @@ export interface ClientStream {
   readonly closed: Promise<void>
 }
 
-export function openClientStream(
-  res: ServerResponse,
-  limits: { readonly streamBuffer: number; readonly streamStall: number; readonly streamKeepAlive: number },
-): ClientStream {
+export function openClientStream(res: ServerResponse, limits: StreamLimits): ClientStream {
   res.writeHead(200, [...EVENT_STREAM]).flushHeaders()
   // A client may have left before its stream began, and is not told of twice.
   const closed = res.closed ? Promise.resolve() : new Promise<void>((resolve) => void res.once('close', resolve))

@@ -1,7 +1,8 @@
 // The messages of many servers as one stream for one client: each is judged by itself, a silent or dead server holds up no other, and
 // many changes of lists are told as one.
 
-import { type ChangedList, coalesce } from './notifications.ts'
+import type { ChangedList } from '../../list-forms.ts'
+import { coalesce } from './notifications.ts'
 import type { Judge } from './server-message.ts'
 import type { Source } from './sources.ts'
 

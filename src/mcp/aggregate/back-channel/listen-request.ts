@@ -5,6 +5,7 @@ import { isRecord } from '../../../protocol/json.ts'
 import { type RpcId, type RpcRequest, rpcError } from '../../../protocol/jsonrpc.ts'
 import { RPC } from '../../../protocol/mcp.ts'
 import { FAULTS } from '../../fault.ts'
+import { CHANGED_LISTS, type ChangedList, listFlag } from '../../list-forms.ts'
 import { callerOf } from '../../reach.ts'
 import type { Ending } from '../../relay.ts'
 import type { Place, StreamEnd } from '../../streams.ts'
@@ -14,7 +15,7 @@ import type { ChildSubscriptions } from './child-subscriptions.ts'
 import { openClientStream } from './client-stream.ts'
 import { type FanIn, openFanIn } from './fan-in.ts'
 import { atMost, type Listener, type ListeningNeeds } from './listen.ts'
-import type { ChangedList, Hearer } from './notifications.ts'
+import type { Hearer } from './notifications.ts'
 import { createJudge } from './server-message.ts'
 import { META_SUBSCRIPTION } from './sources.ts'
 
@@ -35,11 +36,6 @@ interface Granted {
   readonly resources: ReadonlyMap<string, ReadonlySet<string>>
 }
 
-const FLAGS: readonly (readonly [string, ChangedList])[] = [
-  ['toolsListChanged', 'tools'],
-  ['promptsListChanged', 'prompts'],
-  ['resourcesListChanged', 'resources'],
-]
 /** So long the word that we listen waits for the servers; who is later is heard from then on. */
 const PATIENCE = 500
 
@@ -144,7 +140,7 @@ interface Filter {
 function checkFilter({ method, params }: RpcRequest): Filter {
   const filter = params?.['notifications']
   if (!isRecord(filter)) throw new RpcError(RPC.invalidParams, 'bad_params', 'Invalid params: notifications')
-  const lists = FLAGS.flatMap(([flag, list]) => (filter[flag] === true ? [list] : []))
+  const lists = CHANGED_LISTS.filter((list) => filter[listFlag(list)] === true)
   return { lists, uris: [...new Set(listenedResources(method, params))] }
 }
 
@@ -164,7 +160,7 @@ const MOST_URIS = 1000
 function wire({ lists, resources }: Granted): Record<string, unknown> {
   const uris = [...resources.values()].flatMap((held) => [...held])
   return {
-    ...Object.fromEntries(FLAGS.flatMap(([flag, list]) => (lists.has(list) ? [[flag, true]] : []))),
+    ...Object.fromEntries([...lists].map((list) => [listFlag(list), true])),
     ...(uris.length > 0 && { resourceSubscriptions: uris }),
   }
 }

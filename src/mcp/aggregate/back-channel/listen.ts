@@ -5,13 +5,14 @@ import type { Principal } from '../../../protocol/principal.ts'
 import type { Caller } from '../../../upstreams/caller.ts'
 import { type RemoteUpstream, type Upstream, UpstreamError } from '../../../upstreams/upstream.ts'
 import { askInSession, nextId } from '../../bridge/handshake.ts'
+import type { ChangedList } from '../../list-forms.ts'
 import { callerOf, type Reach } from '../../reach.ts'
 import type { Ending } from '../../relay.ts'
-import type { Streams } from '../../streams.ts'
+import type { StreamLimits, Streams } from '../../streams.ts'
 import type { Subscriptions } from '../../subscriptions.ts'
 import { openClientStream } from './client-stream.ts'
 import { type FanIn, openFanIn } from './fan-in.ts'
-import type { ChangedList, Hearer } from './notifications.ts'
+import type { Hearer } from './notifications.ts'
 import { type Asking, createJudge, type UpstreamPlace } from './server-message.ts'
 import { reachedBy, type ServerSources } from './server-sources.ts'
 import { type SourceNeeds, sessionSource } from './sources.ts'
@@ -43,7 +44,7 @@ export interface ListeningNeeds extends SourceNeeds {
   /** `caller` has heard it. */
   onListChanged(server: string, list: ChangedList, caller: Caller): void
   onError(error: unknown, server: string): void
-  readonly limits: { readonly streamBuffer: number; readonly streamStall: number; readonly streamKeepAlive: number }
+  readonly limits: StreamLimits
 }
 
 export interface Listening {

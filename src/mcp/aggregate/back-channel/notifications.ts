@@ -1,8 +1,7 @@
 // Which of the servers' own messages a client of an aggregate may hear, and how often. Everything that is not named here stays outside.
 // MCP 2025-11-25, Transports: listening for messages; Resources: subscriptions; Utilities: progress, logging.
 import { isRecord } from '../../../protocol/json.ts'
-
-export type ChangedList = 'tools' | 'prompts' | 'resources'
+import { type ChangedList, listChange, listChanged } from '../../list-forms.ts'
 
 /** Where a message came from. */
 export interface Origin {
@@ -22,19 +21,10 @@ export interface Hearer {
   isProgressOf(server: string, token: unknown): boolean
 }
 
-const LIST_CHANGES: ReadonlyMap<string, ChangedList> = new Map([
-  ['notifications/tools/list_changed', 'tools'],
-  ['notifications/prompts/list_changed', 'prompts'],
-  ['notifications/resources/list_changed', 'resources'],
-])
-
-export const listChange = (list: ChangedList): string => `notifications/${list}/list_changed`
-export const listChanged = (method: string): ChangedList | undefined => LIST_CHANGES.get(method)
-
 export function mayHear({ server, own }: Origin, method: string, params: unknown, hearer: Hearer): boolean {
   // A server that the caller can no longer see says nothing any more, whatever it is about.
   if (!hearer.sees(server)) return false
-  if (LIST_CHANGES.has(method)) return true
+  if (listChanged(method) !== undefined) return true
   const said = isRecord(params) ? params : {}
   if (method === 'notifications/resources/updated') {
     const { uri } = said

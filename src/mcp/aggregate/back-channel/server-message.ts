@@ -4,9 +4,10 @@ import { isRecord } from '../../../protocol/json.ts'
 import type { RpcId, RpcResponse } from '../../../protocol/jsonrpc.ts'
 import { rpcError } from '../../../protocol/jsonrpc.ts'
 import { RPC } from '../../../protocol/mcp.ts'
-import { type ChangedList, type Hearer, listChange, listChanged, mayHear, type Origin } from './notifications.ts'
+import { type ClientCapabilities, type Refusal, refusedQuestion } from '../../held/refused-question.ts'
+import { type ChangedList, listChange, listChanged } from '../../list-forms.ts'
+import { type Hearer, mayHear, type Origin } from './notifications.ts'
 import type { Asked, Questions } from './questions.ts'
-import { type ClientCapabilities, type Refusal, refusedQuestion } from './refused-question.ts'
 
 /** A session of ours with a server, for one client. */
 export interface UpstreamPlace {

@@ -14,6 +14,7 @@ import { toldMessage, UNTOLD } from '../../../upstreams/identity/meta.ts'
 import type { ChannelUpstream, RemoteUpstream, Upstream } from '../../../upstreams/upstream.ts'
 import { askInSession, closeUpstreamSession, nextId, openUpstreamSession } from '../../bridge/handshake.ts'
 import { OUR_HELLO } from '../../bridge/hello.ts'
+import { CHANGED_LISTS, listFlag } from '../../list-forms.ts'
 import { isUnreached } from '../../reach.ts'
 import type { Origin } from './notifications.ts'
 import type { UpstreamPlace } from './server-message.ts'
@@ -137,7 +138,7 @@ async function readSession(
 const LISTEN = 'subscriptions/listen'
 const ACKNOWLEDGED = 'notifications/subscriptions/acknowledged'
 export const META_SUBSCRIPTION = 'io.modelcontextprotocol/subscriptionId'
-const ALL_LISTS = { toolsListChanged: true, promptsListChanged: true, resourcesListChanged: true }
+const ALL_LISTS = Object.fromEntries(CHANGED_LISTS.map((list) => [listFlag(list), true]))
 
 /** MCP 2026-07-28: one request that lasts, and its notifications. */
 async function listen(upstream: RemoteUpstream, uris: readonly string[], events: EventsReading): Promise<Attempt> {

@@ -7,8 +7,9 @@ import type { Caller } from '../../../upstreams/caller.ts'
 import { ConnectionNeeded } from '../../../upstreams/credential.ts'
 import { type Upstream, UpstreamError } from '../../../upstreams/upstream.ts'
 import { unlessAborted } from '../../bridge/patience.ts'
+import type { ListKind } from '../../list-forms.ts'
 import type { Reach } from '../../reach.ts'
-import type { Entry, Listing, ListKind, Offer } from './offer.ts'
+import type { Entry, Listing, Offer } from './offer.ts'
 import { createSlots, type Known, type Slot } from './slots.ts'
 
 export interface Catalog {

@@ -4,25 +4,9 @@ import { type Upstream, UpstreamError } from '../../../upstreams/upstream.ts'
 import { failure } from '../../bridge/post.ts'
 import type { UpstreamEras } from '../../bridge/upstream-era.ts'
 import { FAULTS } from '../../fault.ts'
+import { LIST_FORMS, type ListKind } from '../../list-forms.ts'
+import { mirrorsAsAllowed } from '../../mirrored-arguments.ts'
 import { type Dialogue, isUnknownMethod, openDialogue } from './dialogue.ts'
-
-/** The lists of MCP, by the member that holds their entries. */
-export const LIST_KINDS = ['tools', 'prompts', 'resources', 'resourceTemplates'] as const
-export type ListKind = (typeof LIST_KINDS)[number]
-
-export interface ListForm {
-  readonly method: string
-  /** Member that tells the entries apart. */
-  readonly key: 'name' | 'uri' | 'uriTemplate'
-  readonly capability: 'tools' | 'prompts' | 'resources'
-}
-
-export const LIST_FORMS: Readonly<Record<ListKind, ListForm>> = {
-  tools: { method: 'tools/list', key: 'name', capability: 'tools' },
-  prompts: { method: 'prompts/list', key: 'name', capability: 'prompts' },
-  resources: { method: 'resources/list', key: 'uri', capability: 'resources' },
-  resourceTemplates: { method: 'resources/templates/list', key: 'uriTemplate', capability: 'resources' },
-}
 
 /** An entry as its server wrote it. */
 export type Entry = Readonly<Record<string, unknown>>
@@ -116,7 +100,7 @@ async function readList(dialogue: Dialogue, kind: ListKind, ttls: number[]): Pro
       count += 1
       if (count > MOST_ENTRIES || size > LARGEST_LIST) throw failure(FAULTS.too_large)
       const key = text.length > LONGEST_ENTRY ? undefined : keyOf(entry, kind)
-      if (key !== undefined && !found.has(key)) found.set(key, entry)
+      if (key !== undefined && !found.has(key) && isUsable(entry, kind, dialogue.era)) found.set(key, entry)
     }
     if (typeof nextCursor !== 'string') return [...found.values()]
     cursor = nextCursor
@@ -129,6 +113,10 @@ function keyOf(entry: unknown, kind: ListKind): string | undefined {
   const key = isRecord(entry) && isShallow(entry) ? entry[LIST_FORMS[kind].key] : undefined
   return typeof key === 'string' && key !== '' ? key : undefined
 }
+
+/** MCP 2026-07-28, Transports (schema extension): here we are the client, who leaves out what wants its arguments repeated in a wrong way. */
+const isUsable = (entry: Entry, kind: ListKind, era: Offer['era']): boolean =>
+  kind !== 'tools' || era === 'legacy' || mirrorsAsAllowed(entry)
 
 /** No deeper than what can be written again without a stack of its own. */
 function isShallow(entry: object): boolean {

@@ -30,6 +30,14 @@ interface Needs {
   readonly onLeftOut: (view: View, leftOut: readonly LeftOut[]) => void
 }
 
+/** What a principal was shown last. Held weakly: what is one person's alone is kept once, and no longer than there. */
+interface Shown {
+  readonly view: View
+  readonly servers: readonly string[]
+  readonly composed: WeakRef<Composed>
+  readonly at: number
+}
+
 /** So long what a caller sees is believed, milliseconds: rules may read the time. */
 export const FRESH = 1000
 const MOST_MADE = 500
@@ -58,20 +66,34 @@ export function createCompose({ catalog, policy, denials, clock, onLeftOut }: Ne
       ? view.servers
       : view.servers.filter((server) => policy.view(principal, server) !== 'none')
 
+  const last = new WeakMap<Principal, Shown>()
+
+  /** Where lists are one person's alone. They may have become others, or those of another account of theirs: looked at each time. */
+  function shownBefore(view: View, caller: Caller, now: number): Composed | undefined {
+    const shown = last.get(caller.principal)
+    if (shown?.view !== view || now < shown.at || now - shown.at >= FRESH) return undefined
+    const composed = shown.composed.deref()
+    if (composed === undefined) return undefined
+    const known = catalog.read(shown.servers, caller)
+    return !(known instanceof Promise) && known.every((one, at) => one === composed.known[at]) ? composed : undefined
+  }
+
   return (view, caller, haste) => {
     const { principal } = caller
+    const at = clock()
+    const before = shownBefore(view, caller, at)
+    if (before !== undefined) return before
     const person = personKey(principal)
     const key = person && `${view.id} ${person}`
     const held = key === undefined ? undefined : seen.get(key)
-    const at = clock()
     if (held !== undefined && at >= held.at && at - held.at < FRESH && held.changes === catalog.changes())
       return held.composed
     const servers = seenBy(view, principal)
     const found = (known: readonly Known[]): Composed => {
       const composed = make(view, servers, known)
-      // What is one person's alone is kept once, above: callers are many, and it is large.
-      if (key !== undefined && isShared(known))
-        keep(seen, key, { composed, at, changes: catalog.changes() }, MOST_CALLERS)
+      if (key === undefined) return composed
+      if (isShared(known)) keep(seen, key, { composed, at, changes: catalog.changes() }, MOST_CALLERS)
+      else last.set(principal, { view, servers, composed: new WeakRef(composed), at })
       return composed
     }
     const known = catalog.read(servers, caller)

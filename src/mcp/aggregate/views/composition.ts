@@ -1,9 +1,9 @@
 // What one place shows of many servers: each thing under one name, and the way back from the name to the thing.
 
 import { isNormalUri, spellingsOf } from '../../../policy/normal-uri.ts'
-import type { TargetKind } from '../../../protocol/decision.ts'
 import { compileGlob } from '../../../protocol/glob.ts'
-import { type Entry, LIST_FORMS, LIST_KINDS, type ListKind } from '../catalog/offer.ts'
+import { LIST_FORMS, LIST_KINDS, type ListKind } from '../../list-forms.ts'
+import type { Entry } from '../catalog/offer.ts'
 import type { Known } from '../catalog/slots.ts'
 import { createRegister, type LeftOut } from './names.ts'
 
@@ -43,14 +43,6 @@ export interface Composition {
   /** The server says that it has resources, listed or not. */
   hasResources(server: string): boolean
 }
-
-const POLICY_KINDS: Readonly<Record<ListKind, TargetKind>> = {
-  tools: 'tool',
-  prompts: 'prompt',
-  resources: 'resource',
-  resourceTemplates: 'resource',
-}
-export const policyKind = (kind: ListKind): TargetKind => POLICY_KINDS[kind]
 
 export function compose(
   candidates: Readonly<Record<ListKind, readonly Candidate[]>>,

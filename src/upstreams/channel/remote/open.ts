@@ -2,6 +2,7 @@
 import type { RemoteServerConfig } from '../../../config/servers.ts'
 import type { Clock } from '../../../protocol/clock.ts'
 import type { Whose } from '../../instances.ts'
+import { withCredential } from '../../path.ts'
 import type { OpenUpstream } from '../../pool.ts'
 import { type Channel, createChannel } from '../channel.ts'
 import { type ChannelLog, rememberSecrets, saidLog } from '../said.ts'
@@ -20,7 +21,7 @@ const LIFE = { goodRun: 5_000, waitAfterGoodRun: 0 }
 
 export function remoteOpener(
   config: RemoteServerConfig & { readonly transport: 'sse' | 'websocket' },
-  remote: Pick<OpenUpstream, 'pool' | 'streams' | 'open'>,
+  remote: Pick<OpenUpstream, 'path' | 'pool' | 'streams' | 'open'>,
   { log, clock, report }: RemoteNeeds,
 ): (whose: Whose) => Channel {
   const { id, requestTimeout, idleTimeout, maxAnswer: longest } = config
@@ -28,7 +29,6 @@ export function remoteOpener(
 
   return ({ mark, declares, granted, admit, renewed }) => {
     const personal = mark !== undefined
-    const query = () => granted().given.query
     const secrets = rememberSecrets()
     const fields = (told?: Fields) => {
       secrets.note(granted().given)
@@ -36,7 +36,8 @@ export function remoteOpener(
     }
     const say = saidLog({ log, clock, server: id, secrets: secrets.all })
     const onLog = (line: string) => say(line, 'the server said what is no message')
-    const place = { url, fields, query, longest, requestTimeout }
+    const path = () => withCredential(remote.path, granted().given)
+    const place = { url, fields, path, longest, requestTimeout }
     return createChannel(
       { id, requestTimeout, idleTimeout },
       {
@@ -52,7 +53,7 @@ export function remoteOpener(
         life: LIFE,
         open: (ears) =>
           config.transport === 'sse'
-            ? openSse({ ...place, ...remote, onLog }, ears)
+            ? openSse({ ...remote, ...place, onLog }, ears)
             : openWebSocket({ ...place, open: remote.open }, ears),
       },
     )

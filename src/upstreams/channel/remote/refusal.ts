@@ -1,11 +1,11 @@
 // Why a server did not open its channel, or take a message: one reason of ours, whatever it said.
-import { type RefusedGiven, UpstreamError } from '../../upstream.ts'
+import { type Refused, UpstreamError } from '../../upstream.ts'
 
 /** The server did not take the credential. Nothing was done, so that it may be tried with another. */
 export class CredentialRefused extends UpstreamError {
-  readonly refused: RefusedGiven
+  readonly refused: Refused
 
-  constructor(refused: RefusedGiven) {
+  constructor(refused: Refused) {
     super('upstream_unauthorized', `The server refused the gate (${refused.status}).`)
     this.refused = refused
   }

@@ -13,8 +13,8 @@ export interface SsePlace {
   readonly streams: Dispatcher
   /** Credential and who calls, as they are now, and for this message. */
   fields(told?: Fields): Fields
-  /** To the address of the stream. */
-  query(): string | undefined
+  /** Of the stream, as it is asked for now. */
+  path(): string
   readonly requestTimeout: number
   /** Longest message, in bytes. */
   readonly longest: number
@@ -65,7 +65,7 @@ export function openSse(place: SsePlace, ears: Ears): Transport {
 
   async function open(): Promise<Dispatcher.ResponseData> {
     const answer = await place.streams.request({
-      path: pathOf(place.url, place.query()),
+      path: place.path(),
       method: 'GET',
       headers: { accept: 'text/event-stream', ...place.fields() },
       headersTimeout: place.requestTimeout,
@@ -124,6 +124,3 @@ export function endpointIn(said: string, base: URL): string | undefined {
     ? url.pathname + url.search
     : undefined
 }
-
-export const pathOf = ({ pathname, search }: URL, query: string | undefined): string =>
-  query === undefined ? pathname + search : `${pathname}${search === '' ? '?' : `${search}&`}${query}`

@@ -5,7 +5,6 @@ import type { RpcMessage } from '../../../protocol/jsonrpc.ts'
 import { UpstreamError } from '../../upstream.ts'
 import type { Ears, Fields, Transport } from '../transport.ts'
 import { refusalOf, upstreamErrorOf } from './refusal.ts'
-import { pathOf } from './sse.ts'
 
 export interface SocketPlace {
   readonly url: URL
@@ -13,7 +12,7 @@ export interface SocketPlace {
   open(): Promise<Socket>
   /** Credential and who calls: of the one request there is, the handshake. */
   fields(): Fields
-  query(): string | undefined
+  path(): string
   readonly requestTimeout: number
   /** Longest message, in bytes. */
   readonly longest: number
@@ -141,7 +140,7 @@ function beat(socket: WebSocket, every: number): void {
 }
 
 /** RFC 6455 §3: the connection is there already, so that the scheme only says what the handshake looks like. */
-const addressOf = ({ url, query }: SocketPlace): string => `${url.protocol}//${url.host}${pathOf(url, query())}`
+const addressOf = ({ url, path }: SocketPlace): string => `${url.protocol}//${url.host}${path()}`
 
 function asFailure(error: Error & { code?: string }): UpstreamError {
   if (error.code === 'WS_ERR_UNSUPPORTED_MESSAGE_LENGTH')

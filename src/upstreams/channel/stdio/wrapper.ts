@@ -51,7 +51,7 @@ function sandboxOf(wanted: Wanted, hidden: string, machine: Machine): Sandbox | 
   }
   if (sandbox === 'auto') return undefined
   throw new OperatorError(
-    `servers[${id}].sandbox: ${complaints.join('; ')}. Install ${sandbox} and allow it, or write another sandbox (auto, none).`,
+    `servers.${id}.sandbox: ${complaints.join('; ')}. Install ${sandbox} and allow it, or write another sandbox (auto, none).`,
   )
 }
 
@@ -105,12 +105,12 @@ function limitWords({ id, limits }: Wanted, sandbox: Kind | undefined, machine: 
   // RLIMIT_NPROC binds everybody but root (setrlimit(2)).
   if (processes > 0 && !grouped && machine.root)
     throw new OperatorError(
-      `servers[${id}].limits.processes: no such limit binds root, and the gate runs as root. Run it as another user, or write sandbox: systemd-run.`,
+      `servers.${id}.limits.processes: no such limit binds root, and the gate runs as root. Run it as another user, or write sandbox: systemd-run.`,
     )
   const program = machine.find('prlimit')
   if (program === undefined)
     throw new OperatorError(
-      `servers[${id}].limits: this machine has no prlimit, so that they cannot be kept. Install util-linux, or take the limits away.`,
+      `servers.${id}.limits: this machine has no prlimit, so that they cannot be kept. Install util-linux, or take the limits away.`,
     )
   // What a process held in memory is not for the disk.
   return [program, '--core=0', ...kept, '--']

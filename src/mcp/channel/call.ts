@@ -1,28 +1,28 @@
 // One request to a child process: plain JSON, or a stream from its first progress on. MCP 2025-11-25, Transports.
-import { RpcError } from '../protocol/errors.ts'
-import type { RpcRequest } from '../protocol/jsonrpc.ts'
-import { RPC } from '../protocol/mcp.ts'
-import { type Ask, UpstreamError } from '../upstreams/upstream.ts'
-import { FAULTS, faultOfUpstream } from './fault.ts'
-import type { Edit } from './filter.ts'
-import type { CallStream } from './held/client-questions.ts'
-import type { Ending } from './relay.ts'
-import { openReply, sendFault } from './reply.ts'
-import type { StdioVisit } from './stdio.ts'
-import type { StdioSession } from './stdio-sessions.ts'
-import type { Streams } from './streams.ts'
-import type { Subscriptions } from './subscriptions.ts'
+import { RpcError } from '../../protocol/errors.ts'
+import type { RpcRequest } from '../../protocol/jsonrpc.ts'
+import { RPC } from '../../protocol/mcp.ts'
+import type { Ask } from '../../upstreams/upstream.ts'
+import { FAULTS } from '../fault.ts'
+import type { Edit } from '../filter.ts'
+import type { CallStream } from '../held/client-questions.ts'
+import type { Ending } from '../relay.ts'
+import { openReply, sendFailure, sendFault } from '../reply.ts'
+import type { Streams } from '../streams.ts'
+import type { Subscriptions } from '../subscriptions.ts'
+import type { ChannelLimits, ChannelVisit } from './route.ts'
+import type { ChannelSession } from './sessions.ts'
 
 interface Call {
-  readonly visit: StdioVisit
+  readonly visit: ChannelVisit
   readonly message: RpcRequest
-  readonly session: StdioSession
+  readonly session: ChannelSession
   readonly edit: Edit | undefined
   readonly streams: Streams
   readonly subscriptions: Pick<Subscriptions, 'add'>
   /** Somebody to put the server's questions to, on the stream of this call. */
   askOn(stream: CallStream): Ask
-  readonly limits: { readonly streamBuffer: number; readonly streamKeepAlive: number }
+  readonly limits: ChannelLimits
 }
 
 export async function answerCall(call: Call): Promise<Ending> {
@@ -34,8 +34,7 @@ export async function answerCall(call: Call): Promise<Ending> {
   // The call ends with the credential that made it.
   const openStream = () => streams.open(principal, () => controller.abort())
   const reply = openReply(exchange, { openStream, limits })
-  const isOpen = () => !exchange.res.destroyed && !exchange.res.writableEnded
-  const onRequest = call.askOn({ isOpen, say: reply.say })
+  const onRequest = call.askOn(reply)
   try {
     const { signal } = controller
     const response = await upstream.request(message, { signal, onNotification: reply.say, onRequest })
@@ -44,8 +43,7 @@ export async function answerCall(call: Call): Promise<Ending> {
     if (response.error === undefined) noteSubscription(call)
     return reply.answer(edited)
   } catch (error) {
-    if (!(error instanceof UpstreamError)) throw error
-    return sendFault(exchange, message.id, faultOfUpstream(error))
+    return sendFailure(exchange, message.id, error)
   } finally {
     reply.end()
     session.running.delete(message.id)

@@ -1,7 +1,7 @@
 // What a server may ask of a client: only what the client said it can do, and no link that nobody should follow.
 // MCP 2025-11-25, Client features; MCP 2026-07-28, Multi round-trip requests.
-import { isLoopback } from '../../../config/listen.ts'
-import { isRecord } from '../../../protocol/json.ts'
+import { isLoopback } from '../../config/listen.ts'
+import { isRecord } from '../../protocol/json.ts'
 
 /** As the client declared them, in its handshake or with its request. */
 export type ClientCapabilities = Readonly<Record<string, unknown>>

@@ -1,8 +1,8 @@
 // The door in front of a child process.
 import { setTimeout as delay } from 'node:timers/promises'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import type { RpcNotification } from '../protocol/jsonrpc.ts'
-import { call, type Door, openDoor, rpc, until } from './endpoint.support.ts'
+import type { RpcNotification } from '../../protocol/jsonrpc.ts'
+import { call, type Door, openDoor, rpc, until } from '../endpoint.support.ts'
 
 let door: Door
 beforeEach(async () => {

@@ -1,27 +1,27 @@
 // What is remembered of a session at a child process: who listens, and what is still running. The session itself is its sealed id.
-import type { RpcId } from '../protocol/jsonrpc.ts'
+import type { RpcId } from '../../protocol/jsonrpc.ts'
 
-export interface StdioSession {
+export interface ChannelSession {
   readonly id: string
   readonly running: Map<RpcId, AbortController>
   /** Ends the session's one GET stream. */
   endStream: (() => void) | undefined
 }
 
-export interface StdioSessions {
-  find(server: string, id: string): StdioSession
+export interface ChannelSessions {
+  find(server: string, id: string): ChannelSession
   end(server: string, id: string): void
 }
 
 const MOST = 10_000
 
 /** `onForget`: of a session that has ended, or was the longest unused of too many, nothing is known any more. */
-export function createStdioSessions(onForget: (id: string) => void): StdioSessions {
-  const servers = new Map<string, Map<string, StdioSession>>()
-  const sessionsOf = (server: string): Map<string, StdioSession> => {
+export function createChannelSessions(onForget: (id: string) => void): ChannelSessions {
+  const servers = new Map<string, Map<string, ChannelSession>>()
+  const sessionsOf = (server: string): Map<string, ChannelSession> => {
     const known = servers.get(server)
     if (known !== undefined) return known
-    const sessions = new Map<string, StdioSession>()
+    const sessions = new Map<string, ChannelSession>()
     servers.set(server, sessions)
     return sessions
   }

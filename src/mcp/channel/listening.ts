@@ -1,27 +1,22 @@
 // A session's GET stream at a child process: what concerns the server itself. MCP 2025-11-25, Transports: listening for messages.
 // Not delivered: log messages, and updates of resources that this session did not ask for. The process is shared; both could be of others.
 
-import { EVENT_STREAM, writeEvent } from '../protocol/events.ts'
-import type { RpcNotification } from '../protocol/jsonrpc.ts'
-import { keepAlive } from './keep-alive.ts'
-import type { Ending } from './relay.ts'
-import type { StdioVisit } from './stdio.ts'
-import type { StdioSession } from './stdio-sessions.ts'
-import type { Place } from './streams.ts'
-
-const LIST_CHANGES = new Set([
-  'notifications/tools/list_changed',
-  'notifications/prompts/list_changed',
-  'notifications/resources/list_changed',
-])
+import { EVENT_STREAM, writeEvent } from '../../protocol/events.ts'
+import type { RpcNotification } from '../../protocol/jsonrpc.ts'
+import { keepAlive } from '../keep-alive.ts'
+import { listChanged } from '../list-forms.ts'
+import type { Ending } from '../relay.ts'
+import type { Place } from '../streams.ts'
+import type { ChannelLimits, ChannelVisit } from './route.ts'
+import type { ChannelSession } from './sessions.ts'
 
 interface Listening {
-  readonly visit: StdioVisit
-  readonly session: StdioSession
+  readonly visit: ChannelVisit
+  readonly session: ChannelSession
   /** The session wants to hear of it, and may. */
   readonly mayHear: (uri: string) => boolean
   readonly place: Place
-  readonly limits: { readonly streamBuffer: number; readonly streamKeepAlive: number }
+  readonly limits: ChannelLimits
 }
 
 /** Resolves when the stream has ended, whoever ended it. */
@@ -51,7 +46,7 @@ export function openListening({ visit, session, mayHear, place, limits }: Listen
 }
 
 function isFor({ method, params }: RpcNotification, mayHear: (uri: string) => boolean): boolean {
-  if (LIST_CHANGES.has(method)) return true
+  if (listChanged(method) !== undefined) return true
   const uri = params?.['uri']
   return method === 'notifications/resources/updated' && typeof uri === 'string' && mayHear(uri)
 }

@@ -1,37 +1,39 @@
 // Streamable HTTP of the handshake era in front of a child process: MCP 2025-11-25, Transports.
 import { randomUUID } from 'node:crypto'
-import type { Exchange } from '../http/exchange.ts'
-import { RpcError } from '../protocol/errors.ts'
-import { isRecord } from '../protocol/json.ts'
-import type { RpcRequest } from '../protocol/jsonrpc.ts'
-import { LEGACY_REVISIONS, RPC } from '../protocol/mcp.ts'
-import type { Principal } from '../protocol/principal.ts'
-import { type ChannelUpstream, UpstreamError } from '../upstreams/upstream.ts'
-import { refusedQuestion } from './aggregate/back-channel/refused-question.ts'
-import { sendRpc } from './answer.ts'
-import { askable } from './bridge/askable.ts'
-import { faultOfUpstream } from './fault.ts'
-import type { Edit } from './filter.ts'
-import type { McpHead } from './headers.ts'
-import type { CallStream, ClientQuestions } from './held/client-questions.ts'
-import type { Incoming } from './message.ts'
-import type { Ending } from './relay.ts'
-import { sendFault } from './reply.ts'
-import { type SessionPlace, type Sessions, sessionNotFound } from './session.ts'
-import { answerCall } from './stdio-call.ts'
-import { createStdioSessions, type StdioSession } from './stdio-sessions.ts'
-import { openListening } from './stdio-stream.ts'
-import type { Streams } from './streams.ts'
-import type { Subscriptions } from './subscriptions.ts'
+import type { Exchange } from '../../http/exchange.ts'
+import { RpcError } from '../../protocol/errors.ts'
+import { isRecord } from '../../protocol/json.ts'
+import type { RpcRequest } from '../../protocol/jsonrpc.ts'
+import { LEGACY_REVISIONS, RPC } from '../../protocol/mcp.ts'
+import type { Principal } from '../../protocol/principal.ts'
+import { type ChannelUpstream, UpstreamError } from '../../upstreams/upstream.ts'
+import { sendRpc } from '../answer.ts'
+import { faultOfUpstream } from '../fault.ts'
+import type { Edit } from '../filter.ts'
+import type { McpHead } from '../headers.ts'
+import { askable } from '../held/askable.ts'
+import type { CallStream, ClientQuestions } from '../held/client-questions.ts'
+import { refusedQuestion } from '../held/refused-question.ts'
+import type { Incoming } from '../message.ts'
+import type { Ending } from '../relay.ts'
+import { sendFault } from '../reply.ts'
+import { type SessionPlace, type Sessions, sessionNotFound } from '../session.ts'
+import type { StreamLimits, Streams } from '../streams.ts'
+import type { Subscriptions } from '../subscriptions.ts'
+import { answerCall } from './call.ts'
+import { openListening } from './listening.ts'
+import { type ChannelSession, createChannelSessions } from './sessions.ts'
 
-export interface StdioVisit {
+export interface ChannelVisit {
   readonly exchange: Exchange
   readonly upstream: ChannelUpstream
   readonly principal: Principal
   readonly head: McpHead
 }
 
-export interface StdioNeeds {
+export type ChannelLimits = Pick<StreamLimits, 'streamBuffer' | 'streamKeepAlive'>
+
+interface ChannelNeeds {
   /** This replica and boot: a session of another one is not here. */
   readonly self: string
   readonly sessions: Sessions
@@ -39,23 +41,23 @@ export interface StdioNeeds {
   readonly asking: Pick<ClientQuestions, 'askOn' | 'answer'>
   /** Those of all addresses that lead to a child. */
   readonly subscriptions: Subscriptions
-  readonly limits: { readonly streamBuffer: number; readonly streamKeepAlive: number }
+  readonly limits: ChannelLimits
 }
 
-export interface StdioRoute {
-  post(visit: StdioVisit, incoming: Incoming, edit: Edit | undefined): Promise<Ending>
-  listen(visit: StdioVisit, mayHear: (uri: string) => boolean): Promise<Ending>
-  end(visit: StdioVisit): Promise<Ending>
+export interface ChannelRoute {
+  post(visit: ChannelVisit, incoming: Incoming, edit: Edit | undefined): Promise<Ending>
+  listen(visit: ChannelVisit, mayHear: (uri: string) => boolean): Promise<Ending>
+  end(visit: ChannelVisit): Promise<Ending>
 }
 
 const ANSWERED: Ending = { status: 200, outcome: 'answered', fault: undefined }
 const revisions: readonly string[] = LEGACY_REVISIONS
 
-export function createStdioRoute(needs: StdioNeeds): StdioRoute {
+export function createChannelRoute(needs: ChannelNeeds): ChannelRoute {
   const { sessions, self, streams, subscriptions, asking, limits } = needs
-  const known = createStdioSessions((id) => void subscriptions.end(id))
+  const known = createChannelSessions((id) => void subscriptions.end(id))
 
-  async function openSession({ head, principal, upstream }: StdioVisit) {
+  async function openSession({ head, principal, upstream }: ChannelVisit) {
     if (head.session === undefined) throw badRequest('session_missing', 'Bad Request: Mcp-Session-Id is missing')
     if (head.version !== undefined && !revisions.includes(head.version))
       throw badRequest('bad_revision', `Bad Request: Unsupported protocol version (supported: ${revisions.join(', ')})`)
@@ -111,16 +113,16 @@ const placeOf = ({ subject }: Principal, { id }: ChannelUpstream): SessionPlace 
 const badRequest = (reason: string, message: string) => new RpcError(RPC.legacyServerError, reason, message)
 const methodNotFound = () => new RpcError(RPC.methodNotFound, 'not_offered', 'Method not found', { status: 200 })
 
-function answer({ exchange }: StdioVisit, message: Parameters<typeof sendRpc>[2]): Ending {
+function answer({ exchange }: ChannelVisit, message: Parameters<typeof sendRpc>[2]): Ending {
   sendRpc(exchange.res, 200, message)
   return ANSWERED
 }
 
 /** The child was initialized once, by us; what it said then is what every client is told. */
 async function answerInitialize(
-  visit: StdioVisit,
+  visit: ChannelVisit,
   { id, message }: Incoming & { kind: 'request' },
-  { sessions, self }: StdioNeeds,
+  { sessions, self }: ChannelNeeds,
 ): Promise<Ending> {
   const { exchange, upstream, principal } = visit
   const initialization = await upstream.initialize().catch((error: unknown) => {
@@ -149,7 +151,7 @@ async function answerInitialize(
 const settled = (version: string): string => (revisions.includes(version) ? version : LEGACY_REVISIONS[0])
 
 /** Notifications and responses: 202 without a body. */
-function accept({ exchange, upstream }: StdioVisit, incoming: Incoming, session: StdioSession): Ending {
+function accept({ exchange, upstream }: ChannelVisit, incoming: Incoming, session: ChannelSession): Ending {
   if (incoming.kind === 'notification') {
     const requestId = incoming.message.params?.['requestId']
     // Only what this session runs: another's id is another's call.
