@@ -56,13 +56,13 @@ describe('a secret in HashiCorp Vault', () => {
     path,
     field: 'x',
   })
-  const two = { auth: { issuers: [A, B] }, identity: { providers: [] } }
+  const two = { auth: { issuers: [A, B] } }
 
   it('is found by a name that is one person’s', () => {
     expect(told(at('secret/data/{identity}'), two)).toEqual(['servers.0.credentials.path'])
     expect(told(at('secret/data/{subject}'), two)).toEqual([])
     expect(told(at('secret/data/{identity}', { role: 'gate' }), two)).toEqual([])
-    const one = { auth: { issuers: [A] }, identity: { providers: [provider(A.issuer)] } }
+    const one = { auth: { issuers: [A] }, identity: { providers: [provider(B.issuer)] } }
     expect(told(at('secret/data/{identity}'), one)).toEqual([])
   })
 })

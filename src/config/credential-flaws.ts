@@ -44,23 +44,17 @@ function subjectFlaws({ credentials, auth: own }: UpstreamConfig, { auth, identi
 }
 
 /** A name at one voucher may be somebody else's at another. Where people log in as themselves, Vault keeps them apart. */
-function pathFlaws({ credentials, auth: own }: UpstreamConfig, { auth, identity }: Judged): Found[] {
+function pathFlaws({ credentials, auth: own }: UpstreamConfig, { auth }: Judged): Found[] {
   if (credentials.type !== 'vault' || 'role' in credentials.login || !credentials.path.includes('{identity}')) return []
-  const vouchers = new Set([...vouchersOf(waysAt(auth, own)), ...strangersOf(identity)])
-  if (vouchers.size < 2) return []
-  const message = `One name is another person’s at each of: ${[...vouchers].join(', ')}. They would be given one secret.`
+  const vouchers = vouchersOf(waysAt(auth, own))
+  if (vouchers.length < 2) return []
+  const message = `One name is another person’s at each of: ${vouchers.join(', ')}. They would be given one secret.`
   return [{ key: 'path', message, remedy: 'Write {subject}, or let people log in (`login: { role }`).' }]
 }
 
+/** Whoever comes with a token of ours is called by our own id of the account. */
 const vouchersOf = ({ issuers, proxy, mtls }: WaysConfig): string[] => [
   ...issuers.map(({ issuer }) => issuer),
   ...(proxy === undefined ? [] : ['auth.proxy']),
   ...(mtls === undefined ? [] : ['auth.mtls']),
 ]
-
-/** Whoever writes the names of local people is the administrator. */
-const strangersOf = ({ providers }: Judged['identity']): string[] =>
-  providers.flatMap((provider) => {
-    if (provider.type === 'local') return []
-    return 'issuer' in provider && provider.issuer !== undefined ? [provider.issuer] : [`the provider ${provider.id}`]
-  })

@@ -20,8 +20,10 @@ inside.addSubnet('fc00::', 7, 'ipv6')
 // Where machines of a cloud are told their credentials: link-local nearly everywhere, and these where it is not.
 const links = new BlockList()
 links.addSubnet('169.254.0.0', 16, 'ipv4')
-links.addAddress('100.100.100.200', 'ipv4')
-links.addAddress('fd00:ec2::254', 'ipv6')
+for (const address of ['100.100.100.200', '168.63.129.16', '192.0.0.192']) links.addAddress(address, 'ipv4')
+// Amazon has more than one there: the credentials of a pod are at fd00:ec2::23.
+links.addSubnet('fd00:ec2::', 32, 'ipv6')
+links.addAddress('fd20:ce::254', 'ipv6')
 links.addSubnet('fe80::', 10, 'ipv6')
 
 /** Of an IPv6 address that carries an IPv4 one: what that is, where systems connect to it; it is never less dangerous than that. */

@@ -38,6 +38,7 @@ function legacyServer(over: Partial<Record<string, Serve>> = {}) {
 function talk(serve: Serve) {
   const sent: unknown[] = []
   const ends: string[] = []
+  const errors: unknown[] = []
   const req = new IncomingMessage(new Socket())
   req.headers = { authorization: 'Bearer t', 'sec-websocket-key': 'k', 'mcp-session-id': 'forged' }
   req.rawHeaders = ['Authorization', 'Bearer t', 'Sec-WebSocket-Key', 'k', 'Mcp-Session-Id', 'forged']
@@ -55,6 +56,7 @@ function talk(serve: Serve) {
     },
     newId: () => 'inner',
     clock: () => 0,
+    onError: (error) => errors.push(error),
     maxMessage: 1000,
     most: 2,
     mostBytes: 10_000,
@@ -65,6 +67,7 @@ function talk(serve: Serve) {
     outer,
     sent,
     ends,
+    errors,
   }
 }
 
@@ -105,6 +108,24 @@ describe('a conversation', () => {
       { jsonrpc: '2.0', method: 'notifications/progress' },
       { jsonrpc: '2.0', id: 1, result: {} },
     ])
+  })
+
+  it('tells of a mistake of ours in the stream of the server, and ends with it', async () => {
+    const mistake = new TypeError('ours')
+    const server = legacyServer({ GET: () => Promise.reject(mistake) })
+    const { say, ends, errors } = talk(server.serve)
+    await say(HELLO)
+    await say({ jsonrpc: '2.0', method: 'notifications/initialized' })
+    await expect.poll(() => [errors, ends]).toEqual([[mistake], ['failed']])
+  })
+
+  it('rejects with a mistake of ours in a message, and is not ended by a refusal', async () => {
+    const mistake = new TypeError('ours')
+    const server = legacyServer({ 'tools/call': () => Promise.reject(mistake) })
+    const { say, ends, sent } = talk(server.serve)
+    await expect(say({ jsonrpc: '2.0', id: 1, method: 'tools/call' })).rejects.toBe(mistake)
+    await say({ jsonrpc: '2.0', id: 2, method: 'tools/list' })
+    expect([sent, ends]).toEqual([[{ jsonrpc: '2.0', id: 2, result: { said: 'tools/list' } }], []])
   })
 
   it('makes a JSON-RPC error of a refusal that is none, for whoever waits', async () => {

@@ -6,7 +6,7 @@ import type { Clock } from '../protocol/clock.ts'
 import { readEvent, splitEvents } from '../protocol/events.ts'
 import { isRecord } from '../protocol/json.ts'
 import { type RpcId, rpcError } from '../protocol/jsonrpc.ts'
-import { HEADER_PROTOCOL_VERSION, HEADER_SESSION, LEGACY_REVISIONS, RPC } from '../protocol/mcp.ts'
+import { HEADER_PROTOCOL_VERSION, HEADER_SESSION, isLegacyRevision, RPC } from '../protocol/mcp.ts'
 import { readJson } from './answer.ts'
 
 /** The way back to the client. */
@@ -28,6 +28,8 @@ export interface ConversationNeeds {
   readonly channel: Channel
   newId(): string
   readonly clock: Clock
+  /** A mistake of ours, which ends the conversation. */
+  onError(error: unknown): void
   /** Largest message handed to the client, bytes. */
   readonly maxMessage: number
   /** Most messages of the client under way at once, those that wait for the handshake among them, and their bytes. */
@@ -49,7 +51,7 @@ const REOPEN = 1000
 const ACCEPT = 'application/json, text/event-stream'
 
 export function openConversation(needs: ConversationNeeds): Conversation {
-  const { channel, clock, newId, server, path, maxMessage } = needs
+  const { channel, clock, newId, server, path, maxMessage, onError } = needs
   const running = new Set<() => void>()
   let [messages, bytesHeld] = [0, 0]
   let session: string | undefined
@@ -106,7 +108,7 @@ export function openConversation(needs: ConversationNeeds): Conversation {
     if (method === 'initialize') revision = negotiated(message)
     // A refusal of the door itself is no JSON-RPC message: on this channel it becomes one.
     if (isRecord(message) && message['jsonrpc'] === '2.0') deliver(body)
-    else if (waiting !== undefined) deliver(Buffer.from(JSON.stringify(refusalOf(message, waiting))))
+    else if (waiting !== undefined) deliver(Buffer.from(JSON.stringify(refusalInWords(message, waiting))))
   }
 
   function finish(reason: ChannelEnd): void {
@@ -142,7 +144,10 @@ export function openConversation(needs: ConversationNeeds): Conversation {
       }
       if (ended || listening || glimpsed.method !== 'notifications/initialized') return
       listening = true
-      listen(outer).catch(() => finish('failed'))
+      listen(outer).catch((error: unknown) => {
+        onError(error)
+        finish('failed')
+      })
     },
     isFull: () => messages >= needs.most || bytesHeld >= needs.mostBytes,
     end(outer) {
@@ -237,10 +242,10 @@ function glance(bytes: Buffer): Glance {
 function negotiated(answer: unknown): string | undefined {
   const result = isRecord(answer) ? answer['result'] : undefined
   const version = isRecord(result) ? result['protocolVersion'] : undefined
-  return LEGACY_REVISIONS.find((known) => known === version)
+  return isLegacyRevision(version) ? version : undefined
 }
 
-function refusalOf(body: unknown, id: RpcId): object {
+function refusalInWords(body: unknown, id: RpcId): object {
   const said = isRecord(body) ? body['message'] : undefined
   return rpcError(id, {
     code: RPC.legacyServerError,

@@ -100,7 +100,11 @@ export function eventChannel(needs: LastingNeeds): EventChannel {
   }
 }
 
-const converse = ({ serve, newId, clock, limits }: LastingNeeds, server: string, channel: Channel): Conversation =>
+const converse = (
+  { serve, newId, clock, onError, limits }: LastingNeeds,
+  server: string,
+  channel: Channel,
+): Conversation =>
   openConversation({
     serve,
     server,
@@ -108,6 +112,7 @@ const converse = ({ serve, newId, clock, limits }: LastingNeeds, server: string,
     channel,
     newId: () => newId(clock()),
     clock,
+    onError,
     maxMessage: MOST_MESSAGE,
     most: MOST_RUNNING,
     mostBytes: MOST_BODIES * limits.body,

@@ -49,7 +49,7 @@ export function faultMessage(found: Fault, id: RpcId | undefined, requestId: str
 const TIMEOUTS = new Set(['UND_ERR_HEADERS_TIMEOUT', 'UND_ERR_BODY_TIMEOUT', 'UND_ERR_CONNECT_TIMEOUT', 'ETIMEDOUT'])
 const CONNECTS = new Set([
   ...['ECONNREFUSED', 'ENOTFOUND', 'EAI_AGAIN', 'EHOSTUNREACH', 'ENETUNREACH', 'EADDRNOTAVAIL', 'UND_ERR_CLOSED'],
-  // Ours: upstreams/addresses.ts and upstreams/proxy.ts.
+  // Ours: upstreams/network/addresses.ts and upstreams/network/proxy.ts.
   ...['ERR_ADDRESS_REFUSED', 'ERR_PROXY'],
 ])
 /** OpenSSL's words for a chain that does not hold. */

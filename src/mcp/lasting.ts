@@ -22,6 +22,8 @@ export interface LastingNeeds {
   /** With other replicas: to the one that has the stream. */
   readonly handOn: HandOn | undefined
   newId(at: number): string
+  /** A mistake of ours; the channel has ended with it. */
+  onError(error: unknown): void
   readonly clock: Clock
   readonly limits: StreamLimits & { readonly body: number; readonly bodyTimeout: number }
 }

@@ -56,7 +56,14 @@ export function createPassing(needs: PassingNeeds): (visit: Visit) => Promise<En
   const { policy, limits, clock, streams, subscriptions } = needs
   const sessions = createSessions({ sealKeys: needs.sealKeys, marks: needs.marks, now: clock })
   const remote = createRemoteRoute({ forward: createForward(needs.upstreams), sessions, streams, limits })
-  const stdio = createChannelRoute({ self: needs.self, asking: needs.asking, sessions, streams, subscriptions, limits })
+  const channel = createChannelRoute({
+    self: needs.self,
+    asking: needs.asking,
+    sessions,
+    streams,
+    subscriptions,
+    limits,
+  })
 
   return (visit) => {
     const bound = needs.binding.bind(visit.upstream, callerOf(visit))
@@ -112,14 +119,14 @@ export function createPassing(needs: PassingNeeds): (visit: Visit) => Promise<En
     const { incoming, httpMethod } = visit
     const screen = screenFor(upstream, visit)
     if (upstream.kind === 'remote') return remote(upstream, visit, screen, !last)
-    const child = { exchange: visit.exchange, upstream, principal: visit.principal, head: visit.head }
-    if (incoming !== undefined) return stdio.post(child, incoming, wholeEdit(screen))
-    if (httpMethod === 'DELETE') return stdio.end(child)
-    return stdio.listen(child, mayHear(policy, visit))
+    const asked = { ...visit, upstream }
+    if (incoming !== undefined) return channel.post(asked, incoming, wholeEdit(screen))
+    if (httpMethod === 'DELETE') return channel.end(asked)
+    return channel.listen(asked, mayHear(policy, visit))
   }
 }
 
-/** A child's answers are ours to write: one that is not exchanged goes on as it is. */
+/** Where the answer is ours to write: one that is not exchanged goes on as it is. */
 function wholeEdit({ edit, reword }: Screen): Edit | undefined {
   return edit ?? (reword && ((message) => reword(message) ?? (isRecord(message) ? message : undefined)))
 }

@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest'
 import type { Caller } from '../upstreams/caller.ts'
-import { CredentialFailed, UpstreamRefused } from '../upstreams/credential.ts'
+import { UpstreamRefused } from '../upstreams/credential.ts'
 import { type RemoteUpstream, UpstreamError } from '../upstreams/upstream.ts'
-import { refusalOf, refusedBy, withRenewal } from './renewal.ts'
+import { refusedBy, withRenewal } from './renewal.ts'
 
 const CALLER = {} as Caller
 const REFUSED = { status: 401, challenge: undefined }
@@ -75,22 +75,5 @@ describe('RFC 6750 §3.1: what another credential may help against', () => {
   ])('%d with %s: %s', (status, challenge, helps) => {
     const headers = challenge === undefined ? {} : { 'www-authenticate': challenge }
     expect(refusedBy(status, headers)).toEqual(helps ? { status, challenge } : undefined)
-  })
-})
-
-describe('whoever has no credential', () => {
-  it.each([
-    [new CredentialFailed('refused', 'canary'), 403, 'credential_failed'],
-    [new CredentialFailed('unreachable', 'canary', { passing: true }), 503, 'credential_unavailable'],
-    [new UpstreamRefused(REFUSED), 502, 'upstream_unauthorized'],
-  ])('is told the status and one sentence, and nothing of the cause', (error, status, reason) => {
-    const told = refusalOf(error, 'request-1')
-    expect(told).toMatchObject({ status, reason, data: { requestId: 'request-1' } })
-    expect((told as Error).message).not.toContain('canary')
-  })
-
-  it('and other errors stay what they are', () => {
-    const error = new TypeError('ours')
-    expect(refusalOf(error, 'request-1')).toBe(error)
   })
 })

@@ -9,7 +9,7 @@ import { type SealKey, seal, unseal } from '../tokens/seal.ts'
 import { type Askable, askable } from './held/askable.ts'
 
 export interface Session {
-  /** Session id as the upstream knows it; for a child process one of our own. */
+  /** Session id as the upstream knows it; for a server at a channel one of our own. */
   readonly upstream: string
   /** Protocol revision that the client asked for, or was answered where we answer ourselves. */
   readonly revision: string

@@ -1,5 +1,5 @@
 // Which resources clients have asked to be told of, by who asked: a session of the handshake era, or one listening request of the modern
-// one, at whichever address. A child process, and a server that is listened to for several, know only one subscriber: us.
+// one, at whichever address. A server at a channel, and one that is listened to for several, know only one subscriber: us.
 
 export interface Subscriptions {
   /** `false`: there are too many already. */

@@ -108,6 +108,7 @@ function converse(parts: {
     channel: channelOf(socket, limits),
     newId: () => needs.newId(clock()),
     clock,
+    onError: needs.onError,
     maxMessage: MOST_MESSAGE,
     most: MOST_RUNNING,
     mostBytes: MOST_BODIES * limits.body,
@@ -118,7 +119,10 @@ function converse(parts: {
     if (isBinary) return close(socket, CODES.unsupported, 'Send text.')
     conversation
       .receive(exchange, bytesOf(data))
-      .catch(() => close(socket, CODES.failed, 'Internal error'))
+      .catch((error: unknown) => {
+        needs.onError(error)
+        close(socket, CODES.failed, 'Internal error')
+      })
       .finally(() => {
         if (socket.isPaused && !conversation.isFull()) socket.resume()
       })

@@ -29,6 +29,8 @@ export interface Connectable {
 export interface ConnectionTerms {
   /** Authorization server: the origin or address that its metadata names. */
   readonly issuer: string
+  /** Where the browser goes: its authorization endpoint, which may be another host's. */
+  readonly page: string
   readonly scopes: readonly string[]
 }
 

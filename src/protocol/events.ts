@@ -105,14 +105,17 @@ export function readEvent(event: Buffer): EventFields {
 }
 
 /** Its type; `message` where it names none. */
-export function eventType(event: Buffer): string {
-  let type = ''
+export const eventType = (event: Buffer): string => eventField(event, 'event') || 'message'
+
+/** The last line of this name, as text. */
+export function eventField(event: Buffer, name: 'event' | 'id' | 'retry'): string | undefined {
+  let value: string | undefined
   for (let at = 0; at < event.length; ) {
     const end = lineEnd(event, at)
-    if (isField(event, at, end, 'event')) type = event.toString('utf8', valueStart(event, at + 5, end), end)
+    if (isField(event, at, end, name)) value = event.toString('utf8', valueStart(event, at + name.length, end), end)
     at = end + 1
   }
-  return type === '' ? 'message' : type
+  return value
 }
 
 /** One event of our own; the text is JSON, which has no line breaks. */

@@ -4,6 +4,9 @@ export const MODERN_REVISION = '2026-07-28'
 /** Revisions of the handshake era that we speak over Streamable HTTP. */
 export const LEGACY_REVISIONS = ['2025-11-25', '2025-06-18', '2025-03-26'] as const
 
+export const isLegacyRevision = (revision: unknown): revision is (typeof LEGACY_REVISIONS)[number] =>
+  LEGACY_REVISIONS.some((known) => known === revision)
+
 export type Revision = typeof MODERN_REVISION | (typeof LEGACY_REVISIONS)[number]
 
 export const META_PROTOCOL_VERSION = 'io.modelcontextprotocol/protocolVersion'

@@ -77,12 +77,13 @@ export function createBinding(
     const passed = caller && part.passthrough?.(caller)
     const serving = upstream.kind === 'channel' ? instanceFor(part, upstream, caller, { given, told }) : upstream
     const { personal } = part.credential
+    const owner = caller && part.credential.ownerOf?.(caller)
     // What passes through may be another with each request.
-    if (caller === undefined || passed !== undefined) return boundTo(serving, { given, told, passed, personal })
+    if (caller === undefined || passed !== undefined) return boundTo(serving, { given, told, passed, personal, owner })
     const known = last.get(upstream.id)
     const before = known?.get(caller.principal)
     if (before?.upstream === serving && before.given === given && before.told === told) return before.bound
-    const bound = boundTo(serving, { given, told, personal })
+    const bound = boundTo(serving, { given, told, personal, owner })
     known?.set(caller.principal, { upstream: serving, given, told, bound })
     return bound
   }
@@ -137,15 +138,16 @@ interface With {
   readonly told: Told | undefined
   readonly passed?: Readonly<Record<string, string>> | undefined
   readonly personal: boolean
+  readonly owner: string | undefined
 }
 
-function boundTo(upstream: Upstream, { given, told, passed, personal }: With): Upstream {
+function boundTo(upstream: Upstream, { given, told, passed, personal, owner }: With): Upstream {
   const headers = { ...passed, ...told?.headers }
   if (upstream.kind === 'channel')
     return told === undefined && passed === undefined ? upstream : spokenFor(upstream, told?.meta ?? UNTOLD, headers)
   const addedHeaders = Object.assign(headers, given.headers)
   const path = withCredential(upstream.path, given)
-  const bound = { ...upstream, addedHeaders, given, personal, path }
+  const bound = { ...upstream, addedHeaders, given, personal, owner, path }
   return told === undefined ? bound : { ...bound, meta: told.meta }
 }
 

@@ -9,7 +9,7 @@ import { AROUND, remoteConfig } from '../../test/support/configured.ts'
 import { startForwardProxy } from '../../test/support/forward-proxy.ts'
 import type { RemoteServerConfig } from '../config/servers.ts'
 import { OperatorError } from '../protocol/errors.ts'
-import type { Surroundings, TlsMaterial } from './connect.ts'
+import type { Surroundings, TlsMaterial } from './network/connect.ts'
 import { openRemoteUpstream } from './pool.ts'
 
 let authority: Authority

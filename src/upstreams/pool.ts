@@ -1,8 +1,8 @@
 // Connections to a remote upstream: undici pools, no redirects, no pipelining; HTTP/2 where it is wanted and offered.
 import { Client, type Dispatcher, Pool } from 'undici'
 import type { RemoteServerConfig } from '../config/servers.ts'
-import { type Connect, createConnect, type Surroundings } from './connect.ts'
 import { gateOf } from './gate.ts'
+import { type Connect, createConnect, type Surroundings } from './network/connect.ts'
 import type { Gate, RemoteUpstream } from './upstream.ts'
 
 /** Idle connections are closed before a usual server closes them (Node's 5 s), so that a call does not meet the closing. */

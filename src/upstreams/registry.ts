@@ -1,12 +1,12 @@
 // The MCP servers behind us, by id, and what is known of their health: built once from the configuration.
 import type { UpstreamConfig } from '../config/servers.ts'
 import { transportOf } from '../protocol/transports.ts'
+import { gatedChannel } from './channel/gated-channel.ts'
 import { openChannelUpstream } from './channel/open.ts'
 import type { ChannelLog } from './channel/said.ts'
-import type { Surroundings } from './connect.ts'
 import { gateOf } from './gate.ts'
-import { gatedChannel } from './gated-channel.ts'
 import { createHealth } from './health.ts'
+import type { Surroundings } from './network/connect.ts'
 import { type OpenUpstream, openRemoteUpstream } from './pool.ts'
 import type { ChannelUpstream, Upstreams } from './upstream.ts'
 

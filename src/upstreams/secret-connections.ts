@@ -3,7 +3,8 @@ import type { Clock } from '../protocol/clock.ts'
 import { type Connection, ConnectionRefused } from '../protocol/connections.ts'
 import type { Vault } from '../protocol/vault.ts'
 import type { ConnectionRecords } from '../store/connections.ts'
-import type { ConnectionAct } from './oauth/connections.ts'
+import type { ConnectionAct } from './connection-act.ts'
+import { tokensPlace } from './oauth/tokens-held.ts'
 import { parseSecret, secretPlace } from './pasted-secret.ts'
 
 interface Needs {
@@ -29,6 +30,8 @@ export function secretConnections({ vault, records, clock, record }: Needs): Sec
     if (stored.status !== 'stored') throw new TypeError('A secret that may replace any other met a conflict.')
     const made = { principal, server, kind: 'secret', scopes: [], issuer: undefined, connectedAt: now } as const
     await records.connect({ ...made, asked: [], version: stored.version })
+    // From when the server's credential was of the other kind, and would be again.
+    await vault.remove(tokensPlace(principal, server))
     return { ...made, state: 'connected', usedAt: undefined } as const
   }
 

@@ -50,6 +50,8 @@ export interface RemoteUpstream {
   readonly given?: Given
   /** That is one person's own: where it is refused, nothing is said of the server. */
   readonly personal?: boolean
+  /** Which of one person's accounts there it is, where they bring it along. */
+  readonly owner?: string | undefined
   /** What becomes of `_meta` on the way, where it says who calls. Else nothing but a forged identity is taken out. */
   readonly meta?: ToldMeta
   readonly requestTimeout: number

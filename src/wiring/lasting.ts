@@ -20,7 +20,7 @@ type Needs = Pick<McpNeeds, 'cors' | 'authenticate' | 'refuse'> &
     readonly isThere: (id: string) => boolean
   }
 
-export function openLasting({ config, clock, watch, policy, resources }: Ground, needs: Needs) {
+export function openLasting({ config, clock, watch, policy, resources, onError }: Ground, needs: Needs) {
   const { limits } = config.server
   const lasting = {
     ...needs,
@@ -31,6 +31,7 @@ export function openLasting({ config, clock, watch, policy, resources }: Ground,
     streams: createStreams({ most: limits.streamsPerPrincipal, watch: watch.watch }),
     newId: requestIds(),
     clock,
+    onError,
     limits,
   }
   const openSocket = webSocketDoor(lasting)

@@ -50,6 +50,7 @@ export function openPortal(
     // Before somebody has signed in here, an issuer of ours vouches for them under the name that it knows them by.
     return {
       principal,
+      called: account?.identity ?? subject,
       subjects: account === undefined ? [subject] : [subject, vouchedName(account.issuer, account.identity)],
     }
   }

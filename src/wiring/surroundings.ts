@@ -5,8 +5,8 @@ import { isWithinRanges } from '../http/address-ranges.ts'
 import { readClientTlsFiles } from '../http/client-tls-files.ts'
 import { watchFolders } from '../http/watched-folders.ts'
 import type { Clock } from '../protocol/clock.ts'
-import type { Surroundings } from '../upstreams/connect.ts'
-import { type Resolve, systemNames } from '../upstreams/names.ts'
+import type { Surroundings } from '../upstreams/network/connect.ts'
+import { type Resolve, systemNames } from '../upstreams/network/names.ts'
 
 interface Needs {
   readonly clock: Clock

@@ -7,7 +7,7 @@ import type { Policy } from '../policy/policy.ts'
 import { withQuarantine } from '../policy/quarantine.ts'
 import type { Principal } from '../protocol/principal.ts'
 import type { Binding } from '../upstreams/binding.ts'
-import { openToolGuard, type ToolEvent, type ToolGuard } from '../upstreams/tool-pins.ts'
+import { openToolGuard, type ToolEvent, type ToolGuard } from '../upstreams/tools/tool-pins.ts'
 import type { GatewayNeeds } from './ground.ts'
 
 const EVENTS: Readonly<Record<ToolEvent, { readonly reason: string; readonly words: string }>> = {

@@ -2,7 +2,7 @@
 
 import type { Config } from '../config/schema.ts'
 import { upstreamsOf } from '../config/servers.ts'
-import { createConnect } from '../upstreams/connect.ts'
+import { createConnect } from '../upstreams/network/connect.ts'
 import { surroundings } from './surroundings.ts'
 
 const silence = (): void => undefined

@@ -173,7 +173,7 @@ async function startGate(): Promise<typeof gate> {
   mkdirSync(reports)
   const env = {
     CANARY_HEADER: GIVEN.headerEnv,
-    NODE_OPTIONS: `-r /tmp/z/probe2.cjs --report-on-signal --report-exclude-env --report-directory=${reports}`,
+    NODE_OPTIONS: `--report-on-signal --report-directory=${reports}`,
   }
   const command = startCommand(['serve', '--config', configFile], { cwd: folder, env })
   await command.says(/ready|listening/i)
@@ -243,7 +243,8 @@ function note(what: string, { status, headers, body }: McpAnswer): void {
   answers.push(JSON.stringify([what, status, [...headers], body]))
 }
 
-const linkIn = (answer: McpAnswer) => /http[^\s"\\]+\/(?:connections|tokens)[^\s"\\]*/.exec(JSON.stringify(answer.body))?.[0] ?? ''
+const linkIn = (answer: McpAnswer) =>
+  /http[^\s"\\]+\/(?:connections|tokens)[^\s"\\]*/.exec(JSON.stringify(answer.body))?.[0] ?? ''
 
 async function connect(id: string, name: string, person: Person, secret?: string): Promise<void> {
   const needed = await call(id, name)
@@ -260,6 +261,10 @@ async function connect(id: string, name: string, person: Person, secret?: string
   expect([done.status, new URL(done.url).pathname]).toEqual([200, '/connections/connected'])
 }
 
+/** What the operator put into the environment stands in every report of Node; the rest is ours. */
+const withoutEnvironment = (report: string): string =>
+  JSON.stringify(JSON.parse(report, (name, value: unknown) => (name === 'environmentVariables' ? undefined : value)))
+
 const handedOut = () =>
   new Map(
     [...world.handed].flatMap(([kind, secrets]) => secrets.map((secret, at) => [`${kind} ${at + 1}`, secret] as const)),
@@ -270,6 +275,11 @@ const sentOut = (parameter: string) =>
       .flatMap((text) => [...text.matchAll(new RegExp(`\\b${parameter}=([^&\\s]{30,})`, 'g'))])
       .map(([, value = ''], at) => [`${parameter} ${at + 1}`, decodeURIComponent(value)] as const),
   )
+/** Every signed text that left the gate: what it proves itself with, what it says of people, what it shows for them. */
+const signed = () =>
+  new Map(
+    [...world.heard.join('\n').matchAll(/\beyJ[\w-]+\.[\w-]+\.[\w-]+/g)].map(([jwt], at) => [`JWT ${at + 1}`, jwt]),
+  )
 const allSecrets = () =>
   new Map([
     ...Object.entries(GIVEN),
@@ -277,7 +287,7 @@ const allSecrets = () =>
     ...ours,
     ...handedOut(),
     ...sentOut('code_verifier'),
-    ...sentOut('client_assertion'),
+    ...signed(),
   ])
 
 beforeAll(async () => {
@@ -320,11 +330,14 @@ describe('G6: secrets of every kind', () => {
       expect([kind, (world.handed.get(kind) ?? []).every((one) => isIn(one, heard))]).toEqual([kind, true])
     for (const kind of ['account-code', 'account-access', 'sign-in-code', 'sign-in-refresh', 'sign-in-id', 'presented'])
       expect([kind, isIn(world.handed.get(kind)?.[0] ?? '', heard)]).toEqual([kind, true])
-    expect(world.handed.get('account-refresh')).toHaveLength(3)
+    expect(world.handed.get('account-refresh')).toHaveLength(2)
     expect(isIn(world.handed.get('account-refresh')?.[0] ?? '', heard)).toBe(true)
     expect(isIn(world.handed.get('registered-secret')?.[0] ?? '', heard)).toBe(true)
     expect(sentOut('code_verifier').size).toBe(2)
-    expect(allSecrets().size).toBeGreaterThan(40)
+    for (const person of ['ann', 'cara'])
+      for (const what of ['cookie .+', 'API token', 'second access', 'second refresh', 'code', 'verifier'])
+        expect([...ours.keys()].filter((name) => new RegExp(`^${what} of ${person}$`).test(name))).not.toEqual([])
+    expect(allSecrets().size).toBeGreaterThan(60)
   })
 
   it('are repeated by servers that refuse them, and by authorization servers, to whoever listens', {
@@ -341,25 +354,26 @@ describe('G6: secrets of every kind', () => {
     const leaving = await personOf(ann).submit(page, /^connect$/i, {}, { stopAt: `${world.url}/authorize` })
     world.isTalkative = true
     const failed = await personOf(ann).open(leaving.location ?? expect.fail(leaving.html))
-    expect(failed.html).not.toContain('is connected')
-    expect(new URL(failed.url).pathname).not.toBe('/connections/connected')
     answers.push(failed.html, JSON.stringify([...failed.headers]))
     const client = await registerClient(gate)
     const other = createPerson({ username: 'cara', password: '', provider: /corp/i })
     const refused = await other.follow(client.authorize({ resource: resource('passed') }).url, client.redirectUri)
     answers.push(refused.html, String(refused.location))
     expect(world.heard.length - before).toBeGreaterThan(REMOTE.length)
-    expect(answers.some((text) => text.includes('502') || text.includes('isError'))).toBe(true)
+    const outcomes = answers.flatMap((text) => /^\["([a-z-]+)",(\d+)/.exec(text)?.slice(1).join(' ') ?? [])
+    for (const id of REMOTE) expect(outcomes).toContainEqual(expect.stringMatching(`^${id} (?:403|502)$`))
+    expect(new URL(failed.url).pathname).toBe('/connections/failed')
+    expect(refused.html).toContain('did not sign you in')
     world.isTalkative = false
   })
 
-  it('stand nowhere', { timeout: 60_000 }, async () => {
+  it('stand nowhere', { timeout: 120_000 }, async () => {
     const ids = [...new Set(answers.join('\n').match(/"x-request-id","[^"]+"/g) ?? [])].map((text) =>
       text.slice(16, -1),
     )
     expect(ids.length).toBeGreaterThan(5)
     for (const words of [
-      ...ids.map((id) => ['explain', id]),
+      ...ids.slice(-4).map((id) => ['explain', id]),
       ['explain', '--json', ids[0] ?? ''],
       ['audit', 'tail', '--no-follow', '-n', '1000'],
       ['audit', 'tail', '--no-follow', '-n', '1000', '--json'],
@@ -386,9 +400,8 @@ describe('G6: secrets of every kind', () => {
     const reports = join(gate.folder, 'reports')
     while (!readdirSync(reports).some((name) => name.endsWith('.json'))) await pause(50)
     await pause(500)
-    const report = Buffer.concat(readdirSync(reports).map((name) => readFileSync(join(reports, name))))
-    expect(String(report)).toContain('javascriptHeap')
-    console.log("REPORT", gate.said.split("\n").filter((l)=>l.includes("EXCL")))
+    const report = readdirSync(reports).map((name) => withoutEnvironment(readFileSync(join(reports, name), 'utf8')))
+    expect(report.join('')).toContain('javascriptHeap')
 
     moments.set('data at the end', dataNow())
     await gate.stop()
@@ -401,7 +414,7 @@ describe('G6: secrets of every kind', () => {
       ['metrics', Buffer.from(metrics)],
       ['pages', Buffer.from(pages.join('\n'))],
       ['administration', Buffer.from(api)],
-      ['report of the process', report],
+      ['report of the process', Buffer.from(report.join('\n'))],
     ])
     expect(gate.said).toContain('the server says')
     expect(finds(allSecrets(), places)).toEqual([])
@@ -413,7 +426,7 @@ describe('G6: secrets of every kind', () => {
     ])
   })
 
-  it('are lost without the key of the vault: no gate starts, and nothing changes', async () => {
+  it('are lost without the key of the vault: no gate starts, and nothing changes', { timeout: 60_000 }, async () => {
     const key = join(gate.folder, 'data', 'vault.key')
     expect(existsSync(key)).toBe(true)
     rmSync(key)

@@ -274,6 +274,25 @@ describe('the pages', () => {
       expect((await stranger.open(at(`/connections/signed-in${query}`))).status).toBe(400)
   })
 
+  it('say who is signed in by the name that they know', async () => {
+    const { users } = gateway.store.durable
+    const known = await users.findByIdentity('local', 'ann')
+    if (known) await users.upsertByIdentity({ ...known, email: undefined, name: undefined })
+    expect((await ann.follow(page('notes'))).html).toContain('You are signed in as <bdi>ann</bdi>')
+  })
+
+  it('say where the browser goes, and not only who says so', async () => {
+    const host = new URL(github.issuer).host
+    expect((await ann.follow(page('github'))).html).toContain(`>${host}</strong>`)
+    github.options.metadata = (document) => ({
+      ...document,
+      authorization_endpoint: 'https://honest.example/authorize',
+    })
+    const { html } = await ann.open(page('github'))
+    expect(html).toContain('>honest.example</strong>')
+    expect(html).toContain(`>${host}</dd>`)
+  })
+
   it('are for people who are signed in', async () => {
     const nobody = createPerson(BOB)
     expect((await ann.request(await answerFor(ann, 'ann-there'), { method: 'HEAD' })).status).toBe(405)

@@ -10,7 +10,7 @@ import { callTool } from '../support/mcp.ts'
 const NASTY = join(import.meta.dirname, '../support/nasty-child.js')
 const PEOPLE = [ANN, BOB] as const
 const CLIENTS = 200
-const CALLS = 16 * Number(process.env['PORTCULLIS_MIXING'] ?? 1)
+const CALLS = 25 * Number(process.env['PORTCULLIS_MIXING'] ?? 1)
 const PASTED = { type: 'secret' } as const
 
 let [old, young]: (AccountServer | undefined)[] = []

@@ -1,6 +1,6 @@
 // A resolver that is silent, slow, broken or lies (security.md R20; catalogue rows B5 and B6 for the way to servers).
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { systemNames } from '../../src/upstreams/names.ts'
+import { systemNames } from '../../src/upstreams/network/names.ts'
 import { answer, type FaultyServer, json, startFaultyServer } from '../support/faulty-server.ts'
 import { startGateway, type TestGateway } from '../support/gateway.ts'
 import { callTool } from '../support/mcp.ts'

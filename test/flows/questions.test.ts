@@ -22,7 +22,7 @@ beforeAll(async () => {
       { id: 'old', url: everything.url },
       { id: 'fixture', url: handshake.url },
       { id: 'new', url: modern.url },
-      { id: 'child', command: [process.execPath, EVERYTHING, 'stdio'], instances: 'per-principal' },
+      { id: 'child', command: [process.execPath, EVERYTHING, 'stdio'], instances: 'per-principal', lists: 'personal' },
     ],
     policy: { rules: [{ allow: ['*/*', 'prompt:*/*', 'resource:*/*', 'method:*/*'], to: ['*'] }] },
     oauth: { registration: { perAddress: 1000, total: 1000 } },

@@ -1,5 +1,8 @@
 // A person's own account at a server behind the gate: connected once, used for their calls alone, renewed before it ends, given back.
 import { generateKeyPairSync } from 'node:crypto'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { jwtVerify } from 'jose'
 import { afterEach, describe, expect, it } from 'vitest'
 import { ConnectionNeeded } from '../../src/upstreams/credential.ts'
@@ -371,5 +374,27 @@ describe('disconnecting', () => {
     expect(await gate.ground.connections.disconnect('ann', 'github')).toBe(true)
     expect(await needed(gate.call('ann', 'github'))).toBe('not_connected')
     expect(await reasonsOf(gate)).toContain('connection_ended disconnected_here')
+  })
+})
+
+describe('a server whose credential becomes one of the other kind', () => {
+  it('is called with nothing that was connected before the last change', async () => {
+    const upstream = await startGuardedUpstream()
+    closing.push(upstream.close)
+    const directory = mkdtempSync(join(tmpdir(), 'portcullis-kinds-'))
+    closing.push(async () => rmSync(directory, { recursive: true }))
+    async function as<Result>(type: 'oauth' | 'secret', act: (gate: Connecting) => Promise<Result>): Promise<Result> {
+      const storeUrl = `sqlite:${join(directory, 'portcullis.db')}`
+      const servers = [{ id: 'github', url: upstream.url, credentials: { type } }]
+      const gate = await openConnecting({ servers, directory, storeUrl })
+      return act(gate).finally(gate.close)
+    }
+    await as('oauth', (gate) => gate.connect('ann', 'github'))
+    await as('secret', (gate) => gate.ground.connections.paste('ann', 'github', 'pasted'))
+    expect(await as('oauth', (gate) => needed(gate.call('ann', 'github')))).toBe('needs_reauth')
+    expect(await as('secret', (gate) => gate.authorizationOf('ann', 'github'))).toBe('Bearer pasted')
+    await as('oauth', (gate) => gate.connect('ann', 'github'))
+    expect(await as('secret', (gate) => needed(gate.authorizationOf('ann', 'github')))).toBe('needs_reauth')
+    expect(await as('oauth', (gate) => gate.call('ann', 'github'))).toBe('ann@there')
   })
 })

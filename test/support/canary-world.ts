@@ -73,7 +73,7 @@ export async function startCanaryWorld(): Promise<CanaryWorld> {
   }
 
   /** What one kind of client is given. */
-  function tokensFor({ form, authorization }: Asked): Record<string, unknown> {
+  function tokensFor({ form }: Asked): Record<string, unknown> {
     const grant = form.get('grant_type')
     const wanted = form.get('requested_token_type') ?? ''
     if (grant === EXCHANGE && wanted.endsWith('id-jag'))
@@ -83,9 +83,9 @@ export async function startCanaryWorld(): Promise<CanaryWorld> {
     if (form.get('requested_token_use') === 'on_behalf_of') return { access_token: hand('on-behalf-of') }
     if (grant !== 'authorization_code' && grant !== 'refresh_token') return { access_token: hand('id-jag-access') }
     const from = nonces.get(form.get('code') ?? '')
-    const isSignIn = from === undefined ? authorization === signInProof : from.nonce !== null
+    const renewed = form.get('refresh_token') ?? ''
+    const isSignIn = from === undefined ? handed.get('sign-in-refresh')?.includes(renewed) : from.nonce !== null
     if (!isSignIn) return accountTokens()
-    signInProof = authorization
     const claims = { aud: from?.client, email: 'cara@corp.example', email_verified: true, name: 'Cara' }
     return {
       access_token: hand('sign-in-access'),
@@ -94,7 +94,6 @@ export async function startCanaryWorld(): Promise<CanaryWorld> {
       ...(from && { id_token: hand('sign-in-id', jwt('JWT', { ...claims, nonce: from.nonce })), expires_in: 20 }),
     }
   }
-  let signInProof = ''
 
   function accountTokens() {
     const access_token = hand('account-access')

@@ -1,7 +1,7 @@
 // Upstream configurations for tests: the schema's defaults, and what a test says of its own (in milliseconds and bytes).
 import { lookup } from 'node:dns/promises'
 import { type RemoteServerConfig, type StdioServerConfig, servers } from '../../src/config/servers.ts'
-import type { Surroundings } from '../../src/upstreams/connect.ts'
+import type { Surroundings } from '../../src/upstreams/network/connect.ts'
 
 export const remoteConfig = (
   own: Partial<RemoteServerConfig> & Pick<RemoteServerConfig, 'id' | 'url'>,

@@ -76,7 +76,7 @@ export function connectEndpoint(needs: ConnectNeeds): Endpoint {
     try {
       const terms = await connections.terms(visitor.principal.subject, server.server)
       const html = connectPage(about(visitor), { ...ask, terms })
-      sendPage(exchange, { status: 200, html, formAction: leadsTo(terms.issuer) })
+      sendPage(exchange, { status: 200, html, formAction: leadsTo(terms.page) })
     } catch (error) {
       sendFailure(exchange, asked, error)
     }
@@ -149,8 +149,8 @@ export function connectEndpoint(needs: ConnectNeeds): Endpoint {
 }
 
 /** The authorization server may send the browser on to others nobody told us of. No password of ours is typed on this page. */
-const leadsTo = (issuer: string): FormAction =>
-  issuer.startsWith('http:') ? ["'self'", 'https:', 'http:'] : ["'self'", 'https:']
+const leadsTo = (page: string): FormAction =>
+  page.startsWith('http:') ? ["'self'", 'https:', 'http:'] : ["'self'", 'https:']
 
 const WINDOW = 10 * 60_000
 const MOST_LOOKS = 100

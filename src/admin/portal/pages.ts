@@ -24,6 +24,7 @@ const nameOf = ({ title, server }: Connectable): string => shown(title, 80) || s
 export function connectPage({ host, person }: About, ask: Ask & { readonly terms: ConnectionTerms }): string {
   const { server, action, csrf, terms, again } = ask
   const name = nameOf(server)
+  const [page, issuer] = [hostOf(terms.page), hostOf(terms.issuer)]
   return frame({
     title: `Connect ${name}`,
     host,
@@ -31,7 +32,8 @@ export function connectPage({ host, person }: About, ask: Ask & { readonly terms
 <p class="soft">You are signed in as <bdi>${person}</bdi>.</p>
 ${again && lapsedNote(name)}
 <dl>
-<div><dt>You go on to</dt><dd><strong class="mono">${hostOf(terms.issuer)}</strong><span class="small">Sign in there with your own account.</span></dd></div>
+<div><dt>You go on to</dt><dd><strong class="mono">${page}</strong><span class="small">Sign in there with your own account.</span></dd></div>
+${page !== issuer && html`<div><dt>On behalf of</dt><dd class="mono">${issuer}</dd></div>`}
 <div><dt>Server</dt><dd><bdi>${name}</bdi></dd></div>
 </dl>
 ${scopeList(terms.scopes)}

@@ -40,9 +40,9 @@ export interface PortalNeeds extends VisitorNeeds {
 export function portal(needs: PortalNeeds): (path: string) => Endpoint | undefined {
   const { serverUrl, csrfKey, bodyTimeout, tickets, clock, withErrorPage } = needs
   const host = new URL(serverUrl).host
-  const about = ({ principal: { email, name, identity } }: Visitor): About => ({
+  const about = ({ principal: { email, name }, called }: Visitor): About => ({
     host,
-    person: shown(email ?? name ?? identity, 120),
+    person: shown(email ?? name ?? called, 120),
   })
   const parts = {
     ...needs,

@@ -12,6 +12,8 @@ import { type SealKey, seal, unseal } from '../../tokens/seal.ts'
 
 export interface Visitor {
   readonly principal: Principal
+  /** What they sign in as, where neither an e-mail address nor a name is known. */
+  readonly called: string
   /** Names under which callers with tokens of others may be known before they have ever signed in here. */
   readonly subjects: readonly string[]
 }

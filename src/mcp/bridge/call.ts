@@ -1,4 +1,4 @@
-// One request of a client to a server of the other era, or to a child process: asked as the server's era wants it, answered as the
+// One request of a client to a server of the other era, or to one at a channel: asked as the server's era wants it, answered as the
 // client's does. MCP 2026-07-28 and 2025-11-25.
 
 import type { Clock } from '../../protocol/clock.ts'
@@ -110,7 +110,7 @@ export function createBridge({ report, clock }: Needs): Bridge {
       const { message } = call
       // Ours to answer: one era has it and the other does not.
       if (message.method === 'ping') return { jsonrpc: '2.0', id: message.id, result: {} }
-      return upstream.kind === 'channel' ? callChild(upstream, call) : reported(upstream, callRemote(upstream, call))
+      return upstream.kind === 'channel' ? callChannel(upstream, call) : reported(upstream, callRemote(upstream, call))
     },
     introduce: createIntroduce({ eraOf: eras.eraOf, lease: pool.lease }),
     eraOf: eras.eraOf,
@@ -121,8 +121,8 @@ export function createBridge({ report, clock }: Needs): Bridge {
   }
 }
 
-/** The channel has ids and progress tokens of its own; log messages of a process that all callers share are nobody's. */
-async function callChild(upstream: ChannelUpstream, { message, hello, signal, onNotification, ask }: BridgeCall) {
+/** The channel has ids and progress tokens of its own; log messages of a server that all callers share are nobody's. */
+async function callChannel(upstream: ChannelUpstream, { message, hello, signal, onNotification, ask }: BridgeCall) {
   // One log level for everybody's process: nobody may set it for the others.
   if (message.method === 'logging/setLevel')
     return rpcError(message.id, { code: RPC.methodNotFound, message: 'Method not found' })

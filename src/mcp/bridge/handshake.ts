@@ -2,12 +2,13 @@
 import { randomInt } from 'node:crypto'
 import { isRecord } from '../../protocol/json.ts'
 import { type RpcMessage, type RpcRequest, type RpcResponse, rpcError } from '../../protocol/jsonrpc.ts'
-import { HEADER_PROTOCOL_VERSION, HEADER_SESSION, LEGACY_REVISIONS, LEGACY_RPC, RPC } from '../../protocol/mcp.ts'
+import { HEADER_PROTOCOL_VERSION, HEADER_SESSION, isLegacyRevision, LEGACY_RPC, RPC } from '../../protocol/mcp.ts'
 import { createQuestions } from '../../upstreams/channel/questions.ts'
 import { type Ask, type RemoteUpstream, UpstreamError } from '../../upstreams/upstream.ts'
 import { FAULTS } from '../fault.ts'
+import { failure, type Hearing } from './answer-events.ts'
 import type { ClientHello } from './hello.ts'
-import { failure, type Hearing, type Posted, post } from './post.ts'
+import { type Posted, post } from './post.ts'
 
 /** A session of ours at a server. */
 export interface UpstreamSession {
@@ -39,7 +40,6 @@ export class HandshakeRefused extends UpstreamError {
 }
 
 const FAREWELL = 5000
-const revisions: readonly string[] = LEGACY_REVISIONS
 
 // Not from 1: in a session that a client uses too, ours must not be its ids.
 let last = randomInt(2 ** 47)
@@ -70,7 +70,7 @@ function parseIntroduction({ status, response, session }: Posted): Introduction 
   if (status >= 500 || status === 429) throw failure(FAULTS.upstream_error, response?.error?.message)
   if (!isRecord(result)) throw new HandshakeRefused(response?.error?.message)
   const { protocolVersion, capabilities, serverInfo, instructions } = result
-  if (typeof protocolVersion !== 'string' || !revisions.includes(protocolVersion)) throw failure(FAULTS.protocol)
+  if (!isLegacyRevision(protocolVersion)) throw failure(FAULTS.protocol)
   return {
     id: session,
     revision: protocolVersion,

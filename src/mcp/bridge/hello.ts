@@ -3,6 +3,7 @@
 import { RpcError } from '../../protocol/errors.ts'
 import { isRecord } from '../../protocol/json.ts'
 import {
+  isLegacyRevision,
   LEGACY_REVISIONS,
   META_CLIENT_CAPABILITIES,
   META_CLIENT_INFO,
@@ -23,7 +24,6 @@ type Params = Readonly<Record<string, unknown>> | undefined
 /** Of a session it is kept, and told to every server that the session opens. */
 const LARGEST = 8192
 const LONGEST_NAME = 256
-const legacy: readonly string[] = LEGACY_REVISIONS
 
 /** Towards servers that are asked on nobody's behalf, or that could put questions which do not find the client. */
 export const OUR_HELLO: ClientHello = {
@@ -35,8 +35,7 @@ export const OUR_HELLO: ClientHello = {
 /** Of `initialize`. The revision is the one we answer with. Throws RpcError -32602 for a client that says too much. */
 export function helloOfHandshake(params: Params): ClientHello {
   const { protocolVersion, capabilities, clientInfo } = params ?? {}
-  const asked = typeof protocolVersion === 'string' && legacy.includes(protocolVersion)
-  return parseHello(asked ? protocolVersion : LEGACY_REVISIONS[0], capabilities, clientInfo)
+  return parseHello(isLegacyRevision(protocolVersion) ? protocolVersion : LEGACY_REVISIONS[0], capabilities, clientInfo)
 }
 
 /** Of the `_meta` of a request that has been checked to be a modern one. */

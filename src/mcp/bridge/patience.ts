@@ -1,5 +1,6 @@
 // Waiting for what others may wait for too: who leaves, leaves alone.
-import { failure, faultOfAbort } from './post.ts'
+import { failure } from './answer-events.ts'
+import { faultOfAbort } from './post.ts'
 
 /** The outcome, unless the signal ends first: then UpstreamError `timeout` or `cancelled`. What was waited for goes on. */
 export async function unlessAborted<T>(outcome: Promise<T>, signal: AbortSignal): Promise<T> {

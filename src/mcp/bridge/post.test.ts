@@ -50,6 +50,37 @@ describe('an answer', () => {
     expect(heard).toEqual([note, question])
   })
 
+  it('comes in parts where its server says so: the rest is fetched after the last event, in the same session', async () => {
+    const part = (res: ServerResponse, text: string) =>
+      void res.writeHead(200, { 'content-type': 'text/event-stream' }).end(text)
+    const { server, send } = await posting((message, req, res) => {
+      if (req.method === 'POST') return part(res, 'id: one\nretry: 150\ndata: \n\n')
+      if (req.headers['last-event-id'] === 'one') return part(res, 'id: two\ndata:\n\n')
+      return part(
+        res,
+        `id: three\ndata: ${JSON.stringify(result({ ...REQUEST, ...message, id: 7 }, { fine: true }))}\n\n`,
+      )
+    })
+    const session = { 'mcp-session-id': 's', 'mcp-protocol-version': '2025-11-25' }
+    expect(await send({ headers: session })).toMatchObject({ status: 200, response: ok(REQUEST) })
+    expect(server.seen.map(({ headers }) => headers['last-event-id'])).toEqual([undefined, 'one', 'two'])
+    expect(server.seen.at(-1)?.headers).toMatchObject({ ...session, authorization: 'Bearer ours' })
+  })
+
+  it.each([
+    ['of 2026-07-28, which has no parts', { 'mcp-protocol-version': '2026-07-28' }, 'id: one', 1],
+    ['that named no event', { 'mcp-protocol-version': '2025-11-25' }, 'event: message', 1],
+    ['whose event cannot be named in a head', { 'mcp-protocol-version': '2025-11-25' }, 'id: ö', 1],
+    ['whose rest is nowhere', { 'mcp-protocol-version': '2025-11-25' }, 'id: gone', 2],
+  ])('is broken off by a stream that ended %s', async (_, headers, line, requests) => {
+    const { server, send } = await posting((_m, req, res) => {
+      if (req.method === 'POST') res.writeHead(200, { 'content-type': 'text/event-stream' }).end(`${line}\ndata:\n\n`)
+      else res.writeHead(404).end()
+    })
+    await expect(send({ headers })).rejects.toEqual(failing('reset'))
+    expect(server.seen).toHaveLength(requests)
+  })
+
   it('is enough: a stream that stays open behind it is left, one that ends leaves its connection for the next', async () => {
     const sockets: unknown[] = []
     let open: ServerResponse | undefined

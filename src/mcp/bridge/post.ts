@@ -1,33 +1,29 @@
 // One message of our own to a remote server, and its one answer: MCP 2026-07-28 and 2025-11-25, Transports.
 // What a server does beside its part (another's id, two answers, a page, nothing at all) becomes one fault (catalogue row E27).
+import { setTimeout as delay } from 'node:timers/promises'
 import type { Dispatcher } from 'undici'
-import { readEvent, splitEvents, withoutMark } from '../../protocol/events.ts'
 import { isRecord } from '../../protocol/json.ts'
-import {
-  type RpcId,
-  type RpcMessage,
-  type RpcNotification,
-  type RpcRequest,
-  type RpcResponse,
-  rpcError,
-} from '../../protocol/jsonrpc.ts'
-import { HEADER_SESSION } from '../../protocol/mcp.ts'
+import { type RpcId, type RpcMessage, type RpcResponse, rpcError } from '../../protocol/jsonrpc.ts'
+import { HEADER_LAST_EVENT, HEADER_PROTOCOL_VERSION, HEADER_SESSION, MODERN_REVISION } from '../../protocol/mcp.ts'
 import { UpstreamRefused } from '../../upstreams/credential.ts'
 import { verdictOf } from '../../upstreams/gate.ts'
 import { toldMessage, UNTOLD } from '../../upstreams/identity/meta.ts'
 import { type RemoteUpstream, UpstreamError, type Verdict } from '../../upstreams/upstream.ts'
 import { readJson } from '../answer.ts'
 import { Deadline } from '../deadlines.ts'
-import { FAULTS, type Fault, faultOfError, faultOfHead } from '../fault.ts'
+import { FAULTS, type Fault, faultOfHead } from '../fault.ts'
 import { mediaType } from '../headers.ts'
 import { refusedBy } from '../renewal.ts'
-
-/** What a server says before it answers. */
-export interface Hearing {
-  readonly onNotification?: ((notification: RpcNotification) => void) | undefined
-  /** Absent: a server may ask nothing here, and one that does has broken the protocol. */
-  readonly onRequest?: ((request: RpcRequest) => void) | undefined
-}
+import {
+  asUpstreamError,
+  type Body,
+  failure,
+  type Hearing,
+  Interrupted,
+  isErrorObject,
+  readEvents,
+  readMessage,
+} from './answer-events.ts'
 
 export interface Posting extends Hearing {
   readonly message: RpcMessage
@@ -44,11 +40,10 @@ export interface Posted {
   readonly response: RpcResponse | undefined
 }
 
-/** How long, and how much, is read behind an answer so that the connection can serve again. */
-const REST = { time: 1000, size: 64 * 1024 }
-
-export const failure = ({ reason, message }: Fault, cause?: unknown): UpstreamError =>
-  new UpstreamError(reason, message, { cause })
+/** Of one answer. */
+const MOST_PARTS = 100
+/** Before the next part, milliseconds: none is asked for in a hurry, whatever its server says. */
+const SHORTEST_WAIT = 100
 
 /** Why a wait was ended from outside. */
 export const faultOfAbort = ({ reason }: AbortSignal): Fault =>
@@ -98,7 +93,7 @@ async function send(upstream: RemoteUpstream, posting: Posting): Promise<Posted>
     })
     // An answer that is no stream is waited for as a whole: byte by byte it could take for ever.
     if (mediaType(answer.headers) === 'text/event-stream') deadline.cancel()
-    return await readPosted(answer, posting, upstream.maxAnswer)
+    return await inParts(upstream, { ...posting, signal: patience.signal }, answer)
   } catch (error) {
     throw asUpstreamError(error)
   } finally {
@@ -107,11 +102,36 @@ async function send(upstream: RemoteUpstream, posting: Posting): Promise<Posted>
   }
 }
 
-function asUpstreamError(error: unknown): unknown {
-  return error instanceof UpstreamError || !(error instanceof Error) ? error : failure(faultOfError(error), error)
+/** MCP 2025-11-25, Transports (resumability): a server may close the stream and have its client come back for the rest, as late as it says. */
+async function inParts(upstream: RemoteUpstream, posting: Posting, answer: Dispatcher.ResponseData): Promise<Posted> {
+  const { headers, signal } = posting
+  let part = answer
+  for (let parts = 0; parts < MOST_PARTS; parts++) {
+    const posted = await readPosted(part, posting, upstream.maxAnswer).catch((error: unknown) => {
+      // 2026-07-28 has no such streams.
+      if (error instanceof Interrupted && headers[HEADER_PROTOCOL_VERSION] !== MODERN_REVISION) return error
+      throw error instanceof Interrupted ? failure(FAULTS.reset) : error
+    })
+    if (!(posted instanceof Interrupted)) return posted
+    await delay(Math.max(posted.retry, SHORTEST_WAIT), undefined, { signal }).catch(() => {
+      throw signal.reason
+    })
+    const resuming = { ...headers, accept: 'text/event-stream', [HEADER_LAST_EVENT]: posted.lastEvent }
+    part = await upstream.pool.request({
+      path: upstream.path,
+      method: 'GET',
+      headers: { ...resuming, ...upstream.addedHeaders },
+      headersTimeout: upstream.requestTimeout,
+      bodyTimeout: upstream.idleTimeout,
+      signal,
+    })
+    if (part.statusCode !== 200 || mediaType(part.headers) !== 'text/event-stream') {
+      await part.body.dump()
+      throw failure(FAULTS.reset)
+    }
+  }
+  throw failure(FAULTS.reset)
 }
-
-type Body = Dispatcher.ResponseData['body']
 
 async function readPosted(answer: Dispatcher.ResponseData, posting: Posting, most: number): Promise<Posted> {
   const { statusCode: status, headers, body } = answer
@@ -163,89 +183,3 @@ function readResponse(text: Buffer, id: RpcId, status: number): RpcResponse | un
   if (status >= 500) throw failure(FAULTS.upstream_error)
   return undefined
 }
-
-function readEvents(body: Body, reading: Hearing & { id: RpcId; most: number }): Promise<RpcResponse> {
-  const { promise, resolve, reject } = Promise.withResolvers<RpcResponse>()
-  let begun = false
-  let over = false
-  let rest = 0
-  const fail = (fault: Fault): void => {
-    over = true
-    reject(failure(fault))
-    body.destroy()
-  }
-  const finish = (response: RpcResponse): void => {
-    over = true
-    resolve(response)
-    const late = new Deadline(REST.time, () => body.destroy())
-    body.once('close', () => late.cancel())
-  }
-  const take = (data: Buffer): void => {
-    const said = readMessage(data, reading.id)
-    if (said.kind === 'answer') finish(said.response)
-    else if (said.kind === 'notification') reading.onNotification?.(said.notification)
-    else if (said.kind === 'request' && reading.onRequest !== undefined) reading.onRequest(said.request)
-    else fail(FAULTS.protocol)
-  }
-  const splitter = splitEvents(reading.most, (event, whole) => {
-    // One chunk can hold several events, and the first may have ended it.
-    if (over) return
-    if (!whole) return fail(FAULTS.too_large)
-    const { data } = readEvent(begun ? event : withoutMark(event))
-    begun = true
-    if (data !== undefined) take(data)
-  })
-  body.on('data', (chunk: Buffer) => {
-    if (over) {
-      rest += chunk.length
-      if (rest > REST.size) body.destroy()
-      return
-    }
-    try {
-      splitter.push(chunk)
-    } catch (error) {
-      // A mistake of ours in taking a message ends this call, and not the process.
-      over = true
-      reject(error)
-      body.destroy()
-    }
-  })
-  body.once('end', () => {
-    if (!over) fail(FAULTS.reset)
-  })
-  // Comes after our own end of it, too: whoever waited has been told by then.
-  body.on('error', (error: Error) => reject(asUpstreamError(error)))
-  return promise
-}
-
-type Said =
-  | { readonly kind: 'answer'; readonly response: RpcResponse }
-  | { readonly kind: 'notification'; readonly notification: RpcNotification }
-  | { readonly kind: 'request'; readonly request: RpcRequest }
-  | { readonly kind: 'stranger' }
-
-const STRANGER: Said = { kind: 'stranger' }
-
-/** JSON-RPC 2.0 §4 and §5: what this is to the request that waits. */
-function readMessage(text: Buffer, waiting: RpcId): Said {
-  const message = readJson(text)
-  if (!isRecord(message)) return STRANGER
-  const { id, method, result, error } = message
-  if (method !== undefined) {
-    // Half call, half answer: which of them a reader takes it for, nobody knows.
-    if (typeof method !== 'string' || 'result' in message || 'error' in message) return STRANGER
-    const params = isRecord(message['params']) ? { params: message['params'] } : {}
-    if (id === undefined) return { kind: 'notification', notification: { jsonrpc: '2.0', method, ...params } }
-    return isId(id) ? { kind: 'request', request: { jsonrpc: '2.0', id, method, ...params } } : STRANGER
-  }
-  // An error without an id is what a server sends that could not read ours.
-  if (isErrorObject(error) && !('result' in message) && (id === waiting || id === null))
-    return { kind: 'answer', response: rpcError(waiting, error) }
-  if (result === undefined || 'error' in message || id !== waiting) return STRANGER
-  return { kind: 'answer', response: { jsonrpc: '2.0', id: waiting, result } }
-}
-
-const isId = (id: unknown): id is RpcId => typeof id === 'string' || typeof id === 'number'
-
-const isErrorObject = (error: unknown): error is { code: number; message: string; data?: unknown } =>
-  isRecord(error) && typeof error['code'] === 'number' && typeof error['message'] === 'string'

@@ -4,7 +4,7 @@ import { isRecord } from '../../protocol/json.ts'
 import {
   HEADER_METHOD,
   HEADER_PROTOCOL_VERSION,
-  LEGACY_REVISIONS,
+  isLegacyRevision,
   META_CLIENT_CAPABILITIES,
   META_CLIENT_INFO,
   META_PROTOCOL_VERSION,
@@ -14,13 +14,13 @@ import {
 import type { RemoteUpstream } from '../../upstreams/upstream.ts'
 import type { Era } from '../era.ts'
 import { FAULTS } from '../fault.ts'
+import { failure } from './answer-events.ts'
 import { OUR_HELLO } from './hello.ts'
-import { failure, type Posted, post } from './post.ts'
+import { type Posted, post } from './post.ts'
 
 const METHOD = 'server/discover'
 /** What a server of 2026-07-28 says, and no other: no reason to shake hands. */
 const MODERN_ERRORS: ReadonlySet<number> = new Set([RPC.headerMismatch, RPC.missingCapability])
-const legacy: readonly unknown[] = LEGACY_REVISIONS
 
 /** Rejects with UpstreamError where nothing can be said: a server that fails, or cannot be reached, has not told its era. */
 export async function probeEra(upstream: RemoteUpstream, signal: AbortSignal): Promise<Era> {
@@ -53,5 +53,5 @@ const isDiscovery = (result: Readonly<Record<string, unknown>>): boolean =>
 function offersHandshake(data: unknown): boolean {
   const supported = isRecord(data) ? data['supported'] : undefined
   if (!Array.isArray(supported) || supported.includes(MODERN_REVISION)) return false
-  return supported.some((revision) => legacy.includes(revision))
+  return supported.some(isLegacyRevision)
 }

@@ -6,7 +6,7 @@ import { type RpcRequest, type RpcResponse, rpcError } from '../../protocol/json
 import { RPC } from '../../protocol/mcp.ts'
 import type { Ask } from '../../upstreams/upstream.ts'
 import { FAULTS } from '../fault.ts'
-import { failure } from './post.ts'
+import { failure } from './answer-events.ts'
 
 /** MCP 2026-07-28: these alone may be answered with `input_required`. */
 export const MULTI_ROUND: ReadonlySet<string> = new Set(['tools/call', 'prompts/get', 'resources/read'])

@@ -41,6 +41,16 @@ it('ends them with the credential of the latest use, not that of the first', asy
   expect(server.seen.find(({ method }) => method === 'DELETE')?.headers.authorization).toBe('Bearer renewed')
 })
 
+it('are others for each account that one person brings along', async () => {
+  const { pool, as, use } = await start()
+  const [home, work] = ['home', 'work'].map((owner) => ({ ...as(`Bearer ${owner}`), owner }))
+  const first = await use('ann', home as RemoteUpstream)
+  expect((await use('ann', work as RemoteUpstream)).id).not.toBe(first.id)
+  expect(await use('ann', home as RemoteUpstream)).toBe(first)
+  pool.forgetPrincipal('a', 'ann')
+  expect(pool.size()).toBe(0)
+})
+
 it('ends those of whoever has another account there now, and nobody else’s', async () => {
   const { server, pool, as, use, until } = await start()
   const [ann, bob] = [await use('ann', as('Bearer ann')), await use('bob', as('Bearer bob'))]

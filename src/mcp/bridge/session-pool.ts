@@ -1,5 +1,5 @@
-// Sessions of ours at servers of the handshake era, for clients that have none: one a person, server and what the client can be asked,
-// opened at its first use, ended when nobody has used it for a while. Never one for two people.
+// Sessions of ours at servers of the handshake era, for clients that have none: one for each person, account, server and what the client
+// can be asked, opened at its first use, ended when nobody has used it for a while. Never one for two people.
 import type { Clock } from '../../protocol/clock.ts'
 import { ANONYMOUS, type Principal } from '../../protocol/principal.ts'
 import type { RemoteUpstream } from '../../upstreams/upstream.ts'
@@ -148,9 +148,9 @@ const isNobody = ({ kind, subject }: Principal): boolean => kind === 'anonymous'
 
 let nobodies = 0
 
-/** Two people never have one key; nobody has a key of their own for every call. */
-function keyOf({ id }: RemoteUpstream, principal: Principal, capabilities: Askable): string {
-  if (!isNobody(principal)) return JSON.stringify([id, principal.subject, capabilities])
+/** Two people never have one key, nor two accounts of one person; nobody has a key of their own for every call. */
+function keyOf({ id, owner = '' }: RemoteUpstream, principal: Principal, capabilities: Askable): string {
+  if (!isNobody(principal)) return JSON.stringify([id, principal.subject, owner, capabilities])
   nobodies += 1
   return JSON.stringify([id, null, nobodies])
 }

@@ -39,7 +39,7 @@ export function createUpstreamEras(needs: {
 
   return {
     async eraOf(upstream, signal) {
-      // A child was spoken to when it was started, and speaks the handshake.
+      // A channel is opened with the handshake.
       return upstream.kind === 'channel' ? 'legacy' : unlessAborted(ask(upstream), signal)
     },
     forget: (upstream) => void verdicts.delete(upstream.pool),

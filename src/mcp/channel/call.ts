@@ -1,4 +1,4 @@
-// One request to a child process: plain JSON, or a stream from its first progress on. MCP 2025-11-25, Transports.
+// One request to a server at a channel: plain JSON, or a stream from its first progress on. MCP 2025-11-25, Transports.
 import { RpcError } from '../../protocol/errors.ts'
 import type { RpcRequest } from '../../protocol/jsonrpc.ts'
 import { RPC } from '../../protocol/mcp.ts'

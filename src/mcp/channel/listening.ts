@@ -1,6 +1,5 @@
-// A session's GET stream at a child process: what concerns the server itself. MCP 2025-11-25, Transports: listening for messages.
-// Not delivered: log messages, and updates of resources that this session did not ask for. The process is shared; both could be of others.
-
+// A session's GET stream at a server at a channel: what concerns the server itself. MCP 2025-11-25, Transports: listening for messages.
+// Not delivered: log messages, and updates of resources that this session did not ask for. The channel is shared; both could be of others.
 import { EVENT_STREAM, writeEvent } from '../../protocol/events.ts'
 import type { RpcNotification } from '../../protocol/jsonrpc.ts'
 import { keepAlive } from '../keep-alive.ts'

@@ -1,14 +1,14 @@
-// Streamable HTTP of the handshake era in front of a child process: MCP 2025-11-25, Transports.
+// Streamable HTTP of the handshake era in front of a server at a channel (a child process, HTTP+SSE, a WebSocket), which knows one client
+// alone: us. MCP 2025-11-25, Transports.
 import { randomUUID } from 'node:crypto'
 import type { Exchange } from '../../http/exchange.ts'
 import { RpcError } from '../../protocol/errors.ts'
 import { isRecord } from '../../protocol/json.ts'
 import type { RpcRequest } from '../../protocol/jsonrpc.ts'
-import { LEGACY_REVISIONS, RPC } from '../../protocol/mcp.ts'
+import { isLegacyRevision, LEGACY_REVISIONS, RPC } from '../../protocol/mcp.ts'
 import type { Principal } from '../../protocol/principal.ts'
-import { type ChannelUpstream, UpstreamError } from '../../upstreams/upstream.ts'
+import type { ChannelUpstream } from '../../upstreams/upstream.ts'
 import { sendRpc } from '../answer.ts'
-import { faultOfUpstream } from '../fault.ts'
 import type { Edit } from '../filter.ts'
 import type { McpHead } from '../headers.ts'
 import { askable } from '../held/askable.ts'
@@ -16,7 +16,8 @@ import type { CallStream, ClientQuestions } from '../held/client-questions.ts'
 import { refusedQuestion } from '../held/refused-question.ts'
 import type { Incoming } from '../message.ts'
 import type { Ending } from '../relay.ts'
-import { sendFault } from '../reply.ts'
+import { sendFailure } from '../reply.ts'
+import { checkLegacySpoken } from '../revision.ts'
 import { type SessionPlace, type Sessions, sessionNotFound } from '../session.ts'
 import type { StreamLimits, Streams } from '../streams.ts'
 import type { Subscriptions } from '../subscriptions.ts'
@@ -39,7 +40,7 @@ interface ChannelNeeds {
   readonly sessions: Sessions
   readonly streams: Streams
   readonly asking: Pick<ClientQuestions, 'askOn' | 'answer'>
-  /** Those of all addresses that lead to a child. */
+  /** Those of all addresses that lead to such a server. */
   readonly subscriptions: Subscriptions
   readonly limits: ChannelLimits
 }
@@ -51,16 +52,15 @@ export interface ChannelRoute {
 }
 
 const ANSWERED: Ending = { status: 200, outcome: 'answered', fault: undefined }
-const revisions: readonly string[] = LEGACY_REVISIONS
 
 export function createChannelRoute(needs: ChannelNeeds): ChannelRoute {
   const { sessions, self, streams, subscriptions, asking, limits } = needs
   const known = createChannelSessions((id) => void subscriptions.end(id))
 
   async function openSession({ head, principal, upstream }: ChannelVisit) {
-    if (head.session === undefined) throw badRequest('session_missing', 'Bad Request: Mcp-Session-Id is missing')
-    if (head.version !== undefined && !revisions.includes(head.version))
-      throw badRequest('bad_revision', `Bad Request: Unsupported protocol version (supported: ${revisions.join(', ')})`)
+    if (head.session === undefined)
+      throw new RpcError(RPC.legacyServerError, 'session_missing', 'Bad Request: Mcp-Session-Id is missing')
+    checkLegacySpoken(head)
     const opened = await sessions.open(placeOf(principal, upstream), head.session)
     if (opened.owner !== self) throw sessionNotFound()
     return { id: head.session, opened, session: known.find(upstream.id, opened.upstream) }
@@ -69,19 +69,21 @@ export function createChannelRoute(needs: ChannelNeeds): ChannelRoute {
   return {
     async post(visit, incoming, edit) {
       if (incoming.method === 'initialize' && incoming.kind === 'request')
-        return answerInitialize(visit, incoming, needs)
+        return answerInitialize(visit, incoming, needs).catch((error: unknown) =>
+          sendFailure(visit.exchange, incoming.id, error),
+        )
       const { session, opened, id: sealedId } = await openSession(visit)
       const client = { subject: visit.principal.subject, session: sealedId }
       if (incoming.kind === 'response') asking.answer(client, incoming.message)
       if (incoming.kind !== 'request') return accept(visit, incoming, session)
       if (incoming.method === 'ping') return answer(visit, { jsonrpc: '2.0', id: incoming.id, result: {} })
-      // One log level for everybody's process: nobody may set it for the others (the capability is not offered).
+      // One log level for everybody: nobody may set it for the others (the capability is not offered).
       if (incoming.method === 'logging/setLevel') throw methodNotFound()
       const { id, message } = incoming
       const uri = message.params?.['uri']
       if (incoming.method === 'resources/unsubscribe' && typeof uri === 'string') {
         subscriptions.remove(session.id, visit.upstream.id, uri)
-        // The child knows one subscriber; the others still want to hear.
+        // It knows one subscriber; the others still want to hear.
         if (subscriptions.isWanted(visit.upstream.id, uri)) return answer(visit, { jsonrpc: '2.0', id, result: {} })
       }
       const declared = opened.askable ?? {}
@@ -110,7 +112,6 @@ export function createChannelRoute(needs: ChannelNeeds): ChannelRoute {
 }
 
 const placeOf = ({ subject }: Principal, { id }: ChannelUpstream): SessionPlace => ({ subject, server: id })
-const badRequest = (reason: string, message: string) => new RpcError(RPC.legacyServerError, reason, message)
 const methodNotFound = () => new RpcError(RPC.methodNotFound, 'not_offered', 'Method not found', { status: 200 })
 
 function answer({ exchange }: ChannelVisit, message: Parameters<typeof sendRpc>[2]): Ending {
@@ -118,21 +119,16 @@ function answer({ exchange }: ChannelVisit, message: Parameters<typeof sendRpc>[
   return ANSWERED
 }
 
-/** The child was initialized once, by us; what it said then is what every client is told. */
+/** It was initialized once, by us; what it said then is what every client is told. Rejects with UpstreamError. */
 async function answerInitialize(
   visit: ChannelVisit,
   { id, message }: Incoming & { kind: 'request' },
   { sessions, self }: ChannelNeeds,
 ): Promise<Ending> {
   const { exchange, upstream, principal } = visit
-  const initialization = await upstream.initialize().catch((error: unknown) => {
-    if (error instanceof UpstreamError) return error
-    throw error
-  })
-  if (initialization instanceof UpstreamError) return sendFault(exchange, id, faultOfUpstream(initialization))
-  const { protocolVersion, capabilities, serverInfo, instructions } = initialization
+  const { protocolVersion, capabilities, serverInfo, instructions } = await upstream.initialize()
   const asked = message.params?.['protocolVersion']
-  const revision = typeof asked === 'string' && revisions.includes(asked) ? asked : settled(protocolVersion)
+  const revision = isLegacyRevision(asked) ? asked : settled(protocolVersion)
   const { logging: _, tasks: __, ...offered } = capabilities
   const result = { protocolVersion: revision, capabilities: offered, serverInfo }
   const declared = message.params?.['capabilities']
@@ -148,7 +144,7 @@ async function answerInitialize(
   return ANSWERED
 }
 
-const settled = (version: string): string => (revisions.includes(version) ? version : LEGACY_REVISIONS[0])
+const settled = (version: string): string => (isLegacyRevision(version) ? version : LEGACY_REVISIONS[0])
 
 /** Notifications and responses: 202 without a body. */
 function accept({ exchange, upstream }: ChannelVisit, incoming: Incoming, session: ChannelSession): Ending {

@@ -1,4 +1,4 @@
-// What is remembered of a session at a child process: who listens, and what is still running. The session itself is its sealed id.
+// What is remembered of a client's session at a server at a channel: who listens, and what is still running. The session itself is its sealed id.
 import type { RpcId } from '../../protocol/jsonrpc.ts'
 
 export interface ChannelSession {

@@ -56,6 +56,19 @@ export function pack(
   return Buffer.concat([length, head, body])
 }
 
+/**
+ * Of the beginning of an envelope: whether it was sealed for this boot. A number: so many bytes have to be there before that can be said.
+ * Who has proved nothing is not listened to any further.
+ */
+export function isSealedFor({ sealKeys }: EnvelopeKeys, self: string, bytes: Buffer): boolean | number {
+  if (bytes.length < 4) return 4
+  const end = 4 + bytes.readUInt32BE(0)
+  if (end === 4 || end > 4 + MOST_HEAD) return false
+  return bytes.length < end
+    ? end
+    : unseal(sealKeys(), bindingOf(self), bytes.toString('latin1', 4, end), MOST_HEAD) !== undefined
+}
+
 export interface Unpacked {
   readonly handed: Handed
   readonly body: Buffer

@@ -6,9 +6,10 @@ import type { Endpoint, Exchange } from '../../http/exchange.ts'
 import { identify } from '../../http/identified.ts'
 import type { Handle } from '../../http/in-flight.ts'
 import type { Clock } from '../../protocol/clock.ts'
-import { type EnvelopeKeys, MOST_HEAD, type Refused, SKEW, type Unpacked, unpack } from './envelope.ts'
+import { type EnvelopeKeys, isSealedFor, MOST_HEAD, type Refused, SKEW, type Unpacked, unpack } from './envelope.ts'
 import { HOP_PATH, MISDIRECTED } from './hand-on.ts'
 import { createNonces } from './nonces.ts'
+import { envelopeReader } from './read-envelope.ts'
 
 interface Needs extends EnvelopeKeys {
   readonly self: string
@@ -24,15 +25,15 @@ interface Needs extends EnvelopeKeys {
 export function createReceiver({ self, clock, sealKeys, match, mostBody, onRefused, onError }: Needs): Handle {
   // Sent up to SKEW ago, or up to SKEW from now: so long it could be sent again.
   const nonces = createNonces(2 * SKEW)
-  const most = 4 + MOST_HEAD + mostBody
+  const readEnvelope = envelopeReader(4 + MOST_HEAD + mostBody, (bytes) => isSealedFor({ sealKeys }, self, bytes))
 
   async function take(req: IncomingMessage, res: ServerResponse): Promise<void> {
     const refuse = (reason: Parameters<typeof onRefused>[0]): void => {
       onRefused(reason, req.socket.remoteAddress)
       res.writeHead(MISDIRECTED, { connection: 'close' }).end()
     }
-    const bytes = await readAll(req, most)
-    const unpacked = bytes === undefined ? 'malformed' : unpack({ sealKeys }, self, bytes, clock())
+    const bytes = await readEnvelope(req)
+    const unpacked = typeof bytes === 'string' ? bytes : unpack({ sealKeys }, self, bytes, clock())
     if (typeof unpacked === 'string') return refuse(unpacked)
     if (!nonces.take(unpacked.nonce, clock())) return refuse('replayed')
     const endpoint = match(unpacked.handed.path)
@@ -51,23 +52,6 @@ export function createReceiver({ self, clock, sealKeys, match, mostBody, onRefus
       res.destroy()
     })
   }
-}
-
-/** `undefined`: more than there can be, or cut off. */
-async function readAll(req: IncomingMessage, most: number): Promise<Buffer | undefined> {
-  const chunks: Buffer[] = []
-  let size = 0
-  try {
-    for await (const chunk of req) {
-      size += (chunk as Buffer).length
-      if (size > most) return undefined
-      chunks.push(chunk as Buffer)
-    }
-  } catch {
-    // The other replica has broken off: there is no request, and nobody to tell.
-    return undefined
-  }
-  return Buffer.concat(chunks)
 }
 
 function exchangeOf(req: IncomingMessage, res: ServerResponse, { handed, body }: Unpacked): Exchange {

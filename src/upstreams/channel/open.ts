@@ -1,10 +1,10 @@
 // A server that is spoken to over a lasting channel, from its configuration.
 import type { UpstreamConfig } from '../../config/servers.ts'
 import { transportOf } from '../../protocol/transports.ts'
-import type { Surroundings } from '../connect.ts'
-import { openInstances } from '../instances.ts'
+import type { Surroundings } from '../network/connect.ts'
 import { openRemoteUpstream } from '../pool.ts'
 import type { ChannelUpstream } from '../upstream.ts'
+import { openInstances } from './instances.ts'
 import { remoteOpener } from './remote/open.ts'
 import { type ChildNeeds, childOpener } from './stdio/open.ts'
 

@@ -8,6 +8,7 @@ import type { OAuthConnection } from '../oauth/connections.ts'
 import { isAlive, isDue } from '../oauth/refresh.ts'
 import type { Held, TokensHeld } from '../oauth/tokens-held.ts'
 import type { Given, Refused } from '../upstream.ts'
+import { type InUse, inUseAt } from './in-use.ts'
 import { subjectOf } from './person.ts'
 
 interface Needs {
@@ -22,24 +23,15 @@ interface Needs {
   onError(error: unknown): void
 }
 
-/** `usedAt` is exact to so much. */
-const TOUCH_EVERY = 5 * 60_000
 /** A token that replaced a refused one, and is refused as soon, is not replaced again. */
 const FRESH = 5 * 60_000
 /** For a token that comes ahead of the old one's end. */
 const PATIENCE = 1000
-const MOST_SEEN = 10_000
-
-/** Of a person: a version whose record was found beside it, what is made of it, and when its use was last noted. */
-interface Seen {
-  readonly version: number
-  readonly given: Given
-  touchedAt: number
-}
 
 export function oauthCredential(needs: Needs): Credential {
   const { id, connection, records, held, clock } = needs
-  const seen = new Map<string, Seen>()
+  /** A version whose record was found beside it. */
+  const seen = inUseAt(id, needs)
   /** By person: many calls that are refused at once ask once. */
   const renewing = new Map<string, Promise<Given>>()
 
@@ -52,32 +44,23 @@ export function oauthCredential(needs: Needs): Credential {
   async function checked(principal: string): Promise<Held> {
     const found = await held.find(principal, id)
     if (found === undefined) throw await lacking(principal)
-    if (seen.get(principal)?.version === found.version) return found
+    if (seen.find(principal)?.version === found.version) return found
     const row = await records.find(principal, id)
     if (row?.state !== 'connected') throw new ConnectionNeeded(id, row === undefined ? 'not_connected' : 'needs_reauth')
     note(principal, found)
     return found
   }
 
-  function note(principal: string, current: Held): Seen {
+  function note(principal: string, current: Held): InUse {
     const given = { headers: { authorization: bearer(current) } }
-    const made = { version: current.version, given, touchedAt: seen.get(principal)?.touchedAt ?? 0 }
-    seen.delete(principal)
-    seen.set(principal, made)
-    const [oldest] = seen.keys()
-    if (seen.size > MOST_SEEN && oldest !== undefined) seen.delete(oldest)
-    return made
+    const touchedAt = seen.find(principal)?.touchedAt ?? 0
+    return seen.keep(principal, { version: current.version, given, touchedAt })
   }
 
-  /** The same object for the same token: what is made of it can be kept. */
   function give(principal: string, current: Held): Given {
-    const before = seen.get(principal)
+    const before = seen.find(principal)
     const own = before?.version === current.version ? before : note(principal, current)
-    const now = clock()
-    if (Math.abs(now - own.touchedAt) >= TOUCH_EVERY) {
-      own.touchedAt = now
-      records.touch(principal, id, now).catch(needs.onError)
-    }
+    seen.touch(principal, own)
     return own.given
   }
 

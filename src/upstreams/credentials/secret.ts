@@ -7,6 +7,7 @@ import { ConnectionNeeded, type Credential } from '../credential.ts'
 import { secretPlace } from '../pasted-secret.ts'
 import { unverifiedExpiry } from '../unverified-claims.ts'
 import type { Given } from '../upstream.ts'
+import { type InUse, inUseAt } from './in-use.ts'
 import { subjectOf } from './person.ts'
 
 interface Needs {
@@ -17,47 +18,32 @@ interface Needs {
   onError(error: unknown): void
 }
 
-interface Held {
-  readonly version: number
-  readonly given: Given
+interface Held extends InUse {
   /** Of a secret that says so itself: a JWT. */
   readonly expiresAt: number | undefined
-  touchedAt: number
 }
-
-const MOST_HELD = 10_000
-/** How exactly its last use is known. */
-const TOUCH = 5 * 60_000
 
 export function secretCredential(
   server: string,
   { header, prefix }: Pick<CredentialsOf<'secret'>, 'header' | 'prefix'>,
-  { vault, records, clock, onError }: Needs,
+  needs: Needs,
 ): Credential {
+  const { vault, records, clock } = needs
   const field = header.toLowerCase()
-  const held = new Map<string, Held>()
+  const held = inUseAt<Held>(server, needs)
 
   function hold(subject: string, version: number, secret: string): Held {
-    const known = held.get(subject)
+    const known = held.find(subject)
     if (known?.version === version) return known
-    const made = {
-      version,
-      given: { headers: { [field]: prefix + secret } },
-      expiresAt: unverifiedExpiry(secret),
-      touchedAt: 0,
-    }
-    held.delete(subject)
-    held.set(subject, made)
-    const [oldest] = held.keys()
-    if (held.size > MOST_HELD && oldest !== undefined) held.delete(oldest)
-    return made
+    const given = { headers: { [field]: prefix + secret } }
+    return held.keep(subject, { version, given, expiresAt: unverifiedExpiry(secret), touchedAt: 0 })
   }
 
   /** The vault keeps what it has opened: this reads no store. */
   async function read(subject: string): Promise<Held> {
     const found = await vault.get(secretPlace(subject, server))
     if (found === undefined) {
-      held.delete(subject)
+      held.forget(subject)
       const state = (await records.find(subject, server))?.state
       throw new ConnectionNeeded(server, state === undefined ? 'not_connected' : 'needs_reauth')
     }
@@ -70,17 +56,10 @@ export function secretCredential(
 
   /** Only what was refused: a newer one may be there by now. */
   async function evict(subject: string, version: number): Promise<never> {
-    held.delete(subject)
+    held.forget(subject)
     await vault.remove(secretPlace(subject, server), { expectedVersion: version })
     await records.expire(subject, server, version)
     throw new ConnectionNeeded(server, 'needs_reauth')
-  }
-
-  function touch(subject: string, own: Held): void {
-    const now = clock()
-    if (Math.abs(now - own.touchedAt) < TOUCH) return
-    own.touchedAt = now
-    records.touch(subject, server, now).catch(onError)
   }
 
   return {
@@ -88,7 +67,7 @@ export function secretCredential(
     async given(caller) {
       const subject = subjectOf(caller)
       const own = await read(subject)
-      touch(subject, own)
+      held.touch(subject, own)
       return own.given
     },
     async renewed(caller, given, { status }) {

@@ -1,6 +1,7 @@
 // Where a server's authorization server is, and what it can do: RFC 9728, RFC 8414, OpenID Connect Discovery, and the rules of
 // MCP 2025-03-26 for servers that publish nothing. MCP 2026-07-28, Authorization.
 import { ConnectionRefused } from '../../protocol/connections.ts'
+import { PROTECTED_RESOURCE_PATH } from '../../protocol/protected-resource.ts'
 import type { Fetch } from '../authorization-server/fetch.ts'
 import { askForDocument } from './ask.ts'
 import { type BearerChallenge, checkScopes } from './challenge.ts'
@@ -69,7 +70,7 @@ export async function findResourceDocument(
   const { origin, pathname } = new URL(url)
   const path = pathname.replace(/\/+$/, '')
   for (const inserted of path === '' ? [''] : [path, '']) {
-    const document = await askForDocument(ask, `${origin}/.well-known/oauth-protected-resource${inserted}`)
+    const document = await askForDocument(ask, origin + PROTECTED_RESOURCE_PATH + inserted)
     if (document !== undefined) return parseResourceDocument(document, url)
   }
   return undefined

@@ -34,7 +34,7 @@ export interface TokensHeld {
 
 export function tokensHeld(vault: Pick<Vault, 'get' | 'put' | 'remove'> & { poll(): Promise<void> }): TokensHeld {
   async function find(principal: string, server: string): Promise<Held | undefined> {
-    const found = await vault.get(placeOf(principal, server)).catch(unreadable)
+    const found = await vault.get(tokensPlace(principal, server)).catch(unreadable)
     if (found === undefined) return undefined
     const tokens = JSON.parse(found.secret.toString()) as HeldTokens
     found.secret.fill(0)
@@ -48,12 +48,12 @@ export function tokensHeld(vault: Pick<Vault, 'get' | 'put' | 'remove'> & { poll
     },
     put: (principal, server, tokens, expectedVersion) =>
       vault.put(
-        placeOf(principal, server),
+        tokensPlace(principal, server),
         Buffer.from(JSON.stringify(tokens)),
         expectedVersion === undefined ? {} : { expectedVersion },
       ),
     remove: (principal, server, expectedVersion) =>
-      vault.remove(placeOf(principal, server), expectedVersion === undefined ? {} : { expectedVersion }),
+      vault.remove(tokensPlace(principal, server), expectedVersion === undefined ? {} : { expectedVersion }),
   }
 }
 
@@ -62,7 +62,11 @@ function unreadable(cause: unknown): never {
   throw new CredentialFailed(cause.reason, 'The tokens of this connection do not open.', { cause })
 }
 
-const placeOf = (principal: string, upstream: string): SecretPlace => ({ principal, upstream, field: 'oauth_tokens' })
+export const tokensPlace = (principal: string, upstream: string): SecretPlace => ({
+  principal,
+  upstream,
+  field: 'oauth_tokens',
+})
 
 interface From {
   readonly tokens: Tokens

@@ -9,7 +9,7 @@ import type { Incoming } from '../../message.ts'
 import { callerOf, isUnreached } from '../../reach.ts'
 import type { Ending } from '../../relay.ts'
 import type { Subscriptions } from '../../subscriptions.ts'
-import { createChildSubscriptions } from './child-subscriptions.ts'
+import { createChannelSubscriptions } from './channel-subscriptions.ts'
 import { createListening, type Listener, type Listening, type ListeningNeeds, type SessionListener } from './listen.ts'
 import { createListenRequest, type ListenRequest } from './listen-request.ts'
 import type { Hearer } from './notifications.ts'
@@ -67,8 +67,8 @@ export function createBackChannel(needs: Needs): BackChannel {
   const { reach, subscriptions } = needs
   const running = createRunning()
   const questions = createQuestions(needs)
-  const children = createChildSubscriptions(needs)
-  const parts = { ...needs, children, sources: createServerSources(needs) }
+  const atChannels = createChannelSubscriptions(needs)
+  const parts = { ...needs, atChannels, sources: createServerSources(needs) }
   const listening = createListening(parts)
   const listenTo = createListenRequest(parts)
 
@@ -119,7 +119,7 @@ export function createBackChannel(needs: Needs): BackChannel {
     end(session, caller) {
       running.end(session)
       listening.end(session)
-      children.leave(session, caller)
+      atChannels.leave(session, caller)
     },
   }
 }

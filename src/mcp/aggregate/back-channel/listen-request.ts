@@ -11,7 +11,7 @@ import type { Ending } from '../../relay.ts'
 import type { Place, StreamEnd } from '../../streams.ts'
 import type { Subscriptions } from '../../subscriptions.ts'
 import { listenedResources } from '../../target.ts'
-import type { ChildSubscriptions } from './child-subscriptions.ts'
+import type { ChannelSubscriptions } from './channel-subscriptions.ts'
 import { openClientStream } from './client-stream.ts'
 import { type FanIn, openFanIn } from './fan-in.ts'
 import { atMost, type Listener, type ListeningNeeds } from './listen.ts'
@@ -27,7 +27,7 @@ export interface ListenRequest extends Listener {
 
 interface Needs extends Omit<ListeningNeeds, 'subscriptions'> {
   readonly subscriptions: Subscriptions
-  readonly children: ChildSubscriptions
+  readonly atChannels: ChannelSubscriptions
 }
 
 interface Granted {
@@ -41,7 +41,7 @@ const PATIENCE = 500
 
 /** Resolves when the stream has ended, whoever ended it. Throws RpcError -32602 for what is no filter, RequestError 429. */
 export function createListenRequest(needs: Needs): (request: ListenRequest) => Promise<Ending> {
-  const { subscriptions, children, streams } = needs
+  const { subscriptions, atChannels, streams } = needs
   return async function serve(request) {
     const asked = checkFilter(request.message)
     const held = streams.reserve(request.principal)
@@ -55,7 +55,7 @@ export function createListenRequest(needs: Needs): (request: ListenRequest) => P
     } finally {
       stop.abort()
       held.release()
-      children.leave(holder, callerOf(request))
+      atChannels.leave(holder, callerOf(request))
     }
   }
 }
@@ -108,7 +108,7 @@ async function tellGranted(needs: Needs, request: ListenRequest, opening: Openin
 
 /** Each resolves when it is listened to, or cannot be. */
 function openSources(
-  { get, sources, children }: Needs,
+  { get, sources, atChannels }: Needs,
   request: ListenRequest,
   opening: Pick<Opening, 'granted' | 'holder' | 'signal'> & { readonly fanIn: FanIn },
 ): readonly Promise<unknown>[] {
@@ -120,12 +120,12 @@ function openSources(
     if (upstream === undefined || !hearer.sees(server)) return []
     const uris = granted.resources.get(server) ?? NONE
     const ofResources = sources.ofResources(upstream, uris, caller)
-    // A child says all on its one output.
-    const isChildOf = upstream.kind === 'channel' && uris.size > 0
+    // At a channel all is said in one place.
+    const isAtChannel = upstream.kind === 'channel' && uris.size > 0
     return [
-      ...(granted.lists.size > 0 || isChildOf ? [fanIn.add(sources.ofLists(upstream, caller))] : []),
+      ...(granted.lists.size > 0 || isAtChannel ? [fanIn.add(sources.ofLists(upstream, caller))] : []),
       ...(ofResources === undefined ? [] : [fanIn.add(ofResources)]),
-      ...(isChildOf ? [children.ask(server, { holder, caller, signal })] : []),
+      ...(isAtChannel ? [atChannels.ask(server, { holder, caller, signal })] : []),
     ]
   })
 }

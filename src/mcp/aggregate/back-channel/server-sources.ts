@@ -5,12 +5,12 @@ import type { Caller } from '../../../upstreams/caller.ts'
 import type { ChannelUpstream, RemoteUpstream, Upstream } from '../../../upstreams/upstream.ts'
 import type { Reach } from '../../reach.ts'
 import { type AccountChanges, accountSource } from './account-changes.ts'
-import { childSource, type Hear, listeningSource, type Reached, type Source, type SourceNeeds } from './sources.ts'
+import { channelSource, type Hear, listeningSource, type Reached, type Source, type SourceNeeds } from './sources.ts'
 
 export interface ServerSources {
   /** What a server tells everybody, or this caller where it lists for each person apart. Opened while somebody listens. */
   ofLists(upstream: Upstream, caller: Caller): Source
-  /** Updates of these resources; `undefined` for a child, whose one output tells of everything, and where there are none. */
+  /** Updates of these resources; `undefined` for a channel, which tells of everything, and where there are none. */
   ofResources(upstream: Upstream, uris: ReadonlySet<string>, caller: Caller): Source | undefined
 }
 
@@ -26,8 +26,8 @@ export function createServerSources(needs: ServerSourcesNeeds): ServerSources {
   const shared = new WeakMap<Upstream, Source>()
   return {
     ofLists(upstream, caller) {
-      // A child tells whoever subscribes: there is nothing to share.
-      if (upstream.kind === 'channel') return childSource(needs, reachedBy(reach, upstream, caller))
+      // A channel tells whoever subscribes: there is nothing to share.
+      if (upstream.kind === 'channel') return channelSource(needs, reachedBy(reach, upstream, caller))
       if (contextOf(upstream.id, caller) !== undefined)
         return accountSource(listeningSource(needs, reachedBy(reach, upstream, caller), []), {
           watch: (listener) => accounts.watch(upstream.id, caller.principal.subject, listener),

@@ -1,5 +1,5 @@
 // Where servers say things by themselves: the GET stream of a session (MCP 2025-11-25, Transports), a listening request (MCP 2026-07-28,
-// Subscriptions), the output of a child process. What breaks off is opened again, later and later; what there is none of stays closed.
+// Subscriptions), what a channel says beside its answers. What breaks off is opened again, later and later; what there is none of stays closed.
 import { setTimeout as delay } from 'node:timers/promises'
 import { isRecord } from '../../../protocol/json.ts'
 import {
@@ -95,11 +95,11 @@ export function listeningSource(needs: SourceNeeds, reached: Reached<RemoteUpstr
   }
 }
 
-/** What a child process says to nobody in particular. It knows no clients of ours, so nothing of it is of one client alone. */
-export function childSource(needs: SourceNeeds, reached: Reached<ChannelUpstream>): Source {
+/** What a server at a channel says to nobody in particular. It knows no clients of ours, so nothing of it is of one client alone. */
+export function channelSource(needs: SourceNeeds, reached: Reached<ChannelUpstream>): Source {
   return {
     server: reached.server,
-    key: 'child',
+    key: 'channel',
     own: false,
     place: undefined,
     run: (hear, signal, onOpen) =>

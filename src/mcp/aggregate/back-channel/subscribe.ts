@@ -1,5 +1,5 @@
 // `resources/subscribe` and `resources/unsubscribe` of a client of the handshake era at an aggregate, by what the server is: asked in its
-// own session, asked of the one child for everybody, or listened to. MCP 2025-11-25, Resources: subscriptions.
+// own session, asked once at a channel for everybody, or listened to. MCP 2025-11-25, Resources: subscriptions.
 import { RpcError } from '../../../protocol/errors.ts'
 import type { RpcResponse } from '../../../protocol/jsonrpc.ts'
 import { RPC } from '../../../protocol/mcp.ts'
@@ -59,7 +59,7 @@ export function createSubscribe(needs: Needs): { subscribe: Subscribe; unsubscri
         listening.resubscribed(session, upstream)
         return undefined
       }
-      // The child knows one subscriber; the others still want to hear.
+      // A server at a channel knows one subscriber; the others still want to hear.
       if (upstream.kind === 'channel' && subscriptions.isWanted(upstream.id, uri)) return undefined
       return subscribing.ask()
     },

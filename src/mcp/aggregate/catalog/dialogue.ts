@@ -3,9 +3,10 @@ import { isRecord } from '../../../protocol/json.ts'
 import type { RpcRequest, RpcResponse } from '../../../protocol/jsonrpc.ts'
 import { MODERN_REVISION, RPC } from '../../../protocol/mcp.ts'
 import { type ChannelUpstream, type RemoteUpstream, type Upstream, UpstreamError } from '../../../upstreams/upstream.ts'
+import { failure } from '../../bridge/answer-events.ts'
 import { askInSession, closeUpstreamSession, nextId, openUpstreamSession } from '../../bridge/handshake.ts'
 import { type ClientHello, OUR_HELLO } from '../../bridge/hello.ts'
-import { failure, post } from '../../bridge/post.ts'
+import { post } from '../../bridge/post.ts'
 import { modernRequest } from '../../bridge/request.ts'
 import type { UpstreamEras } from '../../bridge/upstream-era.ts'
 import { FAULTS } from '../../fault.ts'
@@ -41,7 +42,7 @@ export async function openDialogue(
   eraOf: UpstreamEras['eraOf'],
   signal: AbortSignal,
 ): Promise<Dialogue> {
-  if (upstream.kind === 'channel') return openChild(upstream, signal)
+  if (upstream.kind === 'channel') return openChannel(upstream, signal)
   const era = await eraOf(upstream, signal)
   const asked = { ...upstream, maxAnswer: Math.min(upstream.maxAnswer, LARGEST_PAGE) }
   const modern = era === 'modern' ? await openModern(asked, signal) : undefined
@@ -77,7 +78,7 @@ const requestOf = (method: string, params: Record<string, unknown>): RpcRequest 
   params,
 })
 
-async function openChild(upstream: ChannelUpstream, signal: AbortSignal): Promise<Dialogue> {
+async function openChannel(upstream: ChannelUpstream, signal: AbortSignal): Promise<Dialogue> {
   const { capabilities, instructions } = await upstream.initialize()
   return {
     era: 'legacy',

@@ -1,7 +1,7 @@
 // What one server offers: its introduction and its four lists, each whole or with the reason why it is not there.
 import { isRecord } from '../../../protocol/json.ts'
 import { type Upstream, UpstreamError } from '../../../upstreams/upstream.ts'
-import { failure } from '../../bridge/post.ts'
+import { failure } from '../../bridge/answer-events.ts'
 import type { UpstreamEras } from '../../bridge/upstream-era.ts'
 import { FAULTS } from '../../fault.ts'
 import { LIST_FORMS, type ListKind } from '../../list-forms.ts'
@@ -37,7 +37,7 @@ const LONGEST_INSTRUCTIONS = 16 * 1024
 
 /** Rejects with UpstreamError when the server cannot be talked to, at the latest when the signal ends. */
 export async function readOffer(upstream: Upstream, eraOf: UpstreamEras['eraOf'], signal: AbortSignal): Promise<Offer> {
-  // The first use of a child starts it, which no signal ends.
+  // The first use of a channel opens it, which no signal ends.
   const dialogue = await inTime(openDialogue(upstream, eraOf, signal), signal)
   try {
     const capabilities = recordOf(dialogue.introduction['capabilities'])

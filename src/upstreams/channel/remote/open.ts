@@ -1,10 +1,10 @@
 // HTTP+SSE and WebSocket servers, from their configuration: a connection of their own for each instance.
 import type { RemoteServerConfig } from '../../../config/servers.ts'
 import type { Clock } from '../../../protocol/clock.ts'
-import type { Whose } from '../../instances.ts'
 import { withCredential } from '../../path.ts'
 import type { OpenUpstream } from '../../pool.ts'
 import { type Channel, createChannel } from '../channel.ts'
+import type { Whose } from '../instances.ts'
 import { type ChannelLog, rememberSecrets, saidLog } from '../said.ts'
 import type { Fields } from '../transport.ts'
 import { openSse } from './sse.ts'

@@ -4,7 +4,7 @@ import { type Authority, createAuthority, type Issued } from '../../../../test/s
 import { AROUND, remoteConfig } from '../../../../test/support/configured.ts'
 import { startForwardProxy } from '../../../../test/support/forward-proxy.ts'
 import { type LastingServer, startSocketServer, startSseServer } from '../../../../test/support/lasting-servers.ts'
-import type { TlsMaterial } from '../../connect.ts'
+import type { TlsMaterial } from '../../network/connect.ts'
 import { openChannelUpstream } from '../open.ts'
 
 let authority: Authority

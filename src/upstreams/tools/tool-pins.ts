@@ -1,8 +1,8 @@
 // Tools stay what they were when somebody agreed to them: a definition that changes later is told of, and under quarantine neither
 // shown nor called until it is approved (rug pulls and shadowing, OWASP AISVS 10.4).
 import { setImmediate } from 'node:timers/promises'
-import type { Clock } from '../protocol/clock.ts'
-import type { ToolPin, ToolPins } from '../store/tool-pins.ts'
+import type { Clock } from '../../protocol/clock.ts'
+import type { ToolPin, ToolPins } from '../../store/tool-pins.ts'
 import { createShownApart } from './shown-apart.ts'
 import { definitionOf, type ToolDefinition } from './tool-definition.ts'
 

@@ -1,9 +1,9 @@
 // Places are the server's, failures those of the instance that failed.
 import { expect, it } from 'vitest'
-import type { RpcResponse } from '../protocol/jsonrpc.ts'
-import { createGate } from './gate.ts'
+import type { RpcResponse } from '../../protocol/jsonrpc.ts'
+import { createGate } from '../gate.ts'
+import { type ChannelUpstream, UpstreamError } from '../upstream.ts'
 import { gatedChannel } from './gated-channel.ts'
-import { type ChannelUpstream, UpstreamError } from './upstream.ts'
 
 const open = (failures = 2) =>
   createGate({

@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
-import { type NameServer, startNameServer } from '../../test/support/name-server.ts'
+import { type NameServer, startNameServer } from '../../../test/support/name-server.ts'
 import { candidatesOf, hostsOf, systemNames } from './names.ts'
 
 let server: NameServer

@@ -1,7 +1,7 @@
 // Rug pulls, E20, and shadowing, E19: beside every tool that is closed stands one that is open.
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { openStore } from '../store/open.ts'
-import type { Store } from '../store/store.ts'
+import { openStore } from '../../store/open.ts'
+import type { Store } from '../../store/store.ts'
 import { openToolGuard, type PinMode, type ToolGuard } from './tool-pins.ts'
 
 let store: Store

@@ -1,7 +1,7 @@
 // The bound on calls, and the rest after failures, for a server that is spoken to over a channel: places are the server's, failures those
 // of the instance that failed. One person's process that ends call after call is no reason to leave everybody else's alone.
-import { verdictOf } from './gate.ts'
-import { type ChannelUpstream, type Gate, UpstreamError, type Verdict } from './upstream.ts'
+import { verdictOf } from '../gate.ts'
+import { type ChannelUpstream, type Gate, UpstreamError, type Verdict } from '../upstream.ts'
 
 interface Needs {
   /** Of the server. */

@@ -1,7 +1,7 @@
 // What a server says a tool is, as the model and the person who agreed to it read it: whoever changes that changes the tool.
 import { createHash } from 'node:crypto'
-import { canonicalJson } from '../protocol/canonical-json.ts'
-import { isRecord } from '../protocol/json.ts'
+import { canonicalJson } from '../../protocol/canonical-json.ts'
+import { isRecord } from '../../protocol/json.ts'
 
 /** Everything that shapes what a model does with it. Icons and `_meta` do not: they may differ from one answer to the next. */
 const DEFINING = ['name', 'title', 'description', 'inputSchema', 'outputSchema', 'annotations', 'execution'] as const

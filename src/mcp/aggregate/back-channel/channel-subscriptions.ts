@@ -1,4 +1,4 @@
-// Subscriptions at a child process, which knows only one subscriber: us. It is asked for each resource, and told when the last who
+// Subscriptions at a server at a channel, which knows only one subscriber: us. It is asked for each resource, and told when the last who
 // wanted it has left. MCP 2025-11-25, Resources: subscriptions.
 import type { Caller } from '../../../upstreams/caller.ts'
 import { nextId } from '../../bridge/handshake.ts'
@@ -11,8 +11,8 @@ interface Needs {
   onError(error: unknown, server: string): void
 }
 
-export interface ChildSubscriptions {
-  /** Asks the child for all that the holder wants of it. Never rejects for a child that is down: that is told elsewhere. */
+export interface ChannelSubscriptions {
+  /** Asks the server for all that the holder wants of it. Never rejects for one that is down: that is told elsewhere. */
   ask(server: string, asking: { holder: string; caller: Caller; signal: AbortSignal }): Promise<unknown>
   /** Forgets the holder. */
   leave(holder: string, caller: Caller): void
@@ -25,14 +25,14 @@ interface Telling {
   readonly signal?: AbortSignal
 }
 
-export function createChildSubscriptions({ reach, subscriptions, onError }: Needs): ChildSubscriptions {
+export function createChannelSubscriptions({ reach, subscriptions, onError }: Needs): ChannelSubscriptions {
   async function tell(server: string, { method, uris, caller, signal }: Telling): Promise<void> {
     const once = async (uri: string): Promise<void> => {
-      const child = await reach(server, caller)
-      if (child?.kind !== 'channel') return
+      const upstream = await reach(server, caller)
+      if (upstream?.kind !== 'channel') return
       const message = { jsonrpc: '2.0' as const, id: nextId(), method, params: { uri } }
-      const until = signal ?? AbortSignal.timeout(child.requestTimeout)
-      await child.request(message, { signal: until, onNotification: () => undefined })
+      const until = signal ?? AbortSignal.timeout(upstream.requestTimeout)
+      await upstream.request(message, { signal: until, onNotification: () => undefined })
     }
     await Promise.all(
       uris.map((uri) =>

@@ -1,11 +1,11 @@
 // Whose channel is whose: one for all, a few that callers share, one for each.
 import { afterEach, describe, expect, it } from 'vitest'
-import { ANONYMOUS } from '../protocol/principal.ts'
-import type { Caller } from './caller.ts'
-import { createChannel } from './channel/channel.ts'
-import type { Ears, Transport } from './channel/transport.ts'
+import { ANONYMOUS } from '../../protocol/principal.ts'
+import type { Caller } from '../caller.ts'
+import { type ChannelUpstream, type Given, UpstreamError } from '../upstream.ts'
+import { createChannel } from './channel.ts'
 import { type Instances, openInstances, type Whose } from './instances.ts'
-import { type ChannelUpstream, type Given, UpstreamError } from './upstream.ts'
+import type { Ears, Transport } from './transport.ts'
 
 const caller = (subject: string): Caller => ({ principal: { ...ANONYMOUS, kind: 'person', subject }, rawHeaders: [] })
 const bearer = (token: string): Given => ({ headers: { authorization: `Bearer ${token}` } })

@@ -1,12 +1,12 @@
 // Which channel serves whom: one for all callers, a few that they share, or one for each (`instances`).
 import { createHash } from 'node:crypto'
-import type { UpstreamConfig } from '../config/servers.ts'
-import type { Clock } from '../protocol/clock.ts'
-import { RpcError } from '../protocol/errors.ts'
-import { RPC } from '../protocol/mcp.ts'
-import type { Caller } from './caller.ts'
-import type { Channel } from './channel/channel.ts'
-import { type ChannelUpstream, type Given, type Grant, type Refused, UpstreamError } from './upstream.ts'
+import type { UpstreamConfig } from '../../config/servers.ts'
+import type { Clock } from '../../protocol/clock.ts'
+import { RpcError } from '../../protocol/errors.ts'
+import { RPC } from '../../protocol/mcp.ts'
+import type { Caller } from '../caller.ts'
+import { type ChannelUpstream, type Given, type Grant, type Refused, UpstreamError } from '../upstream.ts'
+import type { Channel } from './channel.ts'
 
 export interface Whose {
   /** Folder name and the like: stands for the caller, and names nobody. `undefined`: not one caller's own. */

@@ -2,9 +2,9 @@
 // authorities and the certificate that its configuration names.
 import { isIP, type Socket } from 'node:net'
 import { buildConnector, type buildConnector as Connector } from 'undici'
-import type { RemoteServerConfig } from '../config/servers.ts'
-import type { Clock } from '../protocol/clock.ts'
-import { OperatorError } from '../protocol/errors.ts'
+import type { RemoteServerConfig } from '../../config/servers.ts'
+import type { Clock } from '../../protocol/clock.ts'
+import { OperatorError } from '../../protocol/errors.ts'
 import { createLookup } from './addresses.ts'
 import { explainFailure } from './connect-failure.ts'
 import type { Resolve } from './names.ts'

@@ -1,7 +1,7 @@
 // Where the name of a server may lead: asked once, kept for a minute, judged, and connected to as it was judged. There is no second
 // look-up between the check and the socket (DNS rebinding, catalogue row B6).
 import { isIP, type LookupFunction } from 'node:net'
-import type { Clock } from '../protocol/clock.ts'
+import type { Clock } from '../../protocol/clock.ts'
 import { NameError, type Resolve } from './names.ts'
 
 const KEPT = 60_000
