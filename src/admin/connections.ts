@@ -38,9 +38,12 @@ export function connectionRoutes(api: Api, needs: ConnectionRoutesNeeds): void {
     async (request) => {
       const { id, principal } = visitOf(request).caller
       const held = new Map((await connections.list(id)).map((one) => [one.server, one]))
+      const connectable = connections.connectable()
+      const gone = [...held.values()]
+        .filter(({ server }) => !connectable.some((one) => one.server === server))
+        .map(({ server, kind }) => ({ server, title: server, kind }))
       return {
-        connections: connections
-          .connectable()
+        connections: [...connectable, ...gone]
           .filter(({ server }) => held.has(server) || principal === undefined || sees(principal, server))
           .map(({ server, title, kind }) => ({ server, title, kind, ...tell(held.get(server)) })),
       }
@@ -53,8 +56,7 @@ export function connectionRoutes(api: Api, needs: ConnectionRoutesNeeds): void {
     async (request, reply) => {
       const { id } = visitOf(request).caller
       const { server } = request.params
-      const known = connections.connectable().some((one) => one.server === server)
-      if (!known || !(await connections.disconnect(id, server)))
+      if (!(await connections.disconnect(id, server)))
         throw new RequestError(404, 'unknown_connection', 'There is no such connection.')
       await onConnectionChanged([id], server)
       return reply.code(204).send(null)

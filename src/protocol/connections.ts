@@ -56,6 +56,7 @@ export class ConnectionRefused extends Error {
 
 export interface Connections {
   connectable(): readonly Connectable[]
+  /** Those included whose server has left the configuration: they can be disconnected. */
   list(principal: string): Promise<readonly Connection[]>
   /** Of an OAuth connection that is not made yet. Asks the server where that is not known. Throws ConnectionRefused. */
   terms(principal: string, server: string): Promise<ConnectionTerms>

@@ -7,6 +7,7 @@ import type { ConnectionRecord, ConnectionRecords } from '../store/connections.t
 import type { Tickets } from '../store/ephemeral.ts'
 import { takeAuthorization } from './oauth/authorize.ts'
 import type { OAuthConnection } from './oauth/connections.ts'
+import type { TokensHeld } from './oauth/tokens-held.ts'
 import type { SecretConnections } from './secret-connections.ts'
 
 interface Needs {
@@ -14,20 +15,29 @@ interface Needs {
   /** By server. */
   readonly oauth: ReadonlyMap<string, Pick<OAuthConnection, 'terms' | 'begin' | 'finish' | 'disconnect'>>
   readonly secrets: SecretConnections
+  readonly held: Pick<TokensHeld, 'remove'>
   readonly records: Pick<ConnectionRecords, 'list'>
   readonly tickets: Pick<Tickets, 'find' | 'take'>
   readonly clock: Clock
 }
 
-export function createConnections({ servers, oauth, secrets, records, tickets, clock }: Needs): Connections {
+export function createConnections(needs: Needs): Connections {
+  const { servers, oauth, secrets, held, records, tickets, clock } = needs
   const pasted = new Map(servers.flatMap(({ id, credentials }) => (isSecret(credentials) ? [[id, credentials]] : [])))
   const connectable = servers.flatMap(connectableOf)
   const kinds = new Map(connectable.map(({ server, kind }) => [server, kind]))
 
+  /** Of a server that is not there any more: nobody is left to tell. */
+  async function forget(principal: string, server: string): Promise<boolean> {
+    const removed = await held.remove(principal, server)
+    return (await secrets.disconnect(principal, server)) || removed
+  }
+
   return {
     connectable: () => connectable,
     async list(principal) {
-      return (await records.list(principal)).filter(({ server, kind }) => kinds.get(server) === kind).map(told)
+      const all = await records.list(principal)
+      return all.filter(({ server, kind }) => (kinds.get(server) ?? kind) === kind).map(told)
     },
     async terms(principal, server) {
       return (oauth.get(server) ?? unknown()).terms(principal)
@@ -45,7 +55,7 @@ export function createConnections({ servers, oauth, secrets, records, tickets, c
     },
     async disconnect(principal, server) {
       if (pasted.has(server)) return secrets.disconnect(principal, server)
-      return (oauth.get(server) ?? unknown()).disconnect(principal)
+      return oauth.get(server)?.disconnect(principal) ?? forget(principal, server)
     },
   }
 }

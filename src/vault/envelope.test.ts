@@ -134,6 +134,7 @@ describe('a data key wrapped with a key of our own', () => {
     await expect(localKey('k2', secret).unwrap(wrapped, context)).rejects.toThrow(NotUnwrapped)
   })
 
+  // G4: a data key seals one version of one secret, so that what could repeat is the wrap alone: its key hangs on 256 random bits.
   it('has a salt of its own in each of ten thousand wraps', async () => {
     const salts = new Set<string>()
     const dataKey = newDataKey()

@@ -71,7 +71,7 @@ export function openConnections(needs: Needs): OpenConnections {
   const onError = (error: unknown) => log.warn({ error }, 'the last use of a connection could not be noted')
   return {
     connections: createConnections({
-      ...{ servers, oauth, records, tickets, clock },
+      ...{ servers, oauth, held, records, tickets, clock },
       secrets: secretConnections({ vault, records, clock, record }),
     }),
     oauth({ id }, { refreshAhead }) {

@@ -151,6 +151,36 @@ describe('C8: how long a token lives, said so that nobody can read it', () => {
   })
 })
 
+describe('E27: a token answer', () => {
+  const answering = (more: object) => () => ({
+    status: 200,
+    body: { access_token: 'abc', token_type: 'Bearer', ...more },
+  })
+
+  it.each([
+    ['with a line break in the token', { access_token: 'abc\r\nX-Forwarded-User: root' }],
+    ['with more than ASCII', { access_token: 'tök☃' }],
+    ['with white space', { access_token: 'a b' }],
+    ['longer than any head', { access_token: 'a'.repeat(100_000) }],
+    ['with a refresh token without end', { refresh_token: 'a'.repeat(100_000) }],
+    ['of a type that proves itself', { token_type: 'DPoP' }],
+    ['without a token', { access_token: null }],
+  ])('%s connects nothing, and is no failure of ours', async (_, more) => {
+    const { gate } = await guarded({ tokenEndpoint: answering(more) })
+    expect(await reasonOf(gate.connect('ann', 'github'))).toBe('token_endpoint_unreachable')
+    expect(await gate.ground.connections.list('ann')).toEqual([])
+  })
+
+  it.each([
+    ['that says null where there is nothing', { refresh_token: null, scope: null, expires_in: null }],
+    ['with a token of all signs', { access_token: '7|aB:~!' }],
+  ])('%s connects', async (_, more) => {
+    const { gate } = await guarded({ tokenEndpoint: answering(more) })
+    expect(await gate.connect('ann', 'github')).toMatchObject({ state: 'connected' })
+    expect(await gate.authorizationOf('ann', 'github')).toMatch(/^Bearer (?:abc|7\|aB:~!)$/)
+  })
+})
+
 /** What the authorization server got to know the gate by, and gave it. */
 const clientsAt = (upstream: GuardedUpstream): string[] =>
   asked(upstream, 'as').flatMap(({ query }) => query.get('client_id') ?? [])

@@ -6,6 +6,7 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
+import { setImmediate as setTurn } from 'node:timers/promises'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
 import { openStore } from '../../src/store/open.ts'
 import type { Store } from '../../src/store/store.ts'
@@ -118,6 +119,24 @@ async function expectAll(
   })
 }
 
+/** How many secrets were read beside the rotation; each of them opened. */
+async function readUntil(over: Promise<unknown>, place: Place, changed: ReadonlyMap<number, string>): Promise<number> {
+  let ended = false
+  over.then(() => {
+    ended = true
+  })
+  return withVault(place, [youngKey, oldKey], async (vault) => {
+    let read = 0
+    for (; !ended; read++) {
+      const at = read % SECRETS
+      const opened = await vault.get(placeOf(at))
+      expect(opened?.secret.toString()).toBe(changed.get(at) ?? `secret ${at}`)
+      await setTurn()
+    }
+    return read
+  })
+}
+
 async function survives(place: Place): Promise<void> {
   await withVault(place, [oldKey], async (vault) => {
     for (let at = 0; at < SECRETS; at++) await vault.put(placeOf(at), Buffer.from(`secret ${at}`))
@@ -143,12 +162,16 @@ async function survives(place: Place): Promise<void> {
   child = last
   const said: string[] = []
   last.stdout.on('data', (chunk: Buffer) => said.push(chunk.toString()))
-  const [code] = await once(last, 'close')
+  const closed = once(last, 'close')
+  const read = readUntil(closed, place, changed)
+  const [code] = await closed
   expect([code, said.join('').trim().split('\n').at(-1)]).toEqual([0, 'end 0'])
+  // R9: a gate goes on opening them meanwhile.
+  expect(await read).toBeGreaterThan(0)
   expect(await expectAll(place, [youngKey], changed)).toBe(0)
 }
 
-describe(`${KILLS} kills of a rotation lose nothing`, () => {
+describe(`G3, R9: ${KILLS} kills of a rotation lose nothing`, () => {
   const directory = mkdtempSync(join(tmpdir(), 'portcullis-rotation-'))
   let database: FreshDatabase
   beforeAll(async () => {

@@ -12,7 +12,8 @@ export const socketUrl = (url: string): string => url.replace(/^http/, 'ws')
 
 /** The official client speaks through any transport; its own WebSocket one can send no header. */
 export function socketTransport(url: string, headers: Readonly<Record<string, string>>): Transport {
-  const socket = new WebSocket(socketUrl(url), ['mcp'], { headers })
+  // One message a turn: the client forgets who listens to a call's progress as soon as it sees the answer.
+  const socket = new WebSocket(socketUrl(url), ['mcp'], { headers, allowSynchronousEvents: false })
   const transport: Transport = {
     start: () =>
       new Promise((resolve, reject) => {

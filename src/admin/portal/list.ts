@@ -30,11 +30,14 @@ export function listEndpoints({ connections, visitors, guard, cookie, about, see
     const { principal } = visitor
     const held = new Map((await connections.list(principal.subject)).map((one) => [one.server, one]))
     const csrf = guard.token(bindingOf(visitor, cookie.bind(exchange)))
-    const rows = connections
-      .connectable()
+    const connectable = connections.connectable()
+    const rows = connectable
       .filter(({ server }) => held.has(server) || sees(principal, server))
-      .map((server) => ({ server, connection: held.get(server.server), csrf }))
-    sendPage(exchange, { status: 200, html: listPage(about(visitor), rows), formAction: ["'self'"] })
+      .map((server) => ({ server, connection: held.get(server.server), csrf, gone: false }))
+    const gone = [...held.values()]
+      .filter(({ server }) => !connectable.some((one) => one.server === server))
+      .map((connection) => ({ server: { ...connection, title: connection.server }, connection, csrf, gone: true }))
+    sendPage(exchange, { status: 200, html: listPage(about(visitor), [...rows, ...gone]), formAction: ["'self'"] })
   }
 
   const disconnect: Endpoint = async (exchange) => {

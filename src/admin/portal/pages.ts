@@ -119,6 +119,8 @@ export interface Row {
   readonly server: Connectable
   readonly connection: Connection | undefined
   readonly csrf: string
+  /** The gate has no such server any more. */
+  readonly gone: boolean
 }
 
 export function listPage({ host, person }: About, rows: readonly Row[]): string {
@@ -132,15 +134,15 @@ ${rows.length === 0 ? html`<p>There is no server here that needs an account of y
   })
 }
 
-function entry({ server, connection, csrf }: Row): Html {
+function entry({ server, connection, csrf, gone }: Row): Html {
   const name = nameOf(server)
   const id = `server-${server.server}`
-  const usable = connection?.state === 'connected'
+  const usable = !gone && connection?.state === 'connected'
   return html`<li><section aria-labelledby="${id}">
-<h2 id="${id}"><bdi>${name}</bdi> <span class="state ${usable ? 'good' : connection === undefined ? 'none' : 'bad'}">${stateOf(connection)}</span></h2>
+<h2 id="${id}"><bdi>${name}</bdi> <span class="state ${usable ? 'good' : connection === undefined ? 'none' : 'bad'}">${gone ? 'The server is gone' : stateOf(connection)}</span></h2>
 ${connection !== undefined && details(connection)}
 <div class="answers">
-<a class="button${usable && html` second`}" href="${connectAddress(server)}" aria-describedby="${id}">${connection === undefined ? 'Connect' : 'Reconnect'}</a>
+${!gone && html`<a class="button${usable && html` second`}" href="${connectAddress(server)}" aria-describedby="${id}">${connection === undefined ? 'Connect' : 'Reconnect'}</a>`}
 ${connection !== undefined && disconnectForm(server, csrf, id)}
 </div>
 </section></li>`

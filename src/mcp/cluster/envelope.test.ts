@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { ANONYMOUS, type Principal } from '../../protocol/principal.ts'
-import { type Handed, pack, SKEW, unpack } from './envelope.ts'
+import { type Handed, isSealedFor, MOST_HEAD, pack, SKEW, unpack } from './envelope.ts'
 import { createNonces } from './nonces.ts'
 
 const [ours, theirs] = [randomBytes(32), randomBytes(32)]
@@ -43,6 +43,21 @@ describe('an envelope', () => {
     const rotated = { sealKeys: () => [{ key: theirs }, { key: ours }] }
     expect(unpack(rotated, 'b', packed, NOW)).toMatchObject({ handed })
     expect(unpack({ sealKeys: () => [{ key: theirs }] }, 'b', packed, NOW)).toBe('not_sealed_for_us')
+  })
+
+  it('is known by its beginning, as soon as that is there', () => {
+    const packed = pack(keys, 'b', { handed, body }, NOW)
+    const end = packed.length - body.length
+    expect([0, 3].map((length) => isSealedFor(keys, 'b', packed.subarray(0, length)))).toEqual([4, 4])
+    expect([4, end - 1].map((length) => isSealedFor(keys, 'b', packed.subarray(0, length)))).toEqual([end, end])
+    expect([end, packed.length].map((length) => isSealedFor(keys, 'b', packed.subarray(0, length)))).toEqual([
+      true,
+      true,
+    ])
+    expect(isSealedFor(keys, 'c', packed)).toBe(false)
+    const tooLong = Buffer.alloc(4)
+    tooLong.writeUInt32BE(MOST_HEAD + 1)
+    expect([Buffer.alloc(4), tooLong].map((bytes) => isSealedFor(keys, 'b', bytes))).toEqual([false, false])
   })
 
   it('opens at the boot that it is for, in time', () => {

@@ -8,10 +8,12 @@ import {
   ConnectionRefused,
   type ConnectionTerms,
 } from '../../protocol/connections.ts'
+import type { Vault } from '../../protocol/vault.ts'
 import type { ConnectionRecords } from '../../store/connections.ts'
 import type { Tickets } from '../../store/ephemeral.ts'
 import type { Fetch } from '../authorization-server/fetch.ts'
 import type { ConnectionAct } from '../connection-act.ts'
+import { secretPlace } from '../pasted-secret.ts'
 import {
   beginAuthorization,
   checkAnsweringIssuer,
@@ -36,6 +38,7 @@ export interface ConnectingNeeds {
   readonly records: Pick<ConnectionRecords, 'find' | 'connect'>
   readonly registry: Pick<ClientRegistry, 'clientAt' | 'findClient'>
   readonly held: Pick<TokensHeld, 'put'>
+  readonly vault: Pick<Vault, 'remove'>
   readonly tickets: Pick<Tickets, 'put'>
   readonly redirectUri: string
   readonly development: boolean
@@ -90,7 +93,8 @@ export function connecting(needs: ConnectingNeeds): Connecting {
     const { server, clientId, verifier, resource } = pending
     checkAnsweringIssuer(answer, server)
     const client = await registry.findClient(server, clientId)
-    if (client === undefined) throw refused('client_gone', 'The gateway is not registered there any more.')
+    if (client === undefined)
+      throw refused('client_gone', 'The gateway is not registered there any more. Connect again.')
     const state = answer.get('state') ?? ''
     const from = { redirectUri: pending.redirectUri, answer, state, verifier, resource }
     const outcome = await exchangeCode({ server, client, ask }, from)
@@ -98,8 +102,9 @@ export function connecting(needs: ConnectingNeeds): Connecting {
     if (outcome.status === 'denied') throw denied(outcome.error)
     if (outcome.status === 'unreachable')
       throw refused('token_endpoint_unreachable', UNREACHABLE, { cause: outcome.cause })
-    throw refused('code_refused', 'The authorization server did not take its own answer back.', {
-      cause: outcome.cause,
+    const { cause } = outcome
+    throw refused('code_refused', 'The authorization server did not take its own answer back. Connect again.', {
+      cause,
     })
   }
 
@@ -112,7 +117,8 @@ export function connecting(needs: ConnectingNeeds): Connecting {
     const made = heldTokens({ tokens, now, resource, scopes: asked, clientId, server })
     // In the vault before it counts. What was connected before is not revoked: many servers revoke by person, and would take this with it.
     const stored = await held.put(principal, id, made)
-    if (stored.status !== 'stored') throw refused('connection_raced', 'This account is being connected twice.')
+    if (stored.status !== 'stored')
+      throw refused('connection_raced', 'This account was being connected twice at once. Connect again.')
     const { issuer } = server
     const { scopes } = made
     const connection = { principal, server: id, kind: 'oauth', scopes, issuer, connectedAt: now } as const

@@ -1,62 +1,27 @@
-// A person's account at one server behind us, over OAuth: connected, used, renewed, given back. The gate is the client.
-// MCP 2026-07-28, Authorization; RFC 9728, 8414, 7591, 8707, 9207, 7009.
-import type { CredentialsOf } from '../../config/credentials.ts'
-import type { Clock } from '../../protocol/clock.ts'
-import {
-  type Connection,
-  type ConnectionBegun,
-  ConnectionRefused,
-  type ConnectionTerms,
-} from '../../protocol/connections.ts'
+// A person's account at one server behind us, over OAuth: connected (connecting.ts), renewed, lapsed, given back. The gate is the client.
+// MCP 2026-07-28, Authorization; RFC 6749 §6, RFC 7009.
 import type { Vault } from '../../protocol/vault.ts'
 import type { ConnectionRecords, UpstreamClients } from '../../store/connections.ts'
-import type { Tickets } from '../../store/ephemeral.ts'
-import type { Fetch } from '../authorization-server/fetch.ts'
-import type { ConnectionAct } from '../connection-act.ts'
 import { CredentialFailed } from '../credential.ts'
-import { secretPlace } from '../pasted-secret.ts'
-import {
-  beginAuthorization,
-  checkAnsweringIssuer,
-  checkAuthorizationEndpoint,
-  chooseScopes,
-  type PendingAuthorization,
-} from './authorize.ts'
 import { parseBearerChallenge } from './challenge.ts'
-import { discover, findResourceDocument } from './discovery.ts'
+import { type Connecting, type ConnectingNeeds, connecting } from './connecting.ts'
+import { findResourceDocument } from './discovery.ts'
 import { type AuthorizationServer, findAuthorizationServer } from './metadata.ts'
 import { createRefresher, type LapseReason, type Refresher } from './refresh.ts'
-import { type ClientRegistry, clientRegistry } from './registration.ts'
-import { exchangeCode, refreshTokens, revokeTokens, type TokenOutcome } from './token.ts'
-import { heldTokens, type TokensHeld } from './tokens-held.ts'
+import { clientRegistry } from './registration.ts'
+import { refreshTokens, revokeTokens } from './token.ts'
+import type { TokensHeld } from './tokens-held.ts'
 
-export interface OAuthConnectionNeeds {
-  readonly id: string
-  /** Its address; none of a child process. */
-  readonly url: string | undefined
-  readonly config: CredentialsOf<'oauth'>
-  /** `WWW-Authenticate` of a 401 that it answers to a request without a credential; `undefined` for any other answer. */
-  probe(): Promise<string | undefined>
-  readonly ask: Fetch
+export interface OAuthConnectionNeeds extends Omit<ConnectingNeeds, 'registry'> {
   readonly records: ConnectionRecords
   readonly clients: UpstreamClients
   readonly vault: Pick<Vault, 'put' | 'get' | 'remove'>
   readonly held: TokensHeld
-  readonly tickets: Pick<Tickets, 'put' | 'find' | 'take'>
-  readonly redirectUri: string
   readonly clientDocument: string | undefined
-  readonly development: boolean
-  readonly clock: Clock
   pause(milliseconds: number): Promise<void>
-  record(act: ConnectionAct): Promise<void>
-  warn(detail: Record<string, unknown>, message: string): void
 }
 
-export interface OAuthConnection {
-  /** Throws ConnectionRefused. */
-  terms(principal: string): Promise<ConnectionTerms>
-  begin(principal: string): Promise<ConnectionBegun>
-  finish(pending: PendingAuthorization, answer: URLSearchParams): Promise<Connection>
+export interface OAuthConnection extends Connecting {
   /** Tells the authorization server, as far as it can be told; forgets here in any case. */
   disconnect(principal: string): Promise<boolean>
   readonly refresh: Refresher['refresh']
@@ -66,8 +31,8 @@ export interface OAuthConnection {
 }
 
 export function oauthConnection(needs: OAuthConnectionNeeds): OAuthConnection {
-  const { id, url, config, ask, records, held, clock, redirectUri } = needs
-  const registry: ClientRegistry = clientRegistry({ ...needs, document: needs.clientDocument })
+  const { id, url, config, ask, records, held, clock } = needs
+  const registry = clientRegistry({ ...needs, document: needs.clientDocument })
 
   async function lapse(principal: string, version: number, reason: LapseReason): Promise<void> {
     const isFirst = await records.expire(principal, id, version)
@@ -85,6 +50,7 @@ export function oauthConnection(needs: OAuthConnectionNeeds): OAuthConnection {
     if (before !== undefined && clock() - before.at < METADATA_FRESH) return before.server
     const server = findAuthorizationServer(known.issuer, ask).then(
       (found) => found ?? known,
+      // It does not answer, or answers for another: what it said when it gave the tokens still counts.
       () => known,
     )
     read.set(known.issuer, { at: clock(), server })

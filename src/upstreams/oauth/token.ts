@@ -65,7 +65,7 @@ function responseOf({ status, headers, body }: Fetched): Response {
 
 /**
  * What is no reason to refuse the tokens it comes with, or a rotated one would be lost: an ID token, since who the person is there is
- * nothing to us, and a life that is none (RFC 6749 §5.1 only recommends to tell it).
+ * nothing to us, a life that is none (RFC 6749 §5.1 only recommends to tell it), and null where nothing is said.
  */
 function readable(body: Buffer): string {
   const text = body.toString()
@@ -73,7 +73,8 @@ function readable(body: Buffer): string {
   // The library says what is wrong with it.
   if (answer === undefined) return text
   const { id_token: _, expires_in: seconds, ...rest } = answer
-  return JSON.stringify({ ...rest, expires_in: lifeOf(seconds) })
+  const said = Object.entries(rest).filter(([, value]) => value !== null)
+  return JSON.stringify({ ...Object.fromEntries(said), expires_in: lifeOf(seconds) })
 }
 
 export interface AuthorizationAnswer {
@@ -143,12 +144,22 @@ export async function revokeTokens(
   return told
 }
 
-const tokensOf = (answer: openid.TokenEndpointResponse): Tokens => ({
-  accessToken: answer.access_token,
-  refreshToken: answer.refresh_token,
-  expiresIn: answer.expires_in,
-  scopes: answer.scope === undefined ? undefined : scopesOf(answer.scope),
-})
+/** RFC 6749 §A.12. Anything else would not fit in a header, and neither would a longer one. */
+const SENDABLE = /^[\x21-\x7e]{1,16384}$/
+const LONGEST = 16_384
+
+class Unusable extends Error {
+  readonly reason = 'token_unusable'
+}
+
+function tokensOf(answer: openid.TokenEndpointResponse): Tokens {
+  const { access_token: accessToken, token_type: type, refresh_token: refreshToken, expires_in, scope } = answer
+  if (type !== 'bearer') throw new Unusable('The token is of a type that is not sent as Bearer.')
+  if (!SENDABLE.test(accessToken)) throw new Unusable('The access token cannot stand in a header.')
+  if (refreshToken !== undefined && refreshToken.length > LONGEST) throw new Unusable('The refresh token is too long.')
+  const scopes = scope === undefined ? undefined : scopesOf(scope)
+  return { accessToken, refreshToken, expiresIn: expires_in, scopes }
+}
 
 /** For the log: a slug, and nothing that the other side wrote. */
 function reasonOf(cause: unknown): string {

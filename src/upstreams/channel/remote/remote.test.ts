@@ -132,7 +132,11 @@ describe.each(['sse', 'websocket'] as const)('a server over %s', (kind) => {
     expect(JSON.parse(await say(own, 'ask'))).toMatchObject({ code: -32601 })
     void unable
     // What callers share asks nobody, and says so from the start.
-    expect(await say(upstream, 'capabilities')).toBe('{}')
+    const { upstream: shared } = openUpstream(kind, server.url, { instances: 'shared' })
+    expect(await say(shared, 'capabilities')).toBe('{}')
+    expect(JSON.parse(await say(shared, 'ask', {}, { onRequest }))).toMatchObject({ code: -32601 })
+    // The gate's own beside callers' own declares what theirs do, since it is asked what they will be offered; and asks nobody either.
+    expect(await say(upstream, 'capabilities')).toBe(await say(own, 'capabilities'))
     expect(JSON.parse(await say(upstream, 'ask', {}, { onRequest }))).toMatchObject({ code: -32601 })
   })
 
