@@ -46,6 +46,7 @@ export const CONNECTION_REASONS = {
   resource_mismatch: 'The server’s resource document is about another resource (RFC 9728 §3.3).',
   server_not_connectable: 'There is no account to connect for this server.',
   token_endpoint_unreachable: 'The token endpoint of the server’s authorization server does not answer.',
+  token_unusable: 'The authorization server gave a token that cannot be sent as Bearer.',
   unreachable: 'The server behind the gate does not answer.',
   upstream_token_expired: 'The token has ended, and there is none to exchange it with.',
   upstream_token_refused: 'The server refuses the token, a fresh one too.',

@@ -1,4 +1,5 @@
 // The event stream that answers one request: its notifications, then its one answer. What else an upstream puts there is refused.
+// MCP 2025-11-25, Transports: sending messages to the server; MCP 2026-07-28, Transports, where a server asks nothing on it.
 
 import { readEvent, replaceData, writeEvent } from '../protocol/events.ts'
 import type { RpcId } from '../protocol/jsonrpc.ts'

@@ -1,5 +1,6 @@
 // One client on one lasting channel (a WebSocket, or the event stream of 2024-11-05): each of its messages becomes an inner
 // request to the server's own address, so that the guard, the gate, policy and record see it as they see any other.
+// MCP 2024-11-05, Transports: HTTP with SSE; MCP 2025-11-25, Transports: custom transports.
 import type { Exchange } from '../http/exchange.ts'
 import { type InnerAnswer, type InnerRequest, innerExchange } from '../http/inner.ts'
 import type { Clock } from '../protocol/clock.ts'

@@ -31,6 +31,7 @@ export const FAULTS = {
     'The gate cannot get the credential for the server now.',
   ),
   upstream_error: fault(502, 'upstream_error', 'The server behind the gate failed.'),
+  unavailable: fault(502, 'unavailable', 'The server behind the gate is not available.'),
   spawn: fault(502, 'spawn', 'The server behind the gate could not be started.'),
   exited: fault(502, 'exited', 'The server behind the gate has ended.'),
   session_lost: fault(502, 'session_lost', 'The server behind the gate has started anew. Call again.'),
@@ -93,6 +94,12 @@ export function faultOfError(error: Error & { code?: unknown }): Fault {
   if (CONNECTS.has(code) || UNVERIFIED.test(code)) return FAULTS.connect
   return PROTOCOLS.test(code) ? FAULTS.protocol : FAULTS.reset
 }
+
+/** RFC 9110 §15.6.3-5: whoever stands before the server says that it is not there. Any other is the server's own answer to one request. */
+const ABSENT = new Set([502, 503, 504])
+
+/** From a status of 500 or more, of an answer that is no JSON-RPC. */
+export const faultOfFailure = (status: number): Fault => (ABSENT.has(status) ? FAULTS.unavailable : FAULTS.upstream_error)
 
 /** Of the successes, what MCP's transports answer with. */
 const SUCCESSES = new Set([200, 202, 204])

@@ -1,5 +1,5 @@
 // Phase 4 of one server's endpoint: bound to its caller, the server is sent the client's bytes where both speak one era, and is spoken to
-// for the client where they do not.
+// for the client where they do not. MCP 2026-07-28, Versioning: backwards compatibility.
 import type { Policy } from '../policy/policy.ts'
 import type { Clock } from '../protocol/clock.ts'
 import { isRecord } from '../protocol/json.ts'

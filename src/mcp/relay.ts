@@ -8,7 +8,7 @@ import type { Refused } from '../upstreams/upstream.ts'
 import { sendAccepted, sendBytes, sendRefusal, sendRpc } from './answer.ts'
 import { type AnswerStream, answerStream } from './answer-stream.ts'
 import { Deadline } from './deadlines.ts'
-import { FAULTS, type Fault, faultMessage, faultOfError, faultOfHead, retryField } from './fault.ts'
+import { FAULTS, type Fault, faultMessage, faultOfError, faultOfFailure, faultOfHead, retryField } from './fault.ts'
 import { mediaType, returnedHeaders } from './headers.ts'
 import { heldAnswer } from './held-answer.ts'
 import { Outflow } from './outflow.ts'
@@ -231,7 +231,7 @@ export class Relay implements Dispatcher.DispatchHandler {
       sendRefusal(res, this.status, id, this.headers)
       this.finish('answered')
       this.readOn()
-    } else this.fail(FAULTS.upstream_error)
+    } else this.fail(faultOfFailure(this.status))
   }
 
   private accept(): void {

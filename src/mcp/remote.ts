@@ -1,4 +1,5 @@
 // A request to a remote upstream: which session, which head, what its answer must pass through.
+// MCP 2025-11-25, Transports: session management, resumability; MCP 2026-07-28 has neither.
 import type { RemoteUpstream } from '../upstreams/upstream.ts'
 import type { Forward } from './forward.ts'
 import { upstreamHeaders } from './headers.ts'

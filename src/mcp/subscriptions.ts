@@ -1,5 +1,6 @@
 // Which resources clients have asked to be told of, by who asked: a session of the handshake era, or one listening request of the modern
 // one, at whichever address. A server at a channel, and one that is listened to for several, know only one subscriber: us.
+// MCP 2025-11-25, Resources: subscriptions; MCP 2026-07-28, Subscriptions.
 
 export interface Subscriptions {
   /** `false`: there are too many already. */

@@ -1,4 +1,4 @@
-// A request to one server's own address, once it is read and its head fits its body.
+// A request to one server's own address, once it is read and its head fits its body. MCP 2026-07-28, Transports.
 import type { Exchange } from '../http/exchange.ts'
 import type { RequestFacts } from '../protocol/decision.ts'
 import type { Principal } from '../protocol/principal.ts'

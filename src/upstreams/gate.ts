@@ -20,7 +20,7 @@ interface Waiting {
   reject(error: UpstreamError): void
 }
 
-const FAILURES = new Set(['connect', 'timeout', 'reset', 'upstream_error', 'spawn', 'exited'])
+const FAILURES = new Set(['connect', 'timeout', 'reset', 'unavailable', 'spawn', 'exited'])
 
 /** By the reason of a fault; `undefined` where there was an answer. */
 export const verdictOf = (reason: string | undefined): Verdict =>

@@ -167,7 +167,7 @@ describe('R6: exactly one JSON-RPC error for', () => {
     ],
     [
       'a page of 502',
-      'upstream_error',
+      'unavailable',
       ({ res }) => void res.writeHead(502, { 'content-type': 'text/html' }).end('<h1>'),
     ],
     ['a redirect', 'redirect', ({ res }) => void res.writeHead(307, { location: healthy.url }).end()],

@@ -75,7 +75,7 @@ function faultsOf({ server, client, findings }: Cell): string[] {
 
 describe('what a client can do and a server offers works', () => {
   // One client after the other at a server, several servers at once.
-  it.concurrent.each(ROWS)('%s', { timeout: 170_000 }, async (name) => {
+  it.concurrent.each(ROWS)('%s', { timeout: 300_000 }, async (name) => {
     const row = servers.rows.find((each) => each.name === name)
     if (row === undefined) throw new TypeError(`No server is called ${name}.`)
     const faults: string[] = []

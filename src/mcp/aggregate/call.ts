@@ -1,4 +1,5 @@
 // A call of one thing behind a view: as bytes through the relay to a remote server of the client's own era, else over the bridge.
+// MCP 2026-07-28 and 2025-11-25, Transports: what a client that leaves means, and what a party that rewrites must say in the head.
 
 import { encodeHeaderValue } from '../../protocol/header-value.ts'
 import { isRecord } from '../../protocol/json.ts'

@@ -1,4 +1,5 @@
 // A call on its way to the server that has the thing: its own name for it, and the state that it gave out; and what becomes of its answer.
+// MCP 2026-07-28, Multi round-trip requests.
 
 import { RpcError } from '../../protocol/errors.ts'
 import { isRecord } from '../../protocol/json.ts'

@@ -1,5 +1,5 @@
 // The era in which a server is spoken to for a client: the client's own where the server speaks both. What is asked of the client in
-// between has a way of its own in each era, and no other way leads through.
+// between has a way of its own in each era, and no other way leads through. MCP 2026-07-28, Versioning.
 import type { Clock } from '../../protocol/clock.ts'
 import { type RemoteUpstream, type Upstream, UpstreamError } from '../../upstreams/upstream.ts'
 import { closeUpstreamSession, HandshakeRefused, openUpstreamSession } from '../bridge/handshake.ts'

@@ -1,4 +1,4 @@
-// The fields that repeat arguments, for a server of 2026-07-28 whose client does not write them.
+// The fields that repeat arguments, for a server of 2026-07-28 whose client does not write them (Transports: schema extension, SEP-2243).
 import { encodeHeaderValue } from '../../protocol/header-value.ts'
 import { HEADER_PARAM_PREFIX } from '../../protocol/mcp.ts'
 import { mirroredArguments } from '../mirrored-arguments.ts'

@@ -11,7 +11,7 @@ import { toldMessage, UNTOLD } from '../../upstreams/identity/meta.ts'
 import { type RemoteUpstream, UpstreamError, type Verdict } from '../../upstreams/upstream.ts'
 import { readJson } from '../answer.ts'
 import { Deadline } from '../deadlines.ts'
-import { FAULTS, type Fault, faultOfHead } from '../fault.ts'
+import { FAULTS, type Fault, faultOfFailure, faultOfHead } from '../fault.ts'
 import { mediaType } from '../headers.ts'
 import { refusedBy } from '../renewal.ts'
 import {
@@ -151,7 +151,7 @@ async function readPosted(answer: Dispatcher.ResponseData, posting: Posting, mos
     return { status, session, response: await readEvents(body, { ...posting, id, most }) }
   const text = await readBody(body, most)
   if (type === 'application/json') return { status, session, response: readResponse(text, id, status) }
-  if (status >= 500) throw failure(FAULTS.upstream_error)
+  if (status >= 500) throw failure(faultOfFailure(status))
   if (status < 400) throw failure(FAULTS.protocol)
   return { status, session, response: undefined }
 }
@@ -180,6 +180,6 @@ function readResponse(text: Buffer, id: RpcId, status: number): RpcResponse | un
   const message = readJson(text)
   if (isRecord(message) && message['id'] === undefined && isErrorObject(message['error']))
     return rpcError(id, message['error'])
-  if (status >= 500) throw failure(FAULTS.upstream_error)
+  if (status >= 500) throw failure(faultOfFailure(status))
   return undefined
 }

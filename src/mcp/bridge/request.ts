@@ -1,5 +1,5 @@
 // A client's request in the words of the server's era. What policy judged goes on as it is: method, name and arguments are never touched,
-// only the envelope around them, which is each era's own.
+// only the envelope around them, which is each era's own. MCP 2026-07-28, Base protocol: `_meta`; Transports: the fields that repeat the body.
 import { encodeHeaderValue } from '../../protocol/header-value.ts'
 import { isRecord } from '../../protocol/json.ts'
 import type { RpcRequest } from '../../protocol/jsonrpc.ts'

@@ -1,5 +1,6 @@
 // Sessions of ours at servers of the handshake era, for clients that have none: one for each person, account, server and what the client
 // can be asked, opened at its first use, ended when nobody has used it for a while. Never one for two people.
+// MCP 2025-11-25, Lifecycle; Transports: session management.
 import type { Clock } from '../../protocol/clock.ts'
 import { ANONYMOUS, type Principal } from '../../protocol/principal.ts'
 import type { RemoteUpstream } from '../../upstreams/upstream.ts'

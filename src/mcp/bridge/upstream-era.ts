@@ -1,4 +1,5 @@
 // The era of each server, asked once and believed for a while: servers are upgraded, and taken back.
+// MCP 2026-07-28, Versioning.
 import type { Clock } from '../../protocol/clock.ts'
 import type { RemoteUpstream, Upstream } from '../../upstreams/upstream.ts'
 import type { Era } from '../era.ts'

@@ -1,4 +1,5 @@
 // What is remembered of a client's session at a server at a channel: who listens, and what is still running. The session itself is its sealed id.
+// MCP 2025-11-25, Transports: session management.
 import type { RpcId } from '../../protocol/jsonrpc.ts'
 
 export interface ChannelSession {

@@ -1,5 +1,6 @@
 // What a server offers to somebody who has no account of theirs connected there: one tool, which says so. Clients call it broken when a
 // server refuses the handshake or has nothing, and models read what its tools are for.
+// MCP 2025-11-25 and 2026-07-28, Tools.
 import type { Entry, Offer } from '../aggregate/catalog/offer.ts'
 
 export const CONNECT_TOOL = 'connect_account'

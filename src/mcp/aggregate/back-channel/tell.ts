@@ -1,4 +1,5 @@
 // One message to a server that no answer of its own is expected to: what a client answered, has cancelled, or says of its roots.
+// MCP 2025-11-25, Transports: a notification or response is answered with 202.
 import { HEADER_PROTOCOL_VERSION, HEADER_SESSION } from '../../../protocol/mcp.ts'
 import type { RemoteUpstream } from '../../../upstreams/upstream.ts'
 import { FAULTS, type Fault, faultOfError, faultOfHead } from '../../fault.ts'
