@@ -110,6 +110,7 @@ export const REQUEST_REASONS = {
   unknown_session: 'The session is not known.',
   untrusted_ingress: 'Whoever asks is not among server.trustedProxies.',
   upstream_error: 'The server behind the gate answered with an error.',
+  unavailable: 'What stands before the server behind the gate says that it is not there (502, 503, 504).',
   upstream_unauthorized: 'The server behind the gate does not accept the gate’s credential.',
   version_mismatch: 'Header and message name different revisions.',
   version_missing: 'The header that names the revision is missing.',

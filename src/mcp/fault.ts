@@ -99,7 +99,8 @@ export function faultOfError(error: Error & { code?: unknown }): Fault {
 const ABSENT = new Set([502, 503, 504])
 
 /** From a status of 500 or more, of an answer that is no JSON-RPC. */
-export const faultOfFailure = (status: number): Fault => (ABSENT.has(status) ? FAULTS.unavailable : FAULTS.upstream_error)
+export const faultOfFailure = (status: number): Fault =>
+  ABSENT.has(status) ? FAULTS.unavailable : FAULTS.upstream_error
 
 /** Of the successes, what MCP's transports answer with. */
 const SUCCESSES = new Set([200, 202, 204])

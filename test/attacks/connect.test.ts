@@ -120,7 +120,7 @@ describe('a link', () => {
     const link = new URL(await linkOf(ann))
     const sealed = link.searchParams.get('elicitation_id') ?? ''
     await ann.follow(page('notes'))
-    for (const forged of ['', 'x', `${sealed}A`, sealed.slice(0, -4) + 'AAAA', sealed.slice(4)]) {
+    for (const forged of ['', 'x', `${sealed}A`, `${sealed.slice(0, -4)}AAAA`, sealed.slice(4)]) {
       link.searchParams.set('elicitation_id', forged)
       expect((await ann.open(link.href)).status).toBe(400)
     }

@@ -165,11 +165,7 @@ describe('R6: exactly one JSON-RPC error for', () => {
       'protocol',
       ({ res }) => void res.writeHead(200, { 'content-type': 'text/html' }).end('<h1>It works</h1>'),
     ],
-    [
-      'a page of 502',
-      'unavailable',
-      ({ res }) => void res.writeHead(502, { 'content-type': 'text/html' }).end('<h1>'),
-    ],
+    ['a page of 502', 'unavailable', ({ res }) => void res.writeHead(502, { 'content-type': 'text/html' }).end('<h1>')],
     ['a redirect', 'redirect', ({ res }) => void res.writeHead(307, { location: healthy.url }).end()],
     ['an empty answer', 'protocol', ({ res }) => void res.writeHead(200, { 'content-type': 'application/json' }).end()],
   ]
