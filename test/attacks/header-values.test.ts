@@ -235,7 +235,7 @@ describe('F15', () => {
         'X-Evil',
       ]
       res.writeHead(200, [...head, ...more, 'WWW-Authenticate', 'Bearer', 'Access-Control-Allow-Origin', '*'])
-      res.write('{"jsonrpc":"2.0","id":1,"result":{"text":"')
+      res.write('{"jsonrpc":"2.0","id":1,"result":{"supportedVersions":["2026-07-28"],"text":"')
       res.addTrailers({ 'X-Evil': '1' })
       res.end('\\r\\nX-Evil: 1"}}')
     })

@@ -28,10 +28,13 @@ beforeAll(async () => {
       ...tool,
       inputSchema: { type: 'object' },
     }))
+    const introduction = { ...caching, supportedVersions: ['2026-07-28'], capabilities: { tools: {}, resources: {} } }
     const result =
-      method === 'tools/list'
-        ? { ...caching, tools }
-        : { ...caching, contents: [{ uri: params?.uri, text: '"public"' }] }
+      method === 'server/discover'
+        ? introduction
+        : method === 'tools/list'
+          ? { ...caching, tools }
+          : { ...caching, contents: [{ uri: params?.uri, text: '"public"' }] }
     const answer = JSON.stringify({ jsonrpc: '2.0', id, result })
     res.writeHead(200, { 'content-type': format === 'json' ? 'application/json' : 'text/event-stream' })
     res.end(format === 'json' ? answer : `data: ${answer}\n\n`)

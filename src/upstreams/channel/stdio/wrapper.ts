@@ -1,5 +1,6 @@
 // What a program is started through: limits that the kernel keeps (prlimit of util-linux), walls around it (bwrap, systemd-run). No shell.
 import { existsSync } from 'node:fs'
+import { dirname, resolve } from 'node:path'
 import type { StdioServerConfig } from '../../../config/servers.ts'
 import { OperatorError } from '../../../protocol/errors.ts'
 import { complaintOf, findOnPath } from './process.ts'
@@ -70,6 +71,9 @@ function wordsOf(
   return () => [program, ...(machine.root ? [] : ['--user']), ...scope]
 }
 
+/** Where our own programs are, and the Node that runs them. */
+const OURS = [resolve(import.meta.dirname, '../../../..'), dirname(process.execPath)]
+
 /**
  * A view of the file system that cannot be written to but for its working folder and a /tmp of its own; without our folder and without
  * the sockets of other services. Its processes see only each other, and end with us even when we are killed. The network stays: most
@@ -82,6 +86,8 @@ function wallsAround(folder: string, hidden: string | undefined): readonly strin
   return [
     ...['--unshare-all', '--share-net', '--die-with-parent'],
     ...['--ro-bind', '/', '/', '--dev', '/dev', '--proc', '/proc', '--tmpfs', '/tmp', '--tmpfs', '/run'],
+    // A gate that is installed below /tmp still starts what came with it.
+    ...OURS.filter((own) => own.startsWith('/tmp/')).flatMap((own) => ['--ro-bind', own, own]),
     // Where names are resolved, on machines that keep that below /run.
     ...['--ro-bind-try', '/run/systemd/resolve', '/run/systemd/resolve'],
     // The later word wins.
