@@ -84,6 +84,7 @@ export function openAggregate(ground: Ground, door: Door, opened: Opened) {
     accounts,
     now: clock,
     eraOf: bridge.eraOf,
+    listenAs: bridge.listenAs,
     mostBytes: limits.streamBuffer,
     onListChanged: (id, _list, caller) => catalog.forget(id, caller),
     onError: (error, id) => log.error({ server: id, error }, 'a server could not be listened to'),

@@ -156,6 +156,20 @@ describe('a client of 2026-07-28 and nothing else', () => {
     await expect(client.listen({ resourceSubscriptions: ['test://static-binary'] })).rejects.toThrow(/not found/i)
   })
 
+  it('hears what its calls bring about in their session alone, and nobody else does', async () => {
+    const uri = 'demo://resource/dynamic/text/1'
+    const [hers, his] = [await connect('everything', MODERN), await connect('everything', MODERN, { user: BOB })]
+    const listening = [hers, his].map(({ client }) => client.listen({ resourceSubscriptions: [uri] }))
+    const streams = await Promise.all(listening)
+    const updates = ({ heard }: typeof hers) => heard.filter(({ method }) => method.endsWith('resources/updated'))
+    await hers.client.callTool({ name: 'toggle-subscriber-updates', arguments: {} })
+    await until(() => updates(hers).length > 0)
+    await hers.client.callTool({ name: 'toggle-subscriber-updates', arguments: {} })
+    expect(updates(hers)[0]?.params).toMatchObject({ uri })
+    expect(updates(his)).toEqual([])
+    for (const stream of streams) await stream.close()
+  })
+
   it('shares a session at the server with nobody, and the server sees no trace of its own', async () => {
     const before = handshakeOnly.seen.length
     const [ann, bob] = await Promise.all([connect('old', MODERN), connect('old', MODERN, { user: BOB })])

@@ -19,8 +19,8 @@ export const LIMITS: readonly Limit[] = [
   {
     servers: ['server-everything'],
     clients: ['SDK, 2026-07-28'],
-    features: ['logging', 'updated'],
-    why: '*logging* and *updated* of server-everything for a client of 2026-07-28: this server logs outside of any call, which that revision has no stream for (a log message belongs to a request), and its demonstration updates only the session in which its tool was called, while the gate listens in a session of its own.',
+    features: ['logging'],
+    why: '*logging* of server-everything for a client of 2026-07-28: this server logs outside of any call, which that revision has no stream for (a log message belongs to a request).',
   },
 ]
 

@@ -20,6 +20,7 @@ import { askInSession, HandshakeRefused, nextId, wordlessRefusal } from './hands
 import { type ClientHello, isModernHello } from './hello.ts'
 import { createIntroduce, type Introduce } from './introduce.ts'
 import { linksWanted } from './links-wanted.ts'
+import { createListenAs } from './listen-as.ts'
 import { post } from './post.ts'
 import { probeEra } from './probe.ts'
 import { legacyRequest, logLevelOf, modernRequest, progressTokenOf } from './request.ts'
@@ -51,6 +52,8 @@ export interface Bridge {
   /** What it says of itself. */
   readonly introduce: Introduce
   readonly eraOf: UpstreamEras['eraOf']
+  /** Listening in the session of the person's calls. */
+  readonly listenAs: ReturnType<typeof createListenAs>
   /** Sessions that are open for clients without. */
   sessions(): number
   /** The person has another account at the server now, or none: their session there ends. */
@@ -114,6 +117,7 @@ export function createBridge({ report, clock }: Needs): Bridge {
     },
     introduce: createIntroduce({ eraOf: eras.eraOf, lease: pool.lease }),
     eraOf: eras.eraOf,
+    listenAs: createListenAs(pool),
     sessions: pool.size,
     forgetPrincipal: pool.forgetPrincipal,
     sweep: pool.sweep,
@@ -169,7 +173,7 @@ async function callLegacy(upstream: RemoteUpstream, pooled: PooledSession, call:
   const logLevel = modern ? logLevelOf(message) : call.logLevel
   await setLogLevel(upstream, pooled, { logLevel, signal })
   const heard = { ourToken: id, progressToken: progressTokenOf(message), logLevel }
-  const forget = call.ask && pooled.calls?.begin(call.ask)
+  const forget = call.ask && pooled.stream.begin(call.ask)
   try {
     const response = await askInSession(upstream, session, {
       message: legacyRequest(message, id),

@@ -8,12 +8,14 @@ import { type Askable, isAskable } from '../held/askable.ts'
 import { closeUpstreamSession, type Introduction, openUpstreamSession } from './handshake.ts'
 import { OUR_HELLO } from './hello.ts'
 import { openingSignal, unlessAborted } from './patience.ts'
-import { hearSession, type SessionCalls } from './session-stream.ts'
+import { createSessionStream, type SessionStream } from './session-stream.ts'
+import { createSessionSubscriptions, type SessionSubscriptions } from './session-subscriptions.ts'
 
 export interface PooledSession {
   readonly session: Introduction
-  /** Those under way, for what the server asks beside all of them. */
-  readonly calls: SessionCalls | undefined
+  /** What the server says beside its answers: open where it may ask, and from the first listener on. */
+  readonly stream: SessionStream
+  readonly subscribed: SessionSubscriptions
   /** The least severe log level that the server was told; `undefined` before the first. */
   logLevel: string | undefined
 }
@@ -59,8 +61,10 @@ export function createSessionPool({ clock }: { readonly clock: Clock }): Session
   async function begin(entry: Entry): Promise<PooledSession> {
     const { upstream, capabilities } = entry
     const session = await openUpstreamSession(upstream, { ...OUR_HELLO, capabilities }, openingSignal(upstream))
-    const calls = isAskable(capabilities) ? await hearSession(() => entry.upstream, session) : undefined
-    return { session, calls, logLevel: undefined }
+    const reached = () => entry.upstream
+    const stream = createSessionStream(reached, session)
+    if (isAskable(capabilities)) await stream.open()
+    return { session, stream, subscribed: createSessionSubscriptions(reached, session), logLevel: undefined }
   }
 
   function open(entry: Entry): Promise<PooledSession> {
@@ -81,8 +85,8 @@ export function createSessionPool({ clock }: { readonly clock: Clock }): Session
   function end(key: string, entry: Entry): void {
     if (entries.get(key) === entry) entries.delete(key)
     entry.opening?.then(
-      ({ session, calls }) => {
-        calls?.end()
+      ({ session, stream }) => {
+        stream.end()
         closeUpstreamSession(entry.upstream, session)
       },
       () => undefined, // There is nothing to end.
@@ -120,7 +124,7 @@ export function createSessionPool({ clock }: { readonly clock: Clock }): Session
         lost(session) {
           // Another call may have opened the next one already.
           if (entry.current !== session) return
-          session.calls?.end()
+          session.stream.end()
           entry.opening = undefined
           entry.current = undefined
         },

@@ -8,6 +8,7 @@ import { answerOf, sendAnswer } from '../../../http/responses.ts'
 import { ANONYMOUS } from '../../../protocol/principal.ts'
 import type { Caller } from '../../../upstreams/caller.ts'
 import type { Upstream } from '../../../upstreams/upstream.ts'
+import { createBridge } from '../../bridge/call.ts'
 import { parseMessage } from '../../message.ts'
 import { createStreams, type StreamEnd } from '../../streams.ts'
 import { createSubscriptions } from '../../subscriptions.ts'
@@ -45,11 +46,13 @@ export async function startHub(
     ends.add(onEnd)
     return () => void ends.delete(onEnd)
   }
+  const bridge = createBridge({ report: () => undefined, clock: Date.now })
   const channel: BackChannel = createBackChannel({
     accounts: createAccountChanges(),
     get: (id) => upstreams[id],
     reach: (id) => upstreams[id],
     contextOf: () => undefined,
+    listenAs: bridge.listenAs,
     eraOf: async ({ id }) => (modern.includes(id) ? 'modern' : 'legacy'),
     mostBytes: 65_536,
     waits: { first: 10, most: 50 },
@@ -123,6 +126,7 @@ export async function startHub(
     clock,
     async close() {
       await stopServer(server)
+      bridge.close()
     },
   }
 }

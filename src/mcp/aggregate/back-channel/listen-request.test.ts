@@ -168,12 +168,15 @@ describe('a listening request', () => {
     expect((await listen(ALL)).response.status).toBe(200)
   })
 
-  it('ends its sessions at servers of the handshake era with itself', async () => {
+  it('gives up at servers of the handshake era what it listened to; the session is that of the person’s calls', async () => {
     const { a, listen } = await start()
     const client = await listen({ resourceSubscriptions: ['a:docs'] })
     await until(() => a.streams.size === 1)
     await client.close()
-    await until(() => a.streams.size === 0 && a.ended.includes('a-1'))
+    const given = () => a.posted.find(({ method }) => method === 'resources/unsubscribe')
+    await until(() => given() !== undefined)
+    expect(given()).toMatchObject({ session: 'a-1', params: { uri: 'a:docs' } })
+    expect(a.ended).toEqual([])
   })
 
   it.each([undefined, 'all', [], { resourceSubscriptions: 'a:docs' }, { resourceSubscriptions: [7] }])(

@@ -4,6 +4,7 @@ import { RpcError } from '../../../protocol/errors.ts'
 import { isRecord } from '../../../protocol/json.ts'
 import { type RpcId, type RpcRequest, rpcError } from '../../../protocol/jsonrpc.ts'
 import { RPC } from '../../../protocol/mcp.ts'
+import { helloOfRequest } from '../../bridge/hello.ts'
 import { FAULTS } from '../../fault.ts'
 import { CHANGED_LISTS, type ChangedList, listFlag } from '../../list-forms.ts'
 import { callerOf } from '../../reach.ts'
@@ -115,15 +116,16 @@ function openSources(
   const { fanIn, granted, holder, signal } = opening
   const { servers, hearer } = request
   const caller = callerOf(request)
+  const { capabilities } = helloOfRequest(request.message.params)
   return servers.flatMap((server) => {
     const upstream = get(server)
     if (upstream === undefined || !hearer.sees(server)) return []
     const uris = granted.resources.get(server) ?? NONE
-    const ofResources = sources.ofResources(upstream, uris, caller)
+    const ofResources = sources.ofResources(upstream, uris, caller, capabilities)
     // At a channel all is said in one place.
     const isAtChannel = upstream.kind === 'channel' && uris.size > 0
     return [
-      ...(granted.lists.size > 0 || isAtChannel ? [fanIn.add(sources.ofLists(upstream, caller))] : []),
+      ...(granted.lists.size > 0 || isAtChannel ? [fanIn.add(sources.ofLists(upstream, caller, capabilities))] : []),
       ...(ofResources === undefined ? [] : [fanIn.add(ofResources)]),
       ...(isAtChannel ? [atChannels.ask(server, { holder, caller, signal })] : []),
     ]

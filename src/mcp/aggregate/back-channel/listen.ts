@@ -64,6 +64,8 @@ interface Known {
 }
 
 const MOST = 10_000
+/** Its calls run in sessions of its own, where it is asked; beside them nothing is. */
+const NOTHING = {}
 /** Longest wait of a call for the stream beside it. */
 const PATIENCE = 1000
 
@@ -131,7 +133,7 @@ export function createListening(needs: ListeningNeeds): Listening {
       const stream = sessions.get(session)?.stream
       if (stream === undefined) return
       const { fanIn, caller } = stream
-      const source = needs.sources.ofResources(upstream, needs.subscriptions.of(session, upstream.id), caller)
+      const source = needs.sources.ofResources(upstream, needs.subscriptions.of(session, upstream.id), caller, NOTHING)
       if (source === undefined) fanIn.remove({ server: upstream.id, key: 'resources' })
       else void fanIn.replace(source)
     },
@@ -148,7 +150,7 @@ function hearServer(
   hearing: { fanIn: FanIn; upstream: Upstream; session: string; known: Known; caller: Caller },
 ): void {
   const { fanIn, upstream, session, known, caller } = hearing
-  void fanIn.add(sources.ofLists(upstream, caller))
+  void fanIn.add(sources.ofLists(upstream, caller, NOTHING))
   const place = known.places.get(upstream.id)
   if (upstream.kind === 'channel') return
   if (place !== undefined) {
@@ -156,7 +158,7 @@ function hearServer(
     void fanIn.add(sessionSource(needs, reachedBy(needs.reach, upstream, caller), place))
     return
   }
-  const resources = sources.ofResources(upstream, subscriptions.of(session, upstream.id), caller)
+  const resources = sources.ofResources(upstream, subscriptions.of(session, upstream.id), caller, NOTHING)
   if (resources !== undefined) void fanIn.add(resources)
 }
 

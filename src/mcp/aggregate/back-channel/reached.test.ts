@@ -4,6 +4,7 @@ import { ANONYMOUS } from '../../../protocol/principal.ts'
 import type { Caller } from '../../../upstreams/caller.ts'
 import { ConnectionNeeded } from '../../../upstreams/credential.ts'
 import type { RemoteUpstream } from '../../../upstreams/upstream.ts'
+import { createBridge } from '../../bridge/call.ts'
 import { createAccountChanges } from './account-changes.ts'
 import { until } from './fan-in.support.ts'
 import { startModernServer } from './scripted.support.ts'
@@ -74,6 +75,7 @@ it('one for all where the server lists for everybody, asked for as nobody; one f
     createServerSources({
       ...needs,
       accounts: createAccountChanges(),
+      listenAs: createBridge({ report: () => undefined, clock: Date.now }).listenAs,
       contextOf: (_, { principal }) => (apart ? principal.subject : undefined),
       reach(_, asking) {
         reached.push(asking?.principal.subject)
@@ -86,7 +88,7 @@ it('one for all where the server lists for everybody, asked for as nobody; one f
     const stop = new AbortController()
     const before = server.opened
     const runs = [caller('ann'), caller('bob')].map((each) =>
-      of.ofLists(server.upstream, each).run(() => undefined, stop.signal),
+      of.ofLists(server.upstream, each, {}).run(() => undefined, stop.signal),
     )
     await until(() => server.opened === before + (apart ? 2 : 1))
     expect(new Set(reached)).toEqual(apart ? new Set(['ann', 'bob']) : new Set([undefined]))

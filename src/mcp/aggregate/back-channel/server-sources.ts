@@ -1,35 +1,50 @@
 // What is listened to for the clients of aggregates: of each server one stream about its lists for all of them, or one for each where it
 // lists for each person apart; and for each client one about the resources that it has asked for.
+import type { Principal } from '../../../protocol/principal.ts'
 import type { Binding } from '../../../upstreams/binding.ts'
 import type { Caller } from '../../../upstreams/caller.ts'
 import type { ChannelUpstream, RemoteUpstream, Upstream } from '../../../upstreams/upstream.ts'
 import type { Reach } from '../../reach.ts'
 import { type AccountChanges, accountSource } from './account-changes.ts'
-import { channelSource, type Hear, listeningSource, type Reached, type Source, type SourceNeeds } from './sources.ts'
+import {
+  channelSource,
+  type Hear,
+  type ListenAs,
+  listeningSource,
+  type Reached,
+  type Source,
+  type SourceNeeds,
+} from './sources.ts'
 
 export interface ServerSources {
   /** What a server tells everybody, or this caller where it lists for each person apart. Opened while somebody listens. */
-  ofLists(upstream: Upstream, caller: Caller): Source
+  ofLists(upstream: Upstream, caller: Caller, declared: Declared): Source
   /** Updates of these resources; `undefined` for a channel, which tells of everything, and where there are none. */
-  ofResources(upstream: Upstream, uris: ReadonlySet<string>, caller: Caller): Source | undefined
+  ofResources(upstream: Upstream, uris: ReadonlySet<string>, caller: Caller, declared: Declared): Source | undefined
 }
+
+/** What the client can be asked: the sessions of a person's calls are told apart by it. */
+type Declared = Readonly<Record<string, unknown>>
 
 export interface ServerSourcesNeeds extends SourceNeeds {
   readonly reach: Reach
   readonly contextOf: Binding['contextOf']
   readonly accounts: Pick<AccountChanges, 'watch'>
+  listenAs(principal: Principal, declared: Declared): ListenAs
 }
 
 /** Upstreams are the configured ones: each source reaches them as its caller does. */
 export function createServerSources(needs: ServerSourcesNeeds): ServerSources {
   const { reach, contextOf, accounts } = needs
   const shared = new WeakMap<Upstream, Source>()
+  const ofPerson = (upstream: RemoteUpstream, uris: readonly string[], caller: Caller, declared: Declared): Source =>
+    listeningSource(needs, reachedBy(reach, upstream, caller), uris, needs.listenAs(caller.principal, declared))
   return {
-    ofLists(upstream, caller) {
+    ofLists(upstream, caller, declared) {
       // A channel tells whoever subscribes: there is nothing to share.
       if (upstream.kind === 'channel') return channelSource(needs, reachedBy(reach, upstream, caller))
       if (contextOf(upstream.id, caller) !== undefined)
-        return accountSource(listeningSource(needs, reachedBy(reach, upstream, caller), []), {
+        return accountSource(ofPerson(upstream, [], caller, declared), {
           watch: (listener) => accounts.watch(upstream.id, caller.principal.subject, listener),
           reach: () => reach(upstream.id, caller),
         })
@@ -39,10 +54,8 @@ export function createServerSources(needs: ServerSourcesNeeds): ServerSources {
       shared.set(upstream, source)
       return source
     },
-    ofResources: (upstream, uris, caller) =>
-      upstream.kind === 'channel' || uris.size === 0
-        ? undefined
-        : listeningSource(needs, reachedBy(reach, upstream, caller), [...uris]),
+    ofResources: (upstream, uris, caller, declared) =>
+      upstream.kind === 'channel' || uris.size === 0 ? undefined : ofPerson(upstream, [...uris], caller, declared),
   }
 }
 

@@ -43,6 +43,13 @@ export interface SourceNeeds {
   readonly waits?: Waits
 }
 
+/** One person's listening at a server of the handshake era, in the session of their calls: some tell of what happens in it to it alone. */
+export type ListenAs = (
+  upstream: RemoteUpstream,
+  asked: { readonly uris: readonly string[]; readonly reached: Reached<RemoteUpstream> },
+  events: Omit<EventsReading, 'mostBytes'>,
+) => Promise<Attempt>
+
 /** A server as it is reached at this moment: bound anew for each try, so that a renewed credential is used. */
 export interface Reached<U extends Upstream> {
   readonly server: string
@@ -58,8 +65,8 @@ interface Waits {
 const WAITS: Waits = { first: 1000, most: 60_000 }
 
 /** `over`: there will be nothing to hear. */
-type Attempt = EventsEnd | { readonly kind: 'over' }
-const OVER: Attempt = { kind: 'over' }
+export type Attempt = EventsEnd | { readonly kind: 'over' }
+export const OVER: Attempt = { kind: 'over' }
 const FAILED: Attempt = { kind: 'failed' }
 
 /**
@@ -80,7 +87,13 @@ export function sessionSource(needs: SourceNeeds, reached: Reached<RemoteUpstrea
 }
 
 /** What a server says of its lists, and of these resources, to whoever listens: nothing of one client's calls. */
-export function listeningSource(needs: SourceNeeds, reached: Reached<RemoteUpstream>, uris: readonly string[]): Source {
+export function listeningSource(
+  needs: SourceNeeds,
+  reached: Reached<RemoteUpstream>,
+  uris: readonly string[],
+  listenAs: ListenAs = (upstream, asked, events) =>
+    listenInSession(upstream, asked.uris, { ...events, mostBytes: needs.mostBytes }),
+): Source {
   return {
     server: reached.server,
     key: uris.length === 0 ? 'lists' : 'resources',
@@ -90,7 +103,7 @@ export function listeningSource(needs: SourceNeeds, reached: Reached<RemoteUpstr
       keepOpen(needs.waits, signal, reached, async (upstream) => {
         const events = { ...reading(needs, hear, signal), onOpen }
         const era = await needs.eraOf(upstream, signal)
-        return era === 'modern' ? listen(upstream, uris, events) : listenInSession(upstream, uris, events)
+        return era === 'modern' ? listen(upstream, uris, events) : listenAs(upstream, { uris, reached }, events)
       }),
   }
 }
@@ -131,9 +144,11 @@ async function readSession(
     ...(session !== undefined && { [HEADER_SESSION]: session }),
   }
   const end = await readEvents(upstream, { method: 'GET', headers, body: null }, events)
-  // 405: it has no such stream. 404: the session is over, and the next one brings a stream of its own.
-  return end.kind === 'refused' && (end.status === 405 || end.status === 404) ? OVER : end
+  // 405: it has no such stream. 404, in the field 400: the session is over, and the next one brings a stream of its own.
+  return end.kind === 'refused' && NO_STREAM.has(end.status) ? OVER : end
 }
+
+const NO_STREAM: ReadonlySet<number> = new Set([400, 404, 405])
 
 const LISTEN = 'subscriptions/listen'
 const ACKNOWLEDGED = 'notifications/subscriptions/acknowledged'
@@ -172,7 +187,7 @@ function withoutSubscription(message: Message): Message {
   return { ...message, params: Object.keys(meta).length === 0 ? said : { ...said, _meta: meta } }
 }
 
-/** MCP 2025-11-25: a session of our own, in which nothing is called. */
+/** MCP 2025-11-25, for everybody: a session of our own, in which nothing is called. */
 async function listenInSession(
   upstream: RemoteUpstream,
   uris: readonly string[],
