@@ -96,6 +96,8 @@ export interface ChannelCall {
   onNotification(message: RpcNotification): void
   /** Heard at an instance of one caller's own; one that callers share asks nobody. */
   readonly onRequest?: Ask | undefined
+  /** Log messages from this level on. Heard at an instance of one caller's own, by the oldest call that wants them: none is named. */
+  readonly logs?: { readonly level: string; hear(message: RpcNotification): void } | undefined
   /** Who calls, and what of their own head goes along (lower-case names): sent where a message has a head of its own (HTTP+SSE). */
   readonly headers?: Readonly<Record<string, string>> | undefined
 }
@@ -121,6 +123,8 @@ export interface ChannelUpstream {
   request(message: RpcRequest, options: ChannelCall): Promise<RpcResponse>
   /** Notifications of a client that concern the server itself. `cancelled` and `initialized` are not passed on. */
   notify(message: RpcNotification): void
+  /** At one caller's own: log messages from this level on are wanted of it, and of whatever is opened in its place. Rejects with UpstreamError. */
+  wantLogs?(level: string): Promise<void>
   /** What belongs to no request: list changes, resource updates, log messages. Answers the end of the subscription. */
   subscribe(listener: (message: RpcNotification) => void): () => void
   /** The one that serves this caller, where it is not this one. Throws RpcError `anonymous_caller` where each has one of their own. */

@@ -196,8 +196,15 @@ describe('calls under way', () => {
   }
   beforeAll(async () => {
     waiting = []
-    slow = createServer((req, res) => {
-      req.resume()
+    slow = createServer(async (req, res) => {
+      const { id, method } = JSON.parse(Buffer.concat(await req.toArray()).toString())
+      // The gate asks for itself which revisions it speaks: both.
+      if (method !== 'tools/call') {
+        const introduction = { supportedVersions: ['2026-07-28'], protocolVersion: '2025-11-25', capabilities: {} }
+        const result = { resultType: 'complete', ...introduction, serverInfo: { name: 'slow', version: '1' } }
+        res.writeHead(200, { 'Content-Type': 'application/json' })
+        return res.end(JSON.stringify({ jsonrpc: '2.0', id, result }))
+      }
       waiting.push(() => {
         res.writeHead(200, { 'Content-Type': 'application/json' })
         res.end(JSON.stringify({ jsonrpc: '2.0', id: 1, result: { resultType: 'complete', content: [] } }))

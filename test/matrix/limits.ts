@@ -11,12 +11,6 @@ export interface Limit {
 
 export const LIMITS: readonly Limit[] = [
   {
-    servers: ['fixture over HTTP+SSE', 'fixture over WebSocket'],
-    clients: 'all',
-    features: ['logging'],
-    why: '*logging* of a server behind a lasting channel: its messages name no call and its one level is everybody’s, so that the capability is not offered. See [what servers say by themselves](../guides/server-messages.md).',
-  },
-  {
     servers: ['server-everything'],
     clients: ['SDK, 2026-07-28'],
     features: ['logging'],

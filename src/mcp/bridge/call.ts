@@ -3,6 +3,7 @@
 
 import type { Clock } from '../../protocol/clock.ts'
 import { type RpcNotification, type RpcRequest, type RpcResponse, rpcError } from '../../protocol/jsonrpc.ts'
+import { isAtLeast, isLogLevel } from '../../protocol/log-level.ts'
 import { RPC } from '../../protocol/mcp.ts'
 import type { Principal } from '../../protocol/principal.ts'
 import { UpstreamRefused } from '../../upstreams/credential.ts'
@@ -24,7 +25,7 @@ import { createListenAs } from './listen-as.ts'
 import { post } from './post.ts'
 import { probeEra } from './probe.ts'
 import { legacyRequest, logLevelOf, modernRequest, progressTokenOf } from './request.ts'
-import { isAtLeast, isLogLevel, legacyResponse, modernResponse, notificationFor } from './response.ts'
+import { legacyResponse, modernResponse, notificationFor } from './response.ts'
 import { inRounds } from './rounds.ts'
 import { createSessionPool, type PooledSession } from './session-pool.ts'
 import { createUpstreamEras, type UpstreamEras } from './upstream-era.ts'
@@ -125,17 +126,20 @@ export function createBridge({ report, clock }: Needs): Bridge {
   }
 }
 
-/** The channel has ids and progress tokens of its own; log messages of a server that all callers share are nobody's. */
-async function callChannel(upstream: ChannelUpstream, { message, hello, signal, onNotification, ask }: BridgeCall) {
-  // One log level for everybody's process: nobody may set it for the others.
+/** The channel has ids and progress tokens of its own; log messages of a server that callers share are nobody's. */
+async function callChannel(upstream: ChannelUpstream, call: BridgeCall) {
+  const { message, hello, signal, onNotification, ask } = call
+  // It goes with each request: where callers share the process, nobody may set it for the others.
   if (message.method === 'logging/setLevel')
     return rpcError(message.id, { code: RPC.methodNotFound, message: 'Method not found' })
   const id = nextId()
-  const heard = { ourToken: id, progressToken: progressTokenOf(message), logLevel: undefined }
+  const logLevel = isModernHello(hello) ? logLevelOf(message) : call.logLevel
+  const hear = forwarder({ ourToken: id, progressToken: progressTokenOf(message), logLevel }, onNotification)
   const response = await upstream.request(legacyRequest(message, id), {
     signal,
-    onNotification: forwarder(heard, onNotification),
+    onNotification: hear,
     onRequest: ask,
+    logs: isLogLevel(logLevel) ? { level: logLevel, hear } : undefined,
   })
   if (!isModernHello(hello)) return { ...response, id: message.id }
   const { serverInfo } = await upstream.initialize()

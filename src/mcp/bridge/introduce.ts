@@ -51,7 +51,11 @@ export function createIntroduce({ eraOf, lease }: Pick<UpstreamEras, 'eraOf'> & 
       const { capabilities, serverInfo, instructions } = await upstream.initialize()
       // One log level for everybody's process: nobody may set it for the others.
       const { logging: _, ...offered } = capabilities
-      return wordsOf({ capabilities: offered, serverInfo, instructions })
+      return wordsOf({
+        capabilities: upstream.wantLogs !== undefined ? capabilities : offered,
+        serverInfo,
+        instructions,
+      })
     }
     const { hello, signal } = introducing
     if ((await eraOf(upstream, signal)) === 'legacy') return inSession(upstream, introducing)

@@ -1,6 +1,7 @@
 // A server's answer in the words of the client's era: MCP 2026-07-28, Base protocol and Caching; MCP 2025-11-25.
 import { isRecord } from '../../protocol/json.ts'
 import { type RpcId, type RpcNotification, type RpcResponse, rpcError } from '../../protocol/jsonrpc.ts'
+import { isAtLeast } from '../../protocol/log-level.ts'
 import { LEGACY_RPC, META_SERVER_INFO, RPC } from '../../protocol/mcp.ts'
 
 type Values = Readonly<Record<string, unknown>>
@@ -82,14 +83,6 @@ function unanswerable({ method, id }: Asked): RpcResponse {
   if (method !== 'tools/call') return rpcError(id, { code: RPC.internalError, message: NEEDS_INPUT })
   return { jsonrpc: '2.0', id, result: { content: [{ type: 'text', text: NEEDS_INPUT }], isError: true } }
 }
-
-/** MCP 2025-11-25, Logging: RFC 5424 §6.2.1, from the least to the most severe. */
-const LEVELS = ['debug', 'info', 'notice', 'warning', 'error', 'critical', 'alert', 'emergency']
-
-export const isLogLevel = (level: unknown): level is string => typeof level === 'string' && LEVELS.includes(level)
-
-export const isAtLeast = (level: unknown, least: string): boolean =>
-  isLogLevel(level) && LEVELS.indexOf(level) >= LEVELS.indexOf(least)
 
 export interface Listening {
   /** Ours, which the server was given. */

@@ -37,6 +37,8 @@ export async function answerCall(call: Call): Promise<Ending> {
   const onRequest = call.askOn(reply)
   try {
     const { signal } = controller
+    // It may have been opened anew since the session said so, as another.
+    if (session.logLevel !== undefined) await upstream.wantLogs?.(session.logLevel)
     const response = await upstream.request(message, { signal, onNotification: reply.say, onRequest })
     const edited = call.edit === undefined ? response : call.edit(response)
     if (edited === undefined) return sendFault(exchange, message.id, FAULTS.protocol)

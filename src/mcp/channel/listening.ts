@@ -1,7 +1,9 @@
 // A session's GET stream at a server at a channel: what concerns the server itself. MCP 2025-11-25, Transports: listening for messages.
-// Not delivered: log messages, and updates of resources that this session did not ask for. The channel is shared; both could be of others.
+// Not delivered: updates of resources that this session did not ask for, and log messages where callers share the channel; both could be of
+// others. Of one caller's own, each session has the log from the level on that it asked for.
 import { EVENT_STREAM, writeEvent } from '../../protocol/events.ts'
 import type { RpcNotification } from '../../protocol/jsonrpc.ts'
+import { isAtLeast } from '../../protocol/log-level.ts'
 import { keepAlive } from '../keep-alive.ts'
 import { listChanged } from '../list-forms.ts'
 import type { Ending } from '../relay.ts'
@@ -26,7 +28,8 @@ export function openListening({ visit, session, mayHear, place, limits }: Listen
   session.endStream?.()
   res.writeHead(200, [...EVENT_STREAM]).flushHeaders()
   const unsubscribe = upstream.subscribe((message) => {
-    if (!isFor(message, mayHear) || res.destroyed) return
+    const isHeard = isLog(message) ? wantsLog(message, visit, session) : isFor(message, mayHear)
+    if (!isHeard || res.destroyed) return
     res.write(writeEvent(message))
     if (res.writableLength > limits.streamBuffer) res.destroy()
   })
@@ -42,6 +45,12 @@ export function openListening({ visit, session, mayHear, place, limits }: Listen
       resolve({ status: 200, outcome: 'answered', fault: undefined })
     })
   })
+}
+
+const isLog = ({ method }: RpcNotification): boolean => method === 'notifications/message'
+
+function wantsLog({ params }: RpcNotification, { upstream }: ChannelVisit, { logLevel }: ChannelSession): boolean {
+  return upstream.wantLogs !== undefined && logLevel !== undefined && isAtLeast(params?.['level'], logLevel)
 }
 
 function isFor({ method, params }: RpcNotification, mayHear: (uri: string) => boolean): boolean {

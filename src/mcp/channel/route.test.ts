@@ -72,6 +72,28 @@ describe('a child process', () => {
     expect((await rpc(await ask(session, call('secret')))).error.message).toBe('Unknown tool: secret')
   })
 
+  it('of one caller’s own offers logging, and tells each session’s level to it, with its calls again', async () => {
+    const wanted: string[] = []
+    Object.assign(door.child, { personal: true, wantLogs: async (level: string) => void wanted.push(level) })
+    const { session, body } = await open()
+    expect(body.result['capabilities']).toEqual({ tools: {}, logging: {} })
+    const set = async (level: string) =>
+      rpc(await ask(session, { jsonrpc: '2.0', id: 1, method: 'logging/setLevel', params: { level } }))
+    expect((await set('loud')).error.code).toBe(-32602)
+    await ask(session, call('read', 2))
+    expect(wanted).toEqual([])
+    expect((await set('warning')).result).toEqual({})
+    await ask(session, call('read', 3))
+    expect(wanted).toEqual(['warning', 'warning'])
+    const headers = { authorization: 'Bearer alice', accept: 'text/event-stream', 'mcp-session-id': session }
+    const stream = await fetch(door.url('child'), { headers })
+    for (const level of ['info', 'error'])
+      door.child.say({ jsonrpc: '2.0', method: 'notifications/message', params: { level } })
+    const taken = await fetch(door.url('child'), { headers })
+    expect((await stream.text()).match(/"level":"[^"]+"/g)).toEqual(['"level":"error"'])
+    await taken.body?.cancel()
+  })
+
   it('streams from the first progress on', async () => {
     const { session } = await open()
     const answer = await ask(session, call('slow', 's'))

@@ -5,6 +5,7 @@ import type { Exchange } from '../../http/exchange.ts'
 import { RpcError } from '../../protocol/errors.ts'
 import { isRecord } from '../../protocol/json.ts'
 import type { RpcRequest } from '../../protocol/jsonrpc.ts'
+import { isLogLevel } from '../../protocol/log-level.ts'
 import { isLegacyRevision, LEGACY_REVISIONS, RPC } from '../../protocol/mcp.ts'
 import type { Principal } from '../../protocol/principal.ts'
 import type { ChannelUpstream } from '../../upstreams/upstream.ts'
@@ -77,9 +78,8 @@ export function createChannelRoute(needs: ChannelNeeds): ChannelRoute {
       if (incoming.kind === 'response') asking.answer(client, incoming.message)
       if (incoming.kind !== 'request') return accept(visit, incoming, session)
       if (incoming.method === 'ping') return answer(visit, { jsonrpc: '2.0', id: incoming.id, result: {} })
-      // One log level for everybody: nobody may set it for the others (the capability is not offered).
-      if (incoming.method === 'logging/setLevel') throw methodNotFound()
       const { id, message } = incoming
+      if (incoming.method === 'logging/setLevel') return setLogLevel(visit, message, session)
       const uri = message.params?.['uri']
       if (incoming.method === 'resources/unsubscribe' && typeof uri === 'string') {
         subscriptions.remove(session.id, visit.upstream.id, uri)
@@ -119,6 +119,23 @@ function answer({ exchange }: ChannelVisit, message: Parameters<typeof sendRpc>[
   return ANSWERED
 }
 
+/** One log level for everybody: where callers share the channel, nobody may set it for the others (the capability is not offered). */
+async function setLogLevel(visit: ChannelVisit, { id, params }: RpcRequest, session: ChannelSession): Promise<Ending> {
+  const { exchange, upstream } = visit
+  if (upstream.wantLogs === undefined) throw methodNotFound()
+  const level = params?.['level']
+  if (!isLogLevel(level)) throw new RpcError(RPC.invalidParams, 'bad_params', 'Invalid params: level', { status: 200 })
+  try {
+    const { capabilities } = await upstream.initialize()
+    if (capabilities['logging'] === undefined) throw methodNotFound()
+    session.logLevel = level
+    await upstream.wantLogs(level)
+  } catch (error) {
+    return sendFailure(exchange, id, error)
+  }
+  return answer(visit, { jsonrpc: '2.0', id, result: {} })
+}
+
 /** It was initialized once, by us; what it said then is what every client is told. Rejects with UpstreamError. */
 async function answerInitialize(
   visit: ChannelVisit,
@@ -129,7 +146,8 @@ async function answerInitialize(
   const { protocolVersion, capabilities, serverInfo, instructions } = await upstream.initialize()
   const asked = message.params?.['protocolVersion']
   const revision = isLegacyRevision(asked) ? asked : settled(protocolVersion)
-  const { logging: _, tasks: __, ...offered } = capabilities
+  const { logging, tasks: _, ...rest } = capabilities
+  const offered = upstream.wantLogs === undefined || logging === undefined ? rest : { ...rest, logging }
   const result = { protocolVersion: revision, capabilities: offered, serverInfo }
   const declared = message.params?.['capabilities']
   const able = askable(isRecord(declared) ? declared : {})

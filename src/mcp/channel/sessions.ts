@@ -1,10 +1,12 @@
-// What is remembered of a client's session at a server at a channel: who listens, and what is still running. The session itself is its sealed id.
+// What is remembered of a client's session at a server at a channel: who listens to what, and what is still running. The session itself is its sealed id.
 // MCP 2025-11-25, Transports: session management.
 import type { RpcId } from '../../protocol/jsonrpc.ts'
 
 export interface ChannelSession {
   readonly id: string
   readonly running: Map<RpcId, AbortController>
+  /** From which level on it hears the log (`logging/setLevel`); `undefined`: not at all. */
+  logLevel: string | undefined
   /** Ends the session's one GET stream. */
   endStream: (() => void) | undefined
 }
@@ -29,8 +31,8 @@ export function createChannelSessions(onForget: (id: string) => void): ChannelSe
   return {
     find(server, id) {
       const sessions = sessionsOf(server)
-      const session = sessions.get(id) ?? { id, running: new Map(), endStream: undefined }
-      // The longest unused goes first: it loses its subscriptions, nothing else.
+      const session = sessions.get(id) ?? { id, running: new Map(), logLevel: undefined, endStream: undefined }
+      // The longest unused goes first: it loses its subscriptions and its log level, nothing else.
       sessions.delete(id)
       sessions.set(id, session)
       if (sessions.size > MOST)

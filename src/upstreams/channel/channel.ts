@@ -3,6 +3,7 @@ import type { Clock } from '../../protocol/clock.ts'
 import type { RpcNotification, RpcRequest, RpcResponse } from '../../protocol/jsonrpc.ts'
 import { type ChannelCall, type ChannelUpstream, type Grant, type Refused, UpstreamError } from '../upstream.ts'
 import { createBackoff, type Life } from './backoff.ts'
+import { createLogs } from './logs.ts'
 import { CredentialRefused } from './remote/refusal.ts'
 import { launch, type Patience, type Running } from './running.ts'
 import type { ChannelLog } from './said.ts'
@@ -43,6 +44,8 @@ interface Held {
   retired: boolean
   /** It was we who ended it. */
   stopped: boolean
+  /** The log level that it was told. */
+  logLevel: string | undefined
 }
 
 export function createChannel(
@@ -69,6 +72,7 @@ export function createChannel(
 ): Channel {
   const { clock, log, personal, declares } = needs
   const listeners = new Set<(message: RpcNotification) => void>()
+  const logs = createLogs()
   const backoff = createBackoff(needs.life)
   const all = new Set<Held>()
   let current: Held | undefined
@@ -96,11 +100,13 @@ export function createChannel(
     const { requestTimeout, idleTimeout } = config
     const { onJunk } = needs
     const server = launch(needs.open, { requestTimeout, idleTimeout, declares, onNotification, onJunk })
-    const own: Held = { server, calls: 0, retired: false, stopped: false }
+    const own: Held = { server, calls: 0, retired: false, stopped: false, logLevel: undefined }
     all.add(own)
     function onNotification(message: RpcNotification): void {
       // The last words of one that was replaced are about what is no more.
-      if (!own.retired) for (const listener of [...listeners]) listener(message)
+      if (own.retired) return
+      logs.accept(message)
+      for (const listener of [...listeners]) listener(message)
     }
     void server.ended.then((failure) => {
       all.delete(own)
@@ -119,10 +125,20 @@ export function createChannel(
     return own
   }
 
+  /** A server may refuse it: the call goes on all the same. */
+  async function tellLogLevel(own: Held): Promise<void> {
+    const { capabilities } = await own.server.initialization
+    const level = logs.level()
+    if (level === undefined || level === own.logLevel || capabilities['logging'] === undefined) return
+    const message = { jsonrpc: '2.0' as const, id: 0, method: 'logging/setLevel', params: { level } }
+    await own.server.calls.call(message, { signal: new AbortController().signal, onNotification() {} })
+    own.logLevel = level
+  }
+
   async function ask(own: Held, message: RpcRequest, options: ChannelCall): Promise<RpcResponse> {
     own.calls += 1
     try {
-      await own.server.initialization
+      await tellLogLevel(own)
       return await own.server.calls.call(message, options)
     } finally {
       own.calls -= 1
@@ -168,8 +184,20 @@ export function createChannel(
     async request(message, options) {
       // The one initialization is ours; a second would reset the server under everybody.
       if (message.method === 'initialize') throw refusal('protocol', 'This server is initialized already.')
-      return withAnother((own) => ask(own, message, personal ? options : { ...options, onRequest: undefined }))
+      if (!personal) return withAnother((own) => ask(own, message, { ...options, onRequest: undefined }))
+      const end = options.logs && logs.begin(options.logs)
+      try {
+        return await withAnother((own) => ask(own, message, options))
+      } finally {
+        end?.()
+      }
     },
+    ...(personal && {
+      async wantLogs(level: string) {
+        logs.want(level)
+        await withAnother(tellLogLevel)
+      },
+    }),
     notify(message) {
       if (!OURS_ALONE.has(message.method)) current?.server.calls.tell(message)
     },
