@@ -110,14 +110,17 @@ describe.each(PLACES)('a modern client at $place, a server of the handshake era'
     const { text, asked } = await callOf(at, ['old', 'trigger-sampling-request', { prompt: 'Capital of France?' }], {
       mode: MODERN,
     })
-    expect(asked.map(({ method }) => method)).toEqual(['sampling/createMessage'])
-    expect(JSON.stringify(asked[0]?.params)).toContain('Capital of France?')
+    // This server asks for folders whenever it likes.
+    const lent = asked.filter(({ method }) => method !== 'roots/list')
+    expect(lent.map(({ method }) => method)).toEqual(['sampling/createMessage'])
+    expect(JSON.stringify(lent[0]?.params)).toContain('Capital of France?')
     expect(text).toContain('Paris')
   })
 
   it('names its folders, which this server asks for outside of the call', async () => {
     const { text, asked } = await callOf(at, ['old', 'get-roots-list'], { mode: MODERN })
-    expect(asked.map(({ method }) => method)).toEqual(['roots/list'])
+    // Once a session, and so perhaps in a call before this one.
+    expect(asked.filter(({ method }) => method !== 'roots/list')).toEqual([])
     expect(text).toContain('file:///home/ann/notes')
   })
 

@@ -139,6 +139,8 @@ export function createChannel(
     own.calls += 1
     try {
       await tellLogLevel(own)
+      // It may have been stopped meanwhile, and nobody answers any more.
+      if (own.stopped || !all.has(own)) throw refusal('exited', 'The server has ended.')
       return await own.server.calls.call(message, options)
     } finally {
       own.calls -= 1
