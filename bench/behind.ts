@@ -3,9 +3,11 @@ import { mkdirSync, mkdtempSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { loadConfig } from '../src/config/load.ts'
+import { upstreamsOf } from '../src/config/servers.ts'
 import { createLog } from '../src/observe/log.ts'
 import { openStore } from '../src/store/open.ts'
 import { gateSecret } from '../src/upstreams/credentials/value-source.ts'
+import { homeOf } from '../src/upstreams/home.ts'
 import { secretConnections } from '../src/upstreams/secret-connections.ts'
 import { withVault } from '../src/wiring/vault.ts'
 import { registerClient } from '../test/support/client.ts'
@@ -145,7 +147,8 @@ async function keepSecrets(file: string, user: { username: string; password: str
     await vault.put(gateSecret('bench'), Buffer.from(KEY))
     const records = durable.connections
     const { paste } = secretConnections({ vault, records, clock: Date.now, record: async () => undefined })
-    await paste(subject, { id: 'pasted', prefix: 'Bearer ' }, KEY)
+    const home = upstreamsOf(config.servers).flatMap((server) => (server.id === 'pasted' ? [homeOf(server)] : []))
+    await paste(subject, { id: 'pasted', home: home.join(), prefix: 'Bearer ' }, KEY)
   })
   await store.close()
 }

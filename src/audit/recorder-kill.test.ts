@@ -1,12 +1,12 @@
 // kill -9 in the middle of everything: whatever was acknowledged is in the record afterwards, exactly once.
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdtempSync, readdirSync, rmSync } from 'node:fs'
+import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
-import { DatabaseSync } from 'node:sqlite'
 import { afterAll, beforeAll, expect, it } from 'vitest'
+import { openRecords } from '../store/files/records.ts'
 
 const KILLS = 5
 const CONCURRENT = 20
@@ -14,23 +14,13 @@ const CONCURRENT = 20
 /** Records calls and acts as fast as it can; acknowledges a call after its decision, as a door would answer. */
 const CHILD = `
 import { writeSync } from 'node:fs'
-import { DatabaseSync } from 'node:sqlite'
 import { setTimeout as pause } from 'node:timers/promises'
 const { openRecorder } = await import(${JSON.stringify(new URL('./recorder.ts', import.meta.url).href)})
-const [, file, directory, round, serve] = process.argv
-const db = new DatabaseSync(file)
-db.exec('pragma journal_mode = wal; pragma synchronous = normal; create table if not exists records (id text primary key, line text) without rowid')
-const replace = db.prepare('insert into records values (?, ?) on conflict (id) do update set line = excluded.line')
-const keep = db.prepare('insert into records values (?, ?) on conflict (id) do nothing')
-const write = (statement) => async (lines) => {
-  await pause(Math.random() * 5)
-  db.exec('begin')
-  for (const { id, line } of lines) statement.run(id, line)
-  db.exec('commit')
-}
+const { openRecords } = await import(${JSON.stringify(new URL('../store/files/records.ts', import.meta.url).href)})
+const [, , folder, directory, round, serve] = process.argv
+const log = await openRecords({ folder, clock: Date.now })
 const recorder = await openRecorder({
-  log: { append: write(replace), restore: write(keep) },
-  directory, sink: ['store'], spoolLimit: 1e8, stdout: () => undefined, clock: Date.now, report: () => undefined,
+  log, directory, sink: ['store'], spoolLimit: 1e8, stdout: () => undefined, clock: Date.now, report: () => undefined,
 })
 let count = 0
 const event = (kind) => ({
@@ -54,14 +44,17 @@ async function acts() {
     acknowledge('act', done)
   }
 }
-if (serve === 'restore') await recorder.close()
-else await Promise.all([acts(), ...Array.from({ length: ${CONCURRENT} }, calls)])
+if (serve === 'restore') {
+  await recorder.close()
+  await log.close()
+} else await Promise.all([acts(), ...Array.from({ length: ${CONCURRENT} }, calls)])
 `
 
 let folder: string
 let child: ChildProcess | undefined
 beforeAll(() => {
   folder = mkdtempSync(join(tmpdir(), 'kill-'))
+  writeFileSync(join(folder, 'child.mjs'), CHILD)
 })
 afterAll(() => {
   child?.kill('SIGKILL')
@@ -69,8 +62,8 @@ afterAll(() => {
 })
 
 function start(round: number, mode: 'serve' | 'restore') {
-  const args = [join(folder, 'audit.db'), join(folder, 'spool'), `r${round}`, mode]
-  return spawn(process.execPath, ['--input-type=module', '--eval', CHILD, '--', ...args], {
+  const args = [join(folder, 'audit'), join(folder, 'spool'), `r${round}`, mode]
+  return spawn(process.execPath, [join(folder, 'child.mjs'), ...args], {
     stdio: ['ignore', 'pipe', 'inherit'],
   })
 }
@@ -92,14 +85,10 @@ it(`loses nothing acknowledged in ${KILLS} kills`, async () => {
   const [code] = await once(last, 'exit')
   expect(code).toBe(0)
 
-  const db = new DatabaseSync(join(folder, 'audit.db'))
-  const records = new Map(
-    db
-      .prepare('select id, line from records')
-      .all()
-      .map(({ id, line }) => [id, String(line)]),
-  )
-  db.close()
+  const log = await openRecords({ folder: join(folder, 'audit'), clock: Date.now })
+  const lines = await log.read('', 1_000_000)
+  await log.close()
+  const records = new Map(lines.map(({ id, line }) => [id, line]))
   const ids = acknowledged.map((line) => line.split(' ')[1])
   expect(ids.filter((id) => !records.has(id ?? ''))).toEqual([])
   expect(new Set(ids).size).toBe(ids.length)

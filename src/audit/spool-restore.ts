@@ -3,6 +3,7 @@ import { mkdir, readdir, readFile, rename, unlink } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { RecordLine, RecordLog } from '../store/record-log.ts'
 import { SEGMENT_NAME } from './spool.ts'
+import { dropSpoolFolder } from './spool-folder.ts'
 
 const LINES_AT_ONCE = 1000
 
@@ -37,6 +38,16 @@ export async function restoreSpool({ directory, restore, report }: Needs): Promi
     }
   }
   if (restored > 0) report({ restored }, 'Decisions of an earlier process were restored from the spool')
+}
+
+/** As `restoreSpool`; the folder goes with what was in it. */
+export async function restoreAbandoned(
+  directory: string,
+  log: Pick<RecordLog, 'restore'>,
+  report: Needs['report'],
+): Promise<void> {
+  await restoreSpool({ directory, restore: (lines) => log.restore(lines), report })
+  await dropSpoolFolder(directory)
 }
 
 export function parseSegment(text: string): { lines: RecordLine[]; damaged: number; torn: boolean } {

@@ -89,8 +89,10 @@ describe('portcullis tokens', () => {
       { act: 'token_rotated', reason: 'transition' },
       { act: 'token_revoked', reason: 'by_administrator' },
     ])
-    const files = readdirSync(join(cwd, 'data')).filter((name) => name.includes('.db'))
-    expect(files.length).toBeGreaterThan(1)
+    const files = readdirSync(join(cwd, 'data'), { recursive: true })
+      .map(String)
+      .filter((name) => /\.(?:db|v1)/.test(name))
+    expect(files).toEqual(expect.arrayContaining([expect.stringMatching(/^audit\//), expect.stringMatching(/\.db$/)]))
     for (const file of files) expect(readFileSync(join(cwd, 'data', file)).includes(secret.slice(6, -4))).toBe(false)
   })
 

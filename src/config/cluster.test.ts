@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest'
-import { cluster } from './cluster.ts'
+import { cluster, clusterWarnings } from './cluster.ts'
 
 it.each([
   [{}],
@@ -19,4 +19,13 @@ it.each([
   [{ listen: '0.0.0.0:4446' }, /without `advertise`/],
 ])('refuses %j', (config, why) => {
   expect(cluster.safeParse(config).error?.message).toMatch(why)
+})
+
+it('warns of replicas without a store that they could share', () => {
+  const advertised = { advertise: 'http://10.0.3.7:4446' }
+  expect(clusterWarnings({ cluster: advertised, store: { url: 'sqlite:./gate.db' } })).toEqual([
+    expect.stringMatching(/cluster\.advertise.*store\.url is SQLite.*postgres/),
+  ])
+  expect(clusterWarnings({ cluster: advertised, store: { url: 'postgres://db.example/gate' } })).toEqual([])
+  expect(clusterWarnings({ cluster: {}, store: { url: 'sqlite:./gate.db' } })).toEqual([])
 })

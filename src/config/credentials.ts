@@ -219,5 +219,8 @@ const PERSONAL: ReadonlySet<CredentialsConfig['type']> = new Set([
   'caller',
 ])
 export const isPersonal = ({ type }: Pick<CredentialsConfig, 'type'>): boolean => PERSONAL.has(type)
+/** Those that whoever is nobody cannot have. What a caller sends along needs no name. */
+export const needsPerson = (credentials: Pick<CredentialsConfig, 'type'>): boolean =>
+  isPersonal(credentials) && credentials.type !== 'caller'
 /** Those that a person connects on our pages. */
 export const isConnected = ({ type }: Pick<CredentialsConfig, 'type'>): boolean => type === 'oauth' || type === 'secret'

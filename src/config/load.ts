@@ -5,6 +5,7 @@ import { dirname, relative, resolve } from 'node:path'
 import { OperatorError } from '../protocol/errors.ts'
 import { adminWarnings } from './admin.ts'
 import { authWarnings } from './auth-warnings.ts'
+import { clusterWarnings } from './cluster.ts'
 import { connectionWarnings } from './connections.ts'
 import { readDocument } from './document.ts'
 import { type ReadFile, readEnvironment } from './environment.ts'
@@ -129,6 +130,7 @@ export async function loadConfig({
     ...authWarnings(settled.config),
     ...connectionWarnings(settled.config),
     ...adminWarnings(settled.config),
+    ...clusterWarnings(settled.config),
     ...issuerWarnings(settled.config),
     ...ingressWarnings(settled.config),
     ...wildcardWarnings(oauth.gatewayCallbacks, server.development),

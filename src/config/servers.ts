@@ -48,6 +48,14 @@ const upstream = {
     .describe(
       'Most calls under way at it at once; as many more wait, as long as a connection may take, then are refused. Open streams do not count.',
     ),
+  concurrencyShare: z
+    .number()
+    .gt(0)
+    .max(1)
+    .default(0.5)
+    .describe(
+      'Part of these that one caller may have under way, and as many waiting: rounded down, at least one. Of remote servers over HTTP/1.1 no more than of `connections`. 1 is all.',
+    ),
   breaker: z
     .strictObject({
       failures: z.int().min(1).default(10).describe('After so many failures in a row nobody is sent to it.'),
@@ -92,7 +100,7 @@ const remote = z.strictObject({
   ...upstream,
   url: z.url({ protocol: /^(?:https?|wss?)$/ }).describe('Its endpoint.'),
   connectTimeout: duration('3s').describe('Time to open a connection.'),
-  connections: z.int().min(1).default(128).describe('Most connections to it.'),
+  connections: z.int().min(1).default(256).describe('Most connections to it.'),
   maxAnswer: size('64mb').describe('Largest answer that is parsed for filtering.'),
   transport: z
     .enum(['http', 'sse', 'websocket'])

@@ -1,6 +1,7 @@
 // Which ways to knock are open at one server: `auth`, and what the server's own `auth` says otherwise.
 import type { AuthConfig, MtlsConfig, ServerAuthConfig } from './auth.ts'
 import type { ProxyConfig } from './auth-proxy.ts'
+import { needsPerson } from './credentials.ts'
 import type { IssuerConfig } from './issuers.ts'
 import type { Config } from './schema.ts'
 import type { Flaw } from './transport.ts'
@@ -25,6 +26,16 @@ export function waysAt(auth: AuthConfig, own: ServerAuthConfig = {}): WaysConfig
     proxy: chosen(own.proxy, auth.proxy),
     mtls: chosen(own.mtls, auth.mtls),
   }
+}
+
+/**
+ * `undefined` where they are those of `auth`. Where each person's own credential is used, whoever shows none is asked for it whatever
+ * `anonymous` says: without a name they could do nothing there, and clients sign in when they are asked to.
+ */
+export function ownWays(auth: AuthConfig, server: Config['servers'][number]): WaysConfig | undefined {
+  const at = waysAt(auth, server.auth)
+  if (at.anonymous && 'credentials' in server && needsPerson(server.credentials)) return { ...at, anonymous: false }
+  return server.auth === undefined ? undefined : at
 }
 
 const chosen = <Way extends object>(own: Way | boolean | undefined, general: Way | undefined): Way | undefined => {

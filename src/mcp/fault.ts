@@ -36,6 +36,7 @@ export const FAULTS = {
   exited: fault(502, 'exited', 'The server behind the gate has ended.'),
   session_lost: fault(502, 'session_lost', 'The server behind the gate has started anew. Call again.'),
   busy: fault(503, 'busy', 'Too many calls are under way at the server behind the gate.'),
+  busy_principal: fault(503, 'busy_principal', 'Too many of your calls are under way at the server behind the gate.'),
   resting: fault(503, 'resting', 'The server behind the gate has failed and is left alone for a while.'),
   cancelled: fault(200, 'cancelled', 'The request was cancelled.'),
   credential_ended: fault(401, 'credential_ended', 'The credential of this stream has ended.'),
@@ -57,7 +58,15 @@ const CONNECTS = new Set([
 const UNVERIFIED = /^ERR_(?:TLS|SSL)|CERT|^UNABLE_TO_|^EPROTO$/
 const PROTOCOLS = /^(?:HPE_|UND_ERR_(?:RES_CONTENT_LENGTH|HEADERS_OVERFLOW|INVALID_ARG|NOT_SUPPORTED))/
 
-const NOT_ITS_HEALTH = new Set(['cancelled', 'credential_ended', 'session_lost', 'too_large', 'busy', 'resting'])
+const NOT_ITS_HEALTH = new Set([
+  'cancelled',
+  'credential_ended',
+  'session_lost',
+  'too_large',
+  'busy',
+  'busy_principal',
+  'resting',
+])
 
 /** `false`: the fault says nothing of whether the server is well. */
 export const isOfItsHealth = (reason: string): boolean => !NOT_ITS_HEALTH.has(reason)

@@ -26,4 +26,5 @@ export const isUnreached = (error: unknown): boolean =>
 export const callerOf = ({ principal, exchange }: { principal: Principal; exchange: Exchange }): Caller => ({
   principal,
   rawHeaders: exchange.req.rawHeaders,
+  address: exchange.address,
 })

@@ -88,7 +88,12 @@ describe('createMetrics', () => {
 
 it('servers behind the gate are told of as they are when it is asked', async () => {
   const metrics = createMetrics({ users: 'plain' })
-  const figures = { inFlight: 3, queued: 1, breaker: 'half-open' as const, refused: { busy: 7, resting: 9 } }
+  const figures = {
+    inFlight: 3,
+    queued: 1,
+    breaker: 'half-open' as const,
+    refused: { busy: 7, busy_principal: 8, resting: 9 },
+  }
   metrics.watch({
     upstreams: () => [
       { id: 'a', figures },
@@ -104,8 +109,10 @@ it('servers behind the gate are told of as they are when it is asked', async () 
     'mcp_upstream_breaker_state{server="a"} 1',
     'mcp_upstream_breaker_state{server="b"} 2',
     'mcp_upstream_refused_total{server="a",reason="busy"} 7',
+    'mcp_upstream_refused_total{server="a",reason="busy_principal"} 8',
     'mcp_upstream_refused_total{server="a",reason="resting"} 9',
     'mcp_upstream_refused_total{server="b",reason="busy"} 7',
+    'mcp_upstream_refused_total{server="b",reason="busy_principal"} 8',
     'mcp_upstream_refused_total{server="b",reason="resting"} 9',
   ])
   expect(text).toContain('# TYPE mcp_upstream_refused_total counter')

@@ -31,7 +31,7 @@ export interface UpstreamFigures {
     readonly inFlight: number
     readonly queued: number
     readonly breaker: 'closed' | 'half-open' | 'open'
-    readonly refused: Readonly<Record<'busy' | 'resting', number>>
+    readonly refused: Readonly<Record<'busy' | 'busy_principal' | 'resting', number>>
   }
 }
 
@@ -133,7 +133,9 @@ function upstreamFamilies(read: () => readonly UpstreamFigures[]): Family[] {
       { name: 'mcp_upstream_refused_total', help: 'Calls sent away without asking it, by reason.', kind: 'counter' },
       () =>
         read().flatMap(({ id, figures: { refused } }) =>
-          (['busy', 'resting'] as const).map((reason) => [{ server: id, reason }, refused[reason]] as const),
+          (['busy', 'busy_principal', 'resting'] as const).map(
+            (reason) => [{ server: id, reason }, refused[reason]] as const,
+          ),
         ),
     ),
   ]

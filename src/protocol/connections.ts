@@ -62,8 +62,8 @@ export interface Connections {
   terms(principal: string, server: string): Promise<ConnectionTerms>
   /** Finds the authorization server, registers with it where that is needed, and answers where to go. Throws ConnectionRefused. */
   begin(principal: string, server: string): Promise<ConnectionBegun>
-  /** `answer`: the query of the callback, whose `state` the caller has matched to the browser. Throws ConnectionRefused. */
-  finish(principal: string, answer: URLSearchParams): Promise<Connection>
+  /** `answer`: the address that it came to, with its query, whose `state` the caller has matched to the browser. Throws ConnectionRefused. */
+  finish(principal: string, answer: URL): Promise<Connection>
   /** Keeps a secret that the person has pasted. Throws ConnectionRefused. */
   paste(principal: string, server: string, secret: string): Promise<Connection>
   /** Forgets it here and, where the server can be told, there (RFC 7009). `false`: there was none. */

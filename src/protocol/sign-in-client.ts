@@ -8,5 +8,5 @@ export const CONNECTIONS_PATH = '/connections'
 /** One of them to connect; and Kuadrant’s address of the same page. */
 export const CONNECT_PATH = '/connections/connect'
 export const TOKENS_PATH = '/tokens'
-/** Where a server's authorization server sends the browser back to: our only `redirect_uri` there. */
+/** Where a server's authorization server sends the browser back to: this address, or one below it. */
 export const CONNECTION_CALLBACK_PATH = '/connections/callback'

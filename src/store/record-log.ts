@@ -17,5 +17,33 @@ export interface RecordLog {
   /** The newest lines, oldest of them first. */
   newest(limit: number): Promise<RecordLine[]>
   find(id: string): Promise<RecordLine | undefined>
+  /** Of a record that is kept on this machine. */
+  readonly journal?: Journal
   close(): Promise<void>
+}
+
+/** What becomes known of an event later: its line goes on with this, in place of the closing brace. */
+export interface RecordEnding {
+  readonly id: string
+  readonly ending: string
+}
+
+export type RecordEntry = RecordLine | RecordEnding
+
+/** Written is safe from a kill of this process, synced from a power cut. */
+export interface Journal {
+  /** Throws StoreUnavailable when the disk does not take all of it; then it counts as not written. */
+  write(entries: readonly RecordEntry[]): void
+  /**
+   * Resolves when all that was written is on the disk. Rejects with StoreUnavailable where nobody knows: what was written since the
+   * sync before this one is to be written again.
+   */
+  sync(): Promise<void>
+  /** Throws StoreUnavailable when the disk takes nothing. */
+  probe(): void
+}
+
+export interface CheckedRecordLog extends RecordLog {
+  /** Resolves when an append would work. */
+  check(): Promise<void>
 }

@@ -11,7 +11,9 @@ import type { ChannelCall, ChannelUpstream, Given, RemoteUpstream } from './upst
 
 const ann: Principal = { ...ANONYMOUS, kind: 'person', subject: 'ann', method: 'access_token' }
 const caller = (principal = ann): Caller => ({ principal, rawHeaders: [] })
-const remote = { kind: 'remote', id: 'notes', path: '/mcp?a=1', addedHeaders: {} } as unknown as RemoteUpstream
+/** A gate that says whose places are taken. */
+const gate = { of: (whose: string) => ({ whose }) }
+const remote = { kind: 'remote', id: 'notes', path: '/mcp?a=1', addedHeaders: {}, gate } as unknown as RemoteUpstream
 const members = { [IDENTITY_KEY]: { user: 'ann' } }
 const tellingAnn: Told = {
   headers: { 'x-forwarded-user': 'ann', authorization: 'told' },
@@ -62,6 +64,26 @@ describe('a remote server', () => {
     expect((binding.bind(remote, caller()) as RemoteUpstream).addedHeaders).toMatchObject({
       authorization: 'Bearer newer',
     })
+  })
+
+  it('is reached within the caller’s share of its places, whatever is added for them', () => {
+    const none = createBinding(new Map(), { get: () => remote }, () => undefined)
+    for (const binding of [none, bindingWith({ credential }), bindingWith({ passthrough })]) {
+      const whose = (who: Caller) => (binding.bind(remote, who) as RemoteUpstream).gate
+      expect(whose(caller())).toEqual({ whose: 'ann' })
+      // Who has not signed in is counted by the network that they come from.
+      const from = (address: string) => whose({ ...caller(ANONYMOUS), address })
+      expect([from('192.0.2.1'), from('192.0.2.2'), from('192.0.2.2')]).toEqual([
+        { whose: 'anonymous\u0000192.0.2.1' },
+        { whose: 'anonymous\u0000192.0.2.2' },
+        { whose: 'anonymous\u0000192.0.2.2' },
+      ])
+      expect(from('2001:db8:1:2:3::4')).toEqual(from('2001:db8:1:2:ffff::1'))
+      // What the gate asks for itself is nobody's.
+      expect((binding.bind(remote, undefined) as RemoteUpstream).gate).toBe(gate)
+    }
+    const first = none.bind(remote, caller())
+    expect(none.bind(remote, caller())).toBe(first)
   })
 
   it('is another with each request that brings something along', () => {
@@ -135,9 +157,22 @@ describe('a channel', () => {
     expect(ended).toEqual(['ann'])
   })
 
-  it('that nobody is named to is the one it was', () => {
+  it('that nobody is named to gets messages as they are, in the caller’s share of its places', async () => {
+    const none = createBinding(new Map(), { get: () => undefined }, () => undefined)
+    for (const binding of [none, bindingWith({})]) {
+      const { channel, sent, calls } = channelWith()
+      const bound = binding.bind(channel, caller()) as ChannelUpstream
+      const message = { jsonrpc: '2.0' as const, id: 1, method: 'tools/list' }
+      await bound.request(message, options)
+      expect([sent, calls]).toEqual([[message], [{ ...options, whose: 'ann' }]])
+    }
+  })
+
+  it('is the one it was where the gate asks for itself, and the same for the same caller', () => {
     const { channel } = channelWith()
-    expect(bindingWith({}).bind(channel, caller())).toBe(channel)
+    const none = createBinding(new Map(), { get: () => undefined }, () => undefined)
+    expect(none.bind(channel, undefined)).toBe(channel)
+    expect(none.bind(channel, caller())).toBe(none.bind(channel, caller()))
     expect(bindingWith({ identity: () => tellingAnn }).bind(channel, undefined)).toBe(channel)
   })
 })

@@ -1,6 +1,7 @@
-// A server as one caller reaches it: with their credential, who they are, what of their own head goes along, and their own process.
+// A server as one caller reaches it: with their credential, who they are, what of their own head goes along, their own process, and their
+// share of its places.
 import type { Principal } from '../protocol/principal.ts'
-import type { Caller } from './caller.ts'
+import { type Caller, countedAs } from './caller.ts'
 import { ConnectionNeeded, type Credential, CredentialFailed } from './credential.ts'
 import { type ToldMeta, toldMessage, UNTOLD } from './identity/meta.ts'
 import type { TellIdentity, Told } from './identity/tell.ts'
@@ -37,6 +38,7 @@ interface Reached {
   readonly upstream: Upstream
   readonly given: Given
   readonly told: Told | undefined
+  readonly whose: string
   readonly bound: Upstream
 }
 
@@ -70,7 +72,29 @@ export function createBinding(
   }
 
   /** Of the last call of each principal: most come again with nothing changed. */
-  const last = new Map([...parts.keys()].map((id) => [id, new WeakMap<Principal, Reached>()]))
+  const last = new Map<string, WeakMap<Principal, Reached>>()
+
+  function remembered(
+    upstream: Upstream,
+    caller: Caller,
+    of: Omit<Reached, 'bound' | 'whose'>,
+    make: () => Upstream,
+  ): Upstream {
+    const known = last.get(upstream.id) ?? new WeakMap<Principal, Reached>()
+    last.set(upstream.id, known)
+    const before = known.get(caller.principal)
+    const whose = countedAs(caller)
+    if (
+      before?.upstream === of.upstream &&
+      before.given === of.given &&
+      before.told === of.told &&
+      before.whose === whose
+    )
+      return before.bound
+    const bound = counted(make(), whose)
+    known.set(caller.principal, { ...of, whose, bound })
+    return bound
+  }
 
   function reach(part: Bound, upstream: Upstream, caller: Caller | undefined, given: Given): Upstream {
     const told = caller && part.identity?.(caller)
@@ -78,22 +102,25 @@ export function createBinding(
     const serving = upstream.kind === 'channel' ? instanceFor(part, upstream, caller, { given, told }) : upstream
     const { personal } = part.credential
     const owner = caller && part.credential.ownerOf?.(caller)
+    const make = () => boundTo(serving, { given, told, passed, personal, owner })
+    if (caller === undefined) return make()
     // What passes through may be another with each request.
-    if (caller === undefined || passed !== undefined) return boundTo(serving, { given, told, passed, personal, owner })
-    const known = last.get(upstream.id)
-    const before = known?.get(caller.principal)
-    if (before?.upstream === serving && before.given === given && before.told === told) return before.bound
-    const bound = boundTo(serving, { given, told, personal, owner })
-    known?.set(caller.principal, { upstream: serving, given, told, bound })
-    return bound
+    if (passed !== undefined) return counted(make(), countedAs(caller))
+    return remembered(upstream, caller, { upstream: serving, given, told }, make)
+  }
+
+  /** Nothing is added for anybody: their own process, and their share. */
+  function reachPlain(upstream: Upstream, caller: Caller | undefined): Upstream {
+    const serving = upstream.kind === 'channel' ? instanceOf(upstream, caller, NOTHING) : upstream
+    if (caller === undefined) return serving
+    return remembered(upstream, caller, { upstream: serving, given: NOTHING.given, told: undefined }, () => serving)
   }
 
   return {
     bind<U extends Upstream>(upstream: U, caller: Caller | undefined): U | Promise<U> {
       const part = parts.get(upstream.id)
       // One kind goes in, and the same kind comes out.
-      if (part === undefined)
-        return upstream.kind === 'channel' ? (instanceOf(upstream, caller, NOTHING) as U) : upstream
+      if (part === undefined) return reachPlain(upstream, caller) as U
       const given = givenBy(part, upstream.id, caller)
       return given instanceof Promise
         ? given.then((had) => reach(part, upstream, caller, had) as U)
@@ -150,6 +177,12 @@ function boundTo(upstream: Upstream, { given, told, passed, personal, owner }: W
   const bound = { ...upstream, addedHeaders, given, personal, owner, path }
   return told === undefined ? bound : { ...bound, meta: told.meta }
 }
+
+/** Its places are counted for this caller. */
+const counted = (upstream: Upstream, whose: string): Upstream =>
+  upstream.kind === 'remote'
+    ? { ...upstream, gate: upstream.gate.of(whose) }
+    : { ...upstream, request: (message, options) => upstream.request(message, { ...options, whose }) }
 
 /** Each message says whose it is: callers may share the channel. */
 const spokenFor = (

@@ -5,6 +5,8 @@ import type { Clock } from '../protocol/clock.ts'
 import { type Connectable, type Connection, ConnectionRefused, type Connections } from '../protocol/connections.ts'
 import type { ConnectionRecord, ConnectionRecords } from '../store/connections.ts'
 import type { Tickets } from '../store/ephemeral.ts'
+import { homeOf } from './home.ts'
+import type { Lapse } from './lapse.ts'
 import { takeAuthorization } from './oauth/authorize.ts'
 import type { OAuthConnection } from './oauth/connections.ts'
 import type { TokensHeld } from './oauth/tokens-held.ts'
@@ -17,13 +19,20 @@ interface Needs {
   readonly secrets: SecretConnections
   readonly held: Pick<TokensHeld, 'remove'>
   readonly records: Pick<ConnectionRecords, 'list'>
+  readonly lapse: Lapse
   readonly tickets: Pick<Tickets, 'find' | 'take'>
   readonly clock: Clock
 }
 
 export function createConnections(needs: Needs): Connections {
-  const { servers, oauth, secrets, held, records, tickets, clock } = needs
-  const pasted = new Map(servers.flatMap(({ id, credentials }) => (isSecret(credentials) ? [[id, credentials]] : [])))
+  const { servers, oauth, secrets, held, records, lapse, tickets, clock } = needs
+  const pasted = new Map(
+    servers.flatMap((server) =>
+      isSecret(server.credentials)
+        ? [[server.id, { id: server.id, home: homeOf(server), prefix: server.credentials.prefix }]]
+        : [],
+    ),
+  )
   const connectable = servers.flatMap(connectableOf)
   const kinds = new Map(connectable.map(({ server, kind }) => [server, kind]))
 
@@ -33,11 +42,18 @@ export function createConnections(needs: Needs): Connections {
     return (await secrets.disconnect(principal, server)) || removed
   }
 
+  /** The configuration has made it a server whose credential is of the other kind: what was connected before is kept no longer. */
+  async function checkedKind(found: ConnectionRecord): Promise<ConnectionRecord> {
+    if ((kinds.get(found.server) ?? found.kind) === found.kind) return found
+    if (found.state === 'connected') await lapse(found, 'kind_changed')
+    return { ...found, state: 'needs_reauth' }
+  }
+
   return {
     connectable: () => connectable,
     async list(principal) {
       const all = await records.list(principal)
-      return all.filter(({ server, kind }) => (kinds.get(server) ?? kind) === kind).map(told)
+      return Promise.all(all.map(async (found) => told(await checkedKind(found))))
     },
     async terms(principal, server) {
       return (oauth.get(server) ?? unknown()).terms(principal)
@@ -46,12 +62,11 @@ export function createConnections(needs: Needs): Connections {
       return (oauth.get(server) ?? unknown()).begin(principal)
     },
     async finish(principal, answer) {
-      const pending = await takeAuthorization(principal, answer, { tickets, clock })
+      const pending = await takeAuthorization(principal, answer.searchParams, { tickets, clock })
       return (oauth.get(pending.upstream) ?? unknown()).finish(pending, answer)
     },
     async paste(principal, server, secret) {
-      const { prefix } = pasted.get(server) ?? unknown()
-      return secrets.paste(principal, { id: server, prefix }, secret)
+      return secrets.paste(principal, pasted.get(server) ?? unknown(), secret)
     },
     async disconnect(principal, server) {
       if (pasted.has(server)) return secrets.disconnect(principal, server)

@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
-import { createGate, verdictOf } from './gate.ts'
+import type { UpstreamConfig } from '../config/servers.ts'
+import { createGate, gateOf, verdictOf } from './gate.ts'
 import { UpstreamError, type Verdict } from './upstream.ts'
 
 let now = 1_000_000
@@ -7,6 +8,7 @@ const changes: boolean[] = []
 const open = (over: Partial<Parameters<typeof createGate>[0]> = {}) =>
   createGate({
     concurrency: 2,
+    mostOfOne: 2,
     patience: 3000,
     breaker: { failures: 3, rest: 10_000 },
     clock: () => now,
@@ -62,7 +64,7 @@ describe('calls at once', () => {
     // Places that nobody waits for any more are free again.
     gate.leave('ok')
     expect(gate.enter()).toBeUndefined()
-    expect(gate.figures().refused).toEqual({ busy: 2, resting: 0 })
+    expect(gate.figures().refused).toEqual({ busy: 2, busy_principal: 0, resting: 0 })
   })
 
   it('are sent away at once when the queue is full', async () => {
@@ -72,6 +74,105 @@ describe('calls at once', () => {
     expect(await refusalOf(() => gate.enter())).toMatchObject({ reason: 'busy' })
     gate.leave('ok')
     await waiting
+  })
+})
+
+describe('the calls of one caller', () => {
+  const narrow = () => open({ concurrency: 4, mostOfOne: 2 })
+
+  it('take their share at most; the places left are everybody else’s, and had at once', async () => {
+    const gate = narrow()
+    const [ann, ben] = [gate.of('ann'), gate.of('ben')]
+    expect([ann.enter(), ann.enter()]).toEqual([undefined, undefined])
+    const waiting = [refusalOf(() => ann.enter()), refusalOf(() => ann.enter())]
+    // As many wait as may be under way; the next ones are sent away at once.
+    expect(await refusalOf(() => ann.enter())).toMatchObject({ reason: 'busy_principal', retryAfter: 1 })
+    expect(gate.figures()).toMatchObject({ inFlight: 2, queued: 2 })
+    expect([ben.enter(), ben.enter()]).toEqual([undefined, undefined])
+    await vi.advanceTimersByTimeAsync(3000)
+    for (const late of waiting) expect(await late).toMatchObject({ reason: 'busy_principal' })
+    expect(gate.figures().refused).toEqual({ busy: 0, busy_principal: 3, resting: 0 })
+  })
+
+  it('alone reach it, and go on one by one', async () => {
+    const ann = narrow().of('ann')
+    ann.enter()
+    ann.enter()
+    const third = ann.enter()
+    ann.leave('ok')
+    await third
+    expect(ann.figures()).toMatchObject({ inFlight: 2, queued: 0 })
+    ann.leave('ok')
+    ann.leave('ok')
+    expect([ann.enter(), ann.enter(), ann.figures().inFlight]).toEqual([undefined, undefined, 2])
+  })
+
+  it('that wait for their own do not hold up others behind them', async () => {
+    const gate = narrow()
+    const [ann, ben, eve] = [gate.of('ann'), gate.of('ben'), gate.of('eve')]
+    for (const one of [ann, ann, ben, ben]) one.enter()
+    const order: string[] = []
+    const first = ann.enter()?.then(() => order.push('ann'))
+    const second = eve.enter()?.then(() => order.push('eve'))
+    ben.leave('ok')
+    await second
+    ann.leave('ok')
+    await first
+    expect(order).toEqual(['eve', 'ann'])
+  })
+
+  it('are no limit to what the gate asks for itself', () => {
+    const gate = narrow()
+    expect([gate.enter(), gate.enter(), gate.enter(), gate.enter()]).toEqual(Array(4).fill(undefined))
+  })
+
+  it('of whom a person is asked leave their place to others, and count for their caller all the same', async () => {
+    const gate = open({ concurrency: 2, mostOfOne: 1 })
+    const [ann, ben, eve] = [gate.of('ann'), gate.of('ben'), gate.of('eve')]
+    ann.enter()
+    ben.enter()
+    const third = eve.enter()
+    const goOn = ann.aside()
+    await third
+    const again = refusalOf(() => ann.enter())
+    eve.leave('ok')
+    await vi.advanceTimersByTimeAsync(3000)
+    expect(await again).toMatchObject({ reason: 'busy_principal' })
+    goOn()
+    expect(gate.figures().inFlight).toBe(2)
+    ann.leave('ok')
+    ben.leave('ok')
+    expect(gate.figures()).toMatchObject({ inFlight: 0, queued: 0 })
+  })
+
+  it('are a server’s: whoever it fails for, it rests for all', async () => {
+    const gate = open({ breaker: { failures: 1, rest: 5000 } })
+    const ann = gate.of('ann')
+    ann.enter()
+    ann.leave('failed')
+    expect(await refusalOf(() => gate.of('ben').enter())).toMatchObject({ reason: 'resting' })
+    expect(await refusalOf(() => gate.of('ben').check())).toMatchObject({ reason: 'resting' })
+  })
+})
+
+describe('what a server’s configuration leaves to one', () => {
+  const remote = { id: 'a', url: 'https://a.example/mcp', concurrency: 256, connections: 128, concurrencyShare: 0.5 }
+  const child = { id: 'a', command: ['a'], concurrency: 256, concurrencyShare: 0.5 }
+  it.each<[string, object, number]>([
+    ['half of its connections, of which each call takes one', remote, 64],
+    ['half of its places, where many share a connection', { ...remote, http2: true }, 128],
+    ['half of its places, where all share one', child, 128],
+    ['rounded down', { ...child, concurrency: 3 }, 1],
+    ['at least one', { ...child, concurrency: 1 }, 1],
+    ['all', { ...child, concurrency: 3, concurrencyShare: 1 }, 3],
+  ])('%s', (_, config, most) => {
+    const gate = gateOf(
+      { breaker: { failures: 3, rest: 1 }, connectTimeout: 1, ...config } as unknown as UpstreamConfig,
+      { clock: () => 0, log: { info() {}, warn() {} } },
+    ).of('ann')
+    let taken = 0
+    while (gate.enter() === undefined) taken += 1
+    expect(taken).toBe(most)
   })
 })
 
@@ -132,7 +233,11 @@ describe('a server that fails', () => {
     const waiting = refusalOf(() => gate.enter())
     gate.leave('failed')
     expect(await waiting).toMatchObject({ reason: 'resting', retryAfter: 5 })
-    expect(gate.figures()).toMatchObject({ inFlight: 0, queued: 0, refused: { busy: 0, resting: 1 } })
+    expect(gate.figures()).toMatchObject({
+      inFlight: 0,
+      queued: 0,
+      refused: { busy: 0, busy_principal: 0, resting: 1 },
+    })
   })
 })
 
@@ -151,6 +256,7 @@ it.each<[string | undefined, Verdict]>([
   ['session_lost', 'neither'],
   ['credential_failed', 'neither'],
   ['busy', 'neither'],
+  ['busy_principal', 'neither'],
   ['resting', 'neither'],
 ])('%s says %s', (reason, verdict) => {
   expect(verdictOf(reason)).toBe(verdict)

@@ -5,7 +5,7 @@ import type { Vault } from '../protocol/vault.ts'
 import type { ConnectionRecords } from '../store/connections.ts'
 import type { ConnectionAct } from './connection-act.ts'
 import { tokensPlace } from './oauth/tokens-held.ts'
-import { parseSecret, secretPlace } from './pasted-secret.ts'
+import { keptText, parseSecret, secretPlace } from './pasted-secret.ts'
 
 interface Needs {
   readonly vault: Pick<Vault, 'put' | 'remove'>
@@ -14,17 +14,25 @@ interface Needs {
   record(act: ConnectionAct): Promise<void>
 }
 
+interface PastedFor {
+  readonly id: string
+  /** Where it is. */
+  readonly home: string
+  /** What is written before the secret on its way. */
+  readonly prefix: string
+}
+
 export interface SecretConnections {
-  /** `prefix`: what is written before the secret on its way. Throws ConnectionRefused. */
-  paste(principal: string, server: { id: string; prefix: string }, pasted: string): Promise<Connection>
+  /** Throws ConnectionRefused. */
+  paste(principal: string, server: PastedFor, pasted: string): Promise<Connection>
   /** `false`: there was none. */
   disconnect(principal: string, server: string): Promise<boolean>
 }
 
 export function secretConnections({ vault, records, clock, record }: Needs): SecretConnections {
-  async function paste(principal: string, { id: server, prefix }: { id: string; prefix: string }, pasted: string) {
+  async function paste(principal: string, { id: server, home, prefix }: PastedFor, pasted: string) {
     const now = clock()
-    const secret = Buffer.from(parseSecret(pasted, { prefix, now }))
+    const secret = Buffer.from(keptText(parseSecret(pasted, { prefix, now }), home))
     const stored = await vault.put(secretPlace(principal, server), secret)
     secret.fill(0)
     if (stored.status !== 'stored') throw new TypeError('A secret that may replace any other met a conflict.')
@@ -51,6 +59,7 @@ export function secretConnections({ vault, records, clock, record }: Needs): Sec
     async disconnect(subject, name) {
       // The secret first: a record without one needs connecting, a secret without a record would still be used.
       const removed = await vault.remove(secretPlace(subject, name))
+      await vault.remove(tokensPlace(subject, name))
       const was = await records.remove(subject, name)
       if (was || removed)
         await record({ act: 'connection_ended', decision: 'allow', reason: 'disconnected_here', subject, name })

@@ -20,18 +20,22 @@ export interface GateFigures {
   readonly queued: number
   readonly breaker: 'closed' | 'half-open' | 'open'
   /** How many were sent away without being asked. */
-  readonly refused: { readonly busy: number; readonly resting: number }
+  readonly refused: Readonly<Record<'busy' | 'busy_principal' | 'resting', number>>
 }
 
 /** Who is let through to one server: so many calls at once, and none while it rests after failures. */
 export interface Gate {
-  /** Takes a place: at once (`undefined`), or when one is free. Throws, or rejects with, UpstreamError `busy` or `resting`. */
+  /** Takes a place: at once (`undefined`), or when one is free. Throws, or rejects with, UpstreamError `busy`, `busy_principal` or `resting`. */
   enter(): Promise<void> | undefined
   /** Once for each `enter` that did not throw. */
   leave(verdict: Verdict): void
+  /** The call waits for a person: its place is another's until it goes on, which is told before it leaves. Its caller's share counts it still. */
+  aside(): () => void
   /** For what takes no place, since it stays open as long as its client does. Throws UpstreamError `resting`. */
   check(): undefined
   figures(): GateFigures
+  /** As one caller finds it: they have a share of the places, and no more. */
+  of(whose: string): Gate
 }
 
 /** Reached over Streamable HTTP. Bytes go through; the door writes the request head itself. */
@@ -98,6 +102,8 @@ export interface ChannelCall {
   readonly onRequest?: Ask | undefined
   /** Log messages from this level on. Heard at an instance of one caller's own, by the oldest call that wants them: none is named. */
   readonly logs?: { readonly level: string; hear(message: RpcNotification): void } | undefined
+  /** By whom the place is counted that it takes; absent: by nobody. */
+  readonly whose?: string | undefined
   /** Who calls, and what of their own head goes along (lower-case names): sent where a message has a head of its own (HTTP+SSE). */
   readonly headers?: Readonly<Record<string, string>> | undefined
 }
@@ -136,7 +142,7 @@ export interface ChannelUpstream {
 
 export type Upstream = RemoteUpstream | ChannelUpstream
 
-/** An upstream that did not do its part. `reason` is a stable slug: `connect`, `timeout`, `reset`, `protocol`, `spawn`, `exited`, `cancelled`; `busy` and `resting` where it was not asked. */
+/** An upstream that did not do its part. `reason` is a stable slug: `connect`, `timeout`, `reset`, `protocol`, `spawn`, `exited`, `cancelled`; `busy`, `busy_principal` and `resting` where it was not asked. */
 export class UpstreamError extends Error {
   override readonly name = 'UpstreamError'
   readonly reason: string

@@ -5,6 +5,7 @@ import { createConnect } from '../mcp/connect/connect.ts'
 import { unconnectedOffer } from '../mcp/connect/connect-tool.ts'
 import { CONNECT_PATH, TOKENS_PATH } from '../protocol/sign-in-client.ts'
 import { connectionRequests } from '../tokens/connection-request.ts'
+import type { Caller } from '../upstreams/caller.ts'
 import type { Ground } from './ground.ts'
 
 export function openConnect({ config, keyring, store, clock }: Ground) {
@@ -28,7 +29,9 @@ export function openConnect({ config, keyring, store, clock }: Ground) {
       clock,
     }),
     isConnectable: (server: string) => servers.has(server),
-    unconnectedOffer: (server: string) =>
-      unconnectedOffer({ title: titleOf(server), page: `${url}${CONNECT_PATH}?server=${server}` }),
+    unconnectedOffer(server: string, caller: Caller | undefined) {
+      const page = caller?.principal.kind === 'service' ? undefined : `${url}${CONNECT_PATH}?server=${server}`
+      return unconnectedOffer({ title: titleOf(server), page })
+    },
   }
 }

@@ -11,7 +11,6 @@ import { requestIds } from '../http/request-id.ts'
 import type { Log } from '../observe/log.ts'
 import type { Clock } from '../protocol/clock.ts'
 import type { Connections } from '../protocol/connections.ts'
-import { CONNECTION_CALLBACK_PATH } from '../protocol/sign-in-client.ts'
 import type { Tickets } from '../store/ephemeral.ts'
 import type { Store } from '../store/store.ts'
 import type { SealKey } from '../tokens/seal.ts'
@@ -22,10 +21,13 @@ import type { Credential } from '../upstreams/credential.ts'
 import { oauthCredential } from '../upstreams/credentials/oauth.ts'
 import { credentialMistake } from '../upstreams/credentials/open.ts'
 import { secretCredential } from '../upstreams/credentials/secret.ts'
+import { homeOf } from '../upstreams/home.ts'
+import { createLapse, type Lapse } from '../upstreams/lapse.ts'
 import { type Asks, askFrom } from '../upstreams/oauth/ask.ts'
 import { CLIENT_DOCUMENT_PATH, clientDocument, clientDocumentUrl } from '../upstreams/oauth/client-document.ts'
 import { type OAuthConnection, oauthConnection } from '../upstreams/oauth/connections.ts'
 import { ownOrigin, probeChallenge } from '../upstreams/oauth/own-origin.ts'
+import { redirectAddresses } from '../upstreams/oauth/redirect-addresses.ts'
 import { tokensHeld } from '../upstreams/oauth/tokens-held.ts'
 import { secretConnections } from '../upstreams/secret-connections.ts'
 import type { Upstreams } from '../upstreams/upstream.ts'
@@ -58,7 +60,9 @@ export function openConnections(needs: Needs): OpenConnections {
   const servers = upstreamsOf(config.servers)
   const held = tokensHeld(vault)
   const record = recordActs(needs)
-  const open = connectionOpener({ ...needs, held, tickets, record })
+  const warn = (detail: Record<string, unknown>, message: string) => log.warn(detail, message)
+  const lapse = createLapse({ vault, records, record, warn })
+  const open = connectionOpener({ ...needs, held, tickets, record, lapse, warn })
   const oauth = new Map<string, OAuthConnection>()
   for (const server of servers) {
     const { id, credentials } = server
@@ -71,15 +75,18 @@ export function openConnections(needs: Needs): OpenConnections {
   const onError = (error: unknown) => log.warn({ error }, 'the last use of a connection could not be noted')
   return {
     connections: createConnections({
-      ...{ servers, oauth, held, records, tickets, clock },
+      ...{ servers, oauth, held, records, lapse, tickets, clock },
       secrets: secretConnections({ vault, records, clock, record }),
     }),
-    oauth({ id }, { refreshAhead }) {
+    oauth(server, { refreshAhead }) {
+      const { id } = server
       const connection = oauth.get(id)
       if (connection === undefined) throw new TypeError('its kind is not oauth')
-      return oauthCredential({ id, refreshAhead, connection, records, held, clock, pause, onError })
+      const home = homeOf(server)
+      return oauthCredential({ id, home, refreshAhead, connection, records, held, lapse, clock, pause, onError })
     },
-    secret: ({ id }, given) => secretCredential(id, given, { vault, records, clock, onError }),
+    secret: (server, given) =>
+      secretCredential(server.id, given, { home: homeOf(server), vault, records, lapse, clock, onError }),
   }
 }
 
@@ -92,9 +99,15 @@ function settled<Result>(server: string, open: () => Result): Result {
 }
 
 function connectionOpener(
-  needs: Needs & { held: ReturnType<typeof tokensHeld>; tickets: Tickets; record(act: ConnectionAct): Promise<void> },
+  needs: Needs & {
+    held: ReturnType<typeof tokensHeld>
+    tickets: Tickets
+    lapse: Lapse
+    record(act: ConnectionAct): Promise<void>
+    warn(detail: Record<string, unknown>, message: string): void
+  },
 ) {
-  const { config, store, vault, upstreams, clock, log, held, tickets, record } = needs
+  const { config, store, vault, upstreams, clock, held, tickets, record, lapse, warn } = needs
   const { url: serverUrl, development } = config.server
   const asks: Asks = {
     ...credentialFetches({ allowLoopback: development }),
@@ -110,14 +123,13 @@ function connectionOpener(
     const addresses = 'url' in server ? server.addresses : undefined
     const ask = askFrom({ upstream: url, addresses, own, written, asks })
     return oauthConnection({
-      ...{ id, url, config: credentials, ask, vault, held, tickets, clock, development, record },
+      ...{ id, url, home: homeOf(server), config: credentials, ask, vault, held, tickets, clock, development },
+      ...{ record, lapse, warn, pause },
       probe: async () => (url === undefined ? undefined : probeChallenge(url, ask)),
       records: store.durable.connections,
       clients: store.durable.upstreamClients,
-      redirectUri: serverUrl + CONNECTION_CALLBACK_PATH,
+      addresses: redirectAddresses(serverUrl, id),
       clientDocument: clientDocumentUrl(serverUrl),
-      pause,
-      warn: (detail, message) => log.warn(detail, message),
     })
   }
 }
@@ -133,7 +145,10 @@ function recordActs({ recorder, clock }: Needs): (act: ConnectionAct) => Promise
 
 /** OAuth Client ID Metadata Document: whoever is asked for access by us reads here who we are. */
 export function clientDocumentEndpoint({ servers, server: { url } }: Config): (path: string) => Endpoint | undefined {
-  const isClient = upstreamsOf(servers).some(({ credentials }) => credentials.type === 'oauth')
-  const endpoint = publicDocument(() => clientDocument(url))
-  return (path) => (isClient && path === CLIENT_DOCUMENT_PATH ? endpoint : undefined)
+  const ours = upstreamsOf(servers).flatMap(({ id, credentials }) =>
+    credentials.type === 'oauth' ? [{ id, credentials }] : [],
+  )
+  const written = ours.flatMap(({ id, credentials: { issuer } }) => (issuer === undefined ? [] : [id]))
+  const endpoint = publicDocument(() => clientDocument(url, written))
+  return (path) => (ours.length > 0 && path === CLIENT_DOCUMENT_PATH ? endpoint : undefined)
 }

@@ -1,7 +1,9 @@
 // What every door stands on: what is counted and recorded, which keys we hold, which tokens are dead, what policy says, what is behind.
 import { join } from 'node:path'
+import { openJournal } from '../audit/journal.ts'
 import { openRecorder } from '../audit/recorder.ts'
 import { claimSpoolFolder, dropSpoolFolder } from '../audit/spool-folder.ts'
+import { restoreAbandoned } from '../audit/spool-restore.ts'
 import {
   aggregateAddress,
   authorizationServersOf,
@@ -141,16 +143,23 @@ async function openRecord({ store: { directory }, audit }: Config, needs: Gatewa
   const stdout =
     needs.stdout ?? openLineSink({ fd: 1, onDrop: () => log.warn({}, 'stdout takes no more decision lines') })
   opened.push(() => stdout.close())
+  const report = (detail: object, message: string) => log.error(detail, message)
   const spool = await claimSpoolFolder(join(directory, 'spool'))
+  const common = { log: store.records, sink: audit.sink, stdout: stdout.write, report }
+  const { journal } = store.records
+  if (journal !== undefined && audit.sink.includes('store')) {
+    // What a gate left that wrote elsewhere before.
+    for (const left of spool.abandoned) await restoreAbandoned(left, store.records, report)
+    const recorder = openJournal({ ...common, journal, limit: audit.spool })
+    opened.push(() => recorder.close())
+    return recorder
+  }
   const recorder = await openRecorder({
-    log: store.records,
+    ...common,
+    spoolLimit: audit.spool,
     directory: spool.own,
     abandoned: spool.abandoned,
-    sink: audit.sink,
-    spoolLimit: audit.spool,
-    stdout: stdout.write,
     clock,
-    report: (detail, message) => log.error(detail, message),
   })
   opened.push(async () => {
     await recorder.close()

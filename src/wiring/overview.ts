@@ -1,4 +1,5 @@
 // Who am I, where may I go, what may I call: on the ground of the gateway, for the MCP door.
+import { ownWays } from '../config/ways.ts'
 import { doorCors } from '../http/cors.ts'
 import { countedRecorder, logRefusal, measured } from '../http/observed.ts'
 import { answerOf, sendAnswer } from '../http/responses.ts'
@@ -17,11 +18,11 @@ export function openOverview(ground: Ground, authenticate: Authenticate, known: 
   const wanted = wantedAt(ground)
   const nowhere = { url: server.url, title: server.url, server: '', scopes: [] }
   return overviewEndpoints({
-    servers: servers.map(({ id, title, auth }) => ({
-      id,
-      title: title ?? id,
-      url: resources.ofServer(id)?.url ?? server.url + serverPath(id),
-      apart: auth !== undefined,
+    servers: servers.map((one) => ({
+      id: one.id,
+      title: one.title ?? one.id,
+      url: resources.ofServer(one.id)?.url ?? server.url + serverPath(one.id),
+      apart: ownWays(config.auth, one) !== undefined,
     })),
     clock,
     cors: doorCors({ serverUrl: server.url, allowed: server.allowedOrigins }),

@@ -8,7 +8,7 @@ import { parseForm } from '../http/form.ts'
 import { sessionCaller } from '../identity/browser-session.ts'
 import { withErrorPage } from '../oauth/interaction/endpoints.ts'
 import { vouchedName } from '../protocol/principal.ts'
-import { CONNECTIONS_PATH, SIGN_IN_CLIENT } from '../protocol/sign-in-client.ts'
+import { CONNECTIONS_PATH, SIGN_IN_CLIENT, SIGNED_IN_PATH } from '../protocol/sign-in-client.ts'
 import { connectionRequests } from '../tokens/connection-request.ts'
 import type { Callers } from './callers.ts'
 import type { Ground } from './ground.ts'
@@ -37,7 +37,9 @@ export function openPortal(
 ): (path: string) => Endpoint | undefined {
   const { config, clock, keyring, log, policy, recorder, store } = ground
   const { server, servers, doors } = config
-  if (!upstreamsOf(servers).some(({ credentials }) => isConnected(credentials))) return () => undefined
+  const isWanted = upstreamsOf(servers).some(({ credentials }) => isConnected(credentials))
+  // Nobody can sign in here, unless for accounts.
+  if (!isWanted && !doors.oauth) return () => undefined
   const { sealKeys } = keyring
   const { tickets, counters, marks } = store.ephemeral
   // The session was looked up a moment ago: what remains to be asked is whether the account may still come in.
@@ -72,8 +74,15 @@ export function openPortal(
     withErrorPage: (endpoint) => withErrorPage(endpoint, { recorder, log }),
   })
   const signIn = doors.oauth ? () => undefined : signInAlone(oauth, callers)
-  return (path) => pages(path) ?? signIn(path)
+  return (path) => (isWanted || FOR_LEFT_OVERS.has(path) ? pages(path) : undefined) ?? signIn(path)
 }
+
+/** Accounts may be there from when some server wanted them. */
+const FOR_LEFT_OVERS: ReadonlySet<string> = new Set([
+  CONNECTIONS_PATH,
+  `${CONNECTIONS_PATH}/disconnect`,
+  SIGNED_IN_PATH,
+])
 
 const AUTHORIZE = '/oauth/authorize'
 

@@ -1,7 +1,7 @@
 // The ways to knock, on the ground of the gateway: one authenticator for all servers, and one for each that says otherwise.
 import type { MtlsConfig } from '../config/auth.ts'
 import type { ProxyConfig } from '../config/auth-proxy.ts'
-import { certificatesOf, identityProxies, proxiesOf, type WaysConfig, waysAt } from '../config/ways.ts'
+import { certificatesOf, identityProxies, ownWays, proxiesOf, type WaysConfig, waysAt } from '../config/ways.ts'
 import { credentialsReader } from '../http/credentials.ts'
 import { outboundFetch } from '../http/outbound.ts'
 import { trustedProxies } from '../http/trusted-proxy.ts'
@@ -46,9 +46,10 @@ export function openAuthenticate(ground: Ground, { attributes, vouching, apiToke
     onHeaderMissing: metrics.proxyHeaderMissing,
   }
   const build = (at: WaysConfig): Authenticate => authenticator(openWays(at, makers))
-  const others = servers.flatMap(({ id, auth: own }): [string, Authenticate][] =>
-    own === undefined ? [] : [[id, build(waysAt(auth, own))]],
-  )
+  const others = servers.flatMap((server): [string, Authenticate][] => {
+    const own = ownWays(auth, server)
+    return own === undefined ? [] : [[server.id, build(own)]]
+  })
   const chain = authenticateAt(build(waysAt(auth)), new Map(others))
   return auth.capabilities === undefined ? chain : narrowing(chain, openCapabilities(auth.capabilities, ground))
 }

@@ -120,8 +120,8 @@ describe('C26: what is kept', () => {
         .filter((entry) => entry.isFile())
         .map((entry) => join(entry.parentPath, entry.name)),
     )
-    for (const name of ['state.db', 'state.db-wal', 'audit.db'])
-      expect([name, files.some((file) => file.endsWith(name))]).toEqual([name, true])
+    for (const name of [/state\.db$/, /state\.db-wal$/, /audit\/[^/]+\.v1$/])
+      expect([name, files.some((file) => name.test(file))]).toEqual([name, true])
     const held = Buffer.concat([...files.map((file) => readFileSync(file)), Buffer.from(gateway.log.join('\n'))])
     // The twin: what is there is found this way.
     expect(held.includes(`${first.slice(0, 6)}…${first.slice(-4)}`)).toBe(true)

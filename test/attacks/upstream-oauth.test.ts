@@ -256,10 +256,9 @@ describe('RFC 9207: the answer comes from another authorization server', () => {
   it('a state of nobody, and two of them, begin nothing', async () => {
     const { upstream, gate } = await guarded()
     const { finish } = gate.ground.connections
-    expect(await reasonOf(finish('ann', new URLSearchParams('state=guessed&code=stolen')))).toBe(
-      'authorization_unknown',
-    )
-    expect(await reasonOf(finish('ann', new URLSearchParams('code=stolen')))).toBe('authorization_unknown')
+    const back = (query: string) => new URL(`http://127.0.0.1:4444/connections/callback/github?${query}`)
+    expect(await reasonOf(finish('ann', back('state=guessed&code=stolen')))).toBe('authorization_unknown')
+    expect(await reasonOf(finish('ann', back('code=stolen')))).toBe('authorization_unknown')
     expect(upstream.asked).toEqual([])
   })
 })

@@ -124,7 +124,7 @@ describe('G6: forty secrets in the vault', () => {
     const keyFiles = [keyFile, join(folder, 'data', 'vault.key')]
     const files = filesBelow(folder).filter((path) => !keyFiles.includes(path))
     expect(files.map((path) => path.slice(folder.length + 1))).toEqual(
-      expect.arrayContaining(['data/portcullis.db', 'data/portcullis.db-wal', 'data/audit.db']),
+      expect.arrayContaining(['data/portcullis.db', 'data/portcullis.db-wal', expect.stringMatching(/^data\/audit\//)]),
     )
     const searched = {
       ...said,

@@ -17,6 +17,7 @@ const NASTY = join(ROOT, 'test/support/nasty-child.js')
 const NONE = { memory: 0, cpu: 0, files: 0, processes: 0, line: 16 * 1024 * 1024 }
 const HAS_PRLIMIT = existsSync('/usr/bin/prlimit')
 const BWRAP_WORKS = spawnSync('bwrap', ['--unshare-all', '--ro-bind', '/', '/', 'true']).status === 0
+const ENDS_WITH_US = spawnSync('setpriv', ['--pdeathsig', 'KILL', '--', 'true']).status === 0
 const IS_ROOT = process.getuid?.() === 0
 
 const directory = mkdtempSync(join(tmpdir(), 'portcullis-faults-'))
@@ -145,6 +146,44 @@ describe('a child', () => {
     await once(run, 'exit')
     await vi.waitFor(() => expect(['gone', 'Z']).toContain(stateOf(pid)), 5000)
   }, 20_000)
+})
+
+describe('a child that ignores the end of its input', () => {
+  beforeEach((context) => {
+    if (!ENDS_WITH_US) context.skip('setpriv (util-linux 2.33 or later) is not here.')
+  })
+
+  it.each<[string, typeof NONE]>([
+    ['without limits', NONE],
+    ['with limits', { ...NONE, files: 256 }],
+  ])(
+    'and all signals but one, %s, ends with a gate that is killed',
+    async (_, limits) => {
+      const run = spawn(
+        process.execPath,
+        ['--input-type=module', '--eval', driver({ limits, calls: ['pid', 'stubborn', 'wait'] })],
+        { stdio: ['ignore', 'pipe', 'inherit'] },
+      )
+      let said = ''
+      for await (const chunk of run.stdout.setEncoding('utf8')) {
+        said += chunk
+        if (said.split('\n').length > 2) break
+      }
+      const pid = Number(said.split('\n')[0])
+      expect(['S', 'R']).toContain(stateOf(pid))
+      run.kill('SIGKILL')
+      await once(run, 'exit')
+      await vi.waitFor(() => expect(['gone', 'Z']).toContain(stateOf(pid)), 5000)
+    },
+    20_000,
+  )
+
+  it('that is no program is told as such', async () => {
+    const file = join(directory, 'no-program')
+    writeFileSync(file, 'text', { mode: 0o644 })
+    const { upstream } = start({ command: [file] })
+    await expect(say(upstream, 'pid')).rejects.toMatchObject({ reason: 'spawn' })
+  })
 })
 
 describe('a child with limits', () => {

@@ -336,7 +336,7 @@ describe('R6: one server’s trouble', () => {
     faulty.on('held', (one) => void held.push(one))
     const own = await startGateway({
       servers: [
-        { id: 'narrow', url: faulty.url, concurrency: 2, connectTimeout: '300ms' },
+        { id: 'narrow', url: faulty.url, concurrency: 2, concurrencyShare: 1, connectTimeout: '300ms' },
         { id: 'healthy', url: healthy.url },
       ],
       metrics: { allow: ['loopback'] },

@@ -8,7 +8,6 @@ import { createPerson } from '../support/person.ts'
 import { startTokenGuarded, type TokenGuarded } from '../support/token-guarded.ts'
 
 const PEOPLE = ['ann', 'bob'].map((username) => ({ username, password: `the password of ${username}` }))
-/** The pages are there while some server needs an account. */
 const OTHER = { id: 'other', url: 'http://127.0.0.1:9/mcp', credentials: { type: 'secret' as const } }
 
 let notes: TokenGuarded
@@ -63,5 +62,15 @@ describe('an account at a server that is gone', () => {
     expect([left.status, left.html.includes('notes')]).toEqual([200, false])
     expect(held()).toBe(1)
     expect((await bob.open(`${served.url}/connections`)).html).toContain('The server is gone')
+
+    // Nor is there any other that wants one.
+    const plain = { id: 'plain', url: OTHER.url, credentials: { type: 'none' } }
+    writeFileSync(served.configFile, JSON.stringify({ ...config, servers: [plain] }))
+    const pageOf = async (server: string) => (await bob.open(`${served.url}/connections/connect?server=${server}`)).status
+    await expect.poll(() => pageOf('other'), { timeout: 10_000 }).toBe(404)
+    const last = await bob.submit(await bob.open(`${served.url}/connections`), /^disconnect$/i)
+    expect([last.status, last.html.includes('no server here that needs')]).toEqual([200, true])
+    expect(held()).toBe(0)
+    expect(await pageOf('plain')).toBe(404)
   })
 })

@@ -1,8 +1,5 @@
 // A person's own account at a server behind the gate: connected once, used for their calls alone, renewed before it ends, given back.
 import { generateKeyPairSync } from 'node:crypto'
-import { mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import { jwtVerify } from 'jose'
 import { afterEach, describe, expect, it } from 'vitest'
 import { ConnectionNeeded } from '../../src/upstreams/credential.ts'
@@ -66,11 +63,14 @@ describe('connecting an account', () => {
     const [authorize] = asked(upstream, '/authorize')
     expect(authorize?.query.get('resource')).toBe(upstream.url)
     expect(authorize?.query.get('code_challenge_method')).toBe('S256')
-    expect(authorize?.query.get('redirect_uri')).toBe('http://127.0.0.1:4444/connections/callback')
     const [token] = asked(upstream, '/token')
     expect(token?.form.get('resource')).toBe(upstream.url)
     const [registration] = asked(upstream, '/register')
+    expect(authorize?.query.get('redirect_uri')).toMatch(
+      /^http:\/\/127\.0\.0\.1:4444\/connections\/callback\/github\/[\w-]{43}$/,
+    )
     expect(JSON.parse(registration?.body ?? '{}')).toMatchObject({
+      redirect_uris: [authorize?.query.get('redirect_uri')],
       grant_types: ['authorization_code', 'refresh_token'],
       application_type: 'native',
     })
@@ -88,7 +88,7 @@ describe('connecting an account', () => {
     const { gate } = await guarded()
     const { url } = await gate.ground.connections.begin('ann', 'github')
     const response = await fetch(url, { redirect: 'manual' })
-    const answer = new URL(response.headers.get('location') ?? '').searchParams
+    const answer = new URL(response.headers.get('location') ?? '')
     const { finish } = gate.ground.connections
     await expect(finish('bob', answer)).rejects.toMatchObject({ reason: 'connection_of_another' })
     // What the other one tried took nothing away.
@@ -140,6 +140,7 @@ describe('which client the gate is', () => {
     expect(upstream.registrations()).toBe(0)
     const [token] = asked(upstream, '/token')
     expect(token?.headers['authorization']).toBe(`Basic ${btoa('ours:a+secret+of+ours')}`)
+    expect(token?.form.get('redirect_uri')).toBe('http://127.0.0.1:4444/connections/callback/github')
   })
 
   it('with a key of its own, and one that is none stops the start', async () => {
@@ -170,6 +171,7 @@ describe('which client the gate is', () => {
     expect(upstream.registrations()).toBe(0)
     const [authorize] = asked(upstream, '/authorize')
     expect(authorize?.query.get('client_id')).toBe('https://mcp.example.com/.well-known/oauth-client')
+    expect(authorize?.query.get('redirect_uri')).toBe('https://mcp.example.com/connections/callback')
     const [token] = asked(upstream, '/token')
     expect(token?.form.get('client_id')).toBe('https://mcp.example.com/.well-known/oauth-client')
     expect(token?.headers['authorization']).toBeUndefined()
@@ -187,6 +189,24 @@ describe('which client the gate is', () => {
       token_endpoint_auth_method: 'none',
     })
     expect((await fetch(`${none.url}/.well-known/oauth-client`)).status).toBe(404)
+  })
+
+  it('registered anew where it is registered with the one address that all servers had once, whose accounts stay', async () => {
+    const { upstream, gate } = await guarded({ expiresIn: 600 })
+    const { upstreamClients } = gate.store.durable
+    await gate.connect('bob', 'github')
+    const [registered] = asked(upstream, '/authorize')
+    const about = { server: 'github', issuer: upstream.issuer }
+    const now = await upstreamClients.findById('github', upstream.issuer, registered?.query.get('client_id') ?? '')
+    const former = { ...about, redirectUri: 'http://127.0.0.1:4444/connections/callback', authMethod: 'none' }
+    if (now === undefined) throw new TypeError('The gate is registered.')
+    await upstreamClients.forget(now)
+    await upstreamClients.keep({ ...now, ...former }, undefined)
+    expect(await gate.connect('ann', 'github')).toMatchObject({ state: 'connected' })
+    expect(upstream.registrations()).toBe(2)
+    gate.clock.advance('10m')
+    expect([await gate.call('ann', 'github'), await gate.call('bob', 'github')]).toEqual(['ann@there', 'bob@there'])
+    expect(upstream.refreshes()).toBe(2)
   })
 
   it('registered anew where the authorization server has forgotten it', async () => {
@@ -374,27 +394,5 @@ describe('disconnecting', () => {
     expect(await gate.ground.connections.disconnect('ann', 'github')).toBe(true)
     expect(await needed(gate.call('ann', 'github'))).toBe('not_connected')
     expect(await reasonsOf(gate)).toContain('connection_ended disconnected_here')
-  })
-})
-
-describe('a server whose credential becomes one of the other kind', () => {
-  it('is called with nothing that was connected before the last change', async () => {
-    const upstream = await startGuardedUpstream()
-    closing.push(upstream.close)
-    const directory = mkdtempSync(join(tmpdir(), 'portcullis-kinds-'))
-    closing.push(async () => rmSync(directory, { recursive: true }))
-    async function as<Result>(type: 'oauth' | 'secret', act: (gate: Connecting) => Promise<Result>): Promise<Result> {
-      const storeUrl = `sqlite:${join(directory, 'portcullis.db')}`
-      const servers = [{ id: 'github', url: upstream.url, credentials: { type } }]
-      const gate = await openConnecting({ servers, directory, storeUrl })
-      return act(gate).finally(gate.close)
-    }
-    await as('oauth', (gate) => gate.connect('ann', 'github'))
-    await as('secret', (gate) => gate.ground.connections.paste('ann', 'github', 'pasted'))
-    expect(await as('oauth', (gate) => needed(gate.call('ann', 'github')))).toBe('needs_reauth')
-    expect(await as('secret', (gate) => gate.authorizationOf('ann', 'github'))).toBe('Bearer pasted')
-    await as('oauth', (gate) => gate.connect('ann', 'github'))
-    expect(await as('secret', (gate) => needed(gate.authorizationOf('ann', 'github')))).toBe('needs_reauth')
-    expect(await as('oauth', (gate) => gate.call('ann', 'github'))).toBe('ann@there')
   })
 })

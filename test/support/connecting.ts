@@ -32,7 +32,7 @@ export interface Connecting {
 interface Visit {
   /** What the authorization server takes for the signed-in person. */
   readonly account?: string
-  readonly back?: (answer: URLSearchParams) => void
+  readonly back?: (answer: URLSearchParams, address: URL) => void
 }
 
 interface Options extends Pick<ConfigInput, 'servers' | 'server'> {
@@ -99,8 +99,8 @@ export async function openConnecting(options: Options): Promise<Connecting> {
       const visited = new URL(url)
       visited.searchParams.set('login_hint', account)
       const response = await fetch(visited, { redirect: 'manual' })
-      const answer = new URL(response.headers.get('location') ?? '').searchParams
-      back?.(answer)
+      const answer = new URL(response.headers.get('location') ?? '')
+      back?.(answer.searchParams, answer)
       return ground.connections.finish(person, answer)
     },
     authorizationOf: async (person, server) => (await boundFor(person, server)).addedHeaders['authorization'],

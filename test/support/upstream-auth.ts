@@ -110,6 +110,10 @@ export async function startGuardedUpstream(options: AuthServerOptions = {}): Pro
 
   /** Allows at once: whoever the browser says it is, else somebody new. */
   function authorize(query: URLSearchParams, response: ServerResponse, base: string): void {
+    const known = clients.get(query.get('client_id') ?? '')
+    // OAuth 2.1 §2.3.1: letter by letter. A client that is configured, or has a document, may name any.
+    if (known !== undefined && !known.redirectUris.includes(query.get('redirect_uri') ?? ''))
+      return void json(response, 400, { error: 'invalid_request' })
     const code = fresh('code')
     codes.set(code, {
       challenge: query.get('code_challenge') ?? '',

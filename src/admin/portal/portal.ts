@@ -37,6 +37,9 @@ export interface PortalNeeds extends VisitorNeeds {
   withErrorPage(endpoint: Endpoint): Endpoint
 }
 
+/** That of all servers, of one, and of one at an authorization server: upstreams/oauth/redirect-addresses.ts. */
+const CALLBACK = new RegExp(`^${CONNECTION_CALLBACK_PATH}(?:/[a-z0-9][a-z0-9_-]{0,63}(?:/[A-Za-z0-9_-]{43})?)?$`)
+
 export function portal(needs: PortalNeeds): (path: string) => Endpoint | undefined {
   const { serverUrl, csrfKey, bodyTimeout, tickets, clock, withErrorPage } = needs
   const host = new URL(serverUrl).host
@@ -60,11 +63,11 @@ export function portal(needs: PortalNeeds): (path: string) => Endpoint | undefin
     [CONNECT_PATH, connect],
     [TOKENS_PATH, connect],
     [`${CONNECTIONS_PATH}/disconnect`, disconnect],
-    [CONNECTION_CALLBACK_PATH, callback],
     [`${CONNECTIONS_PATH}/connected`, connected],
     [`${CONNECTIONS_PATH}/failed`, failed],
     [SIGNED_IN_PATH, parts.visitors.signedIn],
   ])
   const all = new Map([...assetEndpoints, ...[...pages].map(([path, page]) => [path, withErrorPage(page)] as const)])
-  return (path) => all.get(path)
+  const back = withErrorPage(callback)
+  return (path) => all.get(path) ?? (CALLBACK.test(path) ? back : undefined)
 }

@@ -14,6 +14,7 @@ import { type About, connectedPage, failedPage } from './pages.ts'
 import type { Visitor, Visitors } from './visitor.ts'
 
 interface Needs {
+  readonly serverUrl: string
   readonly connections: Connections
   readonly requests: Pick<ConnectionRequests, 'spend'>
   readonly visitors: Visitors
@@ -28,7 +29,7 @@ const BINDING = 'connection-failed'
 const NOTE_TTL = 10 * 60_000
 
 export function returnEndpoints(needs: Needs) {
-  const { connections, requests, visitors, departures, about, onChanged, sealKeys, clock } = needs
+  const { serverUrl, connections, requests, visitors, departures, about, onChanged, sealKeys, clock } = needs
   const connectable = (id: string): Connectable => {
     const found = connections.connectable().find(({ server }) => server === id)
     if (found === undefined) throw new RequestError(404, 'unknown_server', 'There is no such server.')
@@ -38,10 +39,11 @@ export function returnEndpoints(needs: Needs) {
   const callback: Endpoint = async (exchange) => {
     checkMethod(exchange, 'GET')
     // A second reader of one parameter could take another value for it.
-    const answer = new URLSearchParams([...parseForm(Buffer.from(exchange.query))])
+    const query = new URLSearchParams([...parseForm(Buffer.from(exchange.query))])
+    const answer = new URL(`${serverUrl}${exchange.path}?${query}`)
     const { principal, subjects } = await visitors.known(exchange)
     const { subject } = principal
-    const { server, sealed } = await departures.arrive(exchange, { state: answer.get('state') ?? '', subject })
+    const { server, sealed } = await departures.arrive(exchange, { state: query.get('state') ?? '', subject })
     const place = `server=${encodeURIComponent(server)}`
     try {
       await connections.finish(subject, answer)

@@ -37,7 +37,8 @@ export async function withConnection(
 
   function tell(reason: ConnectionReason): Ending {
     const declared = (session?.hello ?? helloOfRequest(params)).capabilities
-    sendRpc(exchange.res, 200, connect.answer({ ...of, id, era, declared, reason, answered }))
+    const service = principal.kind === 'service'
+    sendRpc(exchange.res, 200, connect.answer({ ...of, id, era, declared, reason, answered, service }))
     return { status: 200, outcome: 'answered', fault: undefined, instead: CONNECTION_NEEDED }
   }
 

@@ -7,9 +7,13 @@ export const CONNECT_TOOL = 'connect_account'
 
 export interface ConnectPlace {
   readonly title: string
-  /** Address of our page for this server; of no person, so that it may be read by others. */
-  readonly page: string
+  /** Address of our page for this server; of no person, so that it may be read by others. `undefined`: for a service, which opens none. */
+  readonly page: string | undefined
 }
+
+/** To a service, and to whoever runs it. */
+export const noService = (title: string): string =>
+  `${title} is used with accounts that people connect in a browser, which a service cannot do. Credentials of these types work for services: headers, query, client-credentials, token-exchange, vault, caller.`
 
 const made = new WeakSet<Entry>()
 
@@ -19,8 +23,11 @@ export const isConnectTool = (entry: Entry): boolean => made.has(entry)
 export function unconnectedOffer({ title, page }: ConnectPlace): Offer {
   const tool: Entry = {
     name: CONNECT_TOOL,
-    title: `Connect your account at ${title}`,
-    description: `The tools of ${title} appear when the user has connected an account of their own there: ${page} (to be opened by the user in a browser). Calling this tool brings the link.`,
+    title: page === undefined ? `No account at ${title}` : `Connect your account at ${title}`,
+    description:
+      page === undefined
+        ? noService(title)
+        : `The tools of ${title} appear when the user has connected an account of their own there: ${page} (to be opened by the user in a browser). Calling this tool brings the link.`,
     inputSchema: { type: 'object', properties: {} },
     annotations: { readOnlyHint: true },
   }
@@ -30,7 +37,10 @@ export function unconnectedOffer({ title, page }: ConnectPlace): Offer {
     era: 'legacy',
     // Whatever it turns out to have, clients have to hear of it.
     capabilities: { tools: {}, prompts: {}, resources: {} },
-    instructions: `The user has to connect an account of their own at ${title} before it can be used: ${page}`,
+    instructions:
+      page === undefined
+        ? noService(title)
+        : `The user has to connect an account of their own at ${title} before it can be used: ${page}`,
     lists: { tools: { entries: [tool] }, prompts: none, resources: none, resourceTemplates: none },
     ttl: undefined,
   }

@@ -9,6 +9,7 @@ import type { ConnectionReason } from '../../upstreams/credential.ts'
 import { MULTI_ROUND } from '../bridge/rounds.ts'
 import type { Era } from '../era.ts'
 import { type Answered, connectStates, QUESTION, type StateOf } from './connect-state.ts'
+import { noService } from './connect-tool.ts'
 
 export interface ConnectAsked extends StateOf {
   readonly id: RpcId
@@ -18,6 +19,8 @@ export interface ConnectAsked extends StateOf {
   readonly reason: ConnectionReason
   /** They come back from our question. */
   readonly answered: Answered | undefined
+  /** No person: nobody could open a link for it, and sign in as it. */
+  readonly service: boolean
 }
 
 export interface Connect {
@@ -49,9 +52,10 @@ export function decideForm({
   method,
   declared,
   answered,
+  service,
 }: Omit<ConnectAsked, keyof StateOf> & { method: string }): ConnectForm {
   const inWords = method === 'tools/call' ? 'result' : 'error'
-  if (answered !== undefined || !opensLinks(declared)) return inWords
+  if (service || answered !== undefined || !opensLinks(declared)) return inWords
   if (era === 'legacy') return 'elicitation_error'
   return MULTI_ROUND.has(method) ? 'input_required' : inWords
 }
@@ -70,10 +74,11 @@ export function createConnect({ titleOf, linkFor, sealKeys, clock }: Needs): Con
       return resultOf(id, { content: [{ type: 'text', text }] }, era)
     },
     answer(asked) {
-      const { id, era, server, reason } = asked
+      const { id, server, reason, service } = asked
+      const form = decideForm(asked)
+      if (service) return inWords(asked, form, noService(titleOf(server)))
       const { url, id: elicitationId } = linkFor(asked)
       const message = WORDS[reason](titleOf(server))
-      const form = decideForm(asked)
       if (form === 'elicitation_error') {
         const elicitations = [{ mode: 'url', elicitationId, url, message }]
         return rpcError(id, { code: LEGACY_RPC.urlElicitationRequired, message, data: { elicitations } })
@@ -83,11 +88,14 @@ export function createConnect({ titleOf, linkFor, sealKeys, clock }: Needs): Con
         const result = { resultType: form, inputRequests: { [QUESTION]: question }, requestState: states.seal(asked) }
         return { jsonrpc: '2.0', id, result }
       }
-      const text = `${message} Open this link in a browser, then try again: ${url}`
-      if (form === 'error') return rpcError(id, { code: RPC.internalError, message: text })
-      return resultOf(id, { content: [{ type: 'text', text }], isError: true }, era)
+      return inWords(asked, form, `${message} Open this link in a browser, then try again: ${url}`)
     },
   }
+}
+
+function inWords({ id, era }: Pick<ConnectAsked, 'id' | 'era'>, form: ConnectForm, text: string): RpcResponse {
+  if (form === 'error') return rpcError(id, { code: RPC.internalError, message: text })
+  return resultOf(id, { content: [{ type: 'text', text }], isError: true }, era)
 }
 
 /** MCP 2026-07-28: results say that they are whole. */

@@ -1,5 +1,6 @@
 // One call that goes on at its server while its client is away, answering what the server asks in the middle of it: the states of it.
 // MCP 2026-07-28, Multi round-trip requests.
+import type { Clock } from '../../protocol/clock.ts'
 import type { RpcId, RpcNotification, RpcRequest, RpcResponse } from '../../protocol/jsonrpc.ts'
 import { rpcError } from '../../protocol/jsonrpc.ts'
 import { RPC } from '../../protocol/mcp.ts'
@@ -13,7 +14,8 @@ export interface Question {
 /** How the client's request ends: with the server's answer, or with what the server asks, by our names for it. */
 export type Turn =
   | { readonly kind: 'answered'; readonly response: RpcResponse }
-  | { readonly kind: 'asked'; readonly questions: ReadonlyMap<string, Question> }
+  /** `since`: when the first of them was put to the client; that it is asked again is no new time. */
+  | { readonly kind: 'asked'; readonly questions: ReadonlyMap<string, Question>; readonly since: number }
 
 /** The client's request that waits at the moment. */
 export interface Waiting {
@@ -43,6 +45,8 @@ export interface HeldCall {
 interface Open {
   readonly id: RpcId
   readonly question: Question
+  /** `undefined`: not yet. */
+  shownAt: number | undefined
   resolve(response: RpcResponse): void
 }
 
@@ -53,6 +57,7 @@ export function holdCall(
   needs: {
     /** May it be put to the client? Asked once for each question. */
     mayAsk(question: RpcRequest): boolean
+    readonly clock: Clock
   },
 ): HeldCall {
   const over = new AbortController()
@@ -71,7 +76,7 @@ export function holdCall(
     asked += 1
     const key = `q${asked}`
     const { promise, resolve } = Promise.withResolvers<RpcResponse>()
-    open.set(key, { id: request.id, question: questionOf(request), resolve })
+    open.set(key, { id: request.id, question: questionOf(request), shownAt: undefined, resolve })
     until.addEventListener('abort', () => {
       // Taken back, or the call has ended: an answer that comes yet is nobody's.
       if (open.delete(key)) resolve(rpcError(request.id, WITHDRAWN))
@@ -100,7 +105,7 @@ export function holdCall(
       const settle = (): void => {
         signal.removeEventListener('abort', cancel)
         waiting = undefined
-        if (outcome === undefined) resolve({ kind: 'asked', questions: questionsOf(open) })
+        if (outcome === undefined) resolve(askedNow(open, needs.clock()))
         else if ('error' in outcome) reject(outcome.error)
         else resolve({ kind: 'answered', response: outcome.response })
       }
@@ -131,5 +136,8 @@ function questionOf({ method, params }: RpcRequest): Question {
   return { method, params: rest }
 }
 
-const questionsOf = (open: ReadonlyMap<string, Open>): ReadonlyMap<string, Question> =>
-  new Map([...open].map(([key, { question }]) => [key, question]))
+function askedNow(open: ReadonlyMap<string, Open>, now: number): Turn {
+  for (const one of open.values()) one.shownAt ??= now
+  const since = Math.min(...[...open.values()].map(({ shownAt = now }) => shownAt))
+  return { kind: 'asked', questions: new Map([...open].map(([key, { question }]) => [key, question])), since }
+}

@@ -195,6 +195,57 @@ describe('a client that goes away', () => {
   })
 })
 
+describe('the time for an answer', () => {
+  const MINUTE = 60_000
+  async function asked() {
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] })
+    const made = setup()
+    const pass = (ms: number) => {
+      made.state.now += ms
+      vi.advanceTimersByTime(ms)
+    }
+    const { answer } = await made.begin()
+    void made.parts().ask(...form(1))
+    return { ...made, pass, first: await answer }
+  }
+
+  it('is that of the question: whoever comes back without an answer has no more of it', async () => {
+    const { resume, parts, held, pass, first } = await asked()
+    let last = first
+    for (let minute = 1; minute <= 4; minute++) {
+      pass(MINUTE)
+      last = await resume(stateOf(last), { wrong: { action: 'accept' } })
+      expect(keysOf(last)).toEqual(keysOf(first))
+    }
+    pass(MINUTE - 1)
+    expect([held.size(), parts().signal.aborted]).toEqual([1, false])
+    pass(1)
+    expect([held.size(), parts().signal.aborted]).toEqual([0, true])
+    await expect(resume(stateOf(last), accept(keysOf(first)))).rejects.toEqual(refusal('bad_state'))
+  })
+
+  it('begins anew with a question that the client has not seen', async () => {
+    const { resume, parts, server, pass, first } = await asked()
+    pass(4 * MINUTE)
+    const again = resume(stateOf(first), accept(keysOf(first)))
+    void parts().ask(...form(2))
+    const second = await again
+    pass(4 * MINUTE)
+    const end = resume(stateOf(second), accept(keysOf(second)))
+    server.resolve(RESULT)
+    expect(await end).toMatchObject({ kind: 'answered' })
+  })
+
+  it('is that of the oldest one that is open', async () => {
+    const { resume, parts, pass, first } = await asked()
+    pass(4 * MINUTE)
+    void parts().ask(...form(2))
+    expect(keysOf(await resume(stateOf(first)))).toHaveLength(2)
+    pass(MINUTE)
+    expect(parts().signal.aborted).toBe(true)
+  })
+})
+
 describe('a state', () => {
   const asked = async (self?: string) => {
     const made = setup(self)

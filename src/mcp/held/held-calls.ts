@@ -40,7 +40,7 @@ export interface HeldCalls {
   close(): void
 }
 
-/** People are asked in between; the server's own patience may be shorter. */
+/** Of each question: people are asked in between; the server's own patience may be shorter. */
 const PATIENCE = 5 * 60_000
 const MOST = 1000
 const MOST_OF_ONE = 16
@@ -82,12 +82,12 @@ export function createHeldCalls({ sealKeys, self, clock }: Needs): HeldCalls {
   }
 
   /** Its client may never come back. */
-  function wait(one: Held): void {
+  function wait(one: Held, until: number): void {
     held.set(one.id, one)
     one.timer = setTimeout(() => {
       forget(one)
       one.call.cancel()
-    }, PATIENCE).unref()
+    }, until - clock()).unref()
   }
 
   async function turn(one: Held, { of, message, ...waiting }: HeldRequest): Promise<Answer> {
@@ -100,8 +100,10 @@ export function createHeldCalls({ sealKeys, self, clock }: Needs): HeldCalls {
       return { kind: 'answered', response: { ...ended.response, id: message.id } }
     }
     one.round += 1
-    wait(one)
-    const payload = { o: self, h: one.id, n: one.round, e: clock() + PATIENCE }
+    // Whoever comes back without the answer has no more time for it than before: a call keeps its place at the server meanwhile.
+    const until = ended.since + PATIENCE
+    wait(one, until)
+    const payload = { o: self, h: one.id, n: one.round, e: until }
     const requestState = MARK + seal(sealKeys(), bindingOf(of), payload)
     return { kind: 'asked', response: inputRequired(message, ended, requestState) }
   }
@@ -111,7 +113,7 @@ export function createHeldCalls({ sealKeys, self, clock }: Needs): HeldCalls {
       const { subject } = request.of
       const id = randomBytes(16).toString('base64url')
       const isHeld = () => held.has(id)
-      const call = holdCall(make, { mayAsk: (question) => mayAsk(question) && (isHeld() || hasRoom(subject)) })
+      const call = holdCall(make, { mayAsk: (question) => mayAsk(question) && (isHeld() || hasRoom(subject)), clock })
       return turn({ id, subject, call, round: 0, timer: undefined }, request)
     },
     async resume(request, state) {

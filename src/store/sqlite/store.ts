@@ -1,16 +1,17 @@
-// A store on SQLite files: the state in one, the audit record in another.
+// A store on files: the state in an SQLite database, the audit record in a folder of its own.
 import { join, resolve } from 'node:path'
 import type { DatabaseSync } from 'node:sqlite'
 import { OperatorError } from '../../protocol/errors.ts'
-import { recordSchema, type Schema, stateSchema } from '../migrations/list.ts'
+import { openRecords } from '../files/records.ts'
+import { memoryRecords } from '../memory-records.ts'
+import { type Schema, stateSchema } from '../migrations/list.ts'
 import { SQLITE_TEXT } from '../migrations/text.ts'
+import type { CheckedRecordLog } from '../record-log.ts'
 import type { Store } from '../store.ts'
 import { tables } from '../tables.ts'
 import { createFile, MEMORY, openConnection } from './connection.ts'
 import { openFailure } from './failure.ts'
 import { migrateSqlite } from './migrate.ts'
-import { startThread } from './record-thread.ts'
-import { type CheckedRecordLog, fileRecords, memoryRecords } from './records.ts'
 import { refreshActs } from './refresh-tokens.ts'
 import { sqliteSql } from './sql.ts'
 
@@ -18,25 +19,21 @@ export async function openSqlite({ path, directory }: { path: string; directory:
   if (path === '') throw new OperatorError('store.url names no file. Write sqlite:./data/portcullis.db, for example.')
   if (path === MEMORY) return openMemory()
   const statePath = resolve(path)
-  const recordPath = resolve(join(directory, 'audit.db'))
-  const audit = await openFile(recordPath, recordSchema(SQLITE_TEXT))
+  const records = await openRecords({ folder: resolve(join(directory, 'audit')), clock: Date.now })
   try {
     const durable = await openFile(statePath, stateSchema(SQLITE_TEXT))
-    const relaxed = openConnection(statePath, 'NORMAL')
-    const records = fileRecords({ database: audit, path: recordPath, startThread })
-    return sqliteStore({ durable, relaxed, records })
+    return sqliteStore({ durable, relaxed: openConnection(statePath, 'NORMAL'), records })
   } catch (error) {
-    audit.close()
+    await records.close()
     throw error
   }
 }
 
-/** Gone with the process, and without a thread: for tests. */
+/** Gone with the process: for tests. */
 async function openMemory(): Promise<Store> {
-  const [state, audit] = [openConnection(MEMORY, 'NORMAL'), openConnection(MEMORY, 'NORMAL')]
+  const state = openConnection(MEMORY, 'NORMAL')
   await migrateSqlite({ database: state, schema: stateSchema(SQLITE_TEXT), path: MEMORY })
-  await migrateSqlite({ database: audit, schema: recordSchema(SQLITE_TEXT), path: MEMORY })
-  return sqliteStore({ durable: state, relaxed: state, records: memoryRecords(audit) })
+  return sqliteStore({ durable: state, relaxed: state, records: memoryRecords() })
 }
 
 async function openFile(path: string, schema: Schema): Promise<DatabaseSync> {

@@ -1,13 +1,14 @@
 // Places are the server's, failures those of the instance that failed.
 import { expect, it } from 'vitest'
-import type { RpcResponse } from '../../protocol/jsonrpc.ts'
+import type { RpcRequest, RpcResponse } from '../../protocol/jsonrpc.ts'
 import { createGate } from '../gate.ts'
-import { type ChannelUpstream, UpstreamError } from '../upstream.ts'
+import { type ChannelCall, type ChannelUpstream, UpstreamError } from '../upstream.ts'
 import { gatedChannel } from './gated-channel.ts'
 
 const open = (failures = 2) =>
   createGate({
     concurrency: 2,
+    mostOfOne: 1,
     patience: 20,
     breaker: { failures, rest: 10_000 },
     clock: () => 0,
@@ -28,11 +29,11 @@ function channel(act: () => Promise<RpcResponse>, over: Partial<ChannelUpstream>
     ...over,
   }
 }
-const ask = (upstream: ChannelUpstream) =>
+const ask = (upstream: ChannelUpstream, over: Partial<ChannelCall> = {}) =>
   upstream
     .request(
       { jsonrpc: '2.0', id: 1, method: 'ping' },
-      { signal: new AbortController().signal, onNotification: () => undefined },
+      { signal: new AbortController().signal, onNotification: () => undefined, ...over },
     )
     .then(
       () => 'answered',
@@ -92,6 +93,71 @@ it('one that callers share counts for the server', async () => {
   const server = gatedChannel(channel(fail, { instanceFor: () => shared }), { gate, openGate: open })
   const bound = server.instanceFor?.(CALLER, GRANT) ?? server
   expect([await ask(bound), await ask(bound), await ask(server)]).toEqual(['exited', 'exited', 'resting'])
+})
+
+it('a caller has a share of its places', async () => {
+  const gate = open()
+  const held = Promise.withResolvers<RpcResponse>()
+  const server = gatedChannel(
+    channel(() => held.promise),
+    { gate, openGate: open },
+  )
+  const first = ask(server, { whose: 'ann' })
+  expect(await ask(server, { whose: 'ann' })).toBe('busy_principal')
+  const second = ask(server, { whose: 'ben' })
+  held.resolve(ANSWER)
+  expect(await Promise.all([first, second])).toEqual(['answered', 'answered'])
+})
+
+it('a call whose caller is asked leaves its place to another, until all is answered', async () => {
+  const gate = open()
+  const question: RpcRequest = { jsonrpc: '2.0', id: 's1', method: 'elicitation/create' }
+  const [one, two] = [Promise.withResolvers<RpcResponse>(), Promise.withResolvers<RpcResponse>()]
+  const asked = [one, two]
+  const inFlight: number[] = []
+  const server = gatedChannel(
+    channel(async () => ANSWER, {
+      async request(_, { onRequest, signal }) {
+        const answers = [onRequest?.(question, signal), onRequest?.(question, signal)]
+        inFlight.push(gate.figures().inFlight)
+        await answers[0]
+        inFlight.push(gate.figures().inFlight)
+        await answers[1]
+        inFlight.push(gate.figures().inFlight)
+        return ANSWER
+      },
+    }),
+    { gate, openGate: open },
+  )
+  const call = ask(server, { whose: 'ann', onRequest: () => asked.shift()?.promise })
+  // Hers is held, and so she has had her share.
+  expect(await ask(server, { whose: 'ann' })).toBe('busy_principal')
+  one.resolve(ANSWER)
+  two.resolve(ANSWER)
+  expect(await call).toBe('answered')
+  expect(inFlight).toEqual([0, 0, 1])
+  expect(gate.figures()).toMatchObject({ inFlight: 0 })
+})
+
+it('one that ends while its caller is asked gives back what it had, once', async () => {
+  const gate = open()
+  const late = Promise.withResolvers<RpcResponse>()
+  const server = gatedChannel(
+    channel(async () => ANSWER, {
+      async request(_, { onRequest, signal }) {
+        void onRequest?.({ jsonrpc: '2.0', id: 's1', method: 'roots/list' }, signal)
+        throw new UpstreamError('exited', 'gone')
+      },
+    }),
+    { gate, openGate: open },
+  )
+  expect(await ask(server, { whose: 'ann', onRequest: () => late.promise })).toBe('exited')
+  late.resolve(ANSWER)
+  await late.promise
+  expect(gate.figures()).toMatchObject({ inFlight: 0, queued: 0 })
+  // One that nobody can answer puts nothing aside.
+  expect(await ask(server, { whose: 'ann', onRequest: () => undefined })).toBe('exited')
+  expect(gate.figures()).toMatchObject({ inFlight: 0, queued: 0 })
 })
 
 it('a mistake of ours is no failure of the server', async () => {

@@ -3,6 +3,8 @@ import type { Clock } from '../../protocol/clock.ts'
 import type { ConnectionRecords } from '../../store/connections.ts'
 import type { Caller } from '../caller.ts'
 import { ConnectionNeeded, type Credential } from '../credential.ts'
+import { isHome } from '../home.ts'
+import type { Lapse } from '../lapse.ts'
 import { checkScopes, parseBearerChallenge } from '../oauth/challenge.ts'
 import type { OAuthConnection } from '../oauth/connections.ts'
 import { isAlive, isDue } from '../oauth/refresh.ts'
@@ -14,10 +16,14 @@ import { subjectOf } from './person.ts'
 interface Needs {
   /** Id of the server behind us. */
   readonly id: string
+  /** Where it is. */
+  readonly home: string
   readonly refreshAhead: number
   readonly connection: Pick<OAuthConnection, 'refresh' | 'isIssuerStillNamed' | 'lapse'>
   readonly records: Pick<ConnectionRecords, 'find' | 'want' | 'touch'>
   readonly held: Pick<TokensHeld, 'find' | 'findNewest'>
+  /** Of one that is of the other kind. */
+  readonly lapse: Lapse
   readonly clock: Clock
   pause(milliseconds: number): Promise<void>
   onError(error: unknown): void
@@ -37,6 +43,8 @@ export function oauthCredential(needs: Needs): Credential {
 
   async function lacking(principal: string): Promise<ConnectionNeeded> {
     const row = await records.find(principal, id)
+    // The configuration has made it another server: what was pasted for it is used no more, and kept no longer.
+    if (row?.kind === 'secret' && row.state === 'connected') await needs.lapse(row, 'kind_changed')
     return new ConnectionNeeded(id, row === undefined ? 'not_connected' : 'needs_reauth')
   }
 
@@ -47,19 +55,25 @@ export function oauthCredential(needs: Needs): Credential {
     if (seen.find(principal)?.version === found.version) return found
     const row = await records.find(principal, id)
     if (row?.state !== 'connected') throw new ConnectionNeeded(id, row === undefined ? 'not_connected' : 'needs_reauth')
-    note(principal, found)
+    await note(principal, found)
     return found
   }
 
-  function note(principal: string, current: Held): InUse {
+  /** Each version once, before it is sent anywhere. */
+  async function note(principal: string, current: Held): Promise<InUse> {
+    if (!isHome(current.tokens.home, needs.home)) return lapsed(principal, current.version, 'server_moved')
     const given = { headers: { authorization: bearer(current) } }
     const touchedAt = seen.find(principal)?.touchedAt ?? 0
     return seen.keep(principal, { version: current.version, given, touchedAt })
   }
 
-  function give(principal: string, current: Held): Given {
+  function give(principal: string, current: Held): Given | Promise<Given> {
     const before = seen.find(principal)
-    const own = before?.version === current.version ? before : note(principal, current)
+    if (before?.version !== current.version) return note(principal, current).then((own) => touched(principal, own))
+    return touched(principal, before)
+  }
+
+  function touched(principal: string, own: InUse): Given {
     seen.touch(principal, own)
     return own.given
   }
@@ -89,7 +103,7 @@ export function oauthCredential(needs: Needs): Credential {
   async function lapsed(
     principal: string,
     version: number,
-    reason: 'issuer_changed' | 'upstream_token_refused',
+    reason: 'issuer_changed' | 'upstream_token_refused' | 'server_moved',
   ): Promise<never> {
     await connection.lapse(principal, version, reason)
     throw new ConnectionNeeded(id, 'needs_reauth')

@@ -2,17 +2,20 @@ import { describe, expect, it } from 'vitest'
 import type { SecretPlace } from '../../protocol/vault.ts'
 import type { ConnectionRecord } from '../../store/connections.ts'
 import type { Caller } from '../caller.ts'
+import { keptText, secretPlace } from '../pasted-secret.ts'
 import { secretCredential } from './secret.ts'
 
 const caller = (subject: string, kind = 'person'): Caller =>
   ({ principal: { kind, subject }, rawHeaders: [] }) as unknown as Caller
 const [ANN, BOB] = [caller('ann'), caller('bob')]
+const HOME = 'https://notes.example'
 const REFUSED = { status: 401, challenge: undefined }
 
 function start(settings: { header: string; prefix: string } = { header: 'Authorization', prefix: 'Bearer ' }) {
   const kept = new Map<string, { secret: string; version: number }>()
   const states = new Map<string, ConnectionRecord['state']>()
   const touched: string[] = []
+  const lapsed: string[] = []
   const time = { now: 1_000_000_000 }
   const keyOf = ({ principal, upstream, field }: SecretPlace) => `${principal} ${upstream} ${field}`
   const credential = secretCredential('notes', settings, {
@@ -21,22 +24,22 @@ function start(settings: { header: string; prefix: string } = { header: 'Authori
         const found = kept.get(keyOf(place))
         return found && { secret: Buffer.from(found.secret), version: found.version }
       },
-      async remove(place, { expectedVersion } = {}) {
-        return kept.get(keyOf(place))?.version === expectedVersion && kept.delete(keyOf(place))
-      },
     },
     records: {
       async find(principal) {
         const state = states.get(principal)
         return state && ({ state } as ConnectionRecord)
       },
-      async expire(principal) {
-        states.set(principal, 'needs_reauth')
-        return true
-      },
       async touch(principal) {
         touched.push(principal)
       },
+    },
+    home: HOME,
+    async lapse({ principal, server, version }, reason) {
+      const place = keyOf(secretPlace(principal, server))
+      if (kept.get(place)?.version === version) kept.delete(place)
+      states.set(principal, 'needs_reauth')
+      lapsed.push(`${principal} ${reason}`)
     },
     clock: () => time.now,
     onError(error) {
@@ -48,7 +51,7 @@ function start(settings: { header: string; prefix: string } = { header: 'Authori
     states.set(person, 'connected')
     kept.set(`${person} notes secret`, { secret, version: ++version })
   }
-  return { credential, paste, kept, touched, time }
+  return { credential, paste, kept, touched, lapsed, time }
 }
 
 describe('a pasted secret', () => {
@@ -70,7 +73,7 @@ describe('a pasted secret', () => {
   })
 
   it('that was refused is taken away, and a newer one is tried in its place', async () => {
-    const { credential, paste, kept } = start()
+    const { credential, paste, kept, lapsed } = start()
     paste('ann', 'old')
     const old = await credential.given(ANN)
     paste('ann', 'new')
@@ -79,6 +82,7 @@ describe('a pasted secret', () => {
     await expect(refused).rejects.toMatchObject({ name: 'ConnectionNeeded', reason: 'needs_reauth' })
     expect(kept.size).toBe(0)
     await expect(credential.given(ANN)).rejects.toMatchObject({ reason: 'needs_reauth' })
+    expect(lapsed).toEqual(['ann upstream_token_refused'])
   })
 
   it('that is only not enough stays', async () => {
@@ -89,12 +93,22 @@ describe('a pasted secret', () => {
   })
 
   it('that is a token counts until its end', async () => {
-    const { credential, paste, time } = start()
+    const { credential, paste, time, lapsed } = start()
     const claims = Buffer.from(JSON.stringify({ exp: time.now / 1000 + 60 })).toString('base64url')
     paste('ann', `e30.${claims}.x`)
     await credential.given(ANN)
     time.now += 60_000
     await expect(credential.given(ANN)).rejects.toMatchObject({ reason: 'needs_reauth' })
+    expect(lapsed).toEqual(['ann upstream_token_expired'])
+  })
+
+  it('goes to the origin that it was pasted for, and to no other', async () => {
+    const { credential, paste, kept, lapsed } = start()
+    paste('ann', keptText('hers', HOME))
+    paste('bob', keptText('his', 'https://notes.example:8443'))
+    expect(await credential.given(ANN)).toEqual({ headers: { authorization: 'Bearer hers' } })
+    await expect(credential.given(BOB)).rejects.toMatchObject({ name: 'ConnectionNeeded', reason: 'needs_reauth' })
+    expect([lapsed, [...kept.keys()]]).toEqual([['bob server_moved'], ['ann notes secret']])
   })
 
   it('has its last use noted now and then', async () => {

@@ -4,15 +4,20 @@ import type { Clock } from '../../protocol/clock.ts'
 import type { Vault } from '../../protocol/vault.ts'
 import type { ConnectionRecords } from '../../store/connections.ts'
 import { ConnectionNeeded, type Credential } from '../credential.ts'
-import { secretPlace } from '../pasted-secret.ts'
+import { isHome } from '../home.ts'
+import type { Lapse, LapseReason } from '../lapse.ts'
+import { parseKept, secretPlace } from '../pasted-secret.ts'
 import { unverifiedExpiry } from '../unverified-claims.ts'
 import type { Given } from '../upstream.ts'
 import { type InUse, inUseAt } from './in-use.ts'
 import { subjectOf } from './person.ts'
 
 interface Needs {
-  readonly vault: Pick<Vault, 'get' | 'remove'>
-  readonly records: Pick<ConnectionRecords, 'find' | 'expire' | 'touch'>
+  /** Where the server is. */
+  readonly home: string
+  readonly vault: Pick<Vault, 'get'>
+  readonly records: Pick<ConnectionRecords, 'find' | 'touch'>
+  readonly lapse: Lapse
   readonly clock: Clock
   /** The store did not take a note of its use, for which nobody waits. */
   onError(error: unknown): void
@@ -21,6 +26,8 @@ interface Needs {
 interface Held extends InUse {
   /** Of a secret that says so itself: a JWT. */
   readonly expiresAt: number | undefined
+  /** It was pasted for this server, and not for one that was elsewhere. */
+  readonly isHome: boolean
 }
 
 export function secretCredential(
@@ -28,15 +35,17 @@ export function secretCredential(
   { header, prefix }: Pick<CredentialsOf<'secret'>, 'header' | 'prefix'>,
   needs: Needs,
 ): Credential {
-  const { vault, records, clock } = needs
+  const { home, vault, records, clock } = needs
   const field = header.toLowerCase()
   const held = inUseAt<Held>(server, needs)
 
-  function hold(subject: string, version: number, secret: string): Held {
+  function hold(subject: string, version: number, kept: string): Held {
     const known = held.find(subject)
     if (known?.version === version) return known
+    const { secret, home: noted } = parseKept(kept)
     const given = { headers: { [field]: prefix + secret } }
-    return held.keep(subject, { version, given, expiresAt: unverifiedExpiry(secret), touchedAt: 0 })
+    const made = { version, given, expiresAt: unverifiedExpiry(secret), isHome: isHome(noted, home), touchedAt: 0 }
+    return held.keep(subject, made)
   }
 
   /** The vault keeps what it has opened: this reads no store. */
@@ -44,21 +53,24 @@ export function secretCredential(
     const found = await vault.get(secretPlace(subject, server))
     if (found === undefined) {
       held.forget(subject)
-      const state = (await records.find(subject, server))?.state
-      throw new ConnectionNeeded(server, state === undefined ? 'not_connected' : 'needs_reauth')
+      const row = await records.find(subject, server)
+      // The configuration has made it another server: what was connected there over OAuth is kept no longer.
+      if (row?.kind === 'oauth' && row.state === 'connected') await needs.lapse(row, 'kind_changed')
+      throw new ConnectionNeeded(server, row === undefined ? 'not_connected' : 'needs_reauth')
     }
     const { version, secret } = found
     const own = hold(subject, version, secret.toString('utf8'))
     secret.fill(0)
-    if (own.expiresAt !== undefined && own.expiresAt <= clock()) return evict(subject, version)
+    if (!own.isHome) return evict(subject, version, 'server_moved')
+    if (own.expiresAt !== undefined && own.expiresAt <= clock())
+      return evict(subject, version, 'upstream_token_expired')
     return own
   }
 
   /** Only what was refused: a newer one may be there by now. */
-  async function evict(subject: string, version: number): Promise<never> {
+  async function evict(subject: string, version: number, reason: LapseReason): Promise<never> {
     held.forget(subject)
-    await vault.remove(secretPlace(subject, server), { expectedVersion: version })
-    await records.expire(subject, server, version)
+    await needs.lapse({ principal: subject, server, kind: 'secret', version }, reason)
     throw new ConnectionNeeded(server, 'needs_reauth')
   }
 
@@ -75,7 +87,7 @@ export function secretCredential(
       if (status !== 401) return undefined
       const subject = subjectOf(caller)
       const own = await read(subject)
-      return sameHeaders(own.given, given) ? evict(subject, own.version) : own.given
+      return sameHeaders(own.given, given) ? evict(subject, own.version, 'upstream_token_refused') : own.given
     },
   }
 }

@@ -68,6 +68,13 @@ export async function takeAuthorization(
   return taken as unknown as PendingAuthorization
 }
 
+/** RFC 9700 §4.4.2.2: taken where it was asked to come, or the answer of another authorization server would be taken for this one's. */
+export function checkAnsweringAddress(answer: URL, redirectUri: string): void {
+  const asked = new URL(redirectUri)
+  if (answer.origin === asked.origin && answer.pathname === asked.pathname) return
+  throw refused('answer_address_mismatch', 'The answer came to the address of another server.')
+}
+
 /** RFC 9207 §2.4: compared letter by letter, and missing only where the server does not promise it. */
 export function checkAnsweringIssuer(answer: URLSearchParams, server: AuthorizationServer): void {
   const given = answer.getAll('iss')

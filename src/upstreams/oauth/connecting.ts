@@ -16,6 +16,7 @@ import type { ConnectionAct } from '../connection-act.ts'
 import { secretPlace } from '../pasted-secret.ts'
 import {
   beginAuthorization,
+  checkAnsweringAddress,
   checkAnsweringIssuer,
   checkAuthorizationEndpoint,
   chooseScopes,
@@ -31,6 +32,7 @@ export interface ConnectingNeeds {
   readonly id: string
   /** Its address; none of a child process. */
   readonly url: string | undefined
+  readonly home: string
   readonly config: CredentialsOf<'oauth'>
   /** `WWW-Authenticate` of a 401 that it answers to a request without a credential; `undefined` for any other answer. */
   probe(): Promise<string | undefined>
@@ -40,7 +42,6 @@ export interface ConnectingNeeds {
   readonly held: Pick<TokensHeld, 'put'>
   readonly vault: Pick<Vault, 'remove'>
   readonly tickets: Pick<Tickets, 'put'>
-  readonly redirectUri: string
   readonly development: boolean
   readonly clock: Clock
   record(act: ConnectionAct): Promise<void>
@@ -51,11 +52,12 @@ export interface Connecting {
   /** Throws ConnectionRefused, as the others do. */
   terms(principal: string): Promise<ConnectionTerms>
   begin(principal: string): Promise<ConnectionBegun>
-  finish(pending: PendingAuthorization, answer: URLSearchParams): Promise<Connection>
+  /** `answer`: where it came to, and its query. */
+  finish(pending: PendingAuthorization, answer: URL): Promise<Connection>
 }
 
 export function connecting(needs: ConnectingNeeds): Connecting {
-  const { id, url, config, ask, records, registry, held, clock, redirectUri } = needs
+  const { id, url, config, ask, records, registry, held, clock } = needs
 
   /** Where a person is sent, and what for. */
   async function plan(principal: string) {
@@ -76,7 +78,7 @@ export function connecting(needs: ConnectingNeeds): Connecting {
 
   async function begin(principal: string): Promise<ConnectionBegun> {
     const planned = await plan(principal)
-    const { id: clientId } = await registry.clientAt(planned.server)
+    const { id: clientId, redirectUri } = await registry.clientAt(planned.server)
     const { tickets } = needs
     return beginAuthorization({ ...planned, principal, upstream: id, clientId, redirectUri, tickets, clock })
   }
@@ -86,17 +88,16 @@ export function connecting(needs: ConnectingNeeds): Connecting {
     return { issuer: server.issuer, page: server.authorization_endpoint, scopes }
   }
 
-  async function exchange(
-    pending: PendingAuthorization,
-    answer: URLSearchParams,
-  ): Promise<TokenOutcome & { status: 'tokens' }> {
-    const { server, clientId, verifier, resource } = pending
+  async function exchange(pending: PendingAuthorization, came: URL): Promise<TokenOutcome & { status: 'tokens' }> {
+    const { server, clientId, verifier, resource, redirectUri } = pending
+    const answer = came.searchParams
+    checkAnsweringAddress(came, redirectUri)
     checkAnsweringIssuer(answer, server)
     const client = await registry.findClient(server, clientId)
     if (client === undefined)
       throw refused('client_gone', 'The gateway is not registered there any more. Connect again.')
     const state = answer.get('state') ?? ''
-    const from = { redirectUri: pending.redirectUri, answer, state, verifier, resource }
+    const from = { redirectUri, answer, state, verifier, resource }
     const outcome = await exchangeCode({ server, client, ask }, from)
     if (outcome.status === 'tokens') return outcome
     if (outcome.status === 'denied') throw denied(outcome.error)
@@ -114,7 +115,7 @@ export function connecting(needs: ConnectingNeeds): Connecting {
   ): Promise<Connection> {
     const { principal, server, clientId, resource, scopes: asked } = pending
     const now = clock()
-    const made = heldTokens({ tokens, now, resource, scopes: asked, clientId, server })
+    const made = heldTokens({ tokens, now, resource, scopes: asked, clientId, server, home: needs.home })
     // In the vault before it counts. What was connected before is not revoked: many servers revoke by person, and would take this with it.
     const stored = await held.put(principal, id, made)
     if (stored.status !== 'stored')

@@ -3,11 +3,14 @@
 import type { Vault } from '../../protocol/vault.ts'
 import type { ConnectionRecords, UpstreamClients } from '../../store/connections.ts'
 import { CredentialFailed } from '../credential.ts'
+import type { Lapse, LapseReason } from '../lapse.ts'
+import { secretPlace } from '../pasted-secret.ts'
 import { parseBearerChallenge } from './challenge.ts'
 import { type Connecting, type ConnectingNeeds, connecting } from './connecting.ts'
 import { findResourceDocument } from './discovery.ts'
 import { type AuthorizationServer, findAuthorizationServer } from './metadata.ts'
-import { createRefresher, type LapseReason, type Refresher } from './refresh.ts'
+import type { RedirectAddresses } from './redirect-addresses.ts'
+import { createRefresher, type Refresher } from './refresh.ts'
 import { clientRegistry } from './registration.ts'
 import { refreshTokens, revokeTokens } from './token.ts'
 import type { TokensHeld } from './tokens-held.ts'
@@ -17,7 +20,9 @@ export interface OAuthConnectionNeeds extends Omit<ConnectingNeeds, 'registry'> 
   readonly clients: UpstreamClients
   readonly vault: Pick<Vault, 'put' | 'get' | 'remove'>
   readonly held: TokensHeld
+  readonly addresses: RedirectAddresses
   readonly clientDocument: string | undefined
+  readonly lapse: Lapse
   pause(milliseconds: number): Promise<void>
 }
 
@@ -34,13 +39,8 @@ export function oauthConnection(needs: OAuthConnectionNeeds): OAuthConnection {
   const { id, url, config, ask, records, held, clock } = needs
   const registry = clientRegistry({ ...needs, document: needs.clientDocument })
 
-  async function lapse(principal: string, version: number, reason: LapseReason): Promise<void> {
-    const isFirst = await records.expire(principal, id, version)
-    await held.remove(principal, id, version)
-    if (!isFirst) return
-    needs.warn({ server: id, reason }, 'a person has to connect their account again')
-    await needs.record({ act: 'connection_lapsed', decision: 'deny', reason, subject: principal, name: id })
-  }
+  const lapse = (principal: string, version: number, reason: LapseReason): Promise<void> =>
+    needs.lapse({ principal, server: id, kind: 'oauth', version }, reason)
 
   const read = new Map<string, { readonly at: number; readonly server: Promise<AuthorizationServer> }>()
 
@@ -77,6 +77,7 @@ export function oauthConnection(needs: OAuthConnectionNeeds): OAuthConnection {
       const found = await held.findNewest(principal, id).catch(unlessUnreadable)
       const told = found !== undefined && (await giveBack(found.tokens.server, found.tokens))
       await held.remove(principal, id)
+      await needs.vault.remove(secretPlace(principal, id))
       const was = await records.remove(principal, id)
       const reason = told ? 'disconnected' : 'disconnected_here'
       if (was) await needs.record({ act: 'connection_ended', decision: 'allow', reason, subject: principal, name: id })

@@ -1,7 +1,8 @@
 import { afterEach, describe, expect, it } from 'vitest'
 import { openStore } from '../../store/open.ts'
 import type { Store } from '../../store/store.ts'
-import { createRefresher, isDue, type LapseReason } from './refresh.ts'
+import type { LapseReason } from '../lapse.ts'
+import { createRefresher, isDue } from './refresh.ts'
 import type { TokenOutcome } from './token.ts'
 import type { Held, HeldTokens } from './tokens-held.ts'
 
@@ -43,6 +44,7 @@ async function replica(outcomes: readonly (TokenOutcome | Error)[]) {
   })
   const refresher = createRefresher({
     id: 'github',
+    home: 'https://mcp.example',
     records: connections,
     held: {
       find: async () => held,

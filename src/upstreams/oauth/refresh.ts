@@ -5,6 +5,7 @@ import type { Clock } from '../../protocol/clock.ts'
 import type { SecretStored } from '../../protocol/vault.ts'
 import type { ConnectionRecords } from '../../store/connections.ts'
 import { ConnectionNeeded, CredentialFailed } from '../credential.ts'
+import type { LapseReason } from '../lapse.ts'
 import type { AuthorizationServer } from './metadata.ts'
 import type { OAuthClient } from './registration.ts'
 import type { TokenFailure, TokenOutcome, Tokens } from './token.ts'
@@ -20,17 +21,11 @@ const LOOK = 100
 const FIRST_PAUSE = 5_000
 const LONGEST_PAUSE = 5 * 60_000
 
-export type LapseReason =
-  | 'refresh_refused'
-  | 'refresh_lost'
-  | 'client_gone'
-  | 'upstream_token_expired'
-  | 'upstream_token_refused'
-  | 'issuer_changed'
-
 export interface RefreshNeeds {
   /** Id of the server behind us. */
   readonly id: string
+  /** Where it is. */
+  readonly home: string
   readonly records: Pick<ConnectionRecords, 'lease' | 'renewed' | 'postponed'>
   readonly held: TokensHeld
   findClient(server: AuthorizationServer, clientId: string): Promise<OAuthClient | undefined>
@@ -109,9 +104,9 @@ export function createRefresher(needs: RefreshNeeds): Refresher {
     const outcome = await needs.send({ ...from.tokens, server }, refreshToken, client)
     if (outcome.status !== 'tokens') return failed(act, outcome)
     failures.delete(principal)
-    const { clientId, resource, scopes } = from.tokens
+    const { clientId, resource, scopes, home = needs.home } = from.tokens
     const tokens = heldTokens({
-      ...{ tokens: outcome.tokens, now: clock(), resource, scopes, clientId, server },
+      ...{ tokens: outcome.tokens, now: clock(), resource, scopes, clientId, server, home },
       ...{ before: refreshToken, forced },
     })
     const stored = await store(principal, tokens, from.version)

@@ -10,10 +10,17 @@ import { type ClientConfig, clientProof, type ProveClient } from '../authorizati
 import type { Fetch } from '../authorization-server/fetch.ts'
 import { CLIENT_NAME, clientMetadata } from './client-document.ts'
 import type { AuthorizationServer } from './metadata.ts'
+import type { RedirectAddresses } from './redirect-addresses.ts'
 
 export interface OAuthClient {
   readonly id: string
   readonly prove: ProveClient
+}
+
+/** As whom people are sent there, and where they come back to. */
+export interface AuthorizingClient {
+  readonly id: string
+  readonly redirectUri: string
 }
 
 interface Needs {
@@ -23,7 +30,7 @@ interface Needs {
   readonly clients: UpstreamClients
   readonly vault: Pick<Vault, 'put' | 'get' | 'remove'>
   readonly ask: Fetch
-  readonly redirectUri: string
+  readonly addresses: RedirectAddresses
   /** Address of our metadata document; `undefined` where it could not be fetched, over plain http. */
   readonly document: string | undefined
   readonly clock: Clock
@@ -31,7 +38,7 @@ interface Needs {
 
 export interface ClientRegistry {
   /** The client for this authorization server; registers where there is none. Throws ConnectionRefused. */
-  clientAt(server: AuthorizationServer): Promise<OAuthClient>
+  clientAt(server: AuthorizationServer): Promise<AuthorizingClient>
   /** The authorization server does not know it any more. `false`: it is not one that registering anew would mend. */
   forget(server: AuthorizationServer, clientId: string): Promise<boolean>
   /** The client a connection was made with, where it is still known. */
@@ -53,8 +60,8 @@ const ownerPlaceOf = (server: string, clientId: string): SecretPlace => ({
 })
 
 export function clientRegistry(needs: Needs): ClientRegistry {
-  const { id, config, clients, vault, redirectUri, document, clock } = needs
-  const running = new Map<string, Promise<OAuthClient>>()
+  const { id, config, clients, vault, addresses, document, clock } = needs
+  const running = new Map<string, Promise<AuthorizingClient>>()
   const { clientId } = config
   const configured = clientId === undefined ? undefined : clientOf({ ...config, clientId })
   const published = document === undefined ? undefined : clientOf({ clientId: document, clientAuth: 'none' })
@@ -66,8 +73,11 @@ export function clientRegistry(needs: Needs): ClientRegistry {
   const oursCalled = (clientId: string): OAuthClient | undefined =>
     [configured, published].find((client) => client?.id === clientId)
 
-  function known(server: AuthorizationServer): OAuthClient | undefined {
-    return configured ?? (server.client_id_metadata_document_supported === true ? published : undefined)
+  /** `undefined`: our document would be safe at no address, or it takes none. */
+  function documentAddress(server: AuthorizationServer): string | undefined {
+    if (published === undefined || server.client_id_metadata_document_supported !== true) return undefined
+    if (config.issuer !== undefined) return addresses.own
+    return server.authorization_response_iss_parameter_supported === true ? addresses.shared : undefined
   }
 
   async function opened({ issuer, clientId, authMethod }: UpstreamClient): Promise<OAuthClient> {
@@ -75,20 +85,23 @@ export function clientRegistry(needs: Needs): ClientRegistry {
     return clientOf({ clientId, clientSecret: secret?.secret.toString(), clientAuth: methodOf(authMethod) })
   }
 
-  async function registered(server: AuthorizationServer): Promise<OAuthClient> {
+  async function registered(server: AuthorizationServer): Promise<AuthorizingClient> {
+    const redirectUri = addresses.at(server.issuer)
     const kept = await clients.find(id, server.issuer, redirectUri)
-    if (kept !== undefined && (kept.secretExpiresAt ?? Number.POSITIVE_INFINITY) > clock()) return opened(kept)
-    const { clientSecret, ...made } = await register(server, needs)
+    if (kept !== undefined && (kept.secretExpiresAt ?? Number.POSITIVE_INFINITY) > clock())
+      return { id: kept.clientId, redirectUri }
+    const { clientSecret, ...made } = await register(server, { ...needs, redirectUri })
     // The secret first: a row whose secret is not there yet would be used.
     if (clientSecret !== undefined)
       await vault.put(placeOf(id, server.issuer, made.clientId), Buffer.from(clientSecret))
     const record = { server: id, issuer: server.issuer, redirectUri, ...made, createdAt: clock() }
-    return opened(await clients.keep(record, kept?.clientId))
+    const { clientId } = await clients.keep(record, kept?.clientId)
+    return { id: clientId, redirectUri }
   }
 
   /** MCP 2026-07-28 (B18): what is known to one authorization server is for no other. The first one it was used at stays the only one. */
   async function checkOwner({ issuer }: AuthorizationServer, client: OAuthClient): Promise<void> {
-    if (client !== configured || config.issuer !== undefined) return
+    if (config.issuer !== undefined) return
     const place = ownerPlaceOf(id, client.id)
     await vault.put(place, Buffer.from(issuer), { expectedVersion: 0 })
     const owner = await vault.get(place)
@@ -101,11 +114,12 @@ export function clientRegistry(needs: Needs): ClientRegistry {
 
   return {
     async clientAt(server) {
-      const ours = known(server)
-      if (ours !== undefined) {
-        await checkOwner(server, ours)
-        return ours
+      if (configured !== undefined) {
+        await checkOwner(server, configured)
+        return { id: configured.id, redirectUri: addresses.own }
       }
+      const address = documentAddress(server)
+      if (address !== undefined && published !== undefined) return { id: published.id, redirectUri: address }
       // Many people who connect at once are one client.
       const underWay = running.get(server.issuer)
       if (underWay !== undefined) return underWay
@@ -142,17 +156,22 @@ function methodOf(stored: string): Method {
   throw new TypeError(`A stored registration has the unknown method ${stored}.`)
 }
 
-async function register(server: AuthorizationServer, { ask, redirectUri }: Needs): Promise<Registered> {
+async function register(
+  server: AuthorizationServer,
+  { ask, document, redirectUri }: Needs & { readonly redirectUri: string },
+): Promise<Registered> {
   const { registration_endpoint: endpoint } = server
-  if (endpoint === undefined)
+  if (endpoint === undefined) {
+    if (document !== undefined && server.client_id_metadata_document_supported === true) throw unsafeDocument()
     throw refused(
       'registration_unsupported',
       'The authorization server registers nobody: a client id has to be configured.',
     )
+  }
   // RFC 8414 §2, RFC 7591 §2: a server that lists no methods takes `client_secret_basic`.
   const asked = server.token_endpoint_auth_methods_supported?.find(isMethod) ?? 'client_secret_basic'
   const body = JSON.stringify({
-    ...clientMetadata({ name: CLIENT_NAME, redirectUri }),
+    ...clientMetadata({ name: CLIENT_NAME, redirectUris: [redirectUri] }),
     token_endpoint_auth_method: asked,
   })
   const answer = await ask(endpoint, { headers: { 'content-type': 'application/json' }, body })
@@ -178,5 +197,12 @@ function parseRegistration(body: Buffer, asked: Method): Registered {
 }
 
 const isSecret = (value: unknown): value is string | undefined => value === undefined || typeof value === 'string'
+
+/** RFC 9700 §4.4: its answers could not be told from those of others that take the same document. */
+const unsafeDocument = () =>
+  refused(
+    'document_unsafe',
+    'The authorization server does not say in its answers whose they are. Whoever runs the gateway has to write its address there.',
+  )
 
 const refused = (reason: string, message: string) => new ConnectionRefused(reason, message)

@@ -13,6 +13,8 @@ export interface HeldTokens {
   readonly forced?: true
   readonly scopes: readonly string[]
   readonly resource?: string
+  /** Where the server was when they were given: they go nowhere else. */
+  readonly home?: string
   readonly clientId: string
   /** Who gave them, and who alone is ever sent the refresh token. */
   readonly server: AuthorizationServer
@@ -76,6 +78,7 @@ interface From {
   readonly scopes: readonly string[]
   readonly clientId: string
   readonly server: AuthorizationServer
+  readonly home: string
   /** RFC 6749 §6: an answer without a new refresh token leaves the one before in force. */
   readonly before?: string | undefined
   readonly forced?: boolean
@@ -88,6 +91,7 @@ export function heldTokens({
   scopes,
   clientId,
   server,
+  home,
   before,
   forced = false,
 }: From): HeldTokens {
@@ -101,6 +105,7 @@ export function heldTokens({
     // RFC 6749 §5.1: without a word of it, what was asked for.
     scopes: tokens.scopes ?? scopes,
     ...(resource !== undefined && { resource }),
+    home,
     clientId,
     server,
   }

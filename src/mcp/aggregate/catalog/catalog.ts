@@ -37,7 +37,7 @@ interface Needs {
   readonly contextOf: Binding['contextOf']
   readonly readOffer: (upstream: Upstream, signal: AbortSignal, caller: Caller | undefined) => Promise<Offer>
   /** What a server offers to somebody who has to connect an account of theirs first. */
-  readonly unconnectedOffer: (server: string) => Offer
+  readonly unconnectedOffer: (server: string, caller: Caller | undefined) => Offer
   /** What of a server's tools may be shown on: those whose definitions are what they were. `caller`: whose list it is, where not everybody's. */
   readonly screenTools: (
     server: string,
@@ -102,20 +102,20 @@ export function createCatalog(needs: Needs): Catalog {
       slot.digest = digest
       slot.size = text.length
     } catch (error) {
-      failed(slot, error)
+      failed(slot, error, caller)
     }
     slot.at = clock()
     // Said while we asked: what came may be from before.
     if (slot.changes !== changes) slot.life = 0
   }
 
-  function failed(slot: Slot, error: unknown): void {
+  function failed(slot: Slot, error: unknown, caller: Caller | undefined): void {
     const { server, offer: before, failure } = slot.known
     slot.life = FAILURE_LIFE
     if (error instanceof ConnectionNeeded) {
       // Without an account nothing there is theirs, whatever it was before.
       if (failure !== CONNECTION_NEEDED)
-        learn(slot, { offer: needs.unconnectedOffer(server), failure: CONNECTION_NEEDED })
+        learn(slot, { offer: needs.unconnectedOffer(server, caller), failure: CONNECTION_NEEDED })
       slot.digest = ''
       slot.size = 0
       return

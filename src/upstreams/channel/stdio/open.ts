@@ -6,6 +6,7 @@ import type { Given } from '../../upstream.ts'
 import { type Channel, createChannel } from '../channel.ts'
 import type { Whose } from '../instances.ts'
 import { type ChannelLog, rememberSecrets, saidLog, withoutScheme } from '../said.ts'
+import { findProgramFlaw } from './program.ts'
 import { openChild } from './transport.ts'
 import { type Machine, wrapperOf } from './wrapper.ts'
 
@@ -24,6 +25,13 @@ export function childOpener(config: StdioServerConfig, needs: ChildNeeds): (whos
   const { log, clock, directory, report } = needs
   const wrapper = wrapperOf(config, directory, needs.machine)
   const ownFolder = join(directory, 'servers', id)
+  const flaw = findProgramFlaw(config, ownFolder)
+  if (flaw !== undefined) {
+    // It may be put there later, and each call tries: the gate starts without it.
+    const { setting, message, remedy } = flaw
+    log.warn({ server: id, setting: `servers.${id}.${setting}`, cause: message, remedy }, 'a server cannot be started')
+    report({ ok: false, reason: 'spawn' })
+  }
 
   return ({ mark, declares, granted, admit, renewed }) => {
     const secrets = rememberSecrets()

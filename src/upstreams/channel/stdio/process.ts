@@ -64,7 +64,7 @@ export function resolveCommand(command: readonly string[], cwd: string): [string
   return /\.[cm]?js$/.test(real) ? [process.execPath, real, ...args] : [file, ...args]
 }
 
-/** Started through another, a program that does not exist would be that one's trouble: it is looked for here. */
+/** Started through another, a program that does not exist, or is none, would be that one's trouble: it is looked for here. */
 function wrapped(
   wrapper: readonly string[],
   [program, ...args]: [string, ...string[]],
@@ -73,7 +73,7 @@ function wrapped(
   const [first, ...rest] = wrapper
   if (first === undefined) return [program, ...args]
   const file = /[\\/]/.test(program) ? program : findOnPath(program, env['PATH'] ?? '')
-  return file === undefined || !existsSync(file) ? [program, ...args] : [first, ...rest, file, ...args]
+  return file === undefined || !isExecutable(file) ? [program, ...args] : [first, ...rest, file, ...args]
 }
 
 /** Beside the working folder, then where our own dependencies are; further up only from the latter, as Node itself looks. */
@@ -98,7 +98,7 @@ export const findOnPath = (program: string, path: string): string | undefined =>
     .map((folder) => join(folder, program))
     .find(isExecutable)
 
-function isExecutable(file: string): boolean {
+export function isExecutable(file: string): boolean {
   try {
     accessSync(file, constants.X_OK)
     return true

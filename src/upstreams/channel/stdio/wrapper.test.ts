@@ -49,6 +49,28 @@ describe('limits', () => {
   })
 })
 
+describe('the end of a gate that is killed', () => {
+  const has = ['prlimit', 'bwrap', 'systemd-run', 'true', 'setpriv']
+  const END = '/bin/setpriv --pdeathsig KILL --'
+
+  it('is the program’s, by the kernel, beside its limits', () => {
+    expect(words({}, { has })).toBe(END)
+    expect(words({ limits: { files: 64 } }, { has })).toBe(`${END} /bin/prlimit --core=0 --nofile=64 --`)
+    // systemd-run becomes the program; before it, the word would be lost with what it talks to.
+    expect(words({ sandbox: 'systemd-run' }, { has })).toMatch(new RegExp(`^/bin/systemd-run .* -- ${END}$`))
+  })
+
+  it('is seen to by bwrap, where there is one', () => {
+    expect(words({ sandbox: 'bwrap' }, { has })).toMatch(/--die-with-parent/)
+    expect(words({ sandbox: 'bwrap' }, { has })).not.toMatch(/setpriv/)
+  })
+
+  it('is not where the machine has no such word', () => {
+    expect(words({}, { has: ['true'] })).toBe('')
+    expect(words({}, { has, complains: ['/bin/setpriv'] })).toBe('')
+  })
+})
+
 describe('a sandbox', () => {
   it('of bwrap has a file system to read, a folder to write, and not our own', () => {
     const inside = words({ sandbox: 'bwrap', limits: { files: 64 } })

@@ -1,4 +1,5 @@
-// What a program is started through: limits that the kernel keeps (prlimit of util-linux), walls around it (bwrap, systemd-run). No shell.
+// What a program is started through: an end with us (setpriv of util-linux), limits that the kernel keeps (prlimit of util-linux), walls
+// around it (bwrap, systemd-run). No shell.
 import { existsSync } from 'node:fs'
 import { dirname, resolve } from 'node:path'
 import type { StdioServerConfig } from '../../../config/servers.ts'
@@ -27,8 +28,21 @@ type Kind = 'bwrap' | 'systemd-run'
  */
 export function wrapperOf(wanted: Wanted, hidden: string, machine: Machine = THIS_MACHINE): Wrapper {
   const sandbox = sandboxOf(wanted, hidden, machine)
+  // bwrap sees to it itself, for all that is inside.
+  const end = sandbox?.kind === 'bwrap' ? [] : endWords(machine)
   const kernel = limitWords(wanted, sandbox?.kind, machine)
-  return (place) => [...(sandbox?.words(place) ?? []), ...kernel]
+  return (place) => [...(sandbox?.words(place) ?? []), ...end, ...kernel]
+}
+
+/**
+ * Killed, we send no signals any more: the kernel does (PR_SET_PDEATHSIG of prctl(2)). It holds for the program and not for what that one
+ * starts. Nothing is asked for here, so a machine without it goes without; the setpriv of busybox knows no such word.
+ */
+function endWords(machine: Machine): readonly string[] {
+  const [program, trial] = [machine.find('setpriv'), machine.find('true')]
+  if (program === undefined || trial === undefined) return []
+  const words = [program, '--pdeathsig', 'KILL', '--']
+  return machine.complaint([...words, trial]) === undefined ? words : []
 }
 
 interface Sandbox {

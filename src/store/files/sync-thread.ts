@@ -1,19 +1,14 @@
-// The writing thread as its orderer sees it. When it dies, what it has not answered has failed, and the next order starts another.
+// The thread that waits for the disk, as its orderer sees it: not one of the pool's, which slow names (getaddrinfo) can keep busy for long.
+// When it dies, what it has not answered has failed, and the next order starts another.
 import { getCompileCacheDir } from 'node:module'
 import { Worker } from 'node:worker_threads'
 import { StoreUnavailable } from '../../protocol/errors.ts'
-import type { RecordLine } from '../record-log.ts'
-import { type Answer, joinLines, type Order } from './record-order.ts'
+import type { Answer, Order } from './sync-order.ts'
 
-const WORKER = new URL('./record-worker.ts', import.meta.url)
+const WORKER = new URL('./sync-worker.ts', import.meta.url)
 
-export const startThread = (path: string): Worker =>
-  new Worker(WORKER, {
-    workerData: path,
-    env: environment(),
-    // One batch at a time is young; a small nursery keeps the thread small.
-    resourceLimits: { maxYoungGenerationSizeMb: 4 },
-  })
+export const startThread = (): Worker =>
+  new Worker(WORKER, { env: environment(), execArgv: [], resourceLimits: { maxYoungGenerationSizeMb: 1 } })
 
 /** Nothing but the compile cache: a thread has a module loader of its own, which without it loads the type stripper (20 MB). */
 function environment(): Record<string, string> {
@@ -21,9 +16,9 @@ function environment(): Record<string, string> {
   return cache === undefined ? {} : { NODE_COMPILE_CACHE: cache }
 }
 
-export interface RecordThread {
-  write(act: 'append' | 'restore', lines: readonly RecordLine[]): Promise<void>
-  check(): Promise<void>
+export interface SyncThread {
+  /** Resolves when all that was written to the file is on the disk; rejects with StoreUnavailable. */
+  sync(file: number, folder?: string): Promise<void>
   close(): Promise<void>
 }
 
@@ -32,7 +27,7 @@ interface Waiting {
   reject(error: unknown): void
 }
 
-export function recordThread(start: () => Worker): RecordThread {
+export function syncThread(start: () => Worker): SyncThread {
   let worker: Worker | undefined
   let closed = false
   let waiting: Waiting[] = []
@@ -60,20 +55,17 @@ export function recordThread(start: () => Worker): RecordThread {
   function settle({ failure }: Answer): void {
     const first = waiting.shift()
     if (failure === undefined) first?.resolve()
-    else first?.reject(new StoreUnavailable(failure))
-  }
-
-  async function give(order: Order): Promise<void> {
-    const thread = running()
-    await new Promise<void>((resolve, reject) => {
-      waiting.push({ resolve, reject })
-      thread.postMessage(order)
-    })
+    else first?.reject(new StoreUnavailable(`The record may not be on the disk: ${failure}`))
   }
 
   return {
-    write: (act, lines) => give({ act, text: joinLines(lines) }),
-    check: () => give({ act: 'check' }),
+    async sync(file, folder) {
+      const thread = running()
+      await new Promise<void>((resolve, reject) => {
+        waiting.push({ resolve, reject })
+        thread.postMessage({ act: 'sync', file, folder } satisfies Order)
+      })
+    },
     async close() {
       closed = true
       const last = worker

@@ -1,0 +1,129 @@
+// Writes the record into segments: what is new into one, what comes late (the outcome of a call that took long, what a crash had left)
+// into another, so that the ids of the first lie close together and a reader of a few minutes opens few files.
+import { randomBytes } from 'node:crypto'
+import type { Clock } from '../../protocol/clock.ts'
+import { StoreUnavailable } from '../../protocol/errors.ts'
+import type { CheckedRecordLog, Journal, RecordEntry } from '../record-log.ts'
+import { diskFailure } from './failure.ts'
+import { Segment } from './segment.ts'
+import { nextStamp } from './stamped-line.ts'
+import type { SyncThread } from './sync-thread.ts'
+
+const LARGEST = 8 * 1024 ** 2
+/** Milliseconds that a segment is added to. */
+export const LONGEST = 60 * 60 * 1000
+/** Milliseconds after its id's own time, which is when the request came. */
+const LATE = 5000
+
+export type RecordWriter = Pick<CheckedRecordLog, 'append' | 'restore' | 'check' | 'close'> & {
+  readonly journal: Journal
+}
+
+interface Needs {
+  readonly folder: string
+  readonly thread: SyncThread
+  readonly clock: Clock
+}
+
+type Kind = 'fresh' | 'late'
+
+export function recordWriter({ folder, thread, clock }: Needs): RecordWriter {
+  const open = new Map<Kind, Segment>()
+  /** They take no more, and hold what is not on the disk yet. */
+  let full: Segment[] = []
+  let closed = false
+
+  function write(kind: Kind, entries: readonly RecordEntry[], stamp: number): Segment {
+    if (closed) throw new StoreUnavailable('The store is closed.')
+    try {
+      const segment = segmentFor(kind)
+      segment.write(entries, stamp)
+      return segment
+    } catch (error) {
+      leave(kind)
+      throw diskFailure(error)
+    }
+  }
+
+  function segmentFor(kind: Kind): Segment {
+    const before = open.get(kind)
+    const now = clock()
+    if (before !== undefined && before.bytes < LARGEST && Math.abs(now - before.begun) < LONGEST) return before
+    leave(kind)
+    const segment = new Segment({ folder, writer: randomBytes(4).toString('hex'), begun: now, thread })
+    open.set(kind, segment)
+    return segment
+  }
+
+  function leave(kind: Kind): void {
+    const segment = open.get(kind)
+    open.delete(kind)
+    if (segment?.isSynced) segment.end()
+    else if (segment !== undefined) full.push(segment)
+  }
+
+  async function sync(segment: Segment): Promise<void> {
+    try {
+      await segment.sync()
+    } catch (error) {
+      // Nobody knows what of it the disk has: its lines come again, in another file.
+      for (const [kind, one] of open) if (one === segment) open.delete(kind)
+      segment.end()
+      throw diskFailure(error)
+    }
+  }
+
+  async function syncAndEnd(segment: Segment): Promise<void> {
+    await sync(segment)
+    segment.end()
+  }
+
+  function writeAll(entries: readonly RecordEntry[]): Segment[] {
+    if (entries.length === 0) return []
+    const now = clock()
+    const stamp = nextStamp(now)
+    const since = leastId(now - LATE)
+    const isFresh = ({ id }: RecordEntry): boolean => id >= since
+    if (entries.every(isFresh)) return [write('fresh', entries, stamp)]
+    const late = write(
+      'late',
+      entries.filter((one) => !isFresh(one)),
+      stamp,
+    )
+    const fresh = entries.filter(isFresh)
+    return fresh.length === 0 ? [late] : [late, write('fresh', fresh, stamp)]
+  }
+
+  return {
+    async append(lines) {
+      await Promise.all(writeAll(lines).map(sync))
+    },
+    async restore(lines) {
+      if (lines.length > 0) await sync(write('late', lines, -nextStamp(clock())))
+    },
+    check: async () => sync(write('fresh', [], 0)),
+    journal: {
+      write: (entries) => void writeAll(entries),
+      probe: () => void write('fresh', [], 0),
+      async sync() {
+        const ending = full
+        full = []
+        const growing = [...open.values()].filter(({ isSynced }) => !isSynced)
+        await Promise.all([...ending.map(syncAndEnd), ...growing.map(sync)])
+      },
+    },
+    async close() {
+      closed = true
+      await thread.close()
+      for (const segment of [...full, ...open.values()]) segment.end()
+      open.clear()
+      full = []
+    },
+  }
+}
+
+/** The least UUIDv7 of a moment (RFC 9562 §5.7). */
+function leastId(moment: number): string {
+  const hex = Math.max(0, moment).toString(16).padStart(12, '0')
+  return `${hex.slice(0, 8)}-${hex.slice(8)}`
+}

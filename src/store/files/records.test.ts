@@ -1,0 +1,276 @@
+// The record in files: full disks, deaths of the thread, readers beside writers, and whatever order lines come in.
+import { appendFileSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { Worker } from 'node:worker_threads'
+import fc from 'fast-check'
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
+import { OperatorError, StoreUnavailable } from '../../protocol/errors.ts'
+import type { CheckedRecordLog, RecordLine } from '../record-log.ts'
+import { openRecords } from './records.ts'
+import { startThread } from './sync-thread.ts'
+
+/** What the disk does to the next writes: takes so many bytes and is full then. */
+const disk = vi.hoisted(() => ({ takes: Number.POSITIVE_INFINITY }))
+vi.mock('node:fs', async (original) => {
+  const fs = await original<typeof import('node:fs')>()
+  const writeSync = (file: number, text: string): number => {
+    if (disk.takes === Number.POSITIVE_INFINITY) return fs.writeSync(file, text)
+    fs.writeSync(file, text.slice(0, disk.takes))
+    throw Object.assign(new Error('ENOSPC: no space left on device, write'), { code: 'ENOSPC' })
+  }
+  return { ...fs, writeSync }
+})
+
+const HOUR = 3_600_000
+let folder: string
+let now: number
+let records: CheckedRecordLog
+const threads: Worker[] = []
+
+/** A disk that never says that it has it. */
+const startSilent = () =>
+  new Worker("require('node:worker_threads').parentPort.on('message', () => {})", { eval: true })
+let start = startThread
+const open = (): Promise<CheckedRecordLog> => openRecords({ folder, clock: () => now, startThread: startAndKeep })
+function startAndKeep(): Worker {
+  const thread = start()
+  threads.push(thread)
+  return thread
+}
+
+beforeEach(async () => {
+  folder = mkdtempSync(join(tmpdir(), 'portcullis-records-'))
+  now = Date.parse('2026-11-21T12:00:00Z')
+  threads.length = 0
+  start = startThread
+  records = await open()
+})
+afterEach(async () => {
+  disk.takes = Number.POSITIVE_INFINITY
+  await records.close()
+  rmSync(folder, { recursive: true })
+})
+
+/** A UUIDv7 of that moment. */
+function idOf(moment: number, count = 0): string {
+  const time = moment.toString(16).padStart(12, '0')
+  return `${time.slice(0, 8)}-${time.slice(8)}-7000-8000-${String(count).padStart(12, '0')}`
+}
+const line = (id: string, text = id): RecordLine => ({ id, line: text })
+const segments = (): string[] => readdirSync(folder).sort()
+const lines = (all: readonly RecordLine[]): string[] => all.map((one) => one.line)
+
+describe('segments', () => {
+  it('begin with the first line, and get their range into their name when they end', async () => {
+    expect(segments()).toEqual([])
+    await records.append([line(idOf(now, 2)), line(idOf(now, 1))])
+    expect(segments()).toEqual([expect.stringMatching(/^\d{13}-[0-9a-f]{8}\.v1$/)])
+    await records.close()
+    const [name = ''] = segments()
+    expect(name.slice(22)).toBe(`,${idOf(now, 1)},${idOf(now, 2)}.v1`)
+  })
+
+  it('leave no empty file', async () => {
+    await records.check()
+    expect(segments()).toHaveLength(1)
+    await records.close()
+    expect(segments()).toEqual([])
+  })
+
+  it('end after an hour, whichever way the clock was set', async () => {
+    await records.append([line(idOf(now))])
+    now -= 2 * HOUR
+    await records.append([line(idOf(now))])
+    now += HOUR
+    await records.append([line(idOf(now))])
+    expect(segments().filter((name) => name.includes(','))).toHaveLength(2)
+    expect(await records.read('', 9)).toHaveLength(3)
+  })
+
+  it('end when they are large, and what is in them is read on', async () => {
+    const filler = 'x'.repeat(3 * 1024 ** 2)
+    for (let count = 0; count < 4; count += 1) await records.append([line(idOf(now, count), `${count}${filler}`)])
+    expect(segments()).toHaveLength(2)
+    expect((await records.read('', 9)).map((one) => one.line[0])).toEqual(['0', '1', '2', '3'])
+    expect((await records.newest(2)).map((one) => one.line[0])).toEqual(['2', '3'])
+  })
+
+  it('keep what comes late apart, so that a few minutes are in few files', async () => {
+    await records.append([line(idOf(now))])
+    await records.append([line(idOf(now - HOUR), 'late'), line(idOf(now, 1))])
+    await records.close()
+    const ranges = segments().map((name) => name.slice(23, -3).split(','))
+    expect(ranges).toContainEqual([idOf(now), idOf(now, 1)])
+    expect(ranges).toContainEqual([idOf(now - HOUR), idOf(now - HOUR)])
+  })
+
+  it('get their names from the next start where a crash came first, once nobody writes to them', async () => {
+    const begun = now - 3 * HOUR
+    const left = (at: number) => join(folder, `${at}-0000beef.v1`)
+    writeFileSync(left(begun), `${idOf(begun)} ${begun} whole\n${idOf(begun, 1)} ${begun} torn`)
+    writeFileSync(left(begun + 1), '')
+    writeFileSync(left(now), `${idOf(now)} ${now} growing\n`)
+    const other = await open()
+    expect(segments()).toEqual([`${begun}-0000beef,${idOf(begun)},${idOf(begun)}.v1`, `${now}-0000beef.v1`])
+    expect(lines(await other.read('', 9))).toEqual(['whole', 'growing'])
+    await other.close()
+  })
+})
+
+describe('reading', () => {
+  it('goes on beside a writer of another process, and sees each line once it is whole', async () => {
+    await records.append([line(idOf(now), 'a')])
+    const path = join(folder, `${now}-0000beef.v1`)
+    writeFileSync(path, `${idOf(now, 1)} ${now} b\n${idOf(now, 2)} ${now} c`)
+    expect(lines(await records.read('', 9))).toEqual(['a', 'b'])
+    appendFileSync(path, `c\n\n${idOf(now, 3)} no-stamp d\n${idOf(now, 4)} ${now} \0\0\0\n`)
+    expect(lines(await records.read('', 9))).toEqual(['a', 'b', 'cc'])
+  })
+
+  it('forgets what was cut off again', async () => {
+    const path = join(folder, `${now}-0000beef.v1`)
+    writeFileSync(path, `${idOf(now, 1)} ${now} a\n${idOf(now, 2)} ${now} refused\n`)
+    expect(lines(await records.read('', 9))).toEqual(['a', 'refused'])
+    writeFileSync(path, `${idOf(now, 1)} ${now} a\n`)
+    expect(lines(await records.read('', 9))).toEqual(['a'])
+  })
+
+  it('follows segments through their renaming', async () => {
+    const reader = await open()
+    const reading = (async () => {
+      const seen: number[] = []
+      while (seen.at(-1) !== 60) seen.push((await reader.read('', 100)).length)
+      return seen
+    })()
+    for (let count = 0; count < 60; count += 1) {
+      now += HOUR
+      await records.append([line(idOf(now))])
+    }
+    const seen = await reading
+    expect(seen).toEqual(seen.toSorted((one, other) => one - other))
+    await reader.close()
+  })
+
+  // Whatever is appended, replaced, ended and restored, late or not, over however many files: reads are those of a map in order.
+  it('is that of a map in the order of ids', async () => {
+    const act = fc.record({
+      kind: fc.constantFrom('append', 'append', 'write', 'write', 'end', 'end', 'restore', 'later', 'reopen'),
+      batch: fc.array(fc.tuple(fc.nat(12), fc.constantFrom(0, 0, 0, 10, HOUR, 30 * HOUR)), { maxLength: 5 }),
+    })
+    await fc.assert(
+      fc.asyncProperty(fc.array(act, { maxLength: 25 }), fc.nat(20), fc.nat(6), async (acts, from, limit) => {
+        rmSync(folder, { recursive: true })
+        mkdirSync(folder)
+        let log = await open()
+        const model = new Map<string, { line: string; ending?: string }>()
+        for (const [step, { kind, batch }] of acts.entries()) {
+          const given = batch.map(([count, age], at) => line(idOf(now - age, count), `{"text":"${step}.${at}"}`))
+          if (kind === 'later') now += HOUR / 2
+          else if (kind === 'reopen') {
+            await log.close()
+            log = await open()
+          } else if (kind === 'end') {
+            const ended = given.map(({ id }) => ({ id, ending: `,"ended":${step}}` })).filter(({ id }) => model.has(id))
+            log.journal?.write(ended)
+            for (const { id, ending } of ended) model.set(id, { line: model.get(id)?.line ?? '', ending })
+          } else {
+            if (kind === 'write') log.journal?.write(given)
+            else await log[kind](given)
+            for (const one of given) if (kind !== 'restore' || !model.has(one.id)) model.set(one.id, { line: one.line })
+          }
+          if (step % 3 === 0) await log.journal?.sync()
+        }
+        const all = [...model]
+          .map(([id, { line: text, ending }]) => line(id, ending === undefined ? text : text.slice(0, -1) + ending))
+          .sort((one, other) => (one.id < other.id ? -1 : 1))
+        const after = all[from]?.id ?? ''
+        const reader = await open()
+        for (const one of [log, reader]) {
+          expect(await one.read('', 1000)).toEqual(all)
+          expect(await one.read(after, limit)).toEqual(all.filter(({ id }) => id > after).slice(0, limit))
+          expect(await one.newest(limit)).toEqual(limit > 0 ? all.slice(-limit) : [])
+          expect(await one.find(after)).toEqual(all.find(({ id }) => id === after))
+        }
+        await Promise.all([log.close(), reader.close()])
+        expect(segments().filter((name) => !name.includes(','))).toEqual([])
+      }),
+      { numRuns: 40 },
+    )
+  })
+})
+
+describe('a disk that is full', () => {
+  it('gets nothing of a batch into the record, and the next batch whole', async () => {
+    await records.append([line(idOf(now, 1), 'before')])
+    disk.takes = 60
+    await expect(records.append([line(idOf(now, 2), 'b'), line(idOf(now, 3), 'c')])).rejects.toThrow(StoreUnavailable)
+    await expect(records.append([line(idOf(now, 2), 'b')])).rejects.toThrow('the disk is full')
+    await expect(records.check()).rejects.toThrow(StoreUnavailable)
+    expect(lines(await records.read('', 9))).toEqual(['before'])
+    disk.takes = Number.POSITIVE_INFINITY
+    await records.check()
+    await records.append([line(idOf(now, 3), 'after')])
+    expect(lines(await records.read('', 9))).toEqual(['before', 'after'])
+  })
+})
+
+describe('the thread that waits for the disk', () => {
+  it('starts with the first write, and is one', async () => {
+    expect(threads).toHaveLength(0)
+    await Promise.all([1, 2, 3].map((count) => records.append([line(idOf(now, count))])))
+    expect(threads).toHaveLength(1)
+    expect(await records.read('', 9)).toHaveLength(3)
+  })
+
+  it('fails what it had not answered when it is killed; the next write starts another, in another file', async () => {
+    start = startSilent
+    const failing = [1, 2].map((count) => records.append([line(idOf(now, count), 'lost?')]))
+    const refused = Promise.all(failing.map((one) => expect(one).rejects.toThrow(StoreUnavailable)))
+    start = startThread
+    await threads[0]?.terminate()
+    await refused
+    await records.append([line(idOf(now, 2), 'again')])
+    expect(threads).toHaveLength(2)
+    expect(segments()).toHaveLength(2)
+    expect(lines(await records.read('', 9))).toEqual(['lost?', 'again'])
+  })
+
+  it('carries out what it was given before the close', async () => {
+    const given = records.append([line(idOf(now))])
+    await records.close()
+    await given
+    expect(await records.find(idOf(now))).toEqual(line(idOf(now)))
+    await expect(records.append([line(idOf(now, 1))])).rejects.toThrow('The store is closed.')
+    await expect(records.check()).rejects.toThrow(StoreUnavailable)
+  })
+})
+
+describe('opening', () => {
+  const failure = (of: string) =>
+    openRecords({ folder: of, clock: Date.now }).then(
+      () => '',
+      (error: unknown) => (error instanceof OperatorError ? error.message : String(error)),
+    )
+
+  it('says which folder it cannot make', async () => {
+    writeFileSync(join(folder, 'file'), 'a file where a folder should be')
+    expect(await failure(join(folder, 'file', 'audit'))).toMatch(
+      /file\/audit of the audit record cannot be opened .*ENOTDIR/,
+    )
+  })
+
+  it('refuses a record of a later release, and changes nothing', async () => {
+    const name = `${now - 5 * HOUR}-0000beef.v2`
+    writeFileSync(join(folder, name), 'something new')
+    expect(await failure(folder)).toContain('was written by a later release of Portcullis')
+    expect(segments()).toEqual([name])
+    expect(readFileSync(join(folder, name), 'utf8')).toBe('something new')
+  })
+
+  it('leaves files alone that are not its own', async () => {
+    writeFileSync(join(folder, 'notes.txt'), 'mine')
+    expect(await failure(folder)).toBe('')
+    expect(segments()).toEqual(['notes.txt'])
+  })
+})

@@ -1,0 +1,40 @@
+// The audit record in a folder of files to which lines are only added (docs/decisions/0031): what is decided a thousand times a second is
+// written as it comes, and put in order by those who read it.
+import { accessSync, constants, mkdirSync } from 'node:fs'
+import { readdir } from 'node:fs/promises'
+import type { Worker } from 'node:worker_threads'
+import type { Clock } from '../../protocol/clock.ts'
+import type { CheckedRecordLog } from '../record-log.ts'
+import { folderFailure, laterRelease } from './failure.ts'
+import { nameLeftOvers } from './left-over.ts'
+import { recordReader } from './record-reader.ts'
+import { LONGEST, recordWriter } from './record-writer.ts'
+import { isOfLaterFormat } from './segment-name.ts'
+import { segmentReader } from './segment-reader.ts'
+import { startThread, syncThread } from './sync-thread.ts'
+
+interface Needs {
+  readonly folder: string
+  readonly clock: Clock
+  readonly startThread?: () => Worker
+}
+
+/** Rejects with an OperatorError when the folder cannot be used. */
+export async function openRecords({
+  folder,
+  clock,
+  startThread: start = startThread,
+}: Needs): Promise<CheckedRecordLog> {
+  try {
+    mkdirSync(folder, { recursive: true, mode: 0o700 })
+    accessSync(folder, constants.R_OK | constants.W_OK | constants.X_OK)
+  } catch (error) {
+    throw folderFailure(error, folder)
+  }
+  const strange = (await readdir(folder)).find(isOfLaterFormat)
+  if (strange !== undefined) throw laterRelease(folder, strange)
+  const read = segmentReader(folder)
+  // Twice: a clock that is set back a little begins no quarrel.
+  await nameLeftOvers(folder, read, clock() - 2 * LONGEST)
+  return { ...recordReader(folder, read), ...recordWriter({ folder, thread: syncThread(start), clock }) }
+}

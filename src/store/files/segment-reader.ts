@@ -1,0 +1,81 @@
+// Segments as readers see them: what was read once is kept while it is in use, and of a growing one only the new end is read.
+import { type FileHandle, open, readdir } from 'node:fs/promises'
+import { join } from 'node:path'
+import { codeOf } from './failure.ts'
+import { readSegmentName, type SegmentName } from './segment-name.ts'
+import { Lines } from './stamped-line.ts'
+
+/** Segments in memory at a time. */
+const KEPT = 8
+
+interface Known {
+  readonly lines: Lines
+  /** Bytes up to the end of the last whole line that was read. */
+  read: number
+  /** Nothing will be added. */
+  readonly full: boolean
+}
+
+/** Empty where the segment is gone. */
+export type ReadSegment = (segment: SegmentName) => Promise<Lines>
+
+export function segmentReader(folder: string): ReadSegment {
+  /** By the key; the one that was used longest ago first. */
+  const kept = new Map<string, Known>()
+
+  function keep(key: string, known: Known): void {
+    kept.delete(key)
+    kept.set(key, known)
+    const [oldest] = kept.keys()
+    if (kept.size > KEPT && oldest !== undefined) kept.delete(oldest)
+  }
+
+  return async (named) => {
+    const before = kept.get(named.key)
+    if (before?.full) return before.lines
+    const { handle, full } = (await openSegment(folder, named)) ?? {}
+    if (handle === undefined) return new Lines()
+    try {
+      const { size } = await handle.stat()
+      // Shorter than it was: a write that failed was cut off, and what was read of it is not in the record.
+      const { lines, read } = before !== undefined && before.read <= size ? before : { lines: new Lines(), read: 0 }
+      const end = await readOn(handle, lines, read, size)
+      keep(named.key, { lines, read: end, full: full === true })
+      return lines
+    } finally {
+      await handle.close()
+    }
+  }
+}
+
+/** It may have got its second name since somebody looked into the folder. */
+async function openSegment(folder: string, { key, file, range }: SegmentName): Promise<Opened | undefined> {
+  const handle = await openFile(join(folder, file))
+  if (handle !== undefined) return { handle, full: range !== undefined }
+  const renamed = (await readdir(folder)).map(readSegmentName).find((name) => name?.key === key)
+  const later = renamed && (await openFile(join(folder, renamed.file)))
+  return later && { handle: later, full: true }
+}
+
+interface Opened {
+  readonly handle: FileHandle
+  /** Nothing will be added. */
+  readonly full: boolean
+}
+
+async function openFile(path: string): Promise<FileHandle | undefined> {
+  try {
+    return await open(path, 'r')
+  } catch (error) {
+    if (codeOf(error) === 'ENOENT') return undefined
+    throw error
+  }
+}
+
+async function readOn(handle: FileHandle, lines: Lines, from: number, size: number): Promise<number> {
+  if (size <= from) return from
+  const { buffer, bytesRead } = await handle.read(Buffer.alloc(size - from), 0, size - from, from)
+  const end = buffer.subarray(0, bytesRead).lastIndexOf(0x0a) + 1
+  lines.addText(buffer.toString('utf8', 0, end))
+  return from + end
+}

@@ -1,0 +1,89 @@
+// One growing segment of the record: lines are only ever added at its end. It belongs to one writer.
+import { closeSync, ftruncateSync, openSync, renameSync, unlinkSync, writeSync } from 'node:fs'
+import { join } from 'node:path'
+import type { RecordEntry } from '../record-log.ts'
+import { nameSegment } from './segment-name.ts'
+import { writeEntries } from './stamped-line.ts'
+import type { SyncThread } from './sync-thread.ts'
+
+interface Needs {
+  readonly folder: string
+  /** Eight hexadecimal digits, which no other segment of this moment has. */
+  readonly writer: string
+  readonly begun: number
+  readonly thread: Pick<SyncThread, 'sync'>
+}
+
+export class Segment {
+  readonly begun: number
+  bytes = 0
+  readonly #needs: Needs
+  readonly #path: string
+  readonly #file: number
+  #first = ''
+  #last = ''
+  /** Bytes that are on the disk. */
+  #synced = 0
+  #syncing = 0
+  #ended = false
+
+  /** Throws what the file system says. */
+  constructor(needs: Needs) {
+    this.#needs = needs
+    this.begun = needs.begun
+    this.#path = join(needs.folder, nameSegment(needs.begun, needs.writer))
+    this.#file = openSync(this.#path, 'ax', 0o600)
+  }
+
+  get isSynced(): boolean {
+    return this.#synced === this.bytes
+  }
+
+  /**
+   * Without entries an empty line, which readers skip. Throws when the disk does not take all of them; then nothing of them is there, and
+   * nothing may be written here any more.
+   */
+  write(entries: readonly RecordEntry[], stamp: number): void {
+    const text = entries.length === 0 ? '\n' : writeEntries(entries, stamp)
+    const size = Buffer.byteLength(text)
+    try {
+      if (writeSync(this.#file, text) !== size) throw new Error('The disk took only a part.')
+    } catch (error) {
+      // Readers go by the size: what is cut off may not grow again.
+      ftruncateSync(this.#file, this.bytes)
+      throw error
+    }
+    this.bytes += size
+    for (const { id } of entries) {
+      if (id > this.#last) this.#last = id
+      if (this.#first === '' || id < this.#first) this.#first = id
+    }
+  }
+
+  /** Resolves when all that was written is on the disk; rejects with StoreUnavailable. */
+  async sync(): Promise<void> {
+    const { bytes } = this
+    this.#syncing += 1
+    try {
+      await this.#needs.thread.sync(this.#file, this.#synced === 0 ? this.#needs.folder : undefined)
+      this.#synced = Math.max(this.#synced, bytes)
+    } finally {
+      this.#syncing -= 1
+      if (this.#ended && this.#syncing === 0) this.#close()
+    }
+  }
+
+  /** Takes no more; gets its range into its name once nobody waits for it. */
+  end(): void {
+    if (this.#ended) return
+    this.#ended = true
+    if (this.#syncing === 0) this.#close()
+  }
+
+  #close(): void {
+    closeSync(this.#file)
+    const { folder, begun, writer } = this.#needs
+    if (this.#first === '') unlinkSync(this.#path)
+    else renameSync(this.#path, join(folder, nameSegment(begun, writer, { first: this.#first, last: this.#last })))
+  }
+}
