@@ -25,7 +25,8 @@ export const REQUEST_REASONS = {
   body_timeout: 'The body took too long.',
   body_too_large: 'The body is larger than server.limits.body.',
   busy: 'As many calls are under way at the server as it may have (`concurrency`), or as it has instances for.',
-  busy_principal: 'The caller has as many calls under way at the server as one may have (`concurrencyShare`).',
+  busy_principal:
+    'The caller has as many calls under way at the server as one may have (`concurrencyShare`), or as many instances.',
   call_unknown: 'It cannot be told which tool the call is for, and rules tell tools apart.',
   cancelled: 'The call was cancelled.',
   check_malformed: 'The question of the ingress cannot be read.',

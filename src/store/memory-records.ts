@@ -38,7 +38,7 @@ export function memoryRecords(): CheckedRecordLog {
     newest: async (limit) => (limit > 0 ? ordered().slice(-limit) : []),
     find: async (id) => whole(id),
     check: async () => undefined,
-    journal: { write, sync: async () => undefined, probe: () => undefined },
+    openJournal: () => ({ write, sync: async () => undefined, probe: () => undefined }),
     async close() {
       closed = true
     },

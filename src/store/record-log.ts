@@ -17,8 +17,8 @@ export interface RecordLog {
   /** The newest lines, oldest of them first. */
   newest(limit: number): Promise<RecordLine[]>
   find(id: string): Promise<RecordLine | undefined>
-  /** Of a record that is kept on this machine. */
-  readonly journal?: Journal
+  /** Of a record that is kept on this machine: one for each that writes. */
+  openJournal?(): Journal
   close(): Promise<void>
 }
 
@@ -35,7 +35,7 @@ export interface Journal {
   /** Throws StoreUnavailable when the disk does not take all of it; then it counts as not written. */
   write(entries: readonly RecordEntry[]): void
   /**
-   * Resolves when all that was written is on the disk. Rejects with StoreUnavailable where nobody knows: what was written since the
+   * Resolves when all that was written here is on the disk. Rejects with StoreUnavailable where nobody knows: what was written since the
    * sync before this one is to be written again.
    */
   sync(): Promise<void>

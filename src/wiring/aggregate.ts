@@ -86,7 +86,7 @@ export function openAggregate(ground: Ground, door: Door, opened: Opened) {
     eraOf: bridge.eraOf,
     listenAs: bridge.listenAs,
     mostBytes: limits.streamBuffer,
-    onListChanged: (id, _list, caller) => catalog.forget(id, caller),
+    onListChanged: (id, caller) => catalog.forget(id, caller),
     onError: (error, id) => log.error({ server: id, error }, 'a server could not be listened to'),
   })
   const sessions = createAggregateSessions({

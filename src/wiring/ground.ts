@@ -146,8 +146,8 @@ async function openRecord({ store: { directory }, audit }: Config, needs: Gatewa
   const report = (detail: object, message: string) => log.error(detail, message)
   const spool = await claimSpoolFolder(join(directory, 'spool'))
   const common = { log: store.records, sink: audit.sink, stdout: stdout.write, report }
-  const { journal } = store.records
-  if (journal !== undefined && audit.sink.includes('store')) {
+  const journal = audit.sink.includes('store') ? store.records.openJournal?.() : undefined
+  if (journal !== undefined) {
     // What a gate left that wrote elsewhere before.
     for (const left of spool.abandoned) await restoreAbandoned(left, store.records, report)
     const recorder = openJournal({ ...common, journal, limit: audit.spool })

@@ -89,6 +89,11 @@ const PAGES: readonly { id: string; open: () => Promise<Shown>; says: string }[]
   },
   { id: 'a question that is over', open: () => at(`/interaction/${'a'.repeat(43)}`), says: 'expired' },
   { id: 'a resumed request that is over', open: () => at(`/oauth/authorize/${'a'.repeat(43)}`), says: 'expired' },
+  {
+    id: 'connections',
+    open: async () => (await range.gateway.person()).follow(`${range.gateway.url}/connections`),
+    says: 'Your connections',
+  },
   { id: 'a callback out of the blue', open: () => at('/callback/corp?code=x&state=y'), says: 'expired' },
 ]
 
@@ -109,7 +114,7 @@ attackTable('A12: a page that must not be framed', PAGES, async ({ open, says })
 })
 
 describe('A12: other pages', () => {
-  it.each(['/admin', '/device', '/oauth/device', '/connections'])(
+  it.each(['/admin', '/device', '/oauth/device', '/tokens'])(
     'do not exist yet, and want a row above when they do: %s',
     async (path) => {
       expect((await at(path)).status).toBe(404)

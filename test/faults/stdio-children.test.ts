@@ -53,17 +53,25 @@ async function say(upstream: ChannelUpstream, name: string, args: object = {}): 
   return (result as { content: { text: string }[] }).content[0]?.text ?? ''
 }
 
-/** `Z`: ended, and nobody has asked how. */
-function stateOf(pid: number): string {
-  const file = `/proc/${pid}/stat`
-  return existsSync(file) ? (readFileSync(file, 'utf8').split(') ')[1]?.[0] ?? '') : 'gone'
+/** `undefined`: it is gone, perhaps while it was looked at. */
+function statOf(pid: number | string): string | undefined {
+  try {
+    return readFileSync(`/proc/${pid}/stat`, 'utf8')
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && (error.code === 'ENOENT' || error.code === 'ESRCH'))
+      return undefined
+    throw error
+  }
 }
+
+/** `Z`: ended, and nobody has asked how. */
+const stateOf = (pid: number): string => statOf(pid)?.split(') ')[1]?.[0] ?? 'gone'
 
 /** Of these programs, whatever state they are in. */
 function childrenOf(parent: number): string[] {
   return readdirSync('/proc')
-    .filter((name) => /^\d+$/.test(name) && existsSync(`/proc/${name}/stat`))
-    .map((name) => readFileSync(`/proc/${name}/stat`, 'utf8'))
+    .filter((name) => /^\d+$/.test(name))
+    .flatMap((name) => statOf(name) ?? [])
     .filter((stat) => Number(stat.split(') ')[1]?.split(' ')[1]) === parent && !stat.includes('esbuild'))
 }
 

@@ -107,6 +107,16 @@ describe('a server that is somewhere else', () => {
     expect(github.asked.length).toBe(before)
   })
 
+  it('is not sent what somebody was allowing for it while it moved', async () => {
+    const begun = await as('oauth', github.url, (gate) => gate.ground.connections.begin('ann', 'github'))
+    const answer = (await fetch(begun.url, { redirect: 'manual' })).headers.get('location') ?? ''
+    await as('oauth', elsewhere.url, async (gate) => {
+      await gate.ground.connections.finish('ann', new URL(answer))
+      expect(await needed(gate.call('ann', 'github'))).toBe('needs_reauth')
+      expect(await lapsed(gate)).toEqual(['ann server_moved'])
+    })
+  })
+
   it('keeps both where only its path is another, and renewed tokens as well', async () => {
     const there = `${new URL(github.url).origin}/mcp?team=7`
     await as('oauth', github.url, async (gate) => {

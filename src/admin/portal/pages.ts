@@ -30,7 +30,7 @@ export function connectPage({ host, person }: About, ask: Ask & { readonly terms
     host,
     body: html`<h1>Connect your account at <bdi>${name}</bdi>?</h1>
 <p class="soft">You are signed in as <bdi>${person}</bdi>.</p>
-${again && lapsedNote(name)}
+${again && LAPSED}
 <dl>
 <div><dt>You go on to</dt><dd><strong class="mono">${page}</strong><span class="small">Sign in there with your own account.</span></dd></div>
 ${page !== issuer && html`<div><dt>On behalf of</dt><dd class="mono">${issuer}</dd></div>`}
@@ -56,7 +56,7 @@ export function pastePage({ host, person }: About, ask: Ask & { readonly problem
     host,
     body: html`<h1>Connect your account at <bdi>${name}</bdi></h1>
 <p class="soft">You are signed in as <bdi>${person}</bdi>.</p>
-${again && lapsedNote(name)}
+${again && LAPSED}
 ${problem !== undefined && html`<div id="problem">${alertNote(problem)}</div>`}
 <form method="post" action="${action}" autocomplete="off">
 <input type="hidden" name="csrf" value="${csrf}">
@@ -177,8 +177,7 @@ function scopeList(scopes: readonly string[]): Html {
 <ul class="scopes">${scopes.map((scope) => html`<li><code>${shown(scope, 160)}</code></li>`)}</ul>`
 }
 
-const lapsedNote = (name: string): Html =>
-  html`<div class="note warn"><p>The account that was connected does not work any more: <bdi>${name}</bdi> did not take it.</p></div>`
+const LAPSED = html`<div class="note warn"><p>The account that was connected does not work any more.</p></div>`
 
 /** As browsers compare it (`xn--…` stays: a look-alike letter shows). */
 const hostOf = (address: string): string => URL.parse(address)?.host ?? shown(address, 253)

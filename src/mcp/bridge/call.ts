@@ -79,7 +79,7 @@ export function createBridge({ report, clock }: Needs): Bridge {
     if (era === 'modern') {
       const send = (asked: RpcRequest) => callModern(upstream, { ...call, message: asked }, () => eras.forget(upstream))
       if (isModernHello(hello)) return { ...(await send(message)), id: message.id }
-      return legacyResponse(await inRounds(message, { ask: call.ask, signal }, send), message)
+      return legacyResponse(await inRounds(message, call, send), message)
     }
     const lease = pool.lease(upstream, call.principal, askableOf(call))
     try {

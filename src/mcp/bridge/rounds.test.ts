@@ -13,6 +13,7 @@ const input = (inputRequests: unknown, requestState?: string) =>
   result({ resultType: 'input_required', inputRequests, ...(requestState !== undefined && { requestState }) })
 const DONE = result({ resultType: 'complete', content: [] })
 const { signal } = new AbortController()
+const onNotification = () => undefined
 
 /** A server that answers so, one after the other, and what it was sent. */
 function server(...answers: readonly RpcResponse[]) {
@@ -25,7 +26,7 @@ const says: Ask = async ({ id, method }) => ({ jsonrpc: '2.0', id, result: { of:
 describe('rounds', () => {
   it('pass what asks nothing', async () => {
     const { send, sent } = server(DONE)
-    expect(await inRounds(CALL, { ask: says, signal }, send)).toBe(DONE)
+    expect(await inRounds(CALL, { ask: says, signal, onNotification }, send)).toBe(DONE)
     expect(sent).toEqual([CALL])
   })
 
@@ -36,7 +37,7 @@ describe('rounds', () => {
       input(undefined, 'three'),
       DONE,
     )
-    expect(await inRounds(CALL, { ask: says, signal }, send)).toBe(DONE)
+    expect(await inRounds(CALL, { ask: says, signal, onNotification }, send)).toBe(DONE)
     expect(sent.slice(1).map(({ params }) => params)).toEqual([
       {
         ...CALL.params,
@@ -59,8 +60,41 @@ describe('rounds', () => {
       return { jsonrpc: '2.0', id, result: { action: 'accept' } }
     }
     const { send } = server(input({ link, who: FORM }), DONE)
-    await inRounds(CALL, { ask: hears, signal }, send)
+    await inRounds(CALL, { ask: hears, signal, onNotification }, send)
     expect(asked).toEqual([{ ...link.params, elicitationId: expect.stringMatching(/^[0-9a-f-]{36}$/) }, FORM.params])
+  })
+
+  it('tell that a link is done with when the server has gone on, and of no other', async () => {
+    const link = (name: string) => ({
+      method: 'elicitation/create',
+      params: { mode: 'url', url: `https://example.com/${name}`, elicitationId: name },
+    })
+    const follows: Ask = async ({ id, params }) => {
+      const action = params?.['elicitationId'] === 'declined' ? 'decline' : 'accept'
+      return { jsonrpc: '2.0', id, result: { action } }
+    }
+    const told: unknown[] = []
+    const rounds = (...answers: readonly RpcResponse[]) => {
+      told.length = 0
+      const { send } = server(...answers)
+      const heard = async (message: RpcRequest) => {
+        // Not while it may still be asked for.
+        expect(told).toEqual([])
+        return send(message)
+      }
+      return inRounds(CALL, { ask: follows, signal, onNotification: (said) => void told.push(said) }, heard)
+    }
+    const complete = (elicitationId: string) => ({
+      jsonrpc: '2.0',
+      method: 'notifications/elicitation/complete',
+      params: { elicitationId },
+    })
+    await rounds(input({ a: link('one'), b: link('declined'), c: FORM }), input({ d: link('two') }), DONE)
+    expect(told).toEqual([complete('one'), complete('two')])
+    await rounds(input({ a: link('one') }), result({ isError: true, content: [] }))
+    expect(told).toEqual([])
+    await rounds(input({ a: link('one') }), rpcError(1, { code: -32603, message: 'No.' }))
+    expect(told).toEqual([])
   })
 
   it('end with the question where nobody can answer it, and ask none of the others', async () => {
@@ -73,7 +107,7 @@ describe('rounds', () => {
     const asked = input({ who: FORM, where: ROOTS })
     for (const ask of [onlyForms, undefined]) {
       const { send, sent } = server(asked)
-      expect(await inRounds(CALL, { ask, signal }, send)).toBe(asked)
+      expect(await inRounds(CALL, { ask, signal, onNotification }, send)).toBe(asked)
       expect(sent).toHaveLength(1)
     }
     expect(withdrawn).toEqual([true])
@@ -86,22 +120,27 @@ describe('rounds', () => {
     [Object.fromEntries(Array.from({ length: 17 }, (_, n) => [n, ROOTS]))],
   ])('ask nothing of what is not of MCP’s form: %j', async (requests) => {
     const asked = input(requests)
-    expect(await inRounds(CALL, { ask: says, signal }, server(asked).send)).toBe(asked)
+    expect(await inRounds(CALL, { ask: says, signal, onNotification }, server(asked).send)).toBe(asked)
   })
 
   it('take an error to a form for a cancelled one, and end with one to anything else', async () => {
     const fails: Ask = async ({ id }) => rpcError(id, { code: -1, message: 'User rejected' })
     const form = server(input({ who: FORM }), DONE)
-    expect(await inRounds(CALL, { ask: fails, signal }, form.send)).toBe(DONE)
+    expect(await inRounds(CALL, { ask: fails, signal, onNotification }, form.send)).toBe(DONE)
     expect(form.sent[1]?.params?.['inputResponses']).toEqual({ who: { action: 'cancel' } })
     const model = server(input({ what: SAMPLE }), DONE)
-    expect(await inRounds(CALL, { ask: fails, signal }, model.send)).toMatchObject({ id: 1, error: { code: -32603 } })
+    expect(await inRounds(CALL, { ask: fails, signal, onNotification }, model.send)).toMatchObject({
+      id: 1,
+      error: { code: -32603 },
+    })
     expect(model.sent).toHaveLength(1)
   })
 
   it('come to an end where the server does not', async () => {
     const { send, sent } = server(input({ who: FORM }))
-    await expect(inRounds(CALL, { ask: says, signal }, send)).rejects.toMatchObject({ reason: 'protocol' })
+    await expect(inRounds(CALL, { ask: says, signal, onNotification }, send)).rejects.toMatchObject({
+      reason: 'protocol',
+    })
     expect(sent).toHaveLength(16)
   })
 })

@@ -2,7 +2,7 @@
 // made again with the answers. MCP 2026-07-28, Multi round-trip requests; MCP 2025-11-25, Client features.
 import { randomUUID } from 'node:crypto'
 import { isRecord } from '../../protocol/json.ts'
-import { type RpcRequest, type RpcResponse, rpcError } from '../../protocol/jsonrpc.ts'
+import { type RpcNotification, type RpcRequest, type RpcResponse, rpcError } from '../../protocol/jsonrpc.ts'
 import { RPC } from '../../protocol/mcp.ts'
 import type { Ask } from '../../upstreams/upstream.ts'
 import { FAULTS } from '../fault.ts'
@@ -19,22 +19,34 @@ const MOST_QUESTIONS = 16
 type Values = Readonly<Record<string, unknown>>
 type Question = { readonly method: string; readonly params?: Record<string, unknown> }
 
+interface Client {
+  readonly ask?: Ask | undefined
+  readonly signal: AbortSignal
+  onNotification(notification: RpcNotification): void
+}
+
 /** The last answer: a question in it is one that nobody here can answer. Rejects as `send` does. */
 export async function inRounds(
   message: RpcRequest,
-  { ask, signal }: { readonly ask: Ask | undefined; readonly signal: AbortSignal },
+  { ask, signal, onNotification }: Client,
   send: (message: RpcRequest) => Promise<RpcResponse>,
 ): Promise<RpcResponse> {
   let sent = message
+  const followed: unknown[] = []
   for (let round = 0; round < MOST_ROUNDS; round++) {
     const response = await send(sent)
     const { result } = response
-    if (ask === undefined || !isRecord(result) || result['resultType'] !== 'input_required') return response
+    if (ask === undefined || !isRecord(result)) return response
+    if (result['resultType'] !== 'input_required') {
+      if (result['isError'] !== true) for (const link of followed) onNotification(completed(link))
+      return response
+    }
     const questions = readQuestions(result['inputRequests'])
     const answers = questions && askAll(questions, ask, signal)
-    if (answers === undefined) return response
+    if (questions === undefined || answers === undefined) return response
     const inputResponses = await answers
     if (inputResponses === undefined) return unanswered(message)
+    followed.push(...linksFollowed(questions, inputResponses))
     const { requestState } = result
     const params = { ...message.params, inputResponses, ...(typeof requestState === 'string' && { requestState }) }
     sent = { ...message, params }
@@ -54,10 +66,26 @@ function readQuestions(requests: unknown = {}): ReadonlyMap<string, Question> | 
   return read
 }
 
-/** MCP 2025-11-25 wants an id with a link, by which its end may be told; 2026-07-28 has none, and tells of no end. */
+/** MCP 2025-11-25 wants an id with a link, by which its end may be told; 2026-07-28 has none, and its end is that of the call. */
 function withElicitationId(params: Record<string, unknown>): Record<string, unknown> {
   return params['mode'] === 'url' ? { elicitationId: randomUUID(), ...params } : params
 }
+
+/** Ids of the links that somebody agreed to follow. */
+const linksFollowed = (questions: ReadonlyMap<string, Question>, answers: Values): unknown[] =>
+  [...questions].flatMap(([key, { params }]) => {
+    const answer = answers[key]
+    return params?.['mode'] === 'url' && isRecord(answer) && answer['action'] === 'accept'
+      ? [params['elicitationId']]
+      : []
+  })
+
+/** MCP 2025-11-25, Elicitation: what was to be done behind the link is done. The server has gone on without asking for it again. */
+const completed = (elicitationId: unknown): RpcNotification => ({
+  jsonrpc: '2.0',
+  method: 'notifications/elicitation/complete',
+  params: { elicitationId },
+})
 
 /** All at once. `undefined` at once: one of them cannot be asked, so none is. Later: one was not answered. */
 function askAll(

@@ -15,9 +15,7 @@ export const LONGEST = 60 * 60 * 1000
 /** Milliseconds after its id's own time, which is when the request came. */
 const LATE = 5000
 
-export type RecordWriter = Pick<CheckedRecordLog, 'append' | 'restore' | 'check' | 'close'> & {
-  readonly journal: Journal
-}
+export type RecordWriter = Required<Pick<CheckedRecordLog, 'append' | 'restore' | 'check' | 'close' | 'openJournal'>>
 
 interface Needs {
   readonly folder: string
@@ -29,9 +27,12 @@ type Kind = 'fresh' | 'late'
 
 export function recordWriter({ folder, thread, clock }: Needs): RecordWriter {
   const open = new Map<Kind, Segment>()
-  /** They take no more, and hold what is not on the disk yet. */
+  /** They take no more; somebody may still wait for the disk. */
   let full: Segment[] = []
   let closed = false
+  /** Ids before it come late; as of that moment. */
+  let since = ''
+  let looked = 0
 
   function write(kind: Kind, entries: readonly RecordEntry[], stamp: number): Segment {
     if (closed) throw new StoreUnavailable('The store is closed.')
@@ -57,9 +58,10 @@ export function recordWriter({ folder, thread, clock }: Needs): RecordWriter {
 
   function leave(kind: Kind): void {
     const segment = open.get(kind)
+    if (segment === undefined) return
     open.delete(kind)
-    if (segment?.isSynced) segment.end()
-    else if (segment !== undefined) full.push(segment)
+    full = [...full.filter(({ isClosed }) => !isClosed), segment]
+    segment.end()
   }
 
   async function sync(segment: Segment): Promise<void> {
@@ -67,22 +69,34 @@ export function recordWriter({ folder, thread, clock }: Needs): RecordWriter {
       await segment.sync()
     } catch (error) {
       // Nobody knows what of it the disk has: its lines come again, in another file.
-      for (const [kind, one] of open) if (one === segment) open.delete(kind)
-      segment.end()
+      for (const [kind, one] of open) if (one === segment) leave(kind)
       throw diskFailure(error)
     }
   }
 
-  async function syncAndEnd(segment: Segment): Promise<void> {
-    await sync(segment)
-    segment.end()
+  function openJournal(): Journal {
+    let touched = new Set<Segment>()
+    return {
+      write(entries) {
+        for (const segment of writeAll(entries)) touched.add(segment)
+      },
+      async sync() {
+        const waited = [...touched]
+        touched = new Set()
+        await Promise.all(waited.map(sync))
+      },
+      probe: () => void write('fresh', [], 0),
+    }
   }
 
   function writeAll(entries: readonly RecordEntry[]): Segment[] {
     if (entries.length === 0) return []
     const now = clock()
     const stamp = nextStamp(now)
-    const since = leastId(now - LATE)
+    if (Math.abs(now - looked) >= 1000) {
+      looked = now
+      since = leastId(now - LATE)
+    }
     const isFresh = ({ id }: RecordEntry): boolean => id >= since
     if (entries.every(isFresh)) return [write('fresh', entries, stamp)]
     const late = write(
@@ -102,20 +116,11 @@ export function recordWriter({ folder, thread, clock }: Needs): RecordWriter {
       if (lines.length > 0) await sync(write('late', lines, -nextStamp(clock())))
     },
     check: async () => sync(write('fresh', [], 0)),
-    journal: {
-      write: (entries) => void writeAll(entries),
-      probe: () => void write('fresh', [], 0),
-      async sync() {
-        const ending = full
-        full = []
-        const growing = [...open.values()].filter(({ isSynced }) => !isSynced)
-        await Promise.all([...ending.map(syncAndEnd), ...growing.map(sync)])
-      },
-    },
+    openJournal,
     async close() {
       closed = true
       await thread.close()
-      for (const segment of [...full, ...open.values()]) segment.end()
+      for (const segment of [...full, ...open.values()]) segment.close()
       open.clear()
       full = []
     },

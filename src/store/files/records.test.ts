@@ -163,6 +163,7 @@ describe('reading', () => {
         rmSync(folder, { recursive: true })
         mkdirSync(folder)
         let log = await open()
+        let journal = log.openJournal?.()
         const model = new Map<string, { line: string; ending?: string }>()
         for (const [step, { kind, batch }] of acts.entries()) {
           const given = batch.map(([count, age], at) => line(idOf(now - age, count), `{"text":"${step}.${at}"}`))
@@ -170,16 +171,17 @@ describe('reading', () => {
           else if (kind === 'reopen') {
             await log.close()
             log = await open()
+            journal = log.openJournal?.()
           } else if (kind === 'end') {
             const ended = given.map(({ id }) => ({ id, ending: `,"ended":${step}}` })).filter(({ id }) => model.has(id))
-            log.journal?.write(ended)
+            journal?.write(ended)
             for (const { id, ending } of ended) model.set(id, { line: model.get(id)?.line ?? '', ending })
           } else {
-            if (kind === 'write') log.journal?.write(given)
+            if (kind === 'write') journal?.write(given)
             else await log[kind](given)
             for (const one of given) if (kind !== 'restore' || !model.has(one.id)) model.set(one.id, { line: one.line })
           }
-          if (step % 3 === 0) await log.journal?.sync()
+          if (step % 3 === 0) await journal?.sync()
         }
         const all = [...model]
           .map(([id, { line: text, ending }]) => line(id, ending === undefined ? text : text.slice(0, -1) + ending))
@@ -197,6 +199,36 @@ describe('reading', () => {
       }),
       { numRuns: 40 },
     )
+  })
+})
+
+describe('a journal', () => {
+  it('learns of a sync that failed, whoever waited for it', async () => {
+    const [one, other] = [records.openJournal?.(), records.openJournal?.()]
+    one?.write([line(idOf(now, 1))])
+    other?.write([line(idOf(now, 2))])
+    start = startSilent
+    const failing = expect(one?.sync()).rejects.toThrow(StoreUnavailable)
+    start = startThread
+    await threads[0]?.terminate()
+    await failing
+    await expect(other?.sync()).rejects.toThrow(StoreUnavailable)
+    other?.write([line(idOf(now, 2), 'again')])
+    await other?.sync()
+    await one?.sync()
+    expect(lines(await records.read('', 9))).toEqual([idOf(now, 1), 'again'])
+  })
+
+  it('has what it wrote on the disk after a sync, also what went to a segment that is full', async () => {
+    const journal = records.openJournal?.()
+    const filler = 'x'.repeat(9 * 1024 ** 2)
+    journal?.write([line(idOf(now, 1), filler)])
+    journal?.write([line(idOf(now, 2), 'b')])
+    journal?.write([{ id: idOf(now - HOUR), ending: '}' }])
+    expect(segments().filter((name) => name.includes(','))).toEqual([])
+    await journal?.sync()
+    expect(segments().filter((name) => name.includes(','))).toHaveLength(1)
+    expect(segments()).toHaveLength(3)
   })
 })
 

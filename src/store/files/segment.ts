@@ -25,7 +25,9 @@ export class Segment {
   /** Bytes that are on the disk. */
   #synced = 0
   #syncing = 0
+  #failure: unknown
   #ended = false
+  #closed = false
 
   /** Throws what the file system says. */
   constructor(needs: Needs) {
@@ -35,8 +37,8 @@ export class Segment {
     this.#file = openSync(this.#path, 'ax', 0o600)
   }
 
-  get isSynced(): boolean {
-    return this.#synced === this.bytes
+  get isClosed(): boolean {
+    return this.#closed
   }
 
   /**
@@ -60,27 +62,39 @@ export class Segment {
     }
   }
 
-  /** Resolves when all that was written is on the disk; rejects with StoreUnavailable. */
+  /** Resolves when all that was written is on the disk. Rejects with StoreUnavailable, for everybody once it did so for one. */
   async sync(): Promise<void> {
+    if (this.#failure !== undefined) throw this.#failure
     const { bytes } = this
+    if (this.#synced === bytes) return
     this.#syncing += 1
     try {
       await this.#needs.thread.sync(this.#file, this.#synced === 0 ? this.#needs.folder : undefined)
       this.#synced = Math.max(this.#synced, bytes)
+    } catch (error) {
+      this.#failure = error
+      throw error
     } finally {
       this.#syncing -= 1
-      if (this.#ended && this.#syncing === 0) this.#close()
+      if (this.#ended) this.#closeWhenDone()
     }
   }
 
-  /** Takes no more; gets its range into its name once nobody waits for it. */
+  /** Takes no more. */
   end(): void {
-    if (this.#ended) return
     this.#ended = true
-    if (this.#syncing === 0) this.#close()
+    this.#closeWhenDone()
   }
 
-  #close(): void {
+  /** While somebody may still wait for it, the file has to be there. */
+  #closeWhenDone(): void {
+    if (this.#syncing === 0 && (this.#synced === this.bytes || this.#failure !== undefined)) this.close()
+  }
+
+  /** Whatever is on the disk of it; it gets its range into its name. */
+  close(): void {
+    if (this.#closed) return
+    this.#closed = true
     closeSync(this.#file)
     const { folder, begun, writer } = this.#needs
     if (this.#first === '') unlinkSync(this.#path)

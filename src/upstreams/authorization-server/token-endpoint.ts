@@ -20,8 +20,8 @@ export interface TokenAnswer {
 export type TokenForm = Readonly<Record<string, string | undefined>>
 
 export interface TokenEndpoint {
-  /** `assertion`: what comes is no bearer token but one to be shown to another server (`N_A`, RFC 8693 §2.2.1). Rejects with CredentialFailed. */
-  ask(form: TokenForm, options?: { readonly assertion?: boolean }): Promise<TokenAnswer>
+  /** Rejects with CredentialFailed. */
+  ask(form: TokenForm): Promise<TokenAnswer>
 }
 
 export interface TokenNeeds {
@@ -38,7 +38,7 @@ export function tokenEndpoint(
   const find: FindTokenPlace = tokenPlaces(config, needs)
   const prove: ProveClient = clientProof(config, needs.clock)
   return {
-    async ask(form, { assertion = false } = {}) {
+    async ask(form) {
       const place = await find()
       const proof = await prove(place)
       const given = Object.entries({ ...form, ...proof.form }).filter((entry): entry is [string, string] => !!entry[1])
@@ -48,25 +48,22 @@ export function tokenEndpoint(
       })
       const said = parseRecord(answer.body.toString()) ?? {}
       if (answer.status !== 200) throw refusal(place.tokenUrl, answer.status, said, secretsOf(given, config))
-      return read(said, place.tokenUrl, { assertion, now: needs.clock() })
+      return read(said, place.tokenUrl, needs.clock())
     },
   }
 }
 
 const TOKEN = /^[A-Za-z0-9._~+/-]+=*$/
 
-function read(
-  said: Record<string, unknown>,
-  tokenUrl: string,
-  { assertion, now }: { readonly assertion: boolean; readonly now: number },
-): TokenAnswer {
+/** RFC 8693 §2.2.1: `N_A` is no bearer token but one to be shown to another server, which some say of both. */
+const TYPES = new Set(['bearer', 'n_a'])
+
+function read(said: Record<string, unknown>, tokenUrl: string, now: number): TokenAnswer {
   const { access_token: token, token_type: type, expires_in: seconds } = said
   const bad = (what: string) => new CredentialFailed('bad_answer', `The token endpoint ${shown(tokenUrl)} ${what}.`)
   // RFC 6750 §2.1: anything else would not fit in a header.
   if (typeof token !== 'string' || !TOKEN.test(token)) throw bad('answers without an access token')
-  const wanted = assertion ? ['n_a', 'bearer'] : ['bearer', 'n_a']
-  if (typeof type !== 'string' || !wanted.includes(type.toLowerCase()))
-    throw bad('answers a token that is no bearer token')
+  if (typeof type !== 'string' || !TYPES.has(type.toLowerCase())) throw bad('answers a token that is no bearer token')
   const life = lifeOf(seconds)
   return {
     accessToken: token,

@@ -49,12 +49,19 @@ afterEach(async () => {
   await Promise.all(open.splice(0).map((instances) => instances.close()))
 })
 
-function start(own: { kind?: 'shared' | 'per-principal' | 'pool'; mostInstances?: number; opensAgain?: boolean } = {}) {
+interface Own {
+  readonly kind?: 'shared' | 'per-principal' | 'pool'
+  readonly mostInstances?: number
+  readonly concurrencyShare?: number
+  readonly opensAgain?: boolean
+}
+
+function start(own: Own = {}) {
   const count = { opened: 0, stopped: 0 }
   const time = { now: 0 }
-  const { kind = 'per-principal', mostInstances = 64, opensAgain = true } = own
+  const { kind = 'per-principal', mostInstances = 64, concurrencyShare = 0.5, opensAgain = true } = own
   const instances = openInstances(
-    { id: 'one', instances: kind, poolSize: 4, mostInstances, instanceIdle: 600_000 },
+    { id: 'one', instances: kind, poolSize: 4, mostInstances, concurrencyShare, instanceIdle: 600_000 },
     {
       kind,
       opensAgain,
@@ -78,9 +85,10 @@ function start(own: { kind?: 'shared' | 'per-principal' | 'pool'; mostInstances?
     },
   )
   open.push(instances)
-  const of = (subject: string | undefined, token = `of ${subject}`) =>
+  const of = (subject: string | undefined, token = `of ${subject}`, owner?: string) =>
     instances.instanceFor?.(subject === undefined ? undefined : caller(subject), {
       given: bearer(token),
+      owner,
       told: { 'x-user': `${subject}` },
     }) ?? instances
   return { instances, of, count, time }
@@ -229,6 +237,31 @@ describe('one for each caller', () => {
     held.abort()
     await Promise.all(calls)
     expect(await ask(of('cyd'))).toMatchObject({ token: 'Bearer of cyd' })
+  })
+
+  it('of one caller with many accounts is one of their share, and makes room among their own', async () => {
+    const { of, time } = start({ mostInstances: 4 })
+    const annAs = (account: string) => of('ann', account, account)
+    expect(await ask(of('bob'))).toMatchObject({ number: 1 })
+    for (const account of ['a', 'b', 'c']) {
+      time.now += 1
+      await ask(annAs(account))
+    }
+    // Two were hers at most: the first of them has ended, and Bob's, older still, has not.
+    expect(await ask(of('bob'))).toMatchObject({ number: 1 })
+    expect(await ask(annAs('c'))).toMatchObject({ number: 4 })
+    expect(await ask(annAs('a'))).toMatchObject({ number: 5 })
+  })
+
+  it('of one caller with many accounts is refused where their share is in use, and nobody else’s is', async () => {
+    const { of } = start({ mostInstances: 4 })
+    const held = new AbortController()
+    const calls = ['a', 'b'].map((account) => ask(of('ann', account, account), 'hold', held.signal).catch(silence))
+    await expect(ask(of('ann', 'c', 'c'))).rejects.toMatchObject({ reason: 'busy_principal' })
+    expect(await ask(of('bob'))).toMatchObject({ token: 'Bearer of bob' })
+    held.abort()
+    await Promise.all(calls)
+    expect(await ask(of('ann', 'c', 'c'))).toMatchObject({ token: 'Bearer c' })
   })
 
   it('ends at once with what the caller was given, and with it the calls under way', async () => {

@@ -4,7 +4,7 @@ import type { UpstreamConfig } from '../../config/servers.ts'
 import type { Clock } from '../../protocol/clock.ts'
 import { RpcError } from '../../protocol/errors.ts'
 import { RPC } from '../../protocol/mcp.ts'
-import type { Caller } from '../caller.ts'
+import { type Caller, countedAs } from '../caller.ts'
 import { type ChannelUpstream, type Given, type Grant, type Refused, UpstreamError } from '../upstream.ts'
 import type { Channel } from './channel.ts'
 
@@ -20,7 +20,10 @@ export interface Whose {
   renewed(refused: Refused, before: Grant): Promise<boolean>
 }
 
-type Config = Pick<UpstreamConfig, 'id' | 'instances' | 'poolSize' | 'mostInstances' | 'instanceIdle'>
+type Config = Pick<
+  UpstreamConfig,
+  'id' | 'instances' | 'poolSize' | 'mostInstances' | 'instanceIdle' | 'concurrencyShare'
+>
 
 interface Needs {
   open(whose: Whose): Channel
@@ -34,6 +37,8 @@ interface Needs {
 
 interface Instance {
   readonly channel: Channel
+  /** By whom it is counted: one caller may bring several accounts along, and has an instance for each. */
+  readonly whose: string | undefined
   grant: Grant
   usedAt: number
   ended: boolean
@@ -51,11 +56,12 @@ const WITH_ENDING = 2
 
 export function openInstances(config: Config, needs: Needs): Instances {
   const { clock, kind } = needs
+  const mostOfOne = Math.max(1, Math.floor(config.mostInstances * config.concurrencyShare))
   const own = new Map<string, Instance>()
-  const shared = Array.from({ length: kind === 'pool' ? config.poolSize : 1 }, () => create(undefined))
-  const [base = create(undefined)] = shared
+  const shared = Array.from({ length: kind === 'pool' ? config.poolSize : 1 }, () => create())
+  const [base = create()] = shared
 
-  function create(mark: string | undefined): Instance {
+  function create(mark?: string, whose?: string): Instance {
     const instance: Instance = {
       channel: needs.open({
         mark,
@@ -63,7 +69,7 @@ export function openInstances(config: Config, needs: Needs): Instances {
         granted: () => instance.grant,
         admit() {
           if (instance.ended) throw new UpstreamError('exited', 'What the caller was given counts no more.')
-          if (mark !== undefined) makeRoom()
+          if (mark !== undefined) makeRoom(whose)
         },
         async renewed(refused, before) {
           // Another call may have brought a newer one in the meantime, here and while it is asked for.
@@ -74,6 +80,7 @@ export function openInstances(config: Config, needs: Needs): Instances {
           return true
         },
       }),
+      whose,
       grant: NOTHING,
       usedAt: clock(),
       ended: false,
@@ -81,34 +88,41 @@ export function openInstances(config: Config, needs: Needs): Instances {
     return instance
   }
 
-  /** One more is to be opened: the longest idle one ends for it. */
-  function makeRoom(): void {
+  /** One more is to be opened: the longest idle one ends for it, one of the caller's own where they have had their share. */
+  function makeRoom(whose: string | undefined): void {
     const all = [...own.values()]
     const running = all.filter(({ channel }) => channel.running())
     const open = all.reduce((sum, { channel }) => sum + channel.open(), 0)
-    if (running.length < config.mostInstances && open < config.mostInstances * WITH_ENDING) return
-    const idle = running.filter(({ channel }) => channel.calls() === 0).sort((a, b) => a.usedAt - b.usedAt)[0]
-    if (idle === undefined || open >= config.mostInstances * WITH_ENDING)
-      throw new UpstreamError('busy', `All ${config.mostInstances} instances of the server are in use.`)
-    void idle.channel.rest()
+    const isCrowded = open >= config.mostInstances * WITH_ENDING
+    const mine = running.filter((one) => one.whose === whose)
+    const hadShare = mine.length >= mostOfOne
+    if (running.length < config.mostInstances && !isCrowded && !hadShare) return
+    const candidates = hadShare ? mine : running
+    const idle = candidates.filter(({ channel }) => channel.calls() === 0).sort((a, b) => a.usedAt - b.usedAt)[0]
+    if (idle !== undefined && !isCrowded) return void idle.channel.rest()
+    const reason = hadShare && !isCrowded && mostOfOne < config.mostInstances ? 'busy_principal' : 'busy'
+    const whoseAre =
+      reason === 'busy' ? `All ${config.mostInstances} instances` : `All ${mostOfOne} instances of one caller`
+    throw new UpstreamError(reason, `${whoseAre} at the server are in use.`)
   }
 
   /** One that ended is kept for whoever listens to it; of the others not more than there can be at once. */
   function forgetOldest(): void {
-    const idle = [...own].filter(([, { channel }]) => !channel.wanted()).sort(([, a], [, b]) => a.usedAt - b.usedAt)[0]
+    const idle = [...own].filter(([, { channel }]) => !channel.wanted()).sort(([, a], [, b]) => byUse(a, b))[0]
     if (idle === undefined) return
     own.delete(idle[0])
     void idle[1].channel.close()
   }
 
-  function ownOf({ principal: { kind: whose, subject } }: Caller, owner: string | undefined): Instance {
+  function ownOf(caller: Caller, owner: string | undefined): Instance {
+    const { kind: who, subject } = caller.principal
     // Nobody knows whether two of them are one and the same, unless they show it by what they bring along.
-    if (whose === 'anonymous' && owner === undefined) throw anonymousCaller()
+    if (who === 'anonymous' && owner === undefined) throw anonymousCaller()
     const key = owner === undefined ? subject : `${subject}\0${owner}`
     const known = own.get(key)
     if (known !== undefined) return known
     if (own.size >= config.mostInstances * WITH_ENDING) forgetOldest()
-    const made = create(markOf(key))
+    const made = create(markOf(key), countedAs(caller))
     own.set(key, made)
     return made
   }
@@ -169,6 +183,10 @@ const anonymousCaller = () =>
   new RpcError(RPC.invalidRequest, 'anonymous_caller', 'This server is for callers who have signed in.', {
     status: 403,
   })
+
+/** What has ended goes first: it only keeps its name. */
+const byUse = (one: Instance, other: Instance): number =>
+  Number(one.channel.running()) - Number(other.channel.running()) || one.usedAt - other.usedAt
 
 const markOf = (subject: string): string => createHash('sha256').update(subject).digest('hex').slice(0, 32)
 

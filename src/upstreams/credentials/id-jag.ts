@@ -26,18 +26,15 @@ export function idJag(url: string | undefined, config: CredentialsOf<'id-jag'>, 
   const scope = scopes.join(' ')
 
   async function assertionFor(idToken: string): Promise<string> {
-    const { accessToken, issuedTokenType } = await provider.ask(
-      {
-        grant_type: TOKEN_EXCHANGE,
-        requested_token_type: ID_JAG,
-        audience: issuer,
-        resource,
-        scope,
-        subject_token: idToken,
-        subject_token_type: tokenType('id_token'),
-      },
-      { assertion: true },
-    )
+    const { accessToken, issuedTokenType } = await provider.ask({
+      grant_type: TOKEN_EXCHANGE,
+      requested_token_type: ID_JAG,
+      audience: issuer,
+      resource,
+      scope,
+      subject_token: idToken,
+      subject_token_type: tokenType('id_token'),
+    })
     if (issuedTokenType !== ID_JAG)
       throw new CredentialFailed('bad_answer', 'The identity provider gave something else than an identity assertion.')
     return accessToken

@@ -13,8 +13,9 @@ const PENDING_TTL = 10 * 60_000
 /** All that the way back needs: any replica may be asked to finish it. */
 export interface PendingAuthorization {
   readonly principal: string
-  /** Id of the server behind us. */
+  /** Id of the server behind us, and where it is while the person is asked. */
   readonly upstream: string
+  readonly home: string
   readonly server: AuthorizationServer
   readonly clientId: string
   readonly redirectUri: string

@@ -79,8 +79,8 @@ export function connecting(needs: ConnectingNeeds): Connecting {
   async function begin(principal: string): Promise<ConnectionBegun> {
     const planned = await plan(principal)
     const { id: clientId, redirectUri } = await registry.clientAt(planned.server)
-    const { tickets } = needs
-    return beginAuthorization({ ...planned, principal, upstream: id, clientId, redirectUri, tickets, clock })
+    const { tickets, home } = needs
+    return beginAuthorization({ ...planned, principal, upstream: id, home, clientId, redirectUri, tickets, clock })
   }
 
   async function terms(principal: string): Promise<ConnectionTerms> {
@@ -113,9 +113,9 @@ export function connecting(needs: ConnectingNeeds): Connecting {
     pending: PendingAuthorization,
     { tokens }: TokenOutcome & { status: 'tokens' },
   ): Promise<Connection> {
-    const { principal, server, clientId, resource, scopes: asked } = pending
+    const { principal, server, home, clientId, resource, scopes: asked } = pending
     const now = clock()
-    const made = heldTokens({ tokens, now, resource, scopes: asked, clientId, server, home: needs.home })
+    const made = heldTokens({ tokens, now, resource, scopes: asked, clientId, server, home })
     // In the vault before it counts. What was connected before is not revoked: many servers revoke by person, and would take this with it.
     const stored = await held.put(principal, id, made)
     if (stored.status !== 'stored')

@@ -105,7 +105,7 @@ export function createBackChannel(needs: Needs): BackChannel {
     ...createSubscribe({ eraOf: needs.eraOf, subscriptions, listening }),
     aside({ audience, client, caller, ...call }) {
       const asking = client && askingOf(client, caller)
-      const onListChanged: JudgeNeeds['onListChanged'] = (id, list) => needs.onListChanged(id, list, caller)
+      const onListChanged: JudgeNeeds['onListChanged'] = (id) => needs.onListChanged(id, caller)
       return createAside({ hearer: hearerOf(audience, client?.session), asking, onListChanged }, call)
     },
     async answer(asked, { message, body }, caller) {

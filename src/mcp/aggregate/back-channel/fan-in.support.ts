@@ -58,7 +58,7 @@ export async function startHub(
     waits: { first: 10, most: 50 },
     streams: createStreams({ most: rules.streamsPerPrincipal, watch }),
     subscriptions: createSubscriptions(),
-    onListChanged: (server, list) => void changed.push(`${server} ${list}`),
+    onListChanged: (server) => void changed.push(server),
     onError: (error) => void errors.push(error),
     limits: rules,
     sealKeys: () => [{ key }],

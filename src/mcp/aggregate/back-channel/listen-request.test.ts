@@ -80,7 +80,7 @@ describe('a listening request', () => {
     await until(() => client.heard.length === 2)
     expect(client.heard[0]).toMatchObject({ params: { notifications: { toolsListChanged: true } } })
     expect(client.methods()[1]).toBe('notifications/tools/list_changed')
-    expect(new Set(hub.changed)).toEqual(new Set(['a prompts', 'a tools']))
+    expect(new Set(hub.changed)).toEqual(new Set(['a']))
   })
 
   it('is granted as far as the caller may hear: what is hidden is left out like what is nowhere (row E18)', async () => {

@@ -88,7 +88,7 @@ async function tellGranted(needs: Needs, request: ListenRequest, opening: Openin
     judge: createJudge({
       hearer,
       asking: undefined,
-      onListChanged: (server, list) => needs.onListChanged(server, list, caller),
+      onListChanged: (server) => needs.onListChanged(server, caller),
     }),
     // The first message is the word of what was granted; what comes before it waits.
     emit: (said) => (acknowledged ? send(said) : begun.promise.then(() => send(said))),

@@ -62,7 +62,7 @@ describe('the stream of a client', () => {
       jsonrpc: '2.0',
       method: 'notifications/prompts/list_changed',
     })
-    expect(new Set(hub.changed)).toEqual(new Set(['a tools', 'm prompts', 'c resources']))
+    expect(new Set(hub.changed)).toEqual(new Set(['a', 'm', 'c']))
     expect(hub.errors).toEqual([])
   })
 

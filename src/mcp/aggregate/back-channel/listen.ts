@@ -5,7 +5,6 @@ import type { Principal } from '../../../protocol/principal.ts'
 import type { Caller } from '../../../upstreams/caller.ts'
 import { type RemoteUpstream, type Upstream, UpstreamError } from '../../../upstreams/upstream.ts'
 import { askInSession, nextId } from '../../bridge/handshake.ts'
-import type { ChangedList } from '../../list-forms.ts'
 import { callerOf, type Reach } from '../../reach.ts'
 import type { Ending } from '../../relay.ts'
 import type { StreamLimits, Streams } from '../../streams.ts'
@@ -42,7 +41,7 @@ export interface ListeningNeeds extends SourceNeeds {
   readonly streams: Pick<Streams, 'reserve'>
   readonly subscriptions: Pick<Subscriptions, 'of'>
   /** `caller` has heard it. */
-  onListChanged(server: string, list: ChangedList, caller: Caller): void
+  onListChanged(server: string, caller: Caller): void
   onError(error: unknown, server: string): void
   readonly limits: StreamLimits
 }
@@ -98,7 +97,7 @@ export function createListening(needs: ListeningNeeds): Listening {
       const client = openClientStream(exchange.res, needs.limits)
       const fanIn = openFanIn({
         sources: [],
-        judge: createJudge({ hearer, asking, onListChanged: (id, list) => needs.onListChanged(id, list, caller) }),
+        judge: createJudge({ hearer, asking, onListChanged: (id) => needs.onListChanged(id, caller) }),
         emit: client.send,
         signal: stop.signal,
         onError: needs.onError,

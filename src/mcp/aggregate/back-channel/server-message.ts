@@ -29,7 +29,7 @@ export interface JudgeNeeds {
   readonly hearer: Hearer
   readonly asking: Asking | undefined
   /** Told whoever may hear it: the catalogue keeps no list that is known to be old. */
-  onListChanged(server: string, kind: ChangedList): void
+  onListChanged(server: string): void
 }
 
 /** `list`: one of the servers' lists has changed. `undefined`: it goes no further. */
@@ -46,7 +46,7 @@ export function createJudge({ hearer, asking, onListChanged }: JudgeNeeds): Judg
     if (typeof method !== 'string') return undefined
     if ('id' in message) return asking && place && origin.own ? ask(asking, place, { id, method, params }) : undefined
     const list = listChanged(method)
-    if (list !== undefined) onListChanged(origin.server, list)
+    if (list !== undefined) onListChanged(origin.server)
     if (method === 'notifications/cancelled' && origin.own && asking) return takenBack(asking, origin.server, params)
     if (!mayHear(origin, method, params, hearer)) return undefined
     if (list !== undefined) return { list }

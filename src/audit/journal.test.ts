@@ -1,0 +1,271 @@
+// Where the record lies on this machine: what is decided is in it, or does not happen.
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
+import { StoreUnavailable } from '../protocol/errors.ts'
+import type { Journal, RecordEntry, RecordLine } from '../store/record-log.ts'
+import type { ActEvent, CallEvent } from './event.ts'
+import { openJournal } from './journal.ts'
+
+beforeEach(() => {
+  vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'setInterval', 'clearInterval'] })
+})
+afterEach(() => {
+  vi.useRealTimers()
+})
+
+const idOf = (number: number) => `01990000-0000-7000-8000-${String(number).padStart(12, '0')}`
+const call = (number: number, over: Partial<CallEvent> = {}): CallEvent => ({
+  kind: 'call',
+  id: idOf(number),
+  time: '2026-09-01T12:00:00.000Z',
+  subject: 'u1',
+  server: 'github',
+  method: 'tools/call',
+  name: 'search',
+  decision: 'allow',
+  reason: 'allowed_by_rule',
+  address: '192.0.2.1',
+  ...over,
+})
+const ended = (number: number) => call(number, { status: 200, outcome: 'answered', latency: 3 })
+const act: ActEvent = {
+  kind: 'act',
+  id: idOf(99),
+  time: '2026-09-01T12:00:00.000Z',
+  act: 'token_issued',
+  decision: 'allow',
+  reason: 'granted',
+}
+
+interface Disk {
+  full: boolean
+  broken: boolean
+  writes: number
+  synced: RecordEntry[]
+  /** By id, as a reader puts them together. */
+  events(entries?: readonly RecordEntry[]): Map<string, unknown>
+  append(lines: readonly RecordLine[]): Promise<void>
+  readonly journal: Journal
+}
+
+/** A disk behind a cache: what was written is lost with the power until it was synced. */
+function startDisk(): Disk {
+  let cached: RecordEntry[] = []
+  const disk: Disk = {
+    full: false,
+    broken: false,
+    writes: 0,
+    synced: [],
+    events(entries = [...disk.synced, ...cached]) {
+      const lines = new Map<string, string>()
+      const endings = new Map<string, string>()
+      for (const entry of entries) {
+        if ('line' in entry) {
+          lines.set(entry.id, entry.line)
+          endings.delete(entry.id)
+        } else endings.set(entry.id, entry.ending)
+      }
+      return new Map(
+        [...lines].map(([id, line]) => [id, JSON.parse(line.slice(0, -1) + (endings.get(id) ?? '}'))] as const),
+      )
+    },
+    async append(lines) {
+      if (disk.full) throw new StoreUnavailable('The disk is full.')
+      disk.synced.push(...lines)
+    },
+    journal: {
+      write(entries) {
+        if (disk.full) throw new StoreUnavailable('The disk is full.')
+        disk.writes += 1
+        cached.push(...entries.map((entry) => ({ ...entry })))
+      },
+      async sync() {
+        const batch = cached
+        cached = []
+        if (disk.broken) throw new StoreUnavailable('The disk cannot be written.')
+        disk.synced.push(...batch)
+      },
+      probe() {
+        if (disk.full) throw new StoreUnavailable('The disk is full.')
+      },
+    },
+  }
+  return disk
+}
+
+function open(over: Partial<Parameters<typeof openJournal>[0]> = {}) {
+  const disk = startDisk()
+  const printed: string[] = []
+  const reported: string[] = []
+  const recorder = openJournal({
+    log: disk,
+    journal: disk.journal,
+    sink: ['store', 'stdout'],
+    limit: 1024 ** 2,
+    stdout: (line) => printed.push(line),
+    report: (_, message) => reported.push(message),
+    ...over,
+  })
+  return { recorder, disk, printed: () => printed.map((line) => JSON.parse(line)), reported }
+}
+
+const REFUSED = expect.objectContaining({ status: 503, reason: 'audit_unavailable', retryAfter: 5 })
+
+describe('calls', () => {
+  it('are written when decide resolves, with their outcome on the disk moments later, and printed with it', async () => {
+    const { recorder, disk, printed } = open()
+    const one = await recorder.decide(call(1))
+    expect(disk.events().get(idOf(1))).toEqual(call(1))
+    expect(disk.synced).toEqual([])
+    expect(printed()).toEqual([])
+    recorder.finish(one, ended(1))
+    expect(recorder.state()).toEqual({ healthy: true, waiting: 2 })
+    await vi.advanceTimersByTimeAsync(10)
+    expect(disk.events(disk.synced)).toEqual(new Map([[idOf(1), ended(1)]]))
+    expect(printed()).toEqual([ended(1)])
+    expect(recorder.state()).toEqual({ healthy: true, waiting: 0 })
+    await recorder.close()
+  })
+
+  it('that are told at once are written and printed with their outcome', async () => {
+    const { recorder, disk, printed } = open()
+    await recorder.record(ended(1))
+    expect(disk.events().get(idOf(1))).toEqual(ended(1))
+    expect(printed()).toEqual([ended(1)])
+    await recorder.close()
+    expect(disk.events(disk.synced).size).toBe(1)
+  })
+
+  it('of one turn share a write, with the outcomes that came before', async () => {
+    const { recorder, disk } = open()
+    const calls = await Promise.all([recorder.decide(call(1)), recorder.decide(call(2))])
+    expect(disk.writes).toBe(1)
+    for (const [at, one] of calls.entries()) recorder.finish(one, ended(at + 1))
+    expect(disk.writes).toBe(1)
+    await recorder.decide(call(3))
+    expect(disk.writes).toBe(2)
+    expect([...disk.events().values()]).toEqual([ended(1), ended(2), call(3)])
+    await recorder.close()
+  })
+
+  it('keep what changed after the decision, and the last of two outcomes', async () => {
+    const { recorder, disk, printed } = open()
+    const one = await recorder.decide(call(1))
+    const refused = call(1, { decision: 'deny', reason: 'too_late', outcome: 'refused', status: 503 })
+    recorder.finish(one, refused)
+    const two = await recorder.decide(call(2))
+    recorder.finish(two, call(2, { outcome: 'upstream_error' }))
+    recorder.finish(two, ended(2))
+    await recorder.close()
+    expect([...disk.events().values()]).toEqual([refused, ended(2)])
+    expect(printed()).toEqual([refused, call(2, { outcome: 'upstream_error' }), ended(2)])
+  })
+
+  it('without an outcome are printed at the end, and nothing is taken after it', async () => {
+    const { recorder, disk, printed } = open()
+    const last = recorder.decide(call(1))
+    await Promise.all([recorder.close(), last])
+    expect(disk.events(disk.synced).get(idOf(1))).toEqual(call(1))
+    expect(printed()).toEqual([call(1)])
+    await expect(recorder.decide(call(2))).rejects.toEqual(REFUSED)
+    await expect(recorder.act(act)).rejects.toEqual(REFUSED)
+  })
+})
+
+describe('a disk that is full', () => {
+  it('refuses calls with 503, keeps the outcomes of those under way, and recovers by itself', async () => {
+    const { recorder, disk, reported } = open()
+    const one = await recorder.decide(call(1))
+    disk.full = true
+    recorder.finish(one, ended(1))
+    const refused = [recorder.decide(call(2)), recorder.decide(call(3)), recorder.record(ended(4))]
+    for (const each of refused) await expect(each).rejects.toEqual(REFUSED)
+    expect(recorder.state()).toEqual({ healthy: false, reason: 'spool_unwritable', waiting: 2 })
+    await vi.advanceTimersByTimeAsync(3000)
+    expect(recorder.state().healthy).toBe(false)
+    disk.full = false
+    await vi.advanceTimersByTimeAsync(1010)
+    expect(recorder.state()).toEqual({ healthy: true, waiting: 0 })
+    expect([...disk.events(disk.synced).values()]).toEqual([ended(1)])
+    await recorder.close()
+    expect(reported).toEqual([
+      'The audit record cannot be written; calls are refused',
+      'The audit record can be written again',
+    ])
+  })
+
+  it('says at the end that something is missing', async () => {
+    const { recorder, disk, reported } = open()
+    recorder.finish(await recorder.decide(call(1)), ended(1))
+    disk.full = true
+    await recorder.close()
+    expect(disk.events(disk.synced).get(idOf(1))).toEqual(call(1))
+    expect(reported).toContain('The last decisions may not be in the audit record')
+  })
+})
+
+describe('a disk that does not keep what it took', () => {
+  it('gets all of it again, in order, until it does', async () => {
+    const { recorder, disk, reported } = open()
+    disk.broken = true
+    const one = await recorder.decide(call(1))
+    await vi.advanceTimersByTimeAsync(10)
+    recorder.finish(one, ended(1))
+    await recorder.decide(call(2))
+    expect(recorder.state()).toEqual({ healthy: false, reason: 'store_unavailable', waiting: 4 })
+    await vi.advanceTimersByTimeAsync(2000)
+    expect(disk.synced).toEqual([])
+    disk.broken = false
+    await vi.advanceTimersByTimeAsync(500)
+    expect([...disk.events(disk.synced).values()]).toEqual([ended(1), call(2)])
+    expect(recorder.state()).toEqual({ healthy: true, waiting: 1 })
+    expect(reported).toEqual([
+      'The disk does not take the audit record; it is written again',
+      'The disk takes the audit record again',
+    ])
+    await recorder.close()
+  })
+
+  it('is given no more than the limit; then calls are refused until it has taken that', async () => {
+    const { recorder, disk } = open({ limit: 1000 })
+    disk.broken = true
+    let taken = 0
+    const fill = async () => {
+      while (taken < 100) await recorder.decide(call(++taken))
+    }
+    await expect(fill()).rejects.toEqual(REFUSED)
+    expect(recorder.state()).toMatchObject({ healthy: false, reason: 'spool_full' })
+    disk.broken = false
+    await vi.advanceTimersByTimeAsync(1000)
+    await recorder.decide(call(200))
+    await recorder.close()
+    expect(disk.events(disk.synced).size).toBe(taken)
+  })
+})
+
+describe('acts', () => {
+  it('are on the disk when they resolve, and printed', async () => {
+    const { recorder, disk, printed } = open()
+    await recorder.act(act)
+    expect(disk.events(disk.synced).get(act.id)).toEqual(act)
+    expect(printed()).toEqual([act])
+    await recorder.close()
+  })
+
+  it('reject when the disk does not take them, and are printed by nobody', async () => {
+    const { recorder, disk, printed } = open()
+    disk.full = true
+    await expect(recorder.act(act)).rejects.toThrow(StoreUnavailable)
+    expect(printed()).toEqual([])
+    await recorder.close()
+  })
+})
+
+it('prints nothing where stdout is no sink', async () => {
+  const { recorder, printed } = open({ sink: ['store'] })
+  recorder.finish(await recorder.decide(call(1)), ended(1))
+  await recorder.record(ended(2))
+  await recorder.act(act)
+  await recorder.decide(call(3))
+  await recorder.close()
+  expect(printed()).toEqual([])
+})
