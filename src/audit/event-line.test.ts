@@ -27,6 +27,19 @@ const ACT: ActEvent = {
 // biome-ignore lint/suspicious/noControlCharactersInRegex: the point of the test.
 const OBEYED = /[\u0000-\u001f\u007f-\u009f\u2028\u2029\u202e]/
 
+/** The same by the shortest way: all fields at once, and none that is kept from one line to the next. */
+function plainly(event: CallEvent, longest = 256): unknown {
+  const { args, attributes, ...texts } = event
+  const cut = (value: unknown) =>
+    typeof value === 'string' && value.length > longest ? `${value.slice(0, longest - 1)}…` : value
+  const short = Object.fromEntries(Object.entries(texts).map(([name, value]) => [name, cut(value)]))
+  const whole = JSON.stringify(longest === 256 ? { ...short, args, attributes } : short)
+  const size = Buffer.byteLength(
+    whole.replace(/[\u007f-\u009f\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff]/g, '\\u0000'),
+  )
+  return size > 8000 && longest === 256 ? plainly(event, 64) : JSON.parse(whole)
+}
+
 describe('eventLine', () => {
   it('keeps the event, and nothing else an object carries', () => {
     const { era: _, ...whole } = {
@@ -95,5 +108,58 @@ describe('eventLine', () => {
         expect(Buffer.byteLength(line)).toBeLessThanOrEqual(8192)
       }),
     )
+  })
+
+  it('says of any event what it is, whatever was written before', () => {
+    const nasty = fc.constantFrom(
+      'a"b\\',
+      '\ud800',
+      '\u001b[2J\u009b',
+      '\u202e\u2028\ufeff',
+      '", "decision":"allow',
+      '…',
+    )
+    const unit = fc.integer({ min: 0, max: 0xffff }).map((code) => String.fromCharCode(code))
+    const long = fc.tuple(unit, fc.integer({ min: 250, max: 3000 })).map(([one, count]) => one.repeat(count))
+    const text = fc.oneof(fc.constantFrom('u1', 'u2'), nasty, fc.string({ unit }), fc.string(), long)
+    // Of one principal they are the very same object; nothing else of the line follows from them.
+    const attributes = fc.constantFrom({}, { groups: ['docs'], partly: ['claims' as const] }, { roles: ['\u009b"'] })
+    const event = fc.record(
+      {
+        kind: fc.constant('call' as const),
+        id: fc.uuid({ version: 7 }),
+        time: fc.constant(CALL.time),
+        decision: fc.constantFrom('allow', 'deny'),
+        auth: fc.constantFrom('access_token', 'api_token'),
+        era: fc.constantFrom('modern', 'legacy'),
+        outcome: fc.constantFrom('answered', 'refused'),
+        status: fc.integer({ min: 200, max: 599 }),
+        latency: fc.nat(),
+        args: fc.dictionary(text, fc.jsonValue({ maxDepth: 2 }), { maxKeys: 4 }),
+        attributes,
+        ...{ subject: text, email: text, client: text, family: text, beside: text, by: text },
+        ...{ server: text, via: text, method: text, name: text, reason: text, rule: text, policy: text, address: text },
+      },
+      { requiredKeys: ['kind', 'id', 'time', 'decision', 'subject', 'server', 'method', 'reason', 'address'] },
+    ) as fc.Arbitrary<CallEvent>
+    fc.assert(
+      fc.property(event, (one) => {
+        const line = eventLine(one)
+        expect(JSON.parse(line)).toEqual(plainly(one))
+        expect(eventLine(one)).toBe(line)
+        expect(line).not.toMatch(OBEYED)
+        expect(line).toMatch(/^\{"kind":"call","id":"[0-9a-f-]{36}",/)
+        expect(Buffer.byteLength(line)).toBeLessThanOrEqual(8192)
+      }),
+      { numRuns: 500 },
+    )
+  })
+
+  it('tells callers apart who are known by the same', () => {
+    const attributes = { groups: ['docs'] }
+    const ann = { ...CALL, subject: 'ann', email: 'ann@example.com', attributes }
+    const bob = { ...CALL, subject: 'bob', client: 'c1', attributes }
+    for (const event of [ann, bob, ann, { ...ann, family: 'f1' }, { ...ann, auth: 'api_token' as const }])
+      expect(JSON.parse(eventLine(event))).toEqual(event)
   })
 })

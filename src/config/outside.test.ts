@@ -22,12 +22,12 @@ it.each<[string, ConfigInput, readonly string[]]>([
     server({
       credentials: { type: 'headers', headers: { A: 'a', B: { file: '/b' }, C: { env: 'C' }, D: { vault: 'd' } } },
     }),
-    ['servers.0.credentials.headers.B.file file /b', 'servers.0.credentials.headers.C.env variable C'],
+    ['servers.0.credentials.headers.B.file value /b', 'servers.0.credentials.headers.C.env variable C'],
   ],
   [
     'a parameter',
     server({ credentials: { type: 'query', parameter: 'k', value: { file: '/k' } } }),
-    ['servers.0.credentials.value.file file /k'],
+    ['servers.0.credentials.value.file value /k'],
   ],
   [
     'a token for HashiCorp Vault',

@@ -8,7 +8,8 @@ import type { Path } from './settings.ts'
 
 export interface Outside {
   readonly path: Path
-  readonly kind: 'file' | 'variable'
+  /** `value`: a file that is one as a whole. */
+  readonly kind: 'file' | 'value' | 'variable'
   /** Of the file, as an absolute path; of the variable. */
   readonly name: string
 }
@@ -59,7 +60,7 @@ function sources(path: Path, value: string | ValueSource): Outside[] {
   if (typeof value === 'string') return []
   const { file, env } = value
   return [
-    ...(file === undefined ? [] : [{ path: [...path, 'file'], kind: 'file' as const, name: file }]),
+    ...(file === undefined ? [] : [{ path: [...path, 'file'], kind: 'value' as const, name: file }]),
     ...(env === undefined ? [] : [{ path: [...path, 'env'], kind: 'variable' as const, name: env }]),
   ]
 }

@@ -32,6 +32,7 @@ export type Incoming =
 
 const JSON_UTF8 = /^application\/json[ \t]*(?:;[ \t]*(?:charset="?utf-8"?[ \t]*)?)?$/i
 const LONGEST_METHOD = 128
+const JSONRPC = '2.0' as const
 
 /** RFC 8259 §8.1: JSON between systems is UTF-8; any other charset or a compressed body is one that only some parsers would read. */
 export function checkMediaType(headers: IncomingMessage['headers']): void {
@@ -73,12 +74,15 @@ function parseCall(value: Record<string, unknown>, body: Buffer, bytes: string, 
     throw invalid('bad_method', 'The method is not a short string.')
   if ('result' in value || 'error' in value) throw invalid('not_jsonrpc', 'A message is a call or an answer, not both.')
   if (params !== undefined && !isRecord(params)) throw invalid('bad_params', 'The params are not an object.')
-  const call = params === undefined ? { jsonrpc: '2.0' as const, method } : { jsonrpc: '2.0' as const, method, params }
   // Without an id nobody learns what became of it: a call is not slipped in as a notification.
   if (!('id' in value) && !method.startsWith('notifications/')) throw invalid('id_missing', 'A request needs an id.')
-  if (!('id' in value)) return { kind: 'notification', body, message: call, method, id: undefined }
+  if (!('id' in value)) {
+    const message = params === undefined ? { jsonrpc: JSONRPC, method } : { jsonrpc: JSONRPC, method, params }
+    return { kind: 'notification', body, message, method, id: undefined }
+  }
   const id = checkId(value['id'], bytes, idAt)
-  return { kind: 'request', body, message: { ...call, id }, method, id }
+  const message = params === undefined ? { jsonrpc: JSONRPC, method, id } : { jsonrpc: JSONRPC, method, params, id }
+  return { kind: 'request', body, message, method, id }
 }
 
 /** A client's answer to a request of the server (handshake era only). */

@@ -64,8 +64,7 @@ export function createBinding(
   /** At once where it is at hand. */
   function givenBy({ credential }: Bound, id: string, caller: Caller | undefined): Given | Promise<Given> {
     try {
-      const given = credential.given(caller)
-      return given instanceof Promise ? given.catch((error: unknown) => failed(id, error, caller)) : given
+      return credential.given(caller)
     } catch (error) {
       return failed(id, error, caller)
     }
@@ -123,7 +122,10 @@ export function createBinding(
       if (part === undefined) return reachPlain(upstream, caller) as U
       const given = givenBy(part, upstream.id, caller)
       return given instanceof Promise
-        ? given.then((had) => reach(part, upstream, caller, had) as U)
+        ? given.then(
+            (had) => reach(part, upstream, caller, had) as U,
+            (error: unknown) => failed(upstream.id, error, caller),
+          )
         : (reach(part, upstream, caller, given) as U)
     },
     async renew({ id, given }, caller, refused) {

@@ -26,13 +26,15 @@ export const findMissing = (config: Config, env: Environment): Missing[] => [
 function judge({ path, kind, name }: Outside, env: Environment): Missing[] {
   if (kind === 'variable')
     return env[name] ? [] : [{ path, message: `The variable ${name} is not set, or empty.`, remedy: 'Set it.' }]
-  const message = findFileFlaw(name)
+  const message = findFileFlaw(name, kind === 'value')
   return message === undefined ? [] : [{ path, message, remedy: 'Write it there, readable for the gate.' }]
 }
 
-function findFileFlaw(file: string): string | undefined {
+/** What keys and certificates are worth is judged by whoever reads them. */
+function findFileFlaw(file: string, isValue: boolean): string | undefined {
   try {
-    return readFileSync(file, 'utf8').trim() === '' ? `The file ${file} is empty.` : undefined
+    const text = readFileSync(file, 'utf8')
+    return isValue && text.trim() === '' ? `The file ${file} is empty.` : undefined
   } catch (error) {
     const code = error instanceof Error && 'code' in error ? String(error.code) : 'unreadable'
     return `The file ${file} cannot be read: ${WORDS.get(code) ?? code}.`

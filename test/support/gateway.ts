@@ -185,11 +185,19 @@ function settle(sections: Sections, at: { port: number; directory: string; store
 }
 
 const AUDIT_PATIENCE = 5_000
+/** So long a decision is given for its outcome, which is written after the answer. */
+const OUTCOME_PATIENCE = 600
 
 async function readRecord(store: Store, until: (events: readonly Event[]) => boolean): Promise<Event[]> {
   const end = Date.now() + AUDIT_PATIENCE
+  const seen = new Map<string, number>()
+  const isSettled = (event: Event): boolean => {
+    if (event.kind === 'act' || event.outcome !== undefined) return true
+    if (!seen.has(event.id)) seen.set(event.id, Date.now())
+    return Date.now() - (seen.get(event.id) ?? 0) >= OUTCOME_PATIENCE
+  }
   for (;;) {
-    const events = (await store.records.newest(1000)).map(({ line }) => JSON.parse(line) as Event)
+    const events = (await store.records.newest(1000)).map(({ line }) => JSON.parse(line) as Event).filter(isSettled)
     if (until(events)) return events
     if (Date.now() > end) throw new Error(`The record never became what was awaited. It holds:\n${summary(events)}`)
     await new Promise((resolve) => setTimeout(resolve, 20))

@@ -5,6 +5,7 @@ import type { Denials } from '../../protocol/denials.ts'
 import { BearerError, type RequestError, type RpcError } from '../../protocol/errors.ts'
 import type { Revision } from '../../protocol/mcp.ts'
 import type { Principal } from '../../protocol/principal.ts'
+import type { Caller } from '../../upstreams/caller.ts'
 import { CONNECT_TOOL, isConnectTool } from '../connect/connect-tool.ts'
 import { type DecideNeeds, decideInquiry, type Verdict } from '../decide.ts'
 import type { Era } from '../era.ts'
@@ -12,12 +13,12 @@ import { deniedError, hiddenError } from '../hidden.ts'
 import { listOf } from '../list-forms.ts'
 import { callerOf } from '../reach.ts'
 import { checkRevision } from '../revision.ts'
-import { isOpen, isTaskMethod } from '../target.ts'
+import { isOpen, isTaskMethod, type Target } from '../target.ts'
 import { checkReadArguments } from '../unambiguous.ts'
 import { throughAlias } from './alias.ts'
 import { type Catalog, CONNECTION_NEEDED } from './catalog/catalog.ts'
 import type { Known } from './catalog/slots.ts'
-import type { Compose } from './views/caller-composition.ts'
+import type { Compose, Composed } from './views/caller-composition.ts'
 import type { Composition } from './views/composition.ts'
 import type { View } from './views/view.ts'
 import type { ViewVisit } from './visit.ts'
@@ -58,9 +59,9 @@ const LEGACY_ONLY = new Set(['resources/subscribe', 'resources/unsubscribe'])
 export const isOfEra = (method: string, era: Era): boolean =>
   era === 'legacy' ? !OWN.modern.has(method) : !OWN.legacy.has(method) && !LEGACY_ONLY.has(method)
 
-export async function decideVisit(needs: ViewDecideNeeds, visit: ViewVisit): Promise<ViewVerdict> {
+/** At once, unless a server or a rule has to be asked first. */
+export function decideVisit(needs: ViewDecideNeeds, visit: ViewVisit): ViewVerdict | Promise<ViewVerdict> {
   const { method, target, view, era, principal, request } = visit
-  const none = { target, listed: false, policy: needs.policy.version, rule: undefined, found: undefined }
   if (isOwn(visit)) {
     // Of lists each server is asked for its own scopes.
     if (listOf(method) === undefined)
@@ -72,27 +73,47 @@ export async function decideVisit(needs: ViewDecideNeeds, visit: ViewVisit): Pro
         name: 'ping',
         request,
       }))
-    return { ...none, effect: 'allow', reason: 'server_visible', listed: true }
+    return { ...unfound(needs, target), effect: 'allow', reason: 'server_visible', listed: true }
   }
   if (target.kind === 'method' || (LEGACY_ONLY.has(method) && era === 'modern'))
-    return { ...none, effect: 'deny', reason: 'not_offered', target: { kind: 'method', name: method } }
-  const found = await locate(needs, visit)
-  if (found === undefined) return { ...none, effect: 'deny', reason: 'unknown_name' }
+    return { ...unfound(needs, { kind: 'method', name: method }), effect: 'deny', reason: 'not_offered' }
+  const locating = locate(needs, visit)
+  return locating instanceof Promise
+    ? locating.then((found) => decideFound(needs, visit, found))
+    : decideFound(needs, visit, locating)
+}
+
+const unfound = ({ policy }: ViewDecideNeeds, target: Target) => ({
+  target,
+  listed: false,
+  policy: policy.version,
+  rule: undefined,
+  found: undefined,
+})
+
+function decideFound(
+  needs: ViewDecideNeeds,
+  visit: ViewVisit,
+  found: Found | undefined,
+): ViewVerdict | Promise<ViewVerdict> {
+  const { principal, method, wordless, params, request } = visit
+  if (found === undefined) return { ...unfound(needs, visit.target), effect: 'deny', reason: 'unknown_name' }
   // Whoever sees the server may connect an account to it, whatever else they may do there.
-  if (found.connects) return { ...none, effect: 'allow', reason: CONNECTION_NEEDED, listed: true, found }
+  if (found.connects)
+    return { ...unfound(needs, visit.target), effect: 'allow', reason: CONNECTION_NEEDED, listed: true, found }
+  const { server, name } = found
+  const target = { kind: visit.target.kind, name }
   const rules = inquiryNeeds(needs, visit)
-  const inquiry = { ...visit, server: found.server, target: { ...target, name: found.name } }
   try {
     checkServer(needs, visit, found)
   } catch (error) {
     // However a message is written, a name that is not shown is not told from one that is not there.
-    const thing = { principal, server: found.server, method, kind: target.kind, name: found.name, request }
-    const shown = rules.policy.couldAllow(thing)
+    const shown = rules.policy.couldAllow({ principal, server, method, ...target, request })
     if (shown.effect === 'allow') throw error
-    return { ...none, ...shown, target: inquiry.target, found }
+    return { ...unfound(needs, target), ...shown, found }
   }
-  const verdict = await decideInquiry(rules, inquiry)
-  return { ...verdict, found }
+  const deciding = decideInquiry(rules, { principal, server, method, wordless, params, target, request })
+  return deciding instanceof Promise ? deciding.then((verdict) => ({ ...verdict, found })) : { ...deciding, found }
 }
 
 /** In the words of the place where the caller asked. */
@@ -115,20 +136,35 @@ function isOwn(visit: ViewVisit): boolean {
 }
 
 /** Whoever has the thing is waited for where its list may be another now, and nobody else: who is slow delays their own calls alone. */
-async function locate(needs: ViewDecideNeeds, visit: ViewVisit): Promise<Found | undefined> {
-  const { compose, catalog } = needs
-  const { view } = visit
+function locate(needs: ViewDecideNeeds, visit: ViewVisit): Located {
   const caller = callerOf(visit)
-  const hastily = compose(view, caller, 'haste')
-  const found = find(visit, (hastily instanceof Promise ? await hastily : hastily).composition)
-  if (found === undefined) {
-    const { composition, known } = await compose(view, caller)
-    return find(visit, composition) ?? findUnlisted(needs, visit, known)
-  }
-  const fresh = catalog.read([found.server], caller)
+  const hastily = needs.compose(visit.view, caller, 'haste')
+  return hastily instanceof Promise
+    ? hastily.then((composed) => locateIn(needs, visit, caller, composed))
+    : locateIn(needs, visit, caller, hastily)
+}
+
+type Located = Found | undefined | Promise<Found | undefined>
+
+/** At once where its server's lists are no older than they may be. */
+function locateIn(needs: ViewDecideNeeds, visit: ViewVisit, caller: Caller, composed: Composed): Located {
+  const found = find(visit, composed.composition)
+  if (found === undefined) return locateAgain(needs, visit, needs.compose(visit.view, caller))
+  const fresh = composed.hasty && needs.catalog.read([found.server], caller)
   if (!(fresh instanceof Promise)) return found
-  await fresh
-  const { composition, known } = await compose(view, caller, 'haste')
+  return locateAgain(
+    needs,
+    visit,
+    fresh.then(() => needs.compose(visit.view, caller, 'haste')),
+  )
+}
+
+async function locateAgain(
+  needs: ViewDecideNeeds,
+  visit: ViewVisit,
+  composing: Composed | Promise<Composed>,
+): Promise<Found | undefined> {
+  const { composition, known } = await composing
   return find(visit, composition) ?? findUnlisted(needs, visit, known)
 }
 

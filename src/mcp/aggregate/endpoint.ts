@@ -12,7 +12,16 @@ import { type Incoming, parseMessage } from '../message.ts'
 import { checkParamHeaders } from '../param-headers.ts'
 import { callerOf } from '../reach.ts'
 import { checkHttpMethod, readText } from '../reading.ts'
-import { callEvent, isRefusedCredential, outcomeOf, refusal, refusedAfterAll, UNPROVED, unread } from '../record.ts'
+import {
+  callEvent,
+  isRefusedCredential,
+  outcomeOf,
+  type Recorded,
+  refusal,
+  refusedAfterAll,
+  UNPROVED,
+  unread,
+} from '../record.ts'
 import type { Ending } from '../relay.ts'
 import { decideVisit, type Found, type ViewDecideNeeds, type ViewVerdict, viewRefusal } from './decide.ts'
 import type { View } from './views/view.ts'
@@ -56,14 +65,17 @@ export function viewEndpoint(needs: ViewNeeds): (exchange: Exchange, viewId: str
       const handed = needs.elsewhere?.({ ...visit, address: view.id, channel: false })
       if (handed !== undefined && (await handed)) return
       // 3 May it, and at which server? Recorded before a byte leaves.
-      const decision = await decideVisit(needs, visit)
-      const { verdict, end } = await admitVisit(needs, visit, decision)
+      const deciding = decideVisit(needs, visit)
+      const decision = deciding instanceof Promise ? await deciding : deciding
+      const admitting = admitVisit(needs, visit, decision)
+      const { verdict, end } = admitting instanceof Promise ? await admitting : admitting
       endAdmission = end
       const decided = callEvent(recordedAs(visit, decision.found), verdict)
       recorded = await recorder.decide(decided)
       event = decided
       if (verdict.effect === 'deny') throw viewRefusal({ ...verdict, found: decision.found }, visit, needs.denials)
-      await checkMirrored(needs, visit, decision.found)
+      const mirrored = checkMirrored(needs, visit, decision.found)
+      if (mirrored !== undefined) await mirrored
       // 4 The turn of whoever has it.
       ending = await needs.answer(visit, decision.found)
       if (ending.instead !== undefined) event = { ...event, decision: 'deny', reason: ending.instead }
@@ -86,27 +98,32 @@ export function viewEndpoint(needs: ViewNeeds): (exchange: Exchange, viewId: str
 }
 
 /** A limit on the virtual server and one on the server behind it both count the call, once. */
-async function admitVisit({ admit }: ViewNeeds, visit: ViewVisit, decision: ViewVerdict): Promise<Admitted> {
-  const { view, target } = visit
+function admitVisit(
+  { admit }: ViewNeeds,
+  { view, principal, method, wordless, target }: ViewVisit,
+  decision: ViewVerdict,
+): Admitted | Promise<Admitted> {
   const { found } = decision
-  if (found === undefined) return admitInquiry(admit, { ...visit, server: view.id }, decision)
+  const asked = { principal, server: view.id, method, wordless, target }
+  if (found === undefined) return admitInquiry(admit, asked, decision)
   const home = { server: found.server, kind: target.kind, name: found.name }
-  if (view.virtual) return admitInquiry(admit, { ...visit, server: view.id }, decision, home)
-  return admitInquiry(admit, { ...visit, server: home.server, target: home }, decision)
+  if (view.virtual) return admitInquiry(admit, asked, decision, home)
+  return admitInquiry(admit, { ...asked, server: home.server, target: home }, decision)
 }
 
 /** Fields that repeat arguments are those of the server that has the tool, under its own name for it. */
-async function checkMirrored({ catalog }: ViewNeeds, visit: ViewVisit, found: Found | undefined): Promise<void> {
-  if (found === undefined) return
+function checkMirrored({ catalog }: ViewNeeds, visit: ViewVisit, found: Found | undefined): Promise<void> | undefined {
+  if (found === undefined) return undefined
+  const { head, target, params } = visit
   const { server, name } = found
   const definitionOf = (id: string, tool: string) => catalog.definitionOf(id, tool, callerOf(visit))
-  await checkParamHeaders(definitionOf, { ...visit, server, target: { ...visit.target, name } })
+  return checkParamHeaders(definitionOf, { head, server, target: { kind: target.kind, name }, params })
 }
 
 /** Under the names of the server that does it, and the place where it was asked for. */
-function recordedAs(visit: ViewVisit, found: Found | undefined) {
-  const { view, target } = visit
-  if (found === undefined) return { ...visit, server: view.id }
-  const recorded = { ...visit, server: found.server, target: { ...target, name: found.name } }
+function recordedAs({ exchange, principal, method, era, view, target }: ViewVisit, found: Found | undefined): Recorded {
+  const asked = { exchange, principal, method, era }
+  if (found === undefined) return { ...asked, server: view.id, target }
+  const recorded = { ...asked, server: found.server, target: { kind: target.kind, name: found.name } }
   return view.id === found.server ? recorded : { ...recorded, via: view.id }
 }

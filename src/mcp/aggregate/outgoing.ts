@@ -17,41 +17,50 @@ import type { RequestVisit, ViewVisit } from './visit.ts'
 export interface Outgoing {
   /** The client's bytes, with these values in place of its own. */
   readonly body: Buffer
-  readonly params: Record<string, unknown>
+  readonly params: Readonly<Record<string, unknown>>
   /** Name or URI at the server, as its head says it; `undefined` for methods whose head names nothing. */
   readonly name: string | undefined
   /** What an answer may be exchanged for; `undefined` leaves it as it is. */
   reword(message: unknown): object | undefined
 }
 
-export async function outgoing(visit: RequestVisit, found: Found, states: States): Promise<Outgoing> {
-  const { incoming, target, view, principal, method, params = {}, era } = visit
-  const of: StateOf = {
-    subject: principal.subject,
-    view: view.id,
-    server: found.server,
-    method,
-    name: found.name,
-    args: argumentsOf(method, params),
-  }
-  const replacements = renamed(visit, found)
-  const { requestState } = params
-  if (requestState !== undefined && heldState(visit) === undefined) {
-    if (typeof requestState !== 'string' || era === 'legacy')
-      throw new RpcError(RPC.invalidParams, 'bad_state', 'Invalid params: requestState', { status: 200 })
-    replacements.push({ path: ['params', 'requestState'], value: await states.open(of, requestState) })
-  }
-  const unknown = unknownInOurWords({ target: { ...target, name: found.name }, era, id: incoming.id })
+/** At once, unless it comes back with a state. Throws, or rejects with, RpcError for one that was not given for this. */
+export function outgoing(visit: RequestVisit, found: Found, states: States): Outgoing | Promise<Outgoing> {
+  const { params, era } = visit
+  const requestState = params?.['requestState']
+  if (requestState === undefined || heldState(visit) !== undefined) return replaced(visit, found, states, [])
+  if (typeof requestState !== 'string' || era === 'legacy')
+    throw new RpcError(RPC.invalidParams, 'bad_state', 'Invalid params: requestState', { status: 200 })
+  return states
+    .open(stateOf(visit, found), requestState)
+    .then((value) => replaced(visit, found, states, [{ path: ['params', 'requestState'], value }]))
+}
+
+function replaced(visit: RequestVisit, found: Found, states: States, more: readonly Replacement[]): Outgoing {
+  const { incoming, params = {}, era } = visit
+  const { id } = incoming
+  const { name } = found
+  const replacements = [...renamed(visit, found), ...more]
   return {
     body: splice(incoming.body, replacements),
     params: withReplaced(params, replacements),
-    name: found.name,
+    name,
     reword(message) {
-      if (unknown(message) !== undefined) return unknownHere(visit, incoming.id)
-      return carried(message, { of, states, id: incoming.id, declared: declaredBy(params) })
+      const unknown = unknownInOurWords({ target: { ...visit.target, name }, era, id })
+      if (unknown(message) !== undefined) return unknownHere(visit, id)
+      return carried(message, { of: stateOf(visit, found), states, id, declared: declaredBy(params) })
     },
   }
 }
+
+const stateOf = ({ principal, view, method, params }: RequestVisit, { server, name }: Found): StateOf => ({
+  subject: principal.subject,
+  view: view.id,
+  server,
+  method,
+  name,
+  args: argumentsOf(method, params),
+})
 
 /** A server that does not know a name says so in a few words, and one that asks its user says that it does. */
 export const mayConcern = (answer: Buffer): boolean =>
@@ -69,8 +78,8 @@ function renamed({ target, method }: ViewVisit, found: Found): Replacement[] {
 function withReplaced(
   params: Readonly<Record<string, unknown>>,
   replacements: readonly Replacement[],
-): Record<string, unknown> {
-  let written: Record<string, unknown> = { ...params }
+): Readonly<Record<string, unknown>> {
+  let written = params
   for (const { path, value } of replacements) {
     const [, key = '', inner] = path
     const held = written[key]

@@ -12,7 +12,7 @@ import { helloOfHandshake, helloOfRequest } from '../bridge/hello.ts'
 import { FAULTS, faultMessage } from '../fault.ts'
 import type { Edit } from '../filter.ts'
 import { hiddenError } from '../hidden.ts'
-import { listOf } from '../list-forms.ts'
+import { type ListKind, listOf } from '../list-forms.ts'
 import { callerOf, isUnreached } from '../reach.ts'
 import type { Ending } from '../relay.ts'
 import { sendFailure } from '../reply.ts'
@@ -51,7 +51,11 @@ export function createRespond(needs: RespondNeeds): Respond {
 
   return async function respond(visit, found, edit) {
     try {
-      return await answer(visit, found, edit)
+      const { era, method } = visit
+      // At a view of many it was judged before.
+      if (isRequest(visit) && !isOfEra(method, era))
+        throw hiddenError({ kind: 'method', name: method }, era, 'not_offered')
+      return await (era === 'modern' ? answer(visit, { found, edit }) : answerInSession(visit, { found, edit }))
     } catch (error) {
       // Of one server alone, whoever bound it has it bound anew and asks once more.
       if (visit.view.alone && error instanceof UpstreamRefused) throw error
@@ -59,16 +63,14 @@ export function createRespond(needs: RespondNeeds): Respond {
     }
   }
 
-  async function answer(visit: ViewVisit, found: Found | undefined, edit: Edit | undefined): Promise<Ending> {
-    const { incoming, era, method } = visit
-    // At a view of many it was judged before.
-    if (isRequest(visit) && !isOfEra(method, era))
-      throw hiddenError({ kind: 'method', name: method }, era, 'not_offered')
-    if (era === 'modern') {
-      if (incoming === undefined) throw notAllowed(visit)
-      if (!isRequest(visit)) return accept(visit)
-      return shared(visit, { found, edit, session: undefined })
-    }
+  function answer(visit: ViewVisit, { found, edit }: Touched): Ending | Promise<Ending> {
+    if (visit.incoming === undefined) throw notAllowed(visit)
+    if (!isRequest(visit)) return accept(visit)
+    return shared(visit, { found, edit, session: undefined })
+  }
+
+  async function answerInSession(visit: ViewVisit, { found, edit }: Touched): Promise<Ending> {
+    const { incoming, method } = visit
     if (method === 'initialize' && isRequest(visit)) return begin(visit)
     const session = await openSession(visit)
     if (incoming === undefined) return visit.httpMethod === 'GET' ? listen(visit, session) : end(visit, session)
@@ -82,21 +84,36 @@ export function createRespond(needs: RespondNeeds): Respond {
   }
 
   /** What both eras have. */
-  async function shared(visit: RequestVisit, { found, edit, session }: Asked): Promise<Ending> {
-    const { view, method, params, request } = visit
-    const caller = callerOf(visit)
+  function shared(visit: RequestVisit, { found, edit, session }: Asked): Promise<Ending> {
+    const { view, method } = visit
     const kind = listOf(method)
-    if (kind !== undefined && !view.alone)
-      return sendResult(visit, await lists.result({ view, caller, kind, request, cursor: params?.['cursor'] }))
-    if (method === 'server/discover')
-      return send(visit, JSON.stringify(await introduction.discover(view, caller, helloOfRequest(params))))
+    if (kind !== undefined && !view.alone) return list(visit, kind)
+    if (method === 'server/discover') return discover(visit)
     if (method === 'subscriptions/listen') return listenTo(visit)
     if (found === undefined) throw new TypeError(`Nobody answers ${method}.`)
-    return withConnection(needs, { visit, found, session }, async (asked) => {
-      const sent = await outgoing(asked, found, states)
-      const reword = edited(asked, sent, edit)
-      return call({ visit: asked, found, session, audience: audienceOf(asked), outgoing: { ...sent, reword } })
+    return withConnection(needs, { visit, found, session }, (asked) => {
+      const send = (sent: Outgoing) =>
+        call({
+          visit: asked,
+          found,
+          session,
+          audience: audienceOf(asked),
+          outgoing: edit === undefined ? sent : { ...sent, reword: edited(asked, sent, edit) },
+        })
+      const sent = outgoing(asked, found, states)
+      return sent instanceof Promise ? sent.then(send) : send(sent)
     })
+  }
+
+  async function list(visit: RequestVisit, kind: ListKind): Promise<Ending> {
+    const { view, params, request } = visit
+    const cursor = params?.['cursor']
+    return sendResult(visit, await lists.result({ view, caller: callerOf(visit), kind, request, cursor }))
+  }
+
+  async function discover(visit: RequestVisit): Promise<Ending> {
+    const { view, params } = visit
+    return send(visit, JSON.stringify(await introduction.discover(view, callerOf(visit), helloOfRequest(params))))
   }
 
   async function begin(visit: RequestVisit): Promise<Ending> {
@@ -233,20 +250,18 @@ export function createRespond(needs: RespondNeeds): Respond {
   }
 }
 
-interface Asked {
+interface Touched {
   readonly found: Found | undefined
   readonly edit: Edit | undefined
+}
+
+interface Asked extends Touched {
   /** Of a client of the handshake era. */
   readonly session: AggregateSession | undefined
 }
 
 /** An answer that cannot be read as what was asked for is shown to nobody. */
-function edited(
-  { incoming, exchange }: RequestVisit,
-  { reword }: Outgoing,
-  edit: Edit | undefined,
-): Outgoing['reword'] {
-  if (edit === undefined) return reword
+function edited({ incoming, exchange }: RequestVisit, { reword }: Outgoing, edit: Edit): Outgoing['reword'] {
   return (message) => edit(reword(message) ?? message) ?? faultMessage(FAULTS.protocol, incoming.id, exchange.id)
 }
 

@@ -39,10 +39,11 @@ export function secretCredential(
   const field = header.toLowerCase()
   const held = inUseAt<Held>(server, needs)
 
-  function hold(subject: string, version: number, kept: string): Held {
+  /** What was made of this version of it; it is read for a new one alone. */
+  function hold(subject: string, version: number, kept: Buffer): Held {
     const known = held.find(subject)
     if (known?.version === version) return known
-    const { secret, home: noted } = parseKept(kept)
+    const { secret, home: noted } = parseKept(kept.toString('utf8'))
     const given = { headers: { [field]: prefix + secret } }
     const made = { version, given, expiresAt: unverifiedExpiry(secret), isHome: isHome(noted, home), touchedAt: 0 }
     return held.keep(subject, made)
@@ -59,7 +60,7 @@ export function secretCredential(
       throw new ConnectionNeeded(server, row === undefined ? 'not_connected' : 'needs_reauth')
     }
     const { version, secret } = found
-    const own = hold(subject, version, secret.toString('utf8'))
+    const own = hold(subject, version, secret)
     secret.fill(0)
     if (!own.isHome) return evict(subject, version, 'server_moved')
     if (own.expiresAt !== undefined && own.expiresAt <= clock())

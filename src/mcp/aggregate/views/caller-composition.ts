@@ -17,6 +17,8 @@ export interface Composed {
   /** One for each server, in the order of the view. */
   readonly known: readonly Known[]
   readonly composition: Composition
+  /** Made in haste, where a server's lists may be others by now. */
+  readonly hasty?: true
 }
 
 /** `haste`: made of lists that may have been others for a moment, rather than waiting for the servers that have them. */
@@ -100,7 +102,7 @@ export function createCompose({ catalog, policy, denials, clock, onLeftOut }: Ne
     if (!(known instanceof Promise)) return found(known)
     const now = catalog.known(servers, caller)
     if (haste === undefined || now.some(({ version }) => version === 0)) return known.then(found)
-    return make(view, servers, now)
+    return { ...make(view, servers, now), hasty: true }
   }
 }
 
@@ -115,9 +117,19 @@ function keep<T>(all: Map<string, T>, key: string, entry: T, most: number): void
   if (oldest !== undefined) all.delete(oldest)
 }
 
+const keys = new WeakMap<Principal, string>()
+
 /** All of a caller that rules can read; `undefined` for what was signed for one request, and is not met again. */
 export function personKey(principal: Principal): string | undefined {
   if (principal.capabilities !== undefined) return undefined
+  const known = keys.get(principal)
+  if (known !== undefined) return known
+  const key = writeKey(principal)
+  keys.set(principal, key)
+  return key
+}
+
+function writeKey(principal: Principal): string {
   const { subject, identity, issuer, email, name, client, method, tokenId, kind } = principal
   const { groups, roles, teams, scopes, scopeRule, reach, claims } = principal
   const person = [subject, identity, issuer, email, name, client, method, tokenId, kind]
