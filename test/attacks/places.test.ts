@@ -6,6 +6,7 @@ import { answer, type FaultyCall, type FaultyServer, json, startFaultyServer } f
 import { ANN, BOB, startGateway, type TestGateway } from '../support/gateway.ts'
 import { round } from '../support/held.ts'
 import { callTool, type McpAnswer } from '../support/mcp.ts'
+import { type OneEraServer, startHandshakeOnly } from '../support/one-era.ts'
 import { until } from '../support/tls.ts'
 
 const NASTY = join(import.meta.dirname, '../support/nasty-child.js')
@@ -16,10 +17,11 @@ const MANY = 12
 const BUSY = { status: 503, body: { error: { code: -32603, data: { retryAfter: 1 } } } }
 
 let faulty: FaultyServer
+let handshake: OneEraServer
 let gateway: TestGateway
 const held: FaultyCall[] = []
 beforeAll(async () => {
-  faulty = await startFaultyServer()
+  ;[faulty, handshake] = await Promise.all([startFaultyServer(), startHandshakeOnly()])
   faulty.on('held', (one) => void held.push(one))
   const narrow = { concurrency: 4 }
   gateway = await startGateway({
@@ -27,6 +29,7 @@ beforeAll(async () => {
       { id: 'remote', url: faulty.url, ...narrow, connectTimeout: '300ms' },
       { id: 'open', url: faulty.url, ...narrow, connectTimeout: '300ms', auth: { anonymous: true } },
       { id: 'child', command: ['node', NASTY], ...narrow },
+      { id: 'older', url: handshake.url, concurrency: 2, connectTimeout: '300ms' },
       { id: 'asking', command: ['node', EVERYTHING, 'stdio'], instances: 'per-principal', concurrency: 1 },
     ],
     server: { trustedProxies: ['127.0.0.1'] },
@@ -43,6 +46,7 @@ beforeAll(async () => {
 afterAll(async () => {
   await gateway?.close()
   await faulty?.close()
+  await handshake?.close()
 })
 
 const tokenOf = async (server: string, { username }: typeof ANN) =>
@@ -142,5 +146,16 @@ describe('a question to one person', () => {
     const done = await round(url, ann, QUESTION, { capabilities, state: asked.state, responses })
     expect(JSON.stringify(done.result)).toContain('Ann')
     expect(await callTool(url, ann, 'echo', { message: 'hello' })).toMatchObject({ status: 200, body: { result: {} } })
+  })
+
+  it('at a server of the handshake revisions over HTTP keeps the place of that person alone', async () => {
+    const [ann, bob] = [await tokenOf('older', ANN), await tokenOf('older', BOB)]
+    const url = gateway.resource('older')
+    const capabilities = { elicitation: { form: {} } }
+    const asked = await round(url, ann, 'test_elicitation', { capabilities, args: { message: 'Who?' } })
+    expect(asked.state).toBeDefined()
+    expect(await callTool(url, ann, 'test_simple_text')).toMatchObject(BUSY)
+    for (let call = 0; call < 3; call++)
+      expect(await callTool(url, bob, 'test_simple_text')).toMatchObject({ status: 200, body: { result: {} } })
   })
 })

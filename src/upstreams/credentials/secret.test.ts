@@ -16,13 +16,17 @@ function start(settings: { header: string; prefix: string } = { header: 'Authori
   const states = new Map<string, ConnectionRecord['state']>()
   const touched: string[] = []
   const lapsed: string[] = []
+  const opened: Buffer[] = []
   const time = { now: 1_000_000_000 }
   const keyOf = ({ principal, upstream, field }: SecretPlace) => `${principal} ${upstream} ${field}`
   const credential = secretCredential('notes', settings, {
     vault: {
       async get(place) {
         const found = kept.get(keyOf(place))
-        return found && { secret: Buffer.from(found.secret), version: found.version }
+        if (found === undefined) return undefined
+        const secret = Buffer.from(found.secret)
+        opened.push(secret)
+        return { secret, version: found.version }
       },
     },
     records: {
@@ -51,7 +55,7 @@ function start(settings: { header: string; prefix: string } = { header: 'Authori
     states.set(person, 'connected')
     kept.set(`${person} notes secret`, { secret, version: ++version })
   }
-  return { credential, paste, kept, touched, lapsed, time }
+  return { credential, paste, kept, opened, touched, lapsed, time }
 }
 
 describe('a pasted secret', () => {
@@ -63,6 +67,18 @@ describe('a pasted secret', () => {
     expect(await credential.given(BOB)).toEqual({ headers: { 'x-api-key': 'his' } })
     expect(await credential.given(ANN)).toBe(await credential.given(ANN))
     expect(credential.personal).toBe(true)
+  })
+
+  it('is asked of the vault each time, and what was opened is overwritten whether it was new or not', async () => {
+    const { credential, paste, kept, opened } = start()
+    paste('ann', 'hers')
+    await credential.given(ANN)
+    await credential.given(ANN)
+    expect(opened.map((secret) => secret.toString('latin1'))).toEqual(['\0\0\0\0', '\0\0\0\0'])
+    paste('ann', 'next')
+    expect(await credential.given(ANN)).toEqual({ headers: { authorization: 'Bearer next' } })
+    kept.clear()
+    await expect(credential.given(ANN)).rejects.toMatchObject({ name: 'ConnectionNeeded' })
   })
 
   it('that is missing has to be connected; nobody, and the gate itself, have none', async () => {

@@ -6,7 +6,7 @@ import { ANONYMOUS, type Principal } from '../../../protocol/principal.ts'
 import type { Caller } from '../../../upstreams/caller.ts'
 import type { Offer } from '../catalog/offer.ts'
 import { createSlots } from '../catalog/slots.ts'
-import { createCompose, FRESH } from './caller-composition.ts'
+import { createCompose, FRESH, personKey } from './caller-composition.ts'
 import { aggregateView } from './view.ts'
 
 const URL = 'http://127.0.0.1:9/mcp'
@@ -34,10 +34,15 @@ function start() {
   let [now, versions] = [0, 0]
   const hidden = new Set<string>()
   const slots = createSlots({ contextOf, now: () => now })
+  const asked: { until: Promise<void> | undefined } = { until: undefined }
   const known = (servers: readonly string[], caller: Caller | undefined) =>
     servers.map((server) => slots.of(server, caller).known)
   const compose = createCompose({
-    catalog: { read: known, known, changes: () => 0 },
+    catalog: {
+      read: (servers, caller) => asked.until?.then(() => known(servers, caller)) ?? known(servers, caller),
+      known,
+      changes: () => 0,
+    },
     policy: { view: (_principal, server) => (hidden.has(server) ? 'none' : 'all') },
     denials: 'hidden',
     clock: () => now,
@@ -46,6 +51,8 @@ function start() {
   const view = aggregateView(upstreamsOf(config.servers), { ...config.aggregate, naming: 'none' }, 'All')
   return {
     hidden,
+    asked,
+    inHaste: (caller: Caller) => compose(view, caller, 'haste'),
     learn(server: string, caller: Caller, ...tools: string[]): void {
       const slot = slots.of(server, caller)
       slot.known = { ...slot.known, offer: offering(...tools), version: ++versions }
@@ -94,4 +101,25 @@ it('believes what rules say for a moment, and not for longer', async () => {
   pass(FRESH)
   const shown = await shownTo(asAnn('work'))
   expect([shown.has('write'), shown.has('read')]).toEqual([true, false])
+})
+
+it('says what was made in haste, of lists that are asked for again', async () => {
+  const { learn, asked, inHaste, shownTo } = start()
+  const { promise, resolve } = Promise.withResolvers<void>()
+  learn('desk', asAnn('work'), 'old')
+  learn('notes', asAnn('work'), 'read')
+  expect(await inHaste(asAnn('work'))).not.toHaveProperty('hasty')
+  asked.until = promise
+  expect(await inHaste(asAnn('work'))).toMatchObject({ hasty: true })
+  learn('desk', asAnn('work'), 'new')
+  resolve()
+  const shown = await shownTo(asAnn('work'))
+  expect([shown.composed.hasty, shown.has('old'), shown.has('new')]).toEqual([undefined, false, true])
+})
+
+it('knows a caller by all that rules can read, and whoever was signed for one request by nothing', () => {
+  const key = personKey(ann)
+  expect([personKey(ann), personKey({ ...ann })]).toEqual([key, key])
+  expect(personKey({ ...ann, groups: ['ops'] })).not.toBe(key)
+  expect(personKey({ ...ann, capabilities: [] as never })).toBeUndefined()
 })
