@@ -39,7 +39,11 @@ const act: ActEvent = {
 interface Disk {
   full: boolean
   broken: boolean
+  /** What a sync waits for. */
+  slow: Promise<void> | undefined
+  syncing: number
   writes: number
+  written: number
   synced: RecordEntry[]
   /** By id, as a reader puts them together. */
   events(entries?: readonly RecordEntry[]): Map<string, unknown>
@@ -53,7 +57,10 @@ function startDisk(): Disk {
   const disk: Disk = {
     full: false,
     broken: false,
+    slow: undefined,
+    syncing: 0,
     writes: 0,
+    written: 0,
     synced: [],
     events(entries = [...disk.synced, ...cached]) {
       const lines = new Map<string, string>()
@@ -76,11 +83,15 @@ function startDisk(): Disk {
       write(entries) {
         if (disk.full) throw new StoreUnavailable('The disk is full.')
         disk.writes += 1
-        cached.push(...entries.map((entry) => ({ ...entry })))
+        disk.written += entries.length
+        for (const entry of entries) cached.push('line' in entry ? { id: entry.id, line: entry.line } : { ...entry })
       },
       async sync() {
         const batch = cached
         cached = []
+        disk.syncing += 1
+        await disk.slow
+        disk.syncing -= 1
         if (disk.broken) throw new StoreUnavailable('The disk cannot be written.')
         disk.synced.push(...batch)
       },
@@ -135,6 +146,37 @@ describe('calls', () => {
     expect(disk.events(disk.synced).size).toBe(1)
   })
 
+  it('wait for one sync at a time, however long it takes', async () => {
+    const { recorder, disk } = open()
+    for (let count = 1; count <= 5; count += 1) {
+      const pause = Promise.withResolvers<void>()
+      disk.slow = pause.promise
+      recorder.finish(await recorder.decide(call(count)), ended(count))
+      await vi.advanceTimersByTimeAsync(35)
+      expect(disk.syncing).toBe(1)
+      pause.resolve()
+      await vi.advanceTimersByTimeAsync(0)
+    }
+    disk.slow = undefined
+    await vi.advanceTimersByTimeAsync(50)
+    expect(recorder.state()).toEqual({ healthy: true, waiting: 0 })
+    await recorder.close()
+  })
+
+  it('take as much room as waits for the disk, and not more with time', async () => {
+    const { recorder, disk } = open({ limit: 3000 })
+    for (let count = 1; count <= 20; count += 1) {
+      const pause = Promise.withResolvers<void>()
+      disk.slow = pause.promise
+      recorder.finish(await recorder.decide(call(count)), ended(count))
+      await vi.advanceTimersByTimeAsync(35)
+      pause.resolve()
+      await vi.advanceTimersByTimeAsync(0)
+    }
+    await recorder.close()
+    expect(disk.events(disk.synced).size).toBe(20)
+  })
+
   it('of one turn share a write, with the outcomes that came before', async () => {
     const { recorder, disk } = open()
     const calls = await Promise.all([recorder.decide(call(1)), recorder.decide(call(2))])
@@ -158,6 +200,20 @@ describe('calls', () => {
     await recorder.close()
     expect([...disk.events().values()]).toEqual([refused, ended(2)])
     expect(printed()).toEqual([refused, call(2, { outcome: 'upstream_error' }), ended(2)])
+  })
+
+  it('that end while the record is closed have their outcome in it', async () => {
+    const { recorder, disk, reported } = open()
+    const one = await recorder.decide(call(1))
+    const last = Promise.withResolvers<void>()
+    disk.slow = last.promise
+    const closed = recorder.close()
+    await vi.advanceTimersByTimeAsync(0)
+    recorder.finish(one, ended(1))
+    last.resolve()
+    await closed
+    expect(disk.events(disk.synced)).toEqual(new Map([[idOf(1), ended(1)]]))
+    expect(reported).toEqual([])
   })
 
   it('without an outcome are printed at the end, and nothing is taken after it', async () => {
@@ -215,14 +271,72 @@ describe('a disk that does not keep what it took', () => {
     await vi.advanceTimersByTimeAsync(2000)
     expect(disk.synced).toEqual([])
     disk.broken = false
-    await vi.advanceTimersByTimeAsync(500)
-    expect([...disk.events(disk.synced).values()]).toEqual([ended(1), call(2)])
+    await vi.advanceTimersByTimeAsync(540)
+    expect(disk.events(disk.synced)).toEqual(
+      new Map([
+        [idOf(1), ended(1)],
+        [idOf(2), call(2)],
+      ]),
+    )
     expect(recorder.state()).toEqual({ healthy: true, waiting: 1 })
     expect(reported).toEqual([
       'The disk does not take the audit record; it is written again',
       'The disk takes the audit record again',
     ])
     await recorder.close()
+  })
+
+  it('gets again, after its decision, an outcome that came while that was found out', async () => {
+    const { recorder, disk } = open()
+    const one = await recorder.decide(call(1))
+    const found = Promise.withResolvers<void>()
+    disk.slow = found.promise
+    await vi.advanceTimersByTimeAsync(10)
+    recorder.finish(one, ended(1))
+    await recorder.decide(call(2))
+    disk.broken = true
+    found.resolve()
+    await vi.advanceTimersByTimeAsync(0)
+    disk.broken = false
+    disk.slow = undefined
+    await vi.advanceTimersByTimeAsync(1000)
+    expect(disk.events(disk.synced)).toEqual(
+      new Map([
+        [idOf(1), ended(1)],
+        [idOf(2), call(2)],
+      ]),
+    )
+    await recorder.close()
+  })
+
+  it('is not filled with what is written again', async () => {
+    const { recorder, disk } = open()
+    disk.broken = true
+    for (let count = 1; count <= 20; count += 1) {
+      recorder.finish(await recorder.decide(call(count)), ended(count))
+      await vi.advanceTimersByTimeAsync(1000)
+    }
+    expect(disk.written).toBeLessThanOrEqual(40)
+    disk.broken = false
+    await recorder.close()
+    const all = Array.from({ length: 20 }, (_, at) => [idOf(at + 1), ended(at + 1)] as const)
+    expect(disk.events(disk.synced)).toEqual(new Map(all))
+  })
+
+  it('gets however much there is, a piece at a time', async () => {
+    const { recorder, disk, reported } = open({ limit: 1e9, sink: ['store'] })
+    disk.broken = true
+    const numbers = Array.from({ length: 150_000 }, (_, at) => at)
+    await Promise.all(numbers.map((number) => recorder.record(ended(number))))
+    await vi.advanceTimersByTimeAsync(10)
+    disk.broken = false
+    const { writes } = disk
+    await vi.advanceTimersByTimeAsync(510)
+    expect(disk.writes).toBeGreaterThan(writes)
+    expect(disk.synced.length).toBeLessThan(10_000)
+    await recorder.close()
+    expect(disk.events(disk.synced).size).toBe(150_000)
+    expect(reported).not.toContain('The last decisions may not be in the audit record')
   })
 
   it('is given no more than the limit; then calls are refused until it has taken that', async () => {

@@ -14,6 +14,8 @@ import { turns } from './turn.ts'
 const SYNC_EVERY = 10
 const RETRY_EVERY = 500
 const PROBE_EVERY = 1000
+/** Entries that are owed, of one write: after an outage there are many. */
+const OWED_AT_ONCE = 1000
 
 interface Needs {
   readonly log: Pick<RecordLog, 'append'>
@@ -56,6 +58,7 @@ export function openJournal({ log, journal, sink, limit, stdout, report }: Needs
     } catch (error) {
       throw unavailable(error)
     }
+    schedule()
     for (const call of calls) {
       waitingBytes += sizeOf(call)
       if (call.decided !== undefined) undecided.add(call)
@@ -65,7 +68,8 @@ export function openJournal({ log, journal, sink, limit, stdout, report }: Needs
 
   /** What is owed goes first. Throws when the disk does not take all of it. */
   function put(calls: readonly PendingCall[]): void {
-    const entries = owed.length === 0 ? calls : [...owed, ...calls]
+    const entries = withOwed(calls)
+    const paid = entries.length - calls.length
     try {
       journal.write(entries)
     } catch (error) {
@@ -74,9 +78,14 @@ export function openJournal({ log, journal, sink, limit, stdout, report }: Needs
       throw error
     }
     if (prober !== undefined) writable()
-    owed = []
-    unsynced.push(...entries)
-    schedule()
+    if (paid > 0) owed = paid === owed.length ? [] : owed.slice(paid)
+    for (const entry of entries) unsynced.push(entry)
+  }
+
+  /** While the disk keeps nothing, what is written again only fills it. */
+  function withOwed(calls: readonly PendingCall[]): readonly RecordEntry[] {
+    if (owed.length === 0 || failure !== undefined) return calls
+    return owed.length <= OWED_AT_ONCE ? [...owed, ...calls] : [...owed.slice(0, OWED_AT_ONCE), ...calls]
   }
 
   /** A gate that is not ready is sent no calls, so it has to find out by itself. */
@@ -86,7 +95,9 @@ export function openJournal({ log, journal, sink, limit, stdout, report }: Needs
       put([])
     } catch {
       // Reported when it began.
+      return
     }
+    schedule()
   }
 
   function writable(): void {
@@ -125,12 +136,15 @@ export function openJournal({ log, journal, sink, limit, stdout, report }: Needs
     underway = unsynced
     unsynced = []
     try {
+      if (failure !== undefined) journal.probe()
       await journal.sync()
     } catch (error) {
       if (failure === undefined) report({ error }, 'The disk does not take the audit record; it is written again')
       failure = error
-      owed = [...underway, ...owed]
+      // In order: an outcome counts after its decision only.
+      owed = [...underway, ...unsynced, ...owed]
       underway = []
+      unsynced = []
       return false
     }
     if (failure !== undefined) report({}, 'The disk takes the audit record again')
@@ -182,7 +196,11 @@ export function openJournal({ log, journal, sink, limit, stdout, report }: Needs
       clearTimeout(timer)
       await acts.idle()
       await syncing
-      if (!(await sync())) report({ error: failure }, 'The last decisions may not be in the audit record')
+      // Whatever the disk did before: this is the last it gets.
+      failure = undefined
+      let kept = await sync()
+      while (!kept && failure === undefined && prober === undefined) kept = await sync()
+      if (!kept) report({ error: failure }, 'The last decisions may not be in the audit record')
       clearInterval(prober)
     },
   }

@@ -35,11 +35,11 @@ export interface Journal {
   /** Throws StoreUnavailable when the disk does not take all of it; then it counts as not written. */
   write(entries: readonly RecordEntry[]): void
   /**
-   * Resolves when all that was written here is on the disk. Rejects with StoreUnavailable where nobody knows: what was written since the
-   * sync before this one is to be written again.
+   * Resolves when all that was written here before is on the disk. Rejects with StoreUnavailable where nobody knows: all that was written
+   * here since the last sync that resolved was begun, also while this one was under way, is to be written again in the same order.
    */
   sync(): Promise<void>
-  /** Throws StoreUnavailable when the disk takes nothing. */
+  /** Throws StoreUnavailable when the disk takes nothing. What it takes here the next sync waits for. */
   probe(): void
 }
 

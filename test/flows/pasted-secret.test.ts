@@ -19,12 +19,12 @@ afterAll(async () => {
   await notes?.close()
 })
 
-const PLACES = [
+const PLACES: readonly (readonly [place: string, tool: string])[] = [
   ['notes', 'whose'],
   ['*', 'notes__whose'],
-] as const
+]
 
-async function caller({ username }: typeof ANN, [place, tool]: (typeof PLACES)[number]) {
+async function caller({ username }: typeof ANN, [place, tool]: readonly [string, string]) {
   const person = await gateway.person(username)
   const token = await gateway.tokenFor(place, { user: person })
   return {

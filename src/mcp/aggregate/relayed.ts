@@ -4,6 +4,7 @@ import { encodeHeaderValue } from '../../protocol/header-value.ts'
 import { isRecord } from '../../protocol/json.ts'
 import { HEADER_NAME, HEADER_PROTOCOL_VERSION } from '../../protocol/mcp.ts'
 import type { RemoteUpstream, Upstream } from '../../upstreams/upstream.ts'
+import { readJson } from '../answer.ts'
 import { saysSessionLost } from '../bridge/handshake.ts'
 import { FAULTS, faultMessage } from '../fault.ts'
 import type { Edit } from '../filter.ts'
@@ -79,13 +80,7 @@ export function relayed(needs: RelayNeeds, call: ViewCall, leg: Leg): Promise<En
       expects: 'answer',
       id,
       era,
-      screen: {
-        edit: undefined,
-        hears: undefined,
-        aside: asideOf(needs, call, upstream, place),
-        concerns: mayConcern,
-        ...withoutLoss(call, leg),
-      },
+      screen: screenFor(needs, call, leg),
       sessionFor: () => undefined,
       openStream: (onEnd) => needs.streams.open(principal, onEnd),
       upstream,
@@ -93,6 +88,20 @@ export function relayed(needs: RelayNeeds, call: ViewCall, leg: Leg): Promise<En
       limits: needs.limits,
     },
   )
+}
+
+/**
+ * Of many servers none may speak for another: each word is read. At its own address, to a client without a session, a server speaks for
+ * itself, and what may be heard passes as it came, as at the address of any server.
+ */
+function screenFor(needs: RelayNeeds, call: ViewCall, leg: Leg): Screen {
+  const { upstream, place } = leg
+  const aside = asideOf(needs, call, upstream, place)
+  const screen = { edit: undefined, concerns: mayConcern, ...withoutLoss(call, leg) }
+  const isAlone = place === undefined && call.visit.view.id === upstream.id
+  return isAlone
+    ? { ...screen, hears: (said) => aside(readJson(said)) !== undefined }
+    : { ...screen, hears: undefined, aside }
 }
 
 /**

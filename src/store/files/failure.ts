@@ -35,3 +35,7 @@ export const laterRelease = (folder: string, file: string): OperatorError =>
 
 export const codeOf = (error: unknown): string | undefined =>
   error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : undefined
+
+export function ignoreGone(error: unknown): void {
+  if (codeOf(error) !== 'ENOENT') throw error
+}

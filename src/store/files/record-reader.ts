@@ -2,63 +2,88 @@
 import { readdir } from 'node:fs/promises'
 import type { RecordLine, RecordLog } from '../record-log.ts'
 import { type IdRange, readSegmentName, type SegmentName } from './segment-name.ts'
-import type { ReadSegment } from './segment-reader.ts'
-import { Lines } from './stamped-line.ts'
+import type { SegmentReader } from './segment-reader.ts'
+import { type Lines, wholeLine } from './stamped-line.ts'
 
 interface Span extends IdRange {
   readonly segment: SegmentName
 }
 
-export function recordReader(folder: string, read: ReadSegment): Pick<RecordLog, 'read' | 'newest' | 'find'> {
+export function recordReader(
+  folder: string,
+  { read, rangeOf }: SegmentReader,
+): Pick<RecordLog, 'read' | 'newest' | 'find'> {
   async function listSpans(): Promise<Span[]> {
     const names = (await readdir(folder)).map(readSegmentName).filter((name) => name !== undefined)
     const spans: Span[] = []
     for (const segment of names) {
-      // What grows has to be read to know what is in it.
-      const { first, last } = segment.range ?? (await read(segment))
+      const { first, last } = await rangeOf(segment)
       if (first !== '') spans.push({ segment, first, last })
     }
     return spans
   }
 
-  /** Adds segment after segment until those that follow cannot change the answer. */
+  /**
+   * The lines of the ids that `choose` takes from segment after segment, until those that follow have nothing to add: `isEnough`.
+   * A page costs its own length, not that of the segments it is in.
+   */
   async function gather(
     spans: readonly Span[],
-    isEnough: (lines: Lines, following: Span) => boolean,
+    choose: (ids: readonly string[]) => readonly string[],
+    isEnough: (chosen: readonly string[], following: Span) => boolean,
   ): Promise<RecordLine[]> {
-    const gathered = new Lines()
+    const segments: Lines[] = []
+    let chosen: readonly string[] = []
     for (const [at, { segment }] of spans.entries()) {
-      gathered.addAll(await read(segment))
+      const lines = await read(segment)
+      segments.push(lines)
+      chosen = choose([...new Set([...chosen, ...choose(lines.ids)])].sort())
       const following = spans[at + 1]
-      if (following !== undefined && isEnough(gathered, following)) break
+      if (following !== undefined && isEnough(chosen, following)) break
     }
-    return [...gathered.whole()].sort(byId)
+    return chosen.map((id) => wholeLine(id, segments)).filter((line) => line !== undefined)
   }
 
   return {
     async read(after, limit) {
+      if (limit <= 0) return []
       const spans = (await listSpans()).filter(({ last }) => last > after).sort((a, b) => compare(a.first, b.first))
-      const isEnough = (lines: Lines, { first }: Span) => count(lines, (id) => id > after && id < first) >= limit
-      return (await gather(spans, isEnough)).filter(({ id }) => id > after).slice(0, limit)
+      return gather(
+        spans,
+        (ids) => {
+          const from = countUpTo(ids, after)
+          return ids.slice(from, from + limit)
+        },
+        (chosen, { first }) => (chosen[limit - 1] ?? first) < first,
+      )
     },
     async newest(limit) {
       if (limit <= 0) return []
       const spans = (await listSpans()).sort((a, b) => compare(b.last, a.last))
-      const isEnough = (lines: Lines, { last }: Span) => count(lines, (id) => id > last) >= limit
-      return (await gather(spans, isEnough)).slice(-limit)
+      return gather(
+        spans,
+        (ids) => ids.slice(-limit),
+        (chosen, { last }) => chosen.length === limit && (chosen[0] ?? last) > last,
+      )
     },
     async find(id) {
       const spans = (await listSpans()).filter(({ first, last }) => first <= id && id <= last)
-      return (await gather(spans, () => false)).find((line) => line.id === id)
+      const segments: Lines[] = []
+      for (const { segment } of spans) segments.push(await read(segment))
+      return wholeLine(id, segments)
     },
   }
 }
 
-function count(lines: Lines, matches: (id: string) => boolean): number {
-  let found = 0
-  for (const id of lines.ids()) if (matches(id)) found += 1
-  return found
+/** How many of ids in order are not above one. */
+function countUpTo(ids: readonly string[], id: string): number {
+  let [from, to] = [0, ids.length]
+  while (from < to) {
+    const middle = (from + to) >> 1
+    if ((ids[middle] ?? '') <= id) from = middle + 1
+    else to = middle
+  }
+  return from
 }
 
 const compare = (one: string, other: string): number => (one < other ? -1 : Number(one > other))
-const byId = (one: RecordLine, other: RecordLine): number => compare(one.id, other.id)

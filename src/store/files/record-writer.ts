@@ -75,17 +75,23 @@ export function recordWriter({ folder, thread, clock }: Needs): RecordWriter {
   }
 
   function openJournal(): Journal {
-    let touched = new Set<Segment>()
+    const touched = new Set<Segment>()
     return {
       write(entries) {
         for (const segment of writeAll(entries)) touched.add(segment)
       },
       async sync() {
         const waited = [...touched]
-        touched = new Set()
-        await Promise.all(waited.map(sync))
+        touched.clear()
+        try {
+          await Promise.all(waited.map(sync))
+        } catch (error) {
+          // It all comes again.
+          touched.clear()
+          throw error
+        }
       },
-      probe: () => void write('fresh', [], 0),
+      probe: () => void touched.add(write('fresh', [], 0)),
     }
   }
 

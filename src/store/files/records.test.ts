@@ -10,13 +10,15 @@ import type { CheckedRecordLog, RecordLine } from '../record-log.ts'
 import { openRecords } from './records.ts'
 import { startThread } from './sync-thread.ts'
 
-/** What the disk does to the next writes: takes so many bytes and is full then. */
+/** What the disk does to the next writes: takes so many bytes, as the system says without an error, and is full then. */
 const disk = vi.hoisted(() => ({ takes: Number.POSITIVE_INFINITY }))
 vi.mock('node:fs', async (original) => {
   const fs = await original<typeof import('node:fs')>()
   const writeSync = (file: number, text: string): number => {
     if (disk.takes === Number.POSITIVE_INFINITY) return fs.writeSync(file, text)
-    fs.writeSync(file, text.slice(0, disk.takes))
+    const { takes } = disk
+    disk.takes = 0
+    if (takes > 0) return fs.writeSync(file, text.slice(0, takes))
     throw Object.assign(new Error('ENOSPC: no space left on device, write'), { code: 'ENOSPC' })
   }
   return { ...fs, writeSync }
@@ -28,6 +30,18 @@ let now: number
 let records: CheckedRecordLog
 const threads: Worker[] = []
 
+/** A disk that loses the first that it gets, and says so once. */
+const startLossy = () =>
+  new Worker(
+    `const port = require('node:worker_threads').parentPort
+     let failure = 'EIO'
+     port.on('message', ({ act }) => {
+       if (act === 'close') return port.close()
+       port.postMessage({ failure })
+       failure = undefined
+     })`,
+    { eval: true },
+  )
 /** A disk that never says that it has it. */
 const startSilent = () =>
   new Worker("require('node:worker_threads').parentPort.on('message', () => {})", { eval: true })
@@ -118,6 +132,36 @@ describe('segments', () => {
   })
 })
 
+describe('a folder that others see to', () => {
+  it('has long idle segments named by a later start, and their writer goes on elsewhere', async () => {
+    await records.append([line(idOf(now), 'a'), line(idOf(now - HOUR), 'late')])
+    now += 3 * HOUR
+    await (await open()).close()
+    expect(segments().filter((name) => name.includes(','))).toHaveLength(2)
+    await records.append([line(idOf(now), 'b'), line(idOf(now - HOUR), 'late, too')])
+    expect(lines(await records.read('', 9))).toEqual(['late', 'a', 'late, too', 'b'])
+  })
+
+  it('may lose a file that is written to: what nobody would read is not taken', async () => {
+    await records.append([line(idOf(now, 1), 'a')])
+    for (const name of segments()) rmSync(join(folder, name))
+    await expect(records.append([line(idOf(now, 2), 'b')])).rejects.toThrow(StoreUnavailable)
+    await records.append([line(idOf(now, 2), 'b')])
+    expect(lines(await records.read('', 9))).toEqual(['b'])
+  })
+
+  it('may be gone, and come again', async () => {
+    await records.append([line(idOf(now, 1), 'a')])
+    rmSync(folder, { recursive: true })
+    await expect(records.check()).rejects.toThrow(StoreUnavailable)
+    await expect(records.check()).rejects.toThrow('its folder is gone')
+    mkdirSync(folder)
+    await records.check()
+    await records.append([line(idOf(now, 2), 'b')])
+    expect(lines(await records.read('', 9))).toEqual(['b'])
+  })
+})
+
 describe('reading', () => {
   it('goes on beside a writer of another process, and sees each line once it is whole', async () => {
     await records.append([line(idOf(now), 'a')])
@@ -150,6 +194,14 @@ describe('reading', () => {
     const seen = await reading
     expect(seen).toEqual(seen.toSorted((one, other) => one - other))
     await reader.close()
+  })
+
+  it('has of one id what was written last, also within one write', async () => {
+    const journal = records.openJournal?.()
+    const [one, two] = [idOf(now, 1), idOf(now, 2)]
+    journal?.write([line(one, '{"a":1}'), { id: one, ending: ',"b":1}' }, { id: one, ending: ',"b":2}' }])
+    journal?.write([line(two, '{"a":1}'), { id: two, ending: ',"b":1}' }, line(two, '{"a":2}')])
+    expect(lines(await records.read('', 9))).toEqual(['{"a":1,"b":2}', '{"a":2}'])
   })
 
   // Whatever is appended, replaced, ended and restored, late or not, over however many files: reads are those of a map in order.
@@ -217,6 +269,38 @@ describe('a journal', () => {
     await other?.sync()
     await one?.sync()
     expect(lines(await records.read('', 9))).toEqual([idOf(now, 1), 'again'])
+  })
+
+  it('does not trust a sync that comes after one that failed', async () => {
+    start = startLossy
+    const lost = records.append([line(idOf(now, 1))])
+    const behind = records.append([line(idOf(now, 2))])
+    await expect(lost).rejects.toThrow(StoreUnavailable)
+    await expect(behind).rejects.toThrow(StoreUnavailable)
+    await records.append([line(idOf(now, 2))])
+  })
+
+  it('that failed is told once of it: all of it comes again', async () => {
+    const journal = records.openJournal?.()
+    start = startLossy
+    const id = idOf(now - HOUR)
+    journal?.write([line(id, '{"a":1}')])
+    const failing = journal?.sync()
+    const ending = { id, ending: ',"b":1}' }
+    journal?.write([ending])
+    await expect(failing).rejects.toThrow(StoreUnavailable)
+    journal?.write([line(id, '{"a":1}'), ending])
+    await journal?.sync()
+    expect(lines(await records.read('', 9))).toEqual(['{"a":1,"b":1}'])
+  })
+
+  it('waits with its sync for what it probed with', async () => {
+    const journal = records.openJournal?.()
+    start = startLossy
+    journal?.probe()
+    await expect(journal?.sync()).rejects.toThrow(StoreUnavailable)
+    journal?.probe()
+    await journal?.sync()
   })
 
   it('has what it wrote on the disk after a sync, also what went to a segment that is full', async () => {

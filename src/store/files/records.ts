@@ -33,8 +33,8 @@ export async function openRecords({
   }
   const strange = (await readdir(folder)).find(isOfLaterFormat)
   if (strange !== undefined) throw laterRelease(folder, strange)
-  const read = segmentReader(folder)
+  const segments = segmentReader(folder)
   // Twice: a clock that is set back a little begins no quarrel.
-  await nameLeftOvers(folder, read, clock() - 2 * LONGEST)
-  return { ...recordReader(folder, read), ...recordWriter({ folder, thread: syncThread(start), clock }) }
+  await nameLeftOvers(folder, segments, clock() - 2 * LONGEST)
+  return { ...recordReader(folder, segments), ...recordWriter({ folder, thread: syncThread(start), clock }) }
 }

@@ -1,8 +1,8 @@
 // Segments as readers see them: what was read once is kept while it is in use, and of a growing one only the new end is read.
-import { type FileHandle, open, readdir } from 'node:fs/promises'
+import { type FileHandle, open, readdir, stat } from 'node:fs/promises'
 import { join } from 'node:path'
-import { codeOf } from './failure.ts'
-import { readSegmentName, type SegmentName } from './segment-name.ts'
+import { ignoreGone } from './failure.ts'
+import { type IdRange, readSegmentName, type SegmentName } from './segment-name.ts'
 import { Lines } from './stamped-line.ts'
 
 /** Segments in memory at a time. */
@@ -16,10 +16,15 @@ interface Known {
   readonly full: boolean
 }
 
-/** Empty where the segment is gone. */
-export type ReadSegment = (segment: SegmentName) => Promise<Lines>
+export interface SegmentReader {
+  /** Empty where the segment is gone. */
+  read(segment: SegmentName): Promise<Lines>
+  rangeOf(segment: SegmentName): Promise<IdRange>
+}
 
-export function segmentReader(folder: string): ReadSegment {
+export function segmentReader(folder: string): SegmentReader {
+  /** Of those without a range in their name, by the key. */
+  const ranges = new Map<string, IdRange & { readonly size: number }>()
   /** By the key; the one that was used longest ago first. */
   const kept = new Map<string, Known>()
 
@@ -30,7 +35,7 @@ export function segmentReader(folder: string): ReadSegment {
     if (kept.size > KEPT && oldest !== undefined) kept.delete(oldest)
   }
 
-  return async (named) => {
+  async function read(named: SegmentName): Promise<Lines> {
     const before = kept.get(named.key)
     if (before?.full) return before.lines
     const { handle, full } = (await openSegment(folder, named)) ?? {}
@@ -45,6 +50,30 @@ export function segmentReader(folder: string): ReadSegment {
     } finally {
       await handle.close()
     }
+  }
+
+  return {
+    read,
+    async rangeOf(named) {
+      if (named.range !== undefined) return named.range
+      const size = await sizeOf(join(folder, named.file))
+      const before = ranges.get(named.key)
+      // After many kills there are many of them, and most have nothing new.
+      if (before !== undefined && before.size === size) return before
+      const { first, last } = await read(named)
+      if (size !== undefined) ranges.set(named.key, { first, last, size })
+      return { first, last }
+    },
+  }
+}
+
+/** `undefined`: gone. */
+async function sizeOf(path: string): Promise<number | undefined> {
+  try {
+    return (await stat(path)).size
+  } catch (error) {
+    ignoreGone(error)
+    return undefined
   }
 }
 
@@ -67,8 +96,8 @@ async function openFile(path: string): Promise<FileHandle | undefined> {
   try {
     return await open(path, 'r')
   } catch (error) {
-    if (codeOf(error) === 'ENOENT') return undefined
-    throw error
+    ignoreGone(error)
+    return undefined
   }
 }
 

@@ -1,7 +1,9 @@
 // One growing segment of the record: lines are only ever added at its end. It belongs to one writer.
 import { closeSync, ftruncateSync, openSync, renameSync, unlinkSync, writeSync } from 'node:fs'
 import { join } from 'node:path'
+import { StoreUnavailable } from '../../protocol/errors.ts'
 import type { RecordEntry } from '../record-log.ts'
+import { ignoreGone } from './failure.ts'
 import { nameSegment } from './segment-name.ts'
 import { writeEntries } from './stamped-line.ts'
 import type { SyncThread } from './sync-thread.ts'
@@ -49,7 +51,7 @@ export class Segment {
     const text = entries.length === 0 ? '\n' : writeEntries(entries, stamp)
     const size = Buffer.byteLength(text)
     try {
-      if (writeSync(this.#file, text) !== size) throw new Error('The disk took only a part.')
+      if (writeSync(this.#file, text) !== size) throw new StoreUnavailable('The disk took only a part.')
     } catch (error) {
       // Readers go by the size: what is cut off may not grow again.
       ftruncateSync(this.#file, this.bytes)
@@ -69,7 +71,9 @@ export class Segment {
     if (this.#synced === bytes) return
     this.#syncing += 1
     try {
-      await this.#needs.thread.sync(this.#file, this.#synced === 0 ? this.#needs.folder : undefined)
+      await this.#needs.thread.sync({ file: this.#file, path: this.#path, isNew: this.#synced === 0 })
+      // The system tells of bytes that it lost once, and whoever waits behind may have lost the same.
+      if (this.#failure !== undefined) throw this.#failure
       this.#synced = Math.max(this.#synced, bytes)
     } catch (error) {
       this.#failure = error
@@ -97,7 +101,12 @@ export class Segment {
     this.#closed = true
     closeSync(this.#file)
     const { folder, begun, writer } = this.#needs
-    if (this.#first === '') unlinkSync(this.#path)
-    else renameSync(this.#path, join(folder, nameSegment(begun, writer, { first: this.#first, last: this.#last })))
+    try {
+      if (this.#first === '') unlinkSync(this.#path)
+      else renameSync(this.#path, join(folder, nameSegment(begun, writer, { first: this.#first, last: this.#last })))
+    } catch (error) {
+      // Long idle, a later start has named it (left-over.ts).
+      ignoreGone(error)
+    }
   }
 }

@@ -1,10 +1,11 @@
 // A line of a segment: the id, when it was written, the event; or, with a `+` at the time, what the event's line ends with. Of two lines with
 // one id the one with the later stamp stands, wherever they are.
-import type { RecordEnding, RecordEntry, RecordLine } from '../record-log.ts'
+import type { RecordEntry, RecordLine } from '../record-log.ts'
 
-export interface Written extends RecordLine {
+interface Stamped {
   /** Milliseconds, never the same for two appends of one process. Below zero where it was restored, which replaces nothing. */
   readonly stamp: number
+  readonly text: string
 }
 
 let last = 0
@@ -23,30 +24,27 @@ export function writeEntries(entries: readonly RecordEntry[], stamp: number): st
   return text
 }
 
-/** Lines by their ids, one each. */
+/** What a segment has to say, by id. */
 export class Lines {
-  readonly #written = new Map<string, Written>()
-  readonly #endings = new Map<string, RecordEnding & { readonly stamp: number }>()
-  /** `''`: there are none. */
+  readonly #lines = new Map<string, Stamped>()
+  readonly #endings = new Map<string, Stamped>()
+  #ids: readonly string[] | undefined
+  /** Of lines and endings; `''`: there are none. */
   first = ''
   last = ''
 
-  ids(): Iterable<string> {
-    return this.#written.keys()
+  /** Of whole lines, in order. */
+  get ids(): readonly string[] {
+    this.#ids ??= [...this.#lines.keys()].sort()
+    return this.#ids
   }
 
-  /** In no order. */
-  *whole(): Generator<RecordLine> {
-    for (const { id, stamp, line } of this.#written.values()) {
-      const ending = this.#endings.get(id)
-      const ends = ending !== undefined && ending.stamp >= stamp && line.endsWith('}')
-      yield { id, line: ends ? line.slice(0, -1) + ending.ending : line }
-    }
+  line(id: string): Stamped | undefined {
+    return this.#lines.get(id)
   }
 
-  addAll(others: Lines): void {
-    for (const written of others.#written.values()) this.#add(written)
-    for (const [id, ending] of others.#endings) this.#addEnding(id, ending.ending, ending.stamp)
+  ending(id: string): Stamped | undefined {
+    return this.#endings.get(id)
   }
 
   /** Whole lines of a segment; what a power cut left half written is none. */
@@ -58,30 +56,38 @@ export class Lines {
       const ends = written[afterStamp - 1] === '+'
       const stamp = Number(written.slice(afterId + 1, ends ? afterStamp - 1 : afterStamp))
       if (!Number.isSafeInteger(stamp)) continue
-      const [id, rest] = [written.slice(0, afterId), written.slice(afterStamp + 1)]
-      if (ends) this.#addEnding(id, rest, stamp)
-      else this.#add({ id, stamp, line: rest })
+      this.#add(ends, written.slice(0, afterId), { stamp, text: written.slice(afterStamp + 1) })
     }
   }
 
-  /** Of what was appended the later line stands, of what was restored the earlier. */
-  #add(written: Written): void {
-    const { id, stamp } = written
-    const before = this.#written.get(id)
-    if (before !== undefined && (stamp < before.stamp || (stamp === before.stamp && stamp < 0))) return
-    this.#written.set(id, written)
-    this.#reach(id)
-  }
-
-  #addEnding(id: string, ending: string, stamp: number): void {
-    const before = this.#endings.get(id)
-    if (before !== undefined && stamp < before.stamp) return
-    this.#endings.set(id, { id, ending, stamp })
-    this.#reach(id)
-  }
-
-  #reach(id: string): void {
+  #add(ends: boolean, id: string, added: Stamped): void {
+    const stamped = ends ? this.#endings : this.#lines
+    if (later(stamped.get(id), added) !== added) return
+    stamped.set(id, added)
+    // Of one append, which has one stamp, the order in the file counts.
+    if (!ends && (this.#endings.get(id)?.stamp ?? Number.POSITIVE_INFINITY) <= added.stamp) this.#endings.delete(id)
+    this.#ids = undefined
     if (id > this.last) this.last = id
     if (this.first === '' || id < this.first) this.first = id
   }
+}
+
+/** What segments say of one id together; `undefined`: none has its line. */
+export function wholeLine(id: string, segments: readonly Lines[]): RecordLine | undefined {
+  let line: Stamped | undefined
+  let ending: Stamped | undefined
+  for (const segment of segments) {
+    line = later(line, segment.line(id))
+    ending = later(ending, segment.ending(id))
+  }
+  if (line === undefined) return undefined
+  const ends = ending !== undefined && ending.stamp >= line.stamp && line.text.endsWith('}')
+  return { id, line: ends ? line.text.slice(0, -1) + ending?.text : line.text }
+}
+
+/** Of what was appended the later stands, of what was restored the earlier. */
+function later(before: Stamped | undefined, added: Stamped | undefined): Stamped | undefined {
+  if (before === undefined || added === undefined) return added ?? before
+  if (added.stamp < before.stamp || (added.stamp === before.stamp && added.stamp < 0)) return before
+  return added
 }

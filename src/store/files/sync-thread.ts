@@ -3,7 +3,7 @@
 import { getCompileCacheDir } from 'node:module'
 import { Worker } from 'node:worker_threads'
 import { StoreUnavailable } from '../../protocol/errors.ts'
-import type { Answer, Order } from './sync-order.ts'
+import type { Answer, Order, SyncOrder } from './sync-order.ts'
 
 const WORKER = new URL('./sync-worker.ts', import.meta.url)
 
@@ -18,7 +18,7 @@ function environment(): Record<string, string> {
 
 export interface SyncThread {
   /** Resolves when all that was written to the file is on the disk; rejects with StoreUnavailable. */
-  sync(file: number, folder?: string): Promise<void>
+  sync(order: SyncOrder): Promise<void>
   close(): Promise<void>
 }
 
@@ -59,11 +59,11 @@ export function syncThread(start: () => Worker): SyncThread {
   }
 
   return {
-    async sync(file, folder) {
+    async sync(order) {
       const thread = running()
       await new Promise<void>((resolve, reject) => {
         waiting.push({ resolve, reject })
-        thread.postMessage({ act: 'sync', file, folder } satisfies Order)
+        thread.postMessage({ act: 'sync', ...order } satisfies Order)
       })
     },
     async close() {
