@@ -81,6 +81,7 @@ function startDisk(): Disk {
     },
     journal: {
       write(entries) {
+        if (entries.length === 0) return
         if (disk.full) throw new StoreUnavailable('The disk is full.')
         disk.writes += 1
         disk.written += entries.length
@@ -306,6 +307,35 @@ describe('a disk that does not keep what it took', () => {
         [idOf(2), call(2)],
       ]),
     )
+    await recorder.close()
+  })
+
+  it('gets the last once more, where the close found that out', async () => {
+    const { recorder, disk } = open({ report: () => (disk.broken = false) })
+    recorder.finish(await recorder.decide(call(1)), ended(1))
+    disk.broken = true
+    await recorder.close()
+    expect(disk.broken).toBe(false)
+    expect(disk.events(disk.synced)).toEqual(new Map([[idOf(1), ended(1)]]))
+  })
+
+  it('and then is full, is said to be so once', async () => {
+    const { recorder, disk, reported } = open()
+    disk.broken = true
+    await recorder.decide(call(1))
+    await vi.advanceTimersByTimeAsync(10)
+    disk.full = true
+    await expect(recorder.decide(call(2))).rejects.toEqual(REFUSED)
+    await vi.advanceTimersByTimeAsync(5000)
+    expect(reported).toEqual([
+      'The disk does not take the audit record; it is written again',
+      'The audit record cannot be written; calls are refused',
+    ])
+    disk.full = false
+    disk.broken = false
+    await vi.advanceTimersByTimeAsync(2000)
+    expect(recorder.state()).toEqual({ healthy: true, waiting: 1 })
+    expect(disk.events(disk.synced)).toEqual(new Map([[idOf(1), call(1)]]))
     await recorder.close()
   })
 

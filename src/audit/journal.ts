@@ -129,7 +129,7 @@ export function openJournal({ log, journal, sink, limit, stdout, report }: Needs
   /** Resolves `false` when it is not on the disk, for all that is known. */
   async function sync(): Promise<boolean> {
     try {
-      if (owed.length > 0) put([])
+      if (owed.length > 0 && failure === undefined) put([])
     } catch {
       // Reported, and probed for from now on; what is written already is waited for all the same.
     }
@@ -152,6 +152,17 @@ export function openJournal({ log, journal, sink, limit, stdout, report }: Needs
     for (const entry of underway) waitingBytes -= sizeOf(entry)
     underway = []
     return owed.length === 0
+  }
+
+  /** The last that the disk gets, whatever it did before; what it does not keep it gets once more, in another file. */
+  async function syncAll(): Promise<boolean> {
+    let failures = 0
+    do {
+      failure = undefined
+      if (await sync()) return true
+      if (failure !== undefined) failures += 1
+    } while (failures < 2 && prober === undefined)
+    return false
   }
 
   return {
@@ -196,11 +207,7 @@ export function openJournal({ log, journal, sink, limit, stdout, report }: Needs
       clearTimeout(timer)
       await acts.idle()
       await syncing
-      // Whatever the disk did before: this is the last it gets.
-      failure = undefined
-      let kept = await sync()
-      while (!kept && failure === undefined && prober === undefined) kept = await sync()
-      if (!kept) report({ error: failure }, 'The last decisions may not be in the audit record')
+      if (!(await syncAll())) report({ error: failure }, 'The last decisions may not be in the audit record')
       clearInterval(prober)
     },
   }

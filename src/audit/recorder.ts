@@ -2,16 +2,16 @@
 // moments; an act is committed before it is answered. What cannot be recorded does not happen.
 import type { AuditConfig } from '../config/audit.ts'
 import type { Clock } from '../protocol/clock.ts'
-import { RequestError } from '../protocol/errors.ts'
 import type { RecordLog } from '../store/record-log.ts'
 import { createCallBatch } from './call-batch.ts'
-import type { CallEvent, Recorder } from './event.ts'
+import type { CallEvent } from './event.ts'
 import { completedLine, eventLine } from './event-line.ts'
 import { groupCommit } from './group-commit.ts'
+import { isOutcomeOf } from './outcome.ts'
 import { PendingCall, Undecided } from './pending.ts'
+import { type OpenRecorder, unavailable } from './recording.ts'
 import { openSpool } from './spool.ts'
-import { dropSpoolFolder } from './spool-folder.ts'
-import { restoreSpool } from './spool-restore.ts'
+import { restoreAbandoned, restoreSpool } from './spool-restore.ts'
 import { turns } from './turn.ts'
 
 /** Twice this, at the most, and a decision without an outcome is committed as it stands. */
@@ -33,33 +33,13 @@ interface Needs {
   readonly report: (detail: object, message: string) => void
 }
 
-export interface RecorderState {
-  readonly healthy: boolean
-  /** `spool_unwritable`, `spool_full` or `store_unavailable`. */
-  readonly reason?: string
-  /** Calls that are not committed with their outcome. */
-  readonly waiting: number
-}
-
-export interface OpenRecorder extends Recorder {
-  decide(event: CallEvent): Promise<PendingCall>
-  finish(call: PendingCall, event: CallEvent): void
-  state(): RecorderState
-  /** Commits what there is. What the store refuses stays in the spool for the next process. */
-  close(): Promise<void>
-}
-
 /** Restores first what an earlier process left behind; rejects when the store does not take it. */
 export async function openRecorder(needs: Needs): Promise<OpenRecorder> {
   const { directory, sink, spoolLimit, clock, report } = needs
   const print = sink.includes('stdout') ? needs.stdout : () => undefined
   const log = sink.includes('store') ? needs.log : printedOnly(print)
-  const restore = (from: string) => restoreSpool({ directory: from, restore: (lines) => log.restore(lines), report })
-  for (const left of needs.abandoned ?? []) {
-    await restore(left)
-    await dropSpoolFolder(left)
-  }
-  await restore(directory)
+  for (const left of needs.abandoned ?? []) await restoreAbandoned(left, log, report)
+  await restoreSpool({ directory, restore: (lines) => log.restore(lines), report })
 
   const spool = openSpool({ directory, clock, report })
   const batch = createCallBatch({ append: (lines) => log.append(lines), committed: release, report })
@@ -178,18 +158,6 @@ export async function openRecorder(needs: Needs): Promise<OpenRecorder> {
       spool.close()
     },
   }
-}
-
-/** Nothing but the outcome is new. */
-function isOutcomeOf(decided: CallEvent, event: CallEvent): boolean {
-  return decided.decision === event.decision && decided.reason === event.reason && decided.rule === event.rule
-}
-
-function unavailable(cause?: unknown): RequestError {
-  return new RequestError(503, 'audit_unavailable', 'The gate cannot record this now. Try again shortly.', {
-    retryAfter: 5,
-    cause,
-  })
 }
 
 /** Without the store as a sink the printed line is the record; what a crash left is printed at the next start. */

@@ -1,6 +1,6 @@
 // A condition that cannot be evaluated closes what it guards. Whoever wrote the rule is told, now and then, at whichever door it was.
 import type { CallEvent } from '../audit/event.ts'
-import type { OpenRecorder } from '../audit/recorder.ts'
+import type { OpenRecorder } from '../audit/recording.ts'
 import type { Log } from '../observe/log.ts'
 import { rarely } from '../observe/rarely.ts'
 import type { Clock } from '../protocol/clock.ts'

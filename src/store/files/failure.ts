@@ -21,8 +21,8 @@ export function folderFailure(error: unknown, folder: string): unknown {
   const code = codeOf(error)
   if (code === undefined) return error
   return new OperatorError(
-    `The folder ${folder} of the audit record cannot be opened for writing (${code}). Make it exist on a disk with free space and ` +
-      'writable for this user, or set store.directory to one that is.',
+    `The folder ${folder} of the audit record cannot be opened for writing (${pathOf(error)}${code}). Make it exist on a disk with free ` +
+      'space, it and all files in it writable for this user, or set store.directory to one that is.',
     { cause: error },
   )
 }
@@ -35,6 +35,9 @@ export const laterRelease = (folder: string, file: string): OperatorError =>
 
 export const codeOf = (error: unknown): string | undefined =>
   error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : undefined
+
+const pathOf = (error: unknown): string =>
+  error instanceof Error && 'path' in error && typeof error.path === 'string' ? `${error.path}: ` : ''
 
 export function ignoreGone(error: unknown): void {
   if (codeOf(error) !== 'ENOENT') throw error

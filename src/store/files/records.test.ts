@@ -11,7 +11,16 @@ import { openRecords } from './records.ts'
 import { startThread } from './sync-thread.ts'
 
 /** What the disk does to the next writes: takes so many bytes, as the system says without an error, and is full then. */
-const disk = vi.hoisted(() => ({ takes: Number.POSITIVE_INFINITY }))
+const disk = vi.hoisted(() => ({ takes: Number.POSITIVE_INFINITY, unreadable: '-', opened: 0 }))
+vi.mock('node:fs/promises', async (original) => {
+  const fs = await original<typeof import('node:fs/promises')>()
+  const open = async (path: string, flags: string) => {
+    disk.opened += 1
+    if (!path.endsWith(disk.unreadable)) return fs.open(path, flags)
+    throw Object.assign(new Error(`EACCES: permission denied, open '${path}'`), { code: 'EACCES', path })
+  }
+  return { ...fs, open }
+})
 vi.mock('node:fs', async (original) => {
   const fs = await original<typeof import('node:fs')>()
   const writeSync = (file: number, text: string): number => {
@@ -62,6 +71,7 @@ beforeEach(async () => {
 })
 afterEach(async () => {
   disk.takes = Number.POSITIVE_INFINITY
+  disk.unreadable = '-'
   await records.close()
   rmSync(folder, { recursive: true })
 })
@@ -172,6 +182,22 @@ describe('reading', () => {
     expect(lines(await records.read('', 9))).toEqual(['a', 'b', 'cc'])
   })
 
+  it('finds all of a segment of which a backup has left a shorter copy', async () => {
+    const begun = now - 3 * HOUR
+    const [one, two, three] = [0, 1, 2].map((count) => `${idOf(begun, count)} ${begun} ${count}\n`)
+    writeFileSync(join(folder, `${begun}-0000beef.v1`), `${one}${two}`)
+    writeFileSync(join(folder, `${begun}-0000beef,${idOf(begun)},${idOf(begun, 2)}.v1`), `${one}${two}${three}`)
+    const restored = await open()
+    expect(lines(await restored.newest(1))).toEqual(['2'])
+    expect(lines(await restored.read('', 9))).toEqual(['0', '1', '2'])
+    expect(lines(await restored.newest(9))).toEqual(['0', '1', '2'])
+    await restored.close()
+    const again = await open()
+    expect(lines(await again.read('', 1))).toEqual(['0'])
+    expect(lines(await again.read('', 9))).toEqual(['0', '1', '2'])
+    await again.close()
+  })
+
   it('forgets what was cut off again', async () => {
     const path = join(folder, `${now}-0000beef.v1`)
     writeFileSync(path, `${idOf(now, 1)} ${now} a\n${idOf(now, 2)} ${now} refused\n`)
@@ -202,6 +228,15 @@ describe('reading', () => {
     journal?.write([line(one, '{"a":1}'), { id: one, ending: ',"b":1}' }, { id: one, ending: ',"b":2}' }])
     journal?.write([line(two, '{"a":1}'), { id: two, ending: ',"b":1}' }, line(two, '{"a":2}')])
     expect(lines(await records.read('', 9))).toEqual(['{"a":1,"b":2}', '{"a":2}'])
+  })
+
+  it('opens of many segments without a range, as kills leave them, only those that it needs', async () => {
+    for (let at = 0; at < 20; at += 1)
+      writeFileSync(join(folder, `${now + at}-0000beef.v1`), `${idOf(now + at)} ${now + at} ${at}\n`)
+    expect(lines(await records.newest(2))).toEqual(['18', '19'])
+    const { opened } = disk
+    expect(lines(await records.newest(2))).toEqual(['18', '19'])
+    expect(disk.opened - opened).toBe(2)
   })
 
   // Whatever is appended, replaced, ended and restored, late or not, over however many files: reads are those of a map in order.
@@ -374,6 +409,13 @@ describe('opening', () => {
     expect(await failure(join(folder, 'file', 'audit'))).toMatch(
       /file\/audit of the audit record cannot be opened .*ENOTDIR/,
     )
+  })
+
+  it('says which of its files it cannot read', async () => {
+    const name = `${now - 3 * HOUR}-0000beef.v1`
+    writeFileSync(join(folder, name), 'theirs')
+    disk.unreadable = name
+    expect(await failure(folder)).toMatch(/0000beef\.v1: EACCES\)\. .* writable for this user/)
   })
 
   it('refuses a record of a later release, and changes nothing', async () => {

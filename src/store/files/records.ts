@@ -25,16 +25,16 @@ export async function openRecords({
   clock,
   startThread: start = startThread,
 }: Needs): Promise<CheckedRecordLog> {
+  const segments = segmentReader(folder)
   try {
     mkdirSync(folder, { recursive: true, mode: 0o700 })
     accessSync(folder, constants.R_OK | constants.W_OK | constants.X_OK)
+    const strange = (await readdir(folder)).find(isOfLaterFormat)
+    if (strange !== undefined) throw laterRelease(folder, strange)
+    // Twice: a clock that is set back a little begins no quarrel.
+    await nameLeftOvers(folder, segments, clock() - 2 * LONGEST)
   } catch (error) {
     throw folderFailure(error, folder)
   }
-  const strange = (await readdir(folder)).find(isOfLaterFormat)
-  if (strange !== undefined) throw laterRelease(folder, strange)
-  const segments = segmentReader(folder)
-  // Twice: a clock that is set back a little begins no quarrel.
-  await nameLeftOvers(folder, segments, clock() - 2 * LONGEST)
   return { ...recordReader(folder, segments), ...recordWriter({ folder, thread: syncThread(start), clock }) }
 }

@@ -9,6 +9,7 @@ import { Lines } from './stamped-line.ts'
 const KEPT = 8
 
 interface Known {
+  readonly file: string
   readonly lines: Lines
   /** Bytes up to the end of the last whole line that was read. */
   read: number
@@ -37,7 +38,8 @@ export function segmentReader(folder: string): SegmentReader {
 
   async function read(named: SegmentName): Promise<Lines> {
     const before = kept.get(named.key)
-    if (before?.full) return before.lines
+    // A backup that was taken twice has a segment twice, of different lengths.
+    if (before?.full && before.file === named.file) return before.lines
     const { handle, full } = (await openSegment(folder, named)) ?? {}
     if (handle === undefined) return new Lines()
     try {
@@ -45,7 +47,7 @@ export function segmentReader(folder: string): SegmentReader {
       // Shorter than it was: a write that failed was cut off, and what was read of it is not in the record.
       const { lines, read } = before !== undefined && before.read <= size ? before : { lines: new Lines(), read: 0 }
       const end = await readOn(handle, lines, read, size)
-      keep(named.key, { lines, read: end, full: full === true })
+      keep(named.key, { file: named.file, lines, read: end, full: full === true })
       return lines
     } finally {
       await handle.close()
