@@ -45,6 +45,7 @@ export function createListener({ listen, tls, limits, handle, upgrades, log }: N
   let current = { handle, upgrades }
   const succession = createSuccession()
   const options = {
+    optimizeEmptyRequests: true,
     ServerResponse: IdentifiedResponse,
     maxHeaderSize: limits.headers,
     headersTimeout: limits.headersTimeout,

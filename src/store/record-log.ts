@@ -1,8 +1,8 @@
-// The audit record at rest: time-ordered ids, one JSON line each. Writes come in batches from one writer (audit/).
+// The audit record at rest: time-ordered ids, one JSON line each.
 
 /** Neither part holds a line feed. */
 export interface RecordLine {
-  /** UUIDv7: time-ordered, so that the index grows at one end (a random id costs six times the write). */
+  /** UUIDv7: time-ordered, so that the record grows at one end. No space in it. */
   readonly id: string
   readonly line: string
 }
@@ -10,7 +10,7 @@ export interface RecordLine {
 export interface RecordLog {
   /** Commits durably before it resolves. A line with a known id replaces the earlier one (a decision gains its outcome). */
   append(lines: readonly RecordLine[]): Promise<void>
-  /** As `append`, but never replaces: what a crash left in the spool must not undo a recorded outcome. */
+  /** As `append`, but never replaces: what a crash left behind must not undo a recorded outcome. */
   restore(lines: readonly RecordLine[]): Promise<void>
   /** Lines with an id above `after`, oldest first. */
   read(after: string, limit: number): Promise<RecordLine[]>

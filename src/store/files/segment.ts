@@ -16,6 +16,9 @@ interface Needs {
   readonly thread: Pick<SyncThread, 'sync'>
 }
 
+/** A write runs to its end before another begins. */
+let room = Buffer.allocUnsafeSlow(64 * 1024)
+
 export class Segment {
   readonly begun: number
   bytes = 0
@@ -49,9 +52,11 @@ export class Segment {
    */
   write(entries: readonly RecordEntry[], stamp: number): void {
     const text = entries.length === 0 ? '\n' : writeEntries(entries, stamp)
-    const size = Buffer.byteLength(text)
+    // One UTF-16 unit is at most three bytes of UTF-8.
+    if (text.length * 3 > room.length) room = Buffer.allocUnsafeSlow(text.length * 3)
+    const size = room.write(text)
     try {
-      if (writeSync(this.#file, text) !== size) throw new StoreUnavailable('The disk took only a part.')
+      if (writeSync(this.#file, room, 0, size) !== size) throw new StoreUnavailable('The disk took only a part.')
     } catch (error) {
       // Readers go by the size: what is cut off may not grow again.
       ftruncateSync(this.#file, this.bytes)
