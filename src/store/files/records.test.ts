@@ -23,11 +23,11 @@ vi.mock('node:fs/promises', async (original) => {
 })
 vi.mock('node:fs', async (original) => {
   const fs = await original<typeof import('node:fs')>()
-  const writeSync = (file: number, text: string): number => {
-    if (disk.takes === Number.POSITIVE_INFINITY) return fs.writeSync(file, text)
+  const writeSync = (file: number, bytes: Buffer, from: number, size: number): number => {
+    if (disk.takes === Number.POSITIVE_INFINITY) return fs.writeSync(file, bytes, from, size)
     const { takes } = disk
     disk.takes = 0
-    if (takes > 0) return fs.writeSync(file, text.slice(0, takes))
+    if (takes > 0) return fs.writeSync(file, bytes, from, Math.min(takes, size))
     throw Object.assign(new Error('ENOSPC: no space left on device, write'), { code: 'ENOSPC' })
   }
   return { ...fs, writeSync }

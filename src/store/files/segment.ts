@@ -16,8 +16,8 @@ interface Needs {
   readonly thread: Pick<SyncThread, 'sync'>
 }
 
-/** A write runs to its end before another begins. */
-let room = Buffer.allocUnsafeSlow(64 * 1024)
+/** For most writes: each runs to its end before another begins. */
+const ROOM = Buffer.allocUnsafeSlow(64 * 1024)
 
 export class Segment {
   readonly begun: number
@@ -53,8 +53,8 @@ export class Segment {
   write(entries: readonly RecordEntry[], stamp: number): void {
     const text = entries.length === 0 ? '\n' : writeEntries(entries, stamp)
     // One UTF-16 unit is at most three bytes of UTF-8.
-    if (text.length * 3 > room.length) room = Buffer.allocUnsafeSlow(text.length * 3)
-    const size = room.write(text)
+    const room = text.length * 3 <= ROOM.length ? ROOM : Buffer.from(text)
+    const size = room === ROOM ? ROOM.write(text) : room.length
     try {
       if (writeSync(this.#file, room, 0, size) !== size) throw new StoreUnavailable('The disk took only a part.')
     } catch (error) {
