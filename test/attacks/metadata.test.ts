@@ -204,7 +204,7 @@ attackTable('C28: a name from the request:', CLAIMS, async ({ headers, foreign =
       const usual = await ask(range, target, [])
       expect({ target: target.id, status: usual.status }).toEqual({ target: target.id, status: target.status })
       const answer = await ask(range, target, headers)
-      expect([...answer.headers, answer.body.toString()].join('\n')).not.toContain('evil')
+      expect([...answer.headers, answer.body.toString()].join('\n')).not.toMatch(/\bevil\b/)
       // DNS rebinding: a page that calls us by its own name is not answered at all (a proxy may pass on any).
       if (foreign && range === direct) {
         expect({ target: target.id, status: answer.status }).toEqual({ target: target.id, status: 403 })
