@@ -2,7 +2,7 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { StoreUnavailable } from '../protocol/errors.ts'
 import type { Journal, RecordEntry, RecordLine } from '../store/record-log.ts'
-import type { ActEvent, CallEvent } from './event.ts'
+import { act, call, ended } from './events.support.ts'
 import { openJournal } from './journal.ts'
 
 beforeEach(() => {
@@ -12,29 +12,8 @@ afterEach(() => {
   vi.useRealTimers()
 })
 
-const idOf = (number: number) => `01990000-0000-7000-8000-${String(number).padStart(12, '0')}`
-const call = (number: number, over: Partial<CallEvent> = {}): CallEvent => ({
-  kind: 'call',
-  id: idOf(number),
-  time: '2026-09-01T12:00:00.000Z',
-  subject: 'u1',
-  server: 'github',
-  method: 'tools/call',
-  name: 'search',
-  decision: 'allow',
-  reason: 'allowed_by_rule',
-  address: '192.0.2.1',
-  ...over,
-})
-const ended = (number: number) => call(number, { status: 200, outcome: 'answered', latency: 3 })
-const act: ActEvent = {
-  kind: 'act',
-  id: idOf(99),
-  time: '2026-09-01T12:00:00.000Z',
-  act: 'token_issued',
-  decision: 'allow',
-  reason: 'granted',
-}
+const idOf = (number: number) => call(number).id
+const issued = act(99)
 
 interface Disk {
   full: boolean
@@ -224,7 +203,7 @@ describe('calls', () => {
     expect(disk.events(disk.synced).get(idOf(1))).toEqual(call(1))
     expect(printed()).toEqual([call(1)])
     await expect(recorder.decide(call(2))).rejects.toEqual(REFUSED)
-    await expect(recorder.act(act)).rejects.toEqual(REFUSED)
+    await expect(recorder.act(issued)).rejects.toEqual(REFUSED)
   })
 })
 
@@ -389,16 +368,16 @@ describe('a disk that does not keep what it took', () => {
 describe('acts', () => {
   it('are on the disk when they resolve, and printed', async () => {
     const { recorder, disk, printed } = open()
-    await recorder.act(act)
-    expect(disk.events(disk.synced).get(act.id)).toEqual(act)
-    expect(printed()).toEqual([act])
+    await recorder.act(issued)
+    expect(disk.events(disk.synced).get(issued.id)).toEqual(issued)
+    expect(printed()).toEqual([issued])
     await recorder.close()
   })
 
   it('reject when the disk does not take them, and are printed by nobody', async () => {
     const { recorder, disk, printed } = open()
     disk.full = true
-    await expect(recorder.act(act)).rejects.toThrow(StoreUnavailable)
+    await expect(recorder.act(issued)).rejects.toThrow(StoreUnavailable)
     expect(printed()).toEqual([])
     await recorder.close()
   })
@@ -408,7 +387,7 @@ it('prints nothing where stdout is no sink', async () => {
   const { recorder, printed } = open({ sink: ['store'] })
   recorder.finish(await recorder.decide(call(1)), ended(1))
   await recorder.record(ended(2))
-  await recorder.act(act)
+  await recorder.act(issued)
   await recorder.decide(call(3))
   await recorder.close()
   expect(printed()).toEqual([])

@@ -5,7 +5,8 @@ import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { RequestError, StoreUnavailable } from '../protocol/errors.ts'
 import type { RecordLine } from '../store/record-log.ts'
-import type { ActEvent, CallEvent } from './event.ts'
+import type { CallEvent } from './event.ts'
+import { act, call, ended } from './events.support.ts'
 import { openRecorder } from './recorder.ts'
 
 let directory: string
@@ -16,29 +17,6 @@ beforeEach(() => {
 afterEach(() => {
   vi.useRealTimers()
   rmSync(directory, { recursive: true, force: true })
-})
-
-const call = (number: number, over: Partial<CallEvent> = {}): CallEvent => ({
-  kind: 'call',
-  id: `01990000-0000-7000-8000-${String(number).padStart(12, '0')}`,
-  time: '2026-09-01T12:00:00.000Z',
-  subject: 'u1',
-  server: 'github',
-  method: 'tools/call',
-  name: 'search',
-  decision: 'allow',
-  reason: 'allowed_by_rule',
-  address: '192.0.2.1',
-  ...over,
-})
-const ended = (number: number) => call(number, { status: 200, outcome: 'answered', latency: 3 })
-const act = (number: number): ActEvent => ({
-  kind: 'act',
-  id: `01990000-0000-7000-8000-${String(number).padStart(12, '0')}`,
-  time: '2026-09-01T12:00:00.000Z',
-  act: 'token_issued',
-  decision: 'allow',
-  reason: 'granted',
 })
 
 function recordLog() {

@@ -1,4 +1,5 @@
 // A span of the record, read in pages: as long as it is, one page is in memory.
+import { leastIdOf } from '../protocol/moment-id.ts'
 import type { RecordLog } from '../store/record-log.ts'
 import type { ActEvent, CallEvent } from './event.ts'
 
@@ -6,7 +7,7 @@ const PAGE = 500
 
 /** Events from a moment on, oldest first, by their ids, which are times (UUIDv7, RFC 9562 §5.7). A line that is no event is left out. */
 export async function* readSince(log: Pick<RecordLog, 'read'>, since: number): AsyncGenerator<CallEvent | ActEvent> {
-  let after = idBefore(since)
+  let after = leastIdOf(since)
   for (;;) {
     const page = await log.read(after, PAGE)
     for (const { line } of page) {
@@ -27,9 +28,4 @@ export function readEvent(line: string): CallEvent | ActEvent | undefined {
     // Not written by us; `portcullis audit tail` shows it as it is.
     return undefined
   }
-}
-
-function idBefore(moment: number): string {
-  const hex = Math.max(0, Math.floor(moment)).toString(16).padStart(12, '0')
-  return `${hex.slice(0, 8)}-${hex.slice(8)}-7000-8000-000000000000`
 }

@@ -1,6 +1,7 @@
 // The record as people read it: one line an event (`portcullis audit tail`).
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Clock } from '../protocol/clock.ts'
+import { leastIdOf } from '../protocol/moment-id.ts'
 import type { RecordLine, RecordLog } from '../store/record-log.ts'
 import { escapeUnprintable } from './event-line.ts'
 
@@ -110,9 +111,7 @@ const laterId = (one: string, other: string): string => (one > other ? one : oth
 /** The least UUIDv7 (RFC 9562 §5.7) of a moment `LATE` before this one. */
 function earlierId(id: string): string {
   const time = Number.parseInt(id.replace('-', '').slice(0, 12), 16) - LATE
-  if (!(time > 0)) return FIRST_ID
-  const hex = time.toString(16).padStart(12, '0')
-  return `${hex.slice(0, 8)}-${hex.slice(8)}-7000-8000-000000000000`
+  return time > 0 ? leastIdOf(time) : FIRST_ID
 }
 
 function ignoreAbort(signal: AbortSignal) {

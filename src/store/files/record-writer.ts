@@ -3,6 +3,7 @@
 import { randomBytes } from 'node:crypto'
 import type { Clock } from '../../protocol/clock.ts'
 import { StoreUnavailable } from '../../protocol/errors.ts'
+import { leastIdOf } from '../../protocol/moment-id.ts'
 import type { CheckedRecordLog, Journal, RecordEntry } from '../record-log.ts'
 import { diskFailure } from './failure.ts'
 import { Segment } from './segment.ts'
@@ -101,7 +102,7 @@ export function recordWriter({ folder, thread, clock }: Needs): RecordWriter {
     const stamp = nextStamp(now)
     if (Math.abs(now - looked) >= 1000) {
       looked = now
-      since = leastId(now - LATE)
+      since = leastIdOf(now - LATE)
     }
     const isFresh = ({ id }: RecordEntry): boolean => id >= since
     if (entries.every(isFresh)) return [write('fresh', entries, stamp)]
@@ -131,10 +132,4 @@ export function recordWriter({ folder, thread, clock }: Needs): RecordWriter {
       full = []
     },
   }
-}
-
-/** The least UUIDv7 of a moment (RFC 9562 §5.7). */
-function leastId(moment: number): string {
-  const hex = Math.max(0, moment).toString(16).padStart(12, '0')
-  return `${hex.slice(0, 8)}-${hex.slice(8)}`
 }
