@@ -4,6 +4,8 @@
 import { once } from 'node:events'
 import { createServer, type Server } from 'node:http'
 import { type AddressInfo, connect, type Socket } from 'node:net'
+import { setFlagsFromString } from 'node:v8'
+import { runInNewContext } from 'node:vm'
 import { brotliCompressSync } from 'node:zlib'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import {
@@ -23,6 +25,9 @@ import { until } from '../support/tls.ts'
 
 const SECRET = 'canary-of-the-gate-4c1f'
 const MB = 1024 * 1024
+
+setFlagsFromString('--expose-gc')
+const collect = runInNewContext('gc') as () => void
 
 let evil: FaultyServer
 let trap: Server
@@ -294,13 +299,17 @@ it('E36: many readers that stand still cost the gate their buffers, and are drop
     'Mcp-Name: flood',
     `Content-Length: ${body.length}`,
   ]
-  globalThis.gc?.()
-  const before = process.memoryUsage()
+  // What is held, without what only waits to be collected: that is as large as the machine is slow.
+  const collected = (): NodeJS.MemoryUsage => {
+    collect()
+    return process.memoryUsage()
+  }
+  const before = collected()
   let most = 0
   const watch = setInterval(() => {
-    const { external, heapUsed } = process.memoryUsage()
+    const { external, heapUsed } = collected()
     most = Math.max(most, external + heapUsed - before.external - before.heapUsed)
-  }, 10)
+  }, 100)
   const sockets: Socket[] = []
   for (let reader = 0; reader < READERS; reader++) {
     const plain = connect(gateway.port, '127.0.0.1')
@@ -314,7 +323,7 @@ it('E36: many readers that stand still cost the gate their buffers, and are drop
   clearInterval(watch)
   for (const socket of sockets) socket.destroy()
   expect(pushed).toBeGreaterThan(READERS * 256 * 1024)
-  // Both ends of the evil server's connections are in this process as well: three buffers a stream, and what the collector has not yet taken.
+  // Both ends of the evil server's connections are in this process as well: three buffers a stream.
   expect(most).toBeLessThan(READERS * 3 * 512 * 1024)
   expect(await callTool(gateway.resource('evil'), token, 'fine')).toMatchObject({ status: 200 })
   // Whatever the server did above, nothing is taken for under way any more.
