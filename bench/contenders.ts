@@ -69,7 +69,8 @@ export async function startField(): Promise<Field> {
     const upstream = keep(await startNode(join(SERVERS, 'upstream.ts'), [String(port)]))
     const contenders = [
       { name: 'direct', url: upstreamUrl, headers: MODERN, processes: [upstream] },
-      await startPassThrough(upstreamUrl, keep),
+      await startPassThrough('pass-through', upstreamUrl, [], keep),
+      await startPassThrough('body alone', upstreamUrl, ['bare'], keep),
     ]
     const asking = await freePort()
     const gate = await startPortcullis(folder, upstreamUrl, `127.0.0.1:${asking}`, keep)
@@ -85,10 +86,15 @@ export async function startField(): Promise<Field> {
 
 type Keep = <T extends Measured>(measured: T) => T
 
-async function startPassThrough(upstream: string, keep: Keep): Promise<Contender> {
+async function startPassThrough(
+  name: string,
+  upstream: string,
+  args: readonly string[],
+  keep: Keep,
+): Promise<Contender> {
   const port = await freePort()
-  const server = keep(await startNode(join(SERVERS, 'pass-through.ts'), [String(port), upstream]))
-  return { name: 'pass-through', url: `http://127.0.0.1:${port}/mcp`, headers: MODERN, processes: [server] }
+  const server = keep(await startNode(join(SERVERS, 'pass-through.ts'), [String(port), upstream, ...args]))
+  return { name, url: `http://127.0.0.1:${port}/mcp`, headers: MODERN, processes: [server] }
 }
 
 interface Gate {

@@ -23,6 +23,8 @@ interface Report {
   readonly start: Start
   readonly absent: readonly string[]
   readonly rounds: number
+  /** Calls before the measured rounds, each contender. */
+  readonly warmUp: number
   say(text: string): void
 }
 
@@ -38,8 +40,8 @@ export function median(values: readonly number[]): number {
   return sorted[Math.floor(sorted.length / 2)] ?? Number.NaN
 }
 
-export function writeReport({ rows, forward, start, absent, rounds, say }: Report): void {
-  const about = { ...machine(), rounds }
+export function writeReport({ rows, forward, start, absent, rounds, warmUp, say }: Report): void {
+  const about = { ...machine(), rounds, warmUp }
   const verdicts = [...judge(rows, start), ...judgeForwardAuth(forward)]
   const text = page({ rows, forward, verdicts, about, absent })
   say(text)
@@ -93,16 +95,17 @@ interface Page {
   readonly rows: readonly Row[]
   readonly forward: readonly Row[]
   readonly verdicts: readonly Verdict[]
-  readonly about: ReturnType<typeof machine> & { readonly rounds: number }
+  readonly about: ReturnType<typeof machine> & { readonly rounds: number; readonly warmUp: number }
   readonly absent: readonly string[]
 }
 
 const page = ({ rows, forward, verdicts, about, absent }: Page) => `# Numbers in the open
 
 One run on one machine: the same 2 KB \`tools/call\` to the same upstream, straight and through each gate. Every contender is
-warmed up with 30,000 calls (15 seconds at most); then ${about.rounds} interleaved rounds, medians. CPU is that of the gate's own
-processes, all threads. *Portcullis* authenticates, authorizes and records every call; *pass-through* is node:http with undici
-and nothing else; nginx keeps no log here, and *auth_request* asks a service that always says yes, *asking Portcullis* the
+warmed up with ${about.warmUp.toLocaleString('en')} calls; then ${about.rounds} interleaved rounds, medians. CPU is that of the gate's own processes, all
+threads. *Portcullis* authenticates, authorizes and records every call; *pass-through* is node:http with undici, hands on the head's
+fields and the body both ways, and does nothing else; *body alone* drops the fields, without which no MCP server of 2026-07-28 takes a
+call; nginx keeps no log here, and *auth_request* asks a service that always says yes, *asking Portcullis* the
 gate's forward-auth, which records it (their CPU counted too).
 Absolute figures are this machine's; read ratios.
 

@@ -10,13 +10,17 @@ import type { Sample } from './pace.ts'
 import { median, type Row, writeReport } from './report.ts'
 import { measureStart } from './startup.ts'
 
-const ROUNDS = Number(process.env['BENCH_ROUNDS'] ?? 5)
+const ROUNDS = Number(process.env['BENCH_ROUNDS'] ?? 9)
 const SHAPES = [
   { concurrency: 1, count: 1000, seconds: 4 },
   { concurrency: 16, count: 6000, seconds: 6 },
 ] as const
-/** The same for every contender: V8 goes on compiling for longer than a round lasts, and a process that serves has all day. */
-const WARM_UP = { concurrency: 16, count: 30_000, seconds: 15 } as const
+/**
+ * Rounds before the measured ones, each over new connections: V8 throws code away where connections end and come, and goes on compiling
+ * for some 80,000 calls, which a process that serves all day has long behind it.
+ */
+const WARM_UP_ROUNDS = 15
+const WARM_UP = SHAPES[1]
 
 type Shape = Pick<Load, 'concurrency' | 'count' | 'seconds'>
 type Measurement = Sample & { readonly cpu: number }
@@ -38,7 +42,15 @@ async function main(): Promise<void> {
     const rows = await compare(field.contenders, load)
     say('Forward-auth …')
     const forward = await measureForwardAuth(ROUNDS)
-    writeReport({ rows, forward, start, absent: field.absent, rounds: ROUNDS, say })
+    writeReport({
+      rows,
+      forward,
+      start,
+      absent: field.absent,
+      rounds: ROUNDS,
+      warmUp: WARM_UP_ROUNDS * WARM_UP.count,
+      say,
+    })
   } finally {
     generator.kill()
     await field.stop()
@@ -48,7 +60,8 @@ async function main(): Promise<void> {
 async function compare(contenders: readonly Contender[], load: (order: Load) => Promise<Sample>): Promise<Row[]> {
   const measured = new Map<string, Measurement[]>()
   say('Warming up …')
-  for (const contender of contenders) await measure(contender, WARM_UP, load)
+  for (let round = 1; round <= WARM_UP_ROUNDS; round++)
+    for (const contender of contenders) await measure(contender, WARM_UP, load)
   for (let round = 1; round <= ROUNDS; round++) {
     say(`Round ${round} of ${ROUNDS} …`)
     for (const shape of SHAPES)

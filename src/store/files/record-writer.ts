@@ -5,10 +5,10 @@ import type { Clock } from '../../protocol/clock.ts'
 import { StoreUnavailable } from '../../protocol/errors.ts'
 import { leastIdOf } from '../../protocol/moment-id.ts'
 import type { CheckedRecordLog, Journal, RecordEntry } from '../record-log.ts'
+import type { syncFile } from './disk.ts'
 import { diskFailure } from './failure.ts'
 import { Segment } from './segment.ts'
 import { nextStamp } from './stamped-line.ts'
-import type { SyncThread } from './sync-thread.ts'
 
 const LARGEST = 8 * 1024 ** 2
 /** Milliseconds that a segment is added to. */
@@ -20,13 +20,13 @@ export type RecordWriter = Required<Pick<CheckedRecordLog, 'append' | 'restore' 
 
 interface Needs {
   readonly folder: string
-  readonly thread: SyncThread
+  readonly sync: typeof syncFile
   readonly clock: Clock
 }
 
 type Kind = 'fresh' | 'late'
 
-export function recordWriter({ folder, thread, clock }: Needs): RecordWriter {
+export function recordWriter({ folder, sync, clock }: Needs): RecordWriter {
   const open = new Map<Kind, Segment>()
   /** They take no more; somebody may still wait for the disk. */
   let full: Segment[] = []
@@ -52,7 +52,7 @@ export function recordWriter({ folder, thread, clock }: Needs): RecordWriter {
     const now = clock()
     if (before !== undefined && before.bytes < LARGEST && Math.abs(now - before.begun) < LONGEST) return before
     leave(kind)
-    const segment = new Segment({ folder, writer: randomBytes(4).toString('hex'), begun: now, thread })
+    const segment = new Segment({ folder, writer: randomBytes(4).toString('hex'), begun: now, sync })
     open.set(kind, segment)
     return segment
   }
@@ -65,7 +65,7 @@ export function recordWriter({ folder, thread, clock }: Needs): RecordWriter {
     segment.end()
   }
 
-  async function sync(segment: Segment): Promise<void> {
+  async function waitFor(segment: Segment): Promise<void> {
     try {
       await segment.sync()
     } catch (error) {
@@ -85,7 +85,7 @@ export function recordWriter({ folder, thread, clock }: Needs): RecordWriter {
         const waited = [...touched]
         touched.clear()
         try {
-          await Promise.all(waited.map(sync))
+          await Promise.all(waited.map(waitFor))
         } catch (error) {
           // It all comes again.
           touched.clear()
@@ -117,17 +117,18 @@ export function recordWriter({ folder, thread, clock }: Needs): RecordWriter {
 
   return {
     async append(lines) {
-      await Promise.all(writeAll(lines).map(sync))
+      await Promise.all(writeAll(lines).map(waitFor))
     },
     async restore(lines) {
-      if (lines.length > 0) await sync(write('late', lines, -nextStamp(clock())))
+      if (lines.length > 0) await waitFor(write('late', lines, -nextStamp(clock())))
     },
-    check: async () => sync(write('fresh', [], 0)),
+    check: async () => waitFor(write('fresh', [], 0)),
     openJournal,
     async close() {
       closed = true
-      await thread.close()
-      for (const segment of [...full, ...open.values()]) segment.close()
+      const all = [...full, ...open.values()]
+      await Promise.all(all.map((segment) => segment.idle()))
+      for (const segment of all) segment.close()
       open.clear()
       full = []
     },

@@ -1,14 +1,13 @@
-// The record in files: full disks, deaths of the thread, readers beside writers, and whatever order lines come in.
+// The record in files: full and failing disks, readers beside writers, and whatever order lines come in.
 import { appendFileSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { Worker } from 'node:worker_threads'
 import fc from 'fast-check'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { OperatorError, StoreUnavailable } from '../../protocol/errors.ts'
 import type { CheckedRecordLog, RecordLine } from '../record-log.ts'
+import { syncFile } from './disk.ts'
 import { openRecords } from './records.ts'
-import { startThread } from './sync-thread.ts'
 
 /** What the disk does to the next writes: takes so many bytes, as the system says without an error, and is full then. */
 const disk = vi.hoisted(() => ({ takes: Number.POSITIVE_INFINITY, unreadable: '-', opened: 0 }))
@@ -37,36 +36,34 @@ const HOUR = 3_600_000
 let folder: string
 let now: number
 let records: CheckedRecordLog
-const threads: Worker[] = []
 
 /** A disk that loses the first that it gets, and says so once. */
-const startLossy = () =>
-  new Worker(
-    `const port = require('node:worker_threads').parentPort
-     let failure = 'EIO'
-     port.on('message', ({ act }) => {
-       if (act === 'close') return port.close()
-       port.postMessage({ failure })
-       failure = undefined
-     })`,
-    { eval: true },
-  )
-/** A disk that never says that it has it. */
-const startSilent = () =>
-  new Worker("require('node:worker_threads').parentPort.on('message', () => {})", { eval: true })
-let start = startThread
-const open = (): Promise<CheckedRecordLog> => openRecords({ folder, clock: () => now, startThread: startAndKeep })
-function startAndKeep(): Worker {
-  const thread = start()
-  threads.push(thread)
-  return thread
+function lossy(): typeof syncFile {
+  let told = false
+  return async () => {
+    if (told) return
+    told = true
+    throw Object.assign(new Error('EIO: i/o error, fdatasync'), { code: 'EIO' })
+  }
 }
+/** How it is waited for; `syncs`: what was waited for. */
+let sync = syncFile
+const syncs: string[] = []
+const open = (): Promise<CheckedRecordLog> =>
+  openRecords({
+    folder,
+    clock: () => now,
+    sync: (file) => {
+      syncs.push(file.path)
+      return sync(file)
+    },
+  })
 
 beforeEach(async () => {
   folder = mkdtempSync(join(tmpdir(), 'portcullis-records-'))
   now = Date.parse('2026-11-21T12:00:00Z')
-  threads.length = 0
-  start = startThread
+  syncs.length = 0
+  sync = syncFile
   records = await open()
 })
 afterEach(async () => {
@@ -294,11 +291,8 @@ describe('a journal', () => {
     const [one, other] = [records.openJournal?.(), records.openJournal?.()]
     one?.write([line(idOf(now, 1))])
     other?.write([line(idOf(now, 2))])
-    start = startSilent
-    const failing = expect(one?.sync()).rejects.toThrow(StoreUnavailable)
-    start = startThread
-    await threads[0]?.terminate()
-    await failing
+    sync = lossy()
+    await expect(one?.sync()).rejects.toThrow(StoreUnavailable)
     await expect(other?.sync()).rejects.toThrow(StoreUnavailable)
     other?.write([line(idOf(now, 2), 'again')])
     await other?.sync()
@@ -307,7 +301,7 @@ describe('a journal', () => {
   })
 
   it('does not trust a sync that comes after one that failed', async () => {
-    start = startLossy
+    sync = lossy()
     const lost = records.append([line(idOf(now, 1))])
     const behind = records.append([line(idOf(now, 2))])
     await expect(lost).rejects.toThrow(StoreUnavailable)
@@ -317,7 +311,7 @@ describe('a journal', () => {
 
   it('that failed is told once of it: all of it comes again', async () => {
     const journal = records.openJournal?.()
-    start = startLossy
+    sync = lossy()
     const id = idOf(now - HOUR)
     journal?.write([line(id, '{"a":1}')])
     const failing = journal?.sync()
@@ -331,7 +325,7 @@ describe('a journal', () => {
 
   it('waits with its sync for what it probed with', async () => {
     const journal = records.openJournal?.()
-    start = startLossy
+    sync = lossy()
     journal?.probe()
     await expect(journal?.sync()).rejects.toThrow(StoreUnavailable)
     journal?.probe()
@@ -366,33 +360,42 @@ describe('a disk that is full', () => {
   })
 })
 
-describe('the thread that waits for the disk', () => {
-  it('starts with the first write, and is one', async () => {
-    expect(threads).toHaveLength(0)
-    await Promise.all([1, 2, 3].map((count) => records.append([line(idOf(now, count))])))
-    expect(threads).toHaveLength(1)
-    expect(await records.read('', 9)).toHaveLength(3)
+describe('waiting for the disk', () => {
+  it('is done for one at a time, and for all who wait behind at once', async () => {
+    let running = 0
+    sync = async (file) => {
+      expect(++running).toBe(1)
+      await syncFile(file)
+      running -= 1
+    }
+    await Promise.all([1, 2, 3, 4].map((count) => records.append([line(idOf(now, count))])))
+    expect(syncs).toHaveLength(2)
+    expect(await records.read('', 9)).toHaveLength(4)
   })
 
-  it('fails what it had not answered when it is killed; the next write starts another, in another file', async () => {
-    start = startSilent
+  it('that fails fails all who wait; what they write again is in another file', async () => {
+    sync = lossy()
     const failing = [1, 2].map((count) => records.append([line(idOf(now, count), 'lost?')]))
-    const refused = Promise.all(failing.map((one) => expect(one).rejects.toThrow(StoreUnavailable)))
-    start = startThread
-    await threads[0]?.terminate()
-    await refused
+    await Promise.all(failing.map((one) => expect(one).rejects.toThrow('the disk cannot be read or written')))
     await records.append([line(idOf(now, 2), 'again')])
-    expect(threads).toHaveLength(2)
     expect(segments()).toHaveLength(2)
     expect(lines(await records.read('', 9))).toEqual(['lost?', 'again'])
   })
 
-  it('carries out what it was given before the close', async () => {
-    const given = records.append([line(idOf(now))])
+  it('fails where the file is not found under its name any more', async () => {
+    await records.append([line(idOf(now, 1))])
+    rmSync(join(folder, segments()[0] ?? ''))
+    await expect(records.append([line(idOf(now, 2))])).rejects.toThrow(StoreUnavailable)
+    await records.append([line(idOf(now, 2))])
+    expect(await records.read('', 9)).toHaveLength(1)
+  })
+
+  it('comes to its end before the close', async () => {
+    const given = [1, 2].map((count) => records.append([line(idOf(now, count))]))
     await records.close()
-    await given
-    expect(await records.find(idOf(now))).toEqual(line(idOf(now)))
-    await expect(records.append([line(idOf(now, 1))])).rejects.toThrow('The store is closed.')
+    await Promise.all(given)
+    expect(await records.read('', 9)).toHaveLength(2)
+    await expect(records.append([line(idOf(now, 3))])).rejects.toThrow('The store is closed.')
     await expect(records.check()).rejects.toThrow(StoreUnavailable)
   })
 })

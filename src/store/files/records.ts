@@ -2,29 +2,24 @@
 // written as it comes, and put in order by those who read it.
 import { accessSync, constants, mkdirSync } from 'node:fs'
 import { readdir } from 'node:fs/promises'
-import type { Worker } from 'node:worker_threads'
 import type { Clock } from '../../protocol/clock.ts'
 import type { CheckedRecordLog } from '../record-log.ts'
+import { syncFile } from './disk.ts'
 import { folderFailure, laterRelease } from './failure.ts'
 import { nameLeftOvers } from './left-over.ts'
 import { recordReader } from './record-reader.ts'
 import { LONGEST, recordWriter } from './record-writer.ts'
 import { isOfLaterFormat } from './segment-name.ts'
 import { segmentReader } from './segment-reader.ts'
-import { startThread, syncThread } from './sync-thread.ts'
 
 interface Needs {
   readonly folder: string
   readonly clock: Clock
-  readonly startThread?: () => Worker
+  readonly sync?: typeof syncFile
 }
 
 /** Rejects with an OperatorError when the folder cannot be used. */
-export async function openRecords({
-  folder,
-  clock,
-  startThread: start = startThread,
-}: Needs): Promise<CheckedRecordLog> {
+export async function openRecords({ folder, clock, sync = syncFile }: Needs): Promise<CheckedRecordLog> {
   const segments = segmentReader(folder)
   try {
     mkdirSync(folder, { recursive: true, mode: 0o700 })
@@ -36,5 +31,5 @@ export async function openRecords({
   } catch (error) {
     throw folderFailure(error, folder)
   }
-  return { ...recordReader(folder, segments), ...recordWriter({ folder, thread: syncThread(start), clock }) }
+  return { ...recordReader(folder, segments), ...recordWriter({ folder, sync, clock }) }
 }

@@ -3,17 +3,17 @@ import { closeSync, ftruncateSync, openSync, renameSync, unlinkSync, writeSync }
 import { join } from 'node:path'
 import { StoreUnavailable } from '../../protocol/errors.ts'
 import type { RecordEntry } from '../record-log.ts'
+import type { syncFile } from './disk.ts'
 import { ignoreGone } from './failure.ts'
 import { nameSegment } from './segment-name.ts'
 import { writeEntries } from './stamped-line.ts'
-import type { SyncThread } from './sync-thread.ts'
 
 interface Needs {
   readonly folder: string
   /** Eight hexadecimal digits, which no other segment of this moment has. */
   readonly writer: string
   readonly begun: number
-  readonly thread: Pick<SyncThread, 'sync'>
+  readonly sync: typeof syncFile
 }
 
 /** For most writes: each runs to its end before another begins. */
@@ -29,7 +29,7 @@ export class Segment {
   #last = ''
   /** Bytes that are on the disk. */
   #synced = 0
-  #syncing = 0
+  #syncing: Promise<void> | undefined
   #failure: unknown
   #ended = false
   #closed = false
@@ -69,24 +69,34 @@ export class Segment {
     }
   }
 
-  /** Resolves when all that was written is on the disk. Rejects with StoreUnavailable, for everybody once it did so for one. */
+  /** Resolves when all that was written is on the disk. Rejects with what the system says, for everybody once it did so for one. */
   async sync(): Promise<void> {
-    if (this.#failure !== undefined) throw this.#failure
     const { bytes } = this
-    if (this.#synced === bytes) return
-    this.#syncing += 1
-    try {
-      await this.#needs.thread.sync({ file: this.#file, path: this.#path, isNew: this.#synced === 0 })
-      // The system tells of bytes that it lost once, and whoever waits behind may have lost the same.
+    while (this.#synced < bytes) {
       if (this.#failure !== undefined) throw this.#failure
-      this.#synced = Math.max(this.#synced, bytes)
+      // One at a time: the system tells of bytes that it lost once, and whoever asks beside may have lost the same.
+      this.#syncing ??= this.#syncNow()
+      await this.#syncing
+    }
+  }
+
+  async #syncNow(): Promise<void> {
+    const { bytes } = this
+    try {
+      await this.#needs.sync({ file: this.#file, path: this.#path, isNew: this.#synced === 0 })
+      this.#synced = bytes
     } catch (error) {
       this.#failure = error
       throw error
     } finally {
-      this.#syncing -= 1
+      this.#syncing = undefined
       if (this.#ended) this.#closeWhenDone()
     }
+  }
+
+  /** Resolves when nobody waits for the disk any more. */
+  async idle(): Promise<void> {
+    while (this.#syncing !== undefined) await this.#syncing.catch(() => undefined)
   }
 
   /** Takes no more. */
@@ -97,7 +107,7 @@ export class Segment {
 
   /** While somebody may still wait for it, the file has to be there. */
   #closeWhenDone(): void {
-    if (this.#syncing === 0 && (this.#synced === this.bytes || this.#failure !== undefined)) this.close()
+    if (this.#syncing === undefined && (this.#synced === this.bytes || this.#failure !== undefined)) this.close()
   }
 
   /** Whatever is on the disk of it; it gets its range into its name. */
