@@ -4,6 +4,7 @@ import type { Config } from '../config/schema.ts'
 import type { CompileCondition } from '../protocol/condition/language.ts'
 import { refillMeter } from '../protocol/condition/meter.ts'
 import type { Call, Decision } from '../protocol/decision.ts'
+import type { Principal } from '../protocol/principal.ts'
 import { claimedAccess } from './access.ts'
 import { readArguments } from './arguments.ts'
 import { confined } from './capabilities.ts'
@@ -11,6 +12,7 @@ import { type AskOutside, consulting } from './consult.ts'
 import { decide, findDenial, type Rulebook, viewFor } from './decide.ts'
 import { conditionalRules } from './match.ts'
 import type { Ranked } from './name-index.ts'
+import { perPrincipal } from './per-principal.ts'
 import type { Policy } from './policy.ts'
 import { narrowed, reachesAll } from './reach.ts'
 import { indexRules } from './rule-index.ts'
@@ -63,6 +65,15 @@ export function createPolicy(config: Configured, needs: PolicyNeeds = {}): Polic
     decide: (call) => judged(call, 'call'),
   })
 
+  function viewFrom(server: string, principal: Principal): 'all' | 'some' | 'none' {
+    refillMeter()
+    const view = viewFor(book, { principal, server, kind: 'method', method: 'ping', name: 'ping' })
+    if (view !== 'all') return view
+    const whole = principal.reach === undefined || reachesAll(principal.reach, server)
+    return whole && principal.capabilities === undefined && !views.has(server) ? 'all' : 'some'
+  }
+  const remembered = perPrincipal(viewFrom)
+
   return {
     decide: (call) => judged(call, 'call'),
     couldAllow: (call) => judged(call, 'thing'),
@@ -79,13 +90,7 @@ export function createPolicy(config: Configured, needs: PolicyNeeds = {}): Polic
       ),
     consult,
     version: versionOf(config),
-    view(principal, server) {
-      refillMeter()
-      const view = viewFor(book, { principal, server, kind: 'method', method: 'ping', name: 'ping' })
-      if (view !== 'all') return view
-      const whole = principal.reach === undefined || reachesAll(principal.reach, server)
-      return whole && principal.capabilities === undefined && !views.has(server) ? 'all' : 'some'
-    },
+    view: (principal, server) => (names.has(server) ? remembered : viewFrom)(server, principal),
   }
 }
 

@@ -7,7 +7,7 @@ import { type Holds, type HoldsFor, holdsFor } from './holds.ts'
 import { conditionalRules, firstRule } from './match.ts'
 import type { Ranked } from './name-index.ts'
 import { foldUri, isNormalUri } from './normal-uri.ts'
-import { type Bucket, bucketsFor, type RuleIndex } from './rule-index.ts'
+import type { Bucket, Buckets, RuleIndex } from './rule-index.ts'
 import { openingRule, viewOf } from './view.ts'
 
 export interface Rulebook {
@@ -40,25 +40,23 @@ function overSpellings(call: Call, decideOne: (call: Call) => Decision): Decisio
   return understood.effect === 'deny' ? understood : spelled
 }
 
-interface Asked {
+interface Asked extends Buckets {
   readonly book: Rulebook
   readonly call: Call
   /** A bare method of the standard (logging/setLevel, tools/list …) touches nothing of its own. */
   readonly bare: boolean
-  readonly allows: readonly Bucket[]
-  readonly denies: readonly Bucket[]
   readonly holds: HoldsFor
 }
 
 function askedOf(book: Rulebook, call: Call, knowing: Exclude<Knowing, 'server'>): Asked {
-  const layers = book.index.layersOf(call.server)
+  const { allows, denies } = book.index.bucketsOf(call.server, call.principal)
   const bare = call.kind === 'method' && isStandardMethod(call.name)
   return {
     book,
     call,
     bare,
-    allows: bucketsFor(layers, 'allow', call.principal),
-    denies: bucketsFor(layers, 'deny', call.principal),
+    allows,
+    denies,
     holds: holdsFor(call, bare ? 'server' : knowing),
   }
 }

@@ -5,6 +5,7 @@ import type { Glob } from '../protocol/glob.ts'
 import type { Principal } from '../protocol/principal.ts'
 import { claimTexts } from './claim.ts'
 import { type NameIndex, nameIndex, type Ranked } from './name-index.ts'
+import { perPrincipal } from './per-principal.ts'
 import type { Reading } from './policy.ts'
 import { isConditional, type Rule } from './rules.ts'
 import { type NamedSubject, namesOf, type Subject } from './subject.ts'
@@ -38,8 +39,15 @@ export interface Layer {
   readonly conditions: Bucket
 }
 
+/** The buckets that speak of one principal on one server. */
+export interface Buckets {
+  readonly allows: readonly Bucket[]
+  readonly denies: readonly Bucket[]
+}
+
 export interface RuleIndex {
   layersOf(server: string): readonly Layer[]
+  bucketsOf(server: string, principal: Principal): Buckets
   /** What conditions about a server read of a call. */
   readsOf(server: string): Reading
 }
@@ -60,7 +68,14 @@ export function indexRules(rules: readonly Rule[], servers: readonly string[]): 
   // Nothing is kept of an id that nobody configured: such ids come from callers, without end.
   const layersOf = (server: string) => known.get(server) ?? build(server, patterns)
   const readings = new Map([...known].map(([server, layers]) => [server, readingOf(layers)]))
-  return { layersOf, readsOf: (server) => readings.get(server) ?? readingOf(layersOf(server)) }
+  const collected = (server: string, principal: Principal): Buckets => {
+    const layers = layersOf(server)
+    return { allows: bucketsFor(layers, 'allow', principal), denies: bucketsFor(layers, 'deny', principal) }
+  }
+  const remembered = perPrincipal(collected)
+  const bucketsOf = (server: string, principal: Principal) =>
+    (known.has(server) ? remembered : collected)(server, principal)
+  return { layersOf, bucketsOf, readsOf: (server) => readings.get(server) ?? readingOf(layersOf(server)) }
 }
 
 function readingOf(layers: readonly Layer[]): Reading {
@@ -81,8 +96,7 @@ function readingOf(layers: readonly Layer[]): Reading {
   }
 }
 
-/** The buckets that speak of this principal. */
-export function bucketsFor(layers: readonly Layer[], effect: Rule['effect'], principal: Principal): Bucket[] {
+function bucketsFor(layers: readonly Layer[], effect: Rule['effect'], principal: Principal): Bucket[] {
   const found: Bucket[] = []
   const names = namesOf(principal)
   for (const layer of layers) collect(layer[effect], principal, names, found)
