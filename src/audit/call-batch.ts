@@ -1,6 +1,6 @@
 // Call lines on their way to the store: one commit every few milliseconds, tried again for as long as the store refuses.
 import type { RecordLog } from '../store/record-log.ts'
-import type { PendingCall } from './pending.ts'
+import type { SpooledCall } from './spooled-call.ts'
 
 const BATCH_EVERY = 10
 const RETRY_EVERY = 500
@@ -8,7 +8,7 @@ const LINES_AT_ONCE = 2000
 
 export interface CallBatch {
   /** Has the newest line of a call committed. */
-  add(call: PendingCall): void
+  add(call: SpooledCall): void
   /** Calls whose newest line is not committed yet. */
   size(): number
   /** The store's last refusal, until it takes lines again. */
@@ -19,19 +19,19 @@ export interface CallBatch {
 
 interface Needs {
   readonly append: RecordLog['append']
-  readonly committed: (call: PendingCall) => void
+  readonly committed: (call: SpooledCall) => void
   readonly report: (detail: object, message: string) => void
 }
 
 export function createCallBatch({ append, committed, report }: Needs): CallBatch {
-  let waiting: PendingCall[] = []
-  let flight: readonly PendingCall[] = []
+  let waiting: SpooledCall[] = []
+  let flight: readonly SpooledCall[] = []
   let flying: Promise<boolean> | undefined
   let timer: NodeJS.Timeout | undefined
   let failure: unknown
   let draining = false
 
-  function add(call: PendingCall): void {
+  function add(call: SpooledCall): void {
     // What is on its way already is looked at again when it arrives.
     if (call.queued) return
     call.queued = true
@@ -58,7 +58,7 @@ export function createCallBatch({ append, committed, report }: Needs): CallBatch
     return flying
   }
 
-  async function commit(calls: readonly PendingCall[]): Promise<boolean> {
+  async function commit(calls: readonly SpooledCall[]): Promise<boolean> {
     const lines = calls.map(({ id, line }) => ({ id, line }))
     try {
       await append(lines)

@@ -2,6 +2,7 @@
 // outcome goes with the next write, and the disk is waited for every few milliseconds. An act is on the disk before it is answered.
 // What cannot be recorded does not happen.
 import type { AuditConfig } from '../config/audit.ts'
+import { inTime } from '../protocol/in-time.ts'
 import type { Journal, RecordEntry, RecordLog } from '../store/record-log.ts'
 import type { CallEvent } from './event.ts'
 import { eventLine } from './event-line.ts'
@@ -14,6 +15,8 @@ import { turns } from './turn.ts'
 const SYNC_EVERY = 10
 const RETRY_EVERY = 500
 const PROBE_EVERY = 1000
+/** Longer than a disk is slow: one that says nothing for so long may say nothing for ever. */
+const LONGEST_CLOSE = 10_000
 /** Entries that are owed, of one write: after an outage there are many. */
 const OWED_AT_ONCE = 1000
 
@@ -21,17 +24,17 @@ interface Needs {
   readonly log: Pick<RecordLog, 'append'>
   readonly journal: Journal
   readonly sink: AuditConfig['sink']
-  /** Most bytes that wait for the disk. */
+  /** Most bytes that wait for the disk: from then on no call begins. Those under way end, each with its one outcome. */
   readonly limit: number
   /** Takes one line, without its line feed. */
   readonly stdout: (line: string) => void
   readonly report: (detail: object, message: string) => void
 }
 
-export function openJournal({ log, journal, sink, limit, stdout, report }: Needs): OpenRecorder {
+export function openJournal({ log, journal, sink, limit, stdout, report }: Needs): OpenRecorder<PendingCall> {
   const prints = sink.includes('stdout')
   const acts = groupCommit((lines) => log.append(lines))
-  const undecided = new Undecided()
+  const undecided = new Undecided(PendingCall)
   const writing = turns(write)
   /** To be written with the next decisions: outcomes, and what a sync that failed has left in doubt. */
   let owed: RecordEntry[] = []
@@ -44,11 +47,13 @@ export function openJournal({ log, journal, sink, limit, stdout, report }: Needs
   let prober: NodeJS.Timeout | undefined
   let failure: unknown
   let closed = false
+  /** Nothing is written any more. */
+  let ended = false
 
   /** `decided`: its outcome follows. */
   function recorded(event: CallEvent, decided: CallEvent | undefined): Promise<PendingCall> {
     if (closed || waitingBytes >= limit) return Promise.reject(unavailable())
-    const call = new PendingCall(event.id, eventLine(event), decided, 0)
+    const call = new PendingCall(event.id, eventLine(event), decided)
     return writing.add(call).then(() => call)
   }
 
@@ -156,13 +161,28 @@ export function openJournal({ log, journal, sink, limit, stdout, report }: Needs
 
   /** The last that the disk gets, whatever it did before; what it does not keep it gets once more, in another file. */
   async function syncAll(): Promise<boolean> {
+    await Promise.all([acts.idle(), syncing])
     let failures = 0
     do {
+      if (ended) return false
       failure = undefined
       if (await sync()) return true
       if (failure !== undefined) failures += 1
     } while (failures < 2 && prober === undefined)
     return false
+  }
+
+  /** What is written is lost with the power alone, also where the disk has not said that it keeps it. */
+  function giveUp(): void {
+    const waiting = underway.length + unsynced.length + owed.length
+    const error = failure
+    failure = undefined
+    try {
+      while (owed.length > 0) put([])
+    } catch {
+      // Reported when it began.
+    }
+    report({ error, waiting }, 'The last decisions may not be in the audit record')
   }
 
   return {
@@ -192,9 +212,9 @@ export function openJournal({ log, journal, sink, limit, stdout, report }: Needs
     },
     state() {
       const waiting = undecided.size + unsynced.length + underway.length + owed.length
-      if (prober !== undefined) return { healthy: false, reason: 'spool_unwritable', waiting }
-      if (waitingBytes >= limit) return { healthy: false, reason: 'spool_full', waiting }
-      if (failure !== undefined) return { healthy: false, reason: 'store_unavailable', waiting }
+      if (prober !== undefined) return { healthy: false, reason: 'record_unwritable', waiting }
+      if (waitingBytes >= limit) return { healthy: false, reason: 'record_full', waiting }
+      if (failure !== undefined) return { healthy: false, reason: 'record_unsynced', waiting }
       return { healthy: true, waiting }
     },
     async close() {
@@ -205,9 +225,8 @@ export function openJournal({ log, journal, sink, limit, stdout, report }: Needs
         if (prints) stdout(call.line)
       }
       clearTimeout(timer)
-      await acts.idle()
-      await syncing
-      if (!(await syncAll())) report({ error: failure }, 'The last decisions may not be in the audit record')
+      if (!(await inTime(syncAll(), LONGEST_CLOSE, false))) giveUp()
+      ended = true
       clearInterval(prober)
     },
   }

@@ -1,6 +1,5 @@
-// A call until its line is committed, and those of them that have no outcome yet.
+// A call between its decision and its outcome, and those of them that have no outcome yet.
 import type { CallEvent, RecordedCall } from './event.ts'
-import type { Segment } from './spool.ts'
 
 /**
  * The undecided are a ring in which each knows its neighbours. No Map: V8 links a map's outgrown table to the next, so that one which
@@ -24,30 +23,28 @@ export class PendingCall extends Place implements RecordedCall {
   line: string
   /** What the line says, until it has its outcome. */
   decided: CallEvent | undefined
-  /** The sweep after which it was decided. */
-  readonly sweep: number
-  /** The spool segment that holds its decision, and the bytes there. */
-  segment: Segment | undefined = undefined
-  bytes: number
-  /** It waits for a commit, or one is on its way. */
-  queued = false
 
-  constructor(id: string, line: string, decided: CallEvent | undefined, sweep: number) {
+  constructor(id: string, line: string, decided: CallEvent | undefined) {
     super()
     this.id = id
     this.line = line
     this.decided = decided
-    this.sweep = sweep
-    // Escaped and mostly ASCII: characters are near enough to bytes.
-    this.bytes = line.length
   }
 }
 
-/** Oldest first. */
-export class Undecided extends Place {
-  size = 0
+type Kind<Call> = abstract new (...given: never) => Call
 
-  add(call: PendingCall): void {
+/** Oldest first. */
+export class Undecided<Call extends PendingCall> extends Place {
+  size = 0
+  readonly #kind: Kind<Call>
+
+  constructor(kind: Kind<Call>) {
+    super()
+    this.#kind = kind
+  }
+
+  add(call: Call): void {
     call.after = this
     call.before = this.before
     this.before.after = call
@@ -56,14 +53,14 @@ export class Undecided extends Place {
   }
 
   /** `false` when it was not among them. */
-  remove(call: PendingCall): boolean {
+  remove(call: Call): boolean {
     if (call.after === call) return false
     call.leave()
     this.size -= 1
     return true
   }
 
-  first(): PendingCall | undefined {
-    return this.after instanceof PendingCall ? this.after : undefined
+  first(): Call | undefined {
+    return this.after instanceof this.#kind ? this.after : undefined
   }
 }

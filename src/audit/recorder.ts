@@ -8,10 +8,11 @@ import type { CallEvent } from './event.ts'
 import { completedLine, eventLine } from './event-line.ts'
 import { groupCommit } from './group-commit.ts'
 import { isOutcomeOf } from './outcome.ts'
-import { PendingCall, Undecided } from './pending.ts'
+import { Undecided } from './pending.ts'
 import { type OpenRecorder, unavailable } from './recording.ts'
 import { openSpool } from './spool.ts'
 import { restoreAbandoned, restoreSpool } from './spool-restore.ts'
+import { SpooledCall } from './spooled-call.ts'
 import { turns } from './turn.ts'
 
 /** Twice this, at the most, and a decision without an outcome is committed as it stands. */
@@ -34,7 +35,7 @@ interface Needs {
 }
 
 /** Restores first what an earlier process left behind; rejects when the store does not take it. */
-export async function openRecorder(needs: Needs): Promise<OpenRecorder> {
+export async function openRecorder(needs: Needs): Promise<OpenRecorder<SpooledCall>> {
   const { directory, sink, spoolLimit, clock, report } = needs
   const print = sink.includes('stdout') ? needs.stdout : () => undefined
   const log = sink.includes('store') ? needs.log : printedOnly(print)
@@ -44,7 +45,7 @@ export async function openRecorder(needs: Needs): Promise<OpenRecorder> {
   const spool = openSpool({ directory, clock, report })
   const batch = createCallBatch({ append: (lines) => log.append(lines), committed: release, report })
   const acts = groupCommit((lines) => log.append(lines))
-  const undecided = new Undecided()
+  const undecided = new Undecided(SpooledCall)
   const spooling = turns(write)
   let sweeps = 0
   let sweeper: NodeJS.Timeout | undefined
@@ -52,7 +53,7 @@ export async function openRecorder(needs: Needs): Promise<OpenRecorder> {
   let waitingBytes = 0
   let closed = false
 
-  function release(call: PendingCall): void {
+  function release(call: SpooledCall): void {
     waitingBytes -= call.bytes
     if (call.segment !== undefined) spool.release(call.segment)
     call.bytes = 0
@@ -60,14 +61,14 @@ export async function openRecorder(needs: Needs): Promise<OpenRecorder> {
   }
 
   /** `decided`: its outcome follows. */
-  function spooled(event: CallEvent, decided: CallEvent | undefined): Promise<PendingCall> {
+  function spooled(event: CallEvent, decided: CallEvent | undefined): Promise<SpooledCall> {
     if (closed || waitingBytes >= spoolLimit) return Promise.reject(unavailable())
-    const call = new PendingCall(event.id, eventLine(event), decided, sweeps)
+    const call = new SpooledCall(event.id, eventLine(event), decided, sweeps)
     waitingBytes += call.bytes
     return spooling.add(call).then(() => call)
   }
 
-  function write(calls: readonly PendingCall[]): void {
+  function write(calls: readonly SpooledCall[]): void {
     try {
       const segment = spool.append(calls.map(({ line }) => line))
       for (const call of calls) call.segment = segment
@@ -86,7 +87,7 @@ export async function openRecorder(needs: Needs): Promise<OpenRecorder> {
   }
 
   /** It has its outcome. */
-  function commit(call: PendingCall): void {
+  function commit(call: SpooledCall): void {
     batch.add(call)
     print(call.line)
   }

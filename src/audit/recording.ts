@@ -1,21 +1,20 @@
 // What both ways of recording have in common: the journal on this machine, and the spool before a store elsewhere.
 import { RequestError } from '../protocol/errors.ts'
-import type { CallEvent, Recorder } from './event.ts'
-import type { PendingCall } from './pending.ts'
+import type { CallEvent, RecordedCall, Recorder } from './event.ts'
 
 export interface RecorderState {
   readonly healthy: boolean
-  /** `spool_unwritable`, `spool_full` or `store_unavailable`. */
+  /** Of the journal `record_…`; of the spool `spool_…`, or `store_unavailable`. */
   readonly reason?: string
   /** Calls that are not committed with their outcome. */
   readonly waiting: number
 }
 
-export interface OpenRecorder extends Recorder {
-  decide(event: CallEvent): Promise<PendingCall>
-  finish(call: PendingCall, event: CallEvent): void
+export interface OpenRecorder<Call extends RecordedCall = RecordedCall> extends Recorder {
+  decide(event: CallEvent): Promise<Call>
+  finish(call: Call, event: CallEvent): void
   state(): RecorderState
-  /** Commits what there is. What the store refuses stays where the next process finds it. */
+  /** Commits what there is. What the store refuses stays in the spool for the next process; what the disk does not take is reported. */
   close(): Promise<void>
 }
 

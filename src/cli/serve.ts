@@ -1,5 +1,6 @@
 // `portcullis serve`: configuration, store, gate, start text; then until a signal asks it to end.
 import { randomBytes } from 'node:crypto'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { formatListen, localUrl, parseListen } from '../config/listen.ts'
 import type { LoadedConfig } from '../config/load.ts'
 import type { Config } from '../config/schema.ts'
@@ -37,6 +38,7 @@ export async function serve(options: Common): Promise<void> {
   } finally {
     for (const close of closers) await close()
   }
+  if (isDiskAwaited()) await sleep(LAST_WAIT)
   process.exit(0)
 }
 
@@ -103,7 +105,18 @@ function untilSignal(): Promise<void> {
     ] as const)
       process.on(signal, () => {
         process.on(signal, () => process.exit(128 + number))
+        process.on('exit', endInAnyCase)
         resolve()
       })
   })
 }
+
+/** For what is still written when all is closed. */
+const LAST_WAIT = 1000
+
+/** An exit waits for the threads of libuv's pool, and one of them may wait for a disk that hangs. */
+function endInAnyCase(): void {
+  if (isDiskAwaited()) process.kill(process.pid, 'SIGKILL')
+}
+
+const isDiskAwaited = (): boolean => process.getActiveResourcesInfo().includes('FSReqCallback')

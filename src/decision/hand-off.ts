@@ -4,7 +4,8 @@
 import { createHash, randomBytes, timingSafeEqual } from 'node:crypto'
 import type { Clock } from '../protocol/clock.ts'
 import type { Tickets } from '../store/ephemeral.ts'
-import { type SealKey, seal, unseal } from '../tokens/seal.ts'
+import type { SealKey } from '../tokens/seal.ts'
+import { sealedNotes } from '../tokens/sealed-note.ts'
 
 const KIND = 'forward'
 const CODE_TTL = 60_000
@@ -49,13 +50,12 @@ export const hashOf = (secret: string): string => createHash('sha256').update(se
 const BINDING = 'forward-start'
 
 export function handOff({ tickets, sealKeys, clock }: Needs): HandOff {
+  const notes = sealedNotes({ sealKeys, clock, life: START_TTL })
   return {
-    seal({ origin, target, nonceHash }) {
-      return seal(sealKeys(), BINDING, { o: origin, t: shortened(target), n: nonceHash, e: clock() + START_TTL })
-    },
+    seal: ({ origin, target, nonceHash }) => notes.seal(BINDING, { o: origin, t: shortened(target), n: nonceHash }),
     open(note) {
-      const { o, t, n, e } = unseal(sealKeys(), BINDING, note) ?? {}
-      if (typeof o !== 'string' || typeof t !== 'string' || typeof e !== 'number' || e <= clock()) return undefined
+      const { o, t, n } = notes.open(BINDING, note)?.said ?? {}
+      if (typeof o !== 'string' || typeof t !== 'string') return undefined
       return { origin: o, target: t, nonceHash: typeof n === 'string' ? n : undefined }
     },
     async mintCode({ origin, nonceHash, subject }) {

@@ -3,7 +3,8 @@
 import { randomBytes } from 'node:crypto'
 import { hostCookieName, parseCookies, serialiseCookie } from '../http/cookies.ts'
 import type { Clock } from '../protocol/clock.ts'
-import { type SealKey, seal, unseal } from '../tokens/seal.ts'
+import type { SealKey } from '../tokens/seal.ts'
+import { sealedNotes } from '../tokens/sealed-note.ts'
 import { isNonce, newNonce, START_TTL } from './hand-off.ts'
 
 export interface BrowserSession {
@@ -42,6 +43,7 @@ interface Needs {
 const REMEMBERED = 10_000
 
 export function sessionCookies({ sealKeys, clock, name, ttl }: Needs): SessionCookies {
+  const sessions = sealedNotes({ sealKeys, clock, life: ttl })
   const opened = new Map<string, BrowserSession>()
   const nameAt = (origin: string) => hostCookieName(name, isSecure(origin))
   const startNameAt = (origin: string) => hostCookieName(`${name}_start`, isSecure(origin))
@@ -50,10 +52,10 @@ export function sessionCookies({ sealKeys, clock, name, ttl }: Needs): SessionCo
     const key = `${origin} ${value}`
     const known = opened.get(key)
     if (known !== undefined) return known
-    const { s, i, a, e } = unseal(sealKeys(), bindingOf(origin), value) ?? {}
-    if (typeof s !== 'string' || typeof i !== 'string' || typeof a !== 'number' || typeof e !== 'number')
-      return undefined
-    const session = { subject: s, id: i, issuedAt: a, expiresAt: e }
+    const note = sessions.open(bindingOf(origin), value)
+    const { s, i, a } = note?.said ?? {}
+    if (note === undefined || typeof s !== 'string' || typeof i !== 'string' || typeof a !== 'number') return undefined
+    const session = { subject: s, id: i, issuedAt: a, expiresAt: note.expiresAt }
     if (opened.size >= REMEMBERED) opened.delete(opened.keys().next().value ?? '')
     opened.set(key, session)
     return session
@@ -78,9 +80,8 @@ export function sessionCookies({ sealKeys, clock, name, ttl }: Needs): SessionCo
       return session !== undefined && session.expiresAt > clock() ? session : 'ended'
     },
     issue(origin, subject) {
-      const now = clock()
-      const payload = { s: subject, i: randomBytes(16).toString('base64url'), a: now, e: now + ttl }
-      const value = seal(sealKeys(), bindingOf(origin), payload)
+      const session = { s: subject, i: randomBytes(16).toString('base64url'), a: clock() }
+      const value = sessions.seal(bindingOf(origin), session)
       return serialiseCookie({ name: nameAt(origin), value, secure: isSecure(origin), path: '/', maxAge: ttl / 1000 })
     },
     startOf(cookies, origin) {

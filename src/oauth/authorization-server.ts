@@ -4,7 +4,7 @@ import type { Recorder } from '../audit/event.ts'
 import type { Config } from '../config/schema.ts'
 import { allowAnyOrigin, answerPublicPreflight } from '../http/cors.ts'
 import type { Endpoint } from '../http/exchange.ts'
-import { type OutboundFetch, outboundFetch } from '../http/outbound.ts'
+import type { OutboundFetch } from '../http/outbound.ts'
 import { publicDocument } from '../http/public-document.ts'
 import type { Log } from '../observe/log.ts'
 import { authorizationServerMetadata, METADATA_PATHS } from '../protocol/authorization-server.ts'
@@ -58,8 +58,8 @@ export interface AuthorizationServerNeeds {
   /** Start of the process: a client that asked just before it may ask again for a while. */
   readonly startedAt: number
   readonly log: Log
-  /** In place of the vetted fetch, for tests of client documents. */
-  readonly fetchPublic?: OutboundFetch
+  /** Of what strangers name. */
+  readonly fetchPublic: OutboundFetch
 }
 
 export interface AuthorizationServer {
@@ -78,7 +78,7 @@ export function openAuthorizationServer(needs: AuthorizationServerNeeds): Author
   const acts = actRecorder({ recorder: needs.recorder, clock, log })
   const consent = consentKeeper({ consents: durable.consents, acts, clock, log })
   const documents = clientDocuments({
-    fetchOutbound: needs.fetchPublic ?? outboundFetch({ allowLoopback: server.development }),
+    fetchOutbound: needs.fetchPublic,
     counters: ephemeral.counters,
     trustedHosts: oauth.registration.trustedHosts,
     clock,

@@ -3,7 +3,8 @@
 import { createHash } from 'node:crypto'
 import type { Clock } from '../protocol/clock.ts'
 import type { Marks } from '../store/ephemeral.ts'
-import { type SealKey, seal, unseal } from './seal.ts'
+import type { SealKey } from './seal.ts'
+import { sealedNotes } from './sealed-note.ts'
 
 export interface ConnectionRequest {
   readonly subject: string
@@ -30,14 +31,14 @@ interface Needs {
 }
 
 export function connectionRequests({ sealKeys, marks, clock }: Needs): ConnectionRequests {
+  const notes = sealedNotes({ sealKeys, clock, life: LIFE })
   const markOf = (sealed: string): string =>
     `connection-request:${createHash('sha256').update(sealed).digest('base64url')}`
   return {
-    seal: ({ subject, server }) => seal(sealKeys(), BINDING, { s: subject, u: server, e: clock() + LIFE }),
+    seal: ({ subject, server }) => notes.seal(BINDING, { s: subject, u: server }),
     open(sealed) {
-      const { s, u, e } = unseal(sealKeys(), BINDING, sealed) ?? {}
-      if (typeof s !== 'string' || typeof u !== 'string' || typeof e !== 'number' || e <= clock()) return undefined
-      return { subject: s, server: u }
+      const { s, u } = notes.open(BINDING, sealed)?.said ?? {}
+      return typeof s === 'string' && typeof u === 'string' ? { subject: s, server: u } : undefined
     },
     isSpent: (sealed) => marks.isSeen(markOf(sealed), clock()),
     spend: (sealed) => marks.markSeen(markOf(sealed), clock() + LIFE, clock()),

@@ -8,6 +8,3 @@ const PROGRAM = 'program'
 /** The origin of its address, of a WebSocket that of its HTTP half. */
 export const homeOf = (server: UpstreamConfig): string =>
   'url' in server ? new URL(server.url.replace(/^ws/, 'http')).origin : PROGRAM
-
-/** What was kept before homes were noted goes where it went. */
-export const isHome = (noted: string | undefined, home: string): boolean => noted === undefined || noted === home

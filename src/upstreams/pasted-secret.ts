@@ -17,10 +17,9 @@ export const secretPlace = (principal: string, server: string): SecretPlace => (
 /** As it is kept: with the home of the server that it was pasted for. A secret is one line. */
 export const keptText = (secret: string, home: string): string => `${home}\n${secret}`
 
-export function parseKept(kept: string): { readonly secret: string; readonly home: string | undefined } {
-  const end = kept.indexOf('\n')
-  return end === -1 ? { secret: kept, home: undefined } : { secret: kept.slice(end + 1), home: kept.slice(0, end) }
-}
+/** `undefined`: it was not pasted for a server that is there. */
+export const findSecret = (kept: string, home: string): string | undefined =>
+  kept.startsWith(`${home}\n`) ? kept.slice(home.length + 1) : undefined
 
 /** Without what is around it, and without the word that is written before it anyway. Throws ConnectionRefused. */
 export function parseSecret(pasted: string, { prefix, now }: { prefix: string; now: number }): string {

@@ -1,18 +1,13 @@
 // The addresses that show many servers, /mcp and the virtual servers', on the ground of the gateway.
-import { upstreamsOf } from '../config/servers.ts'
 import { createAccountChanges } from '../mcp/aggregate/back-channel/account-changes.ts'
 import { createBackChannel } from '../mcp/aggregate/back-channel/back-channel.ts'
-import { createCatalog } from '../mcp/aggregate/catalog/catalog.ts'
-import { readOffer } from '../mcp/aggregate/catalog/offer.ts'
 import { viewEndpoint } from '../mcp/aggregate/endpoint.ts'
 import { createIntroduction } from '../mcp/aggregate/introduction.ts'
-import { createLists } from '../mcp/aggregate/lists.ts'
 import type { QuestionNeeds } from '../mcp/aggregate/questioned.ts'
 import { createStates } from '../mcp/aggregate/request-state.ts'
 import { createRespond } from '../mcp/aggregate/respond.ts'
 import { createAggregateSessions } from '../mcp/aggregate/sessions.ts'
 import { createSpokenEras } from '../mcp/aggregate/spoken-eras.ts'
-import { createCompose } from '../mcp/aggregate/views/caller-composition.ts'
 import { createViews } from '../mcp/aggregate/views/views.ts'
 import { createBridge } from '../mcp/bridge/call.ts'
 import type { McpNeeds } from '../mcp/endpoint.ts'
@@ -20,71 +15,36 @@ import type { Edit } from '../mcp/filter.ts'
 import { createForward } from '../mcp/forward.ts'
 import { unknownServer } from '../mcp/hidden.ts'
 import { createReach } from '../mcp/reach.ts'
-import { withRenewal } from '../mcp/renewal.ts'
 import { checkSpoken } from '../mcp/revision.ts'
 import type { Visit } from '../mcp/visit.ts'
-import { rarely } from '../observe/rarely.ts'
 import { openConnect } from './connect.ts'
 import type { Ground, Opened } from './ground.ts'
+import { openLists } from './lists.ts'
 
-const TOLD = { every: 60_000, most: 50 }
 const SWEEP = 60_000
 
 type Door = Omit<McpNeeds, 'definitionOf' | 'self' | 'speaks' | 'bridge'> & QuestionNeeds
 
 export function openAggregate(ground: Ground, door: Door, opened: Opened) {
-  const { config, clock, log, policy, store } = ground
-  const { aggregate, server } = config
-  const { limits } = server
+  const { config, clock, log, onError, policy, store } = ground
+  const { ttl } = config.aggregate
+  const { limits } = config.server
   const { get, report } = door.upstreams
-  const { contextOf } = door.binding
   const reach = createReach(door.upstreams, door.binding)
-  const isTime = rarely({ ...TOLD, clock })
-  const { connect, isConnectable, unconnectedOffer } = openConnect(ground)
   const bridge = createBridge({ report, clock })
-  const catalog = createCatalog({
-    reach,
-    contextOf,
-    unconnectedOffer,
-    readOffer: (upstream, signal, caller) =>
-      withRenewal(door.binding, upstream, caller, (one) => readOffer(one, bridge.eraOf, signal)),
-    screenTools: ground.tools.screen,
-    clock,
-    timeout: aggregate.timeout,
-    ttl: aggregate.ttl,
-    onFailure(id, reason, error) {
-      if (reason === 'internal_error') log.error({ server: id, error }, 'the lists of a server could not be read')
-      else if (isTime(`${id} ${reason}`)) log.warn({ server: id, reason }, 'the lists of a server did not come')
-    },
-  })
-  const strict = upstreamsOf(config.servers).filter(({ id }) => ground.tools.guard.isStrict(id))
-  ground.tools.lookWith(async (id, principal) => catalog.read([id], { principal, rawHeaders: [] }))
-  // An approval shows at once, not with the next reading of the lists.
-  ground.tools.guard.onChange(() => {
-    for (const { id } of strict) catalog.forget(id)
-  })
-  const compose = createCompose({
-    catalog,
-    policy,
-    denials: config.policy.denials,
-    clock,
-    onLeftOut(view, leftOut) {
-      for (const { server: id, name, reason } of leftOut)
-        if (isTime(`${view.id} ${id} ${name}`))
-          log.warn({ view: view.id, server: id, name, reason }, 'something is not shown')
-    },
-  })
-  const lists = createLists({ compose, policy, checkScopes: door.checkScopes, clock, ttl: aggregate.ttl })
+  const { eraOf, listenAs, introduce } = bridge
+  const { connect, isConnectable, unconnectedOffer } = openConnect(ground)
+  const { catalog, compose, lists } = openLists(ground, { reach, unconnectedOffer, eraOf })
   const accounts = createAccountChanges()
   const back = createBackChannel({
     ...door,
     get,
     reach,
-    contextOf,
+    contextOf: door.binding.contextOf,
     accounts,
     now: clock,
-    eraOf: bridge.eraOf,
-    listenAs: bridge.listenAs,
+    eraOf,
+    listenAs,
     mostBytes: limits.streamBuffer,
     onListChanged: (id, caller) => catalog.forget(id, caller),
     onError: (error, id) => log.error({ server: id, error }, 'a server could not be listened to'),
@@ -94,20 +54,20 @@ export function openAggregate(ground: Ground, door: Door, opened: Opened) {
     rows: store.ephemeral.clientSessions,
     reach,
     clock,
-    onError: ground.onError,
+    onError,
     onJoined: ({ id }, upstream, joined) =>
       back.joined(id, upstream, { server: upstream.id, session: joined.id, revision: joined.revision }),
   })
-  const eras = createSpokenEras({ eraOf: bridge.eraOf, clock })
+  const eras = createSpokenEras({ eraOf, clock })
   const answer = createRespond({
     connect,
     reach,
     binding: door.binding,
-    onError: ground.onError,
+    onError,
     policy,
     lists,
     compose,
-    introduction: createIntroduction({ compose, policy, ttl: aggregate.ttl, reach, introduce: bridge.introduce }),
+    introduction: createIntroduction({ compose, policy, ttl, reach, introduce }),
     sessions,
     back,
     bridge,
@@ -120,19 +80,16 @@ export function openAggregate(ground: Ground, door: Door, opened: Opened) {
     streams: door.streams,
     limits,
   })
+  opened.push(bridge.close)
   const sweep = setInterval(() => {
     bridge.sweep()
     catalog.sweep()
-    sessions.sweep().catch(ground.onError)
+    sessions.sweep().catch(onError)
   }, SWEEP).unref()
-  opened.push(() => {
-    clearInterval(sweep)
-    bridge.close()
-  })
+  opened.push(() => clearInterval(sweep))
   const views = createViews(config, policy)
-  const serve = viewEndpoint({ ...door, views, catalog, compose, isConnectable, answer })
   return {
-    serve,
+    serve: viewEndpoint({ ...door, views, catalog, compose, isConnectable, answer }),
     views,
     lists,
     catalog,

@@ -14,8 +14,6 @@ import { apiTokenVerifier } from '../tokens/api-token-verify.ts'
 import { type ApiTokenNoticed, watchApiTokens } from '../tokens/api-token-watch.ts'
 import type { Ground } from './ground.ts'
 
-export type OpenApiTokens = ReturnType<typeof openApiTokens>
-
 interface Known {
   readonly attributes: AttributesOf
   isAdmitted(user: UserRecord): boolean

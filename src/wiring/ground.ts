@@ -35,7 +35,7 @@ import { openKeyring } from '../tokens/keyring.ts'
 import { openRevocationList } from '../tokens/revocations.ts'
 import { accessTokenVerifier } from '../tokens/verify.ts'
 import { openCredentialWatch } from '../tokens/watch.ts'
-import type { Resolve } from '../upstreams/network/names.ts'
+import { type Resolve, systemNames } from '../upstreams/network/names.ts'
 import { createUpstreams } from '../upstreams/registry.ts'
 import { openBinding } from './binding.ts'
 import { loadConditions } from './conditions.ts'
@@ -57,7 +57,7 @@ export interface GatewayNeeds {
   readonly stdout?: LineSink
   /** Start of the process, for a gateway that takes the place of another; default: now. */
   readonly startedAt?: number
-  /** What the names of servers behind the gate mean; default: what the system says. */
+  /** What host names mean; default: what the system says. */
   readonly resolve?: Resolve
   /** Counters that outlive a change of the configuration. */
   readonly metrics?: Metrics
@@ -130,6 +130,8 @@ export async function openGround(config: Config, needs: GatewayNeeds, opened: Op
     limits: openLimits({ config, store, clock, log, metrics }),
     scopes,
     upstreams,
+    // Strangers make up names: of those the C library is not asked, since whoever waits for it holds up all other names.
+    resolvePublic: needs.resolve ?? systemNames({ askSystem: async () => [] }),
     binding,
     connections: connected.connections,
     signIns,

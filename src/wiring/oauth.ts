@@ -1,5 +1,6 @@
 // The authorization server with its pages, on the ground of the gateway.
 import type { Endpoint, Exchange } from '../http/exchange.ts'
+import { outboundFetch } from '../http/outbound.ts'
 import { openAuthorizationServer } from '../oauth/authorization-server.ts'
 import { interactionEndpoints } from '../oauth/interaction/endpoints.ts'
 import { sealedTickets } from '../tokens/sealed-tickets.ts'
@@ -11,6 +12,9 @@ export interface OAuthDoor {
   /** Account of the sign-in session in this browser. */
   findAccount(exchange: Exchange): Promise<string | undefined>
 }
+
+/** Milliseconds: as long as the whole request may take. */
+const RESOLVED_WITHIN = 5000
 
 export function openOAuthDoor(ground: Ground, { isAdmitted, users, idps }: Callers, opened: Opened): OAuthDoor {
   const { config, store, keyring, recorder, clock, log } = ground
@@ -28,6 +32,10 @@ export function openOAuthDoor(ground: Ground, { isAdmitted, users, idps }: Calle
     clock,
     log,
     isAdmitted,
+    fetchPublic: outboundFetch({
+      allowLoopback: config.server.development,
+      resolve: (host) => ground.resolvePublic(host, RESOLVED_WITHIN),
+    }),
   })
   opened.push(authorization.close)
   const pages = interactionEndpoints({

@@ -17,7 +17,7 @@ import { ownTokens } from '../identity/own-token.ts'
 import { spokesmen } from '../identity/spokesman.ts'
 import { staticTokenWay } from '../identity/static-token.ts'
 import type { Vouching } from '../identity/vouched.ts'
-import type { TokenWay, TransportWay, Wanted } from '../identity/way.ts'
+import type { Credentials, TokenWay, TransportWay, Wanted } from '../identity/way.ts'
 import { tellUntrusted } from '../observe/untrusted.ts'
 import { AGGREGATE } from '../protocol/resource.ts'
 import { openCapabilities } from './capabilities.ts'
@@ -30,6 +30,10 @@ interface Known {
   readonly attributes: AttributesOf
   readonly vouching: Vouching
   readonly apiTokens: TokenWay
+}
+
+interface OwnTokens extends Pick<Known, 'attributes'> {
+  readonly apiTokens: { readonly way: TokenWay }
 }
 
 export function openAuthenticate(ground: Ground, { attributes, vouching, apiTokens }: Known): Authenticate {
@@ -52,6 +56,23 @@ export function openAuthenticate(ground: Ground, { attributes, vouching, apiToke
   })
   const chain = authenticateAt(build(waysAt(auth)), new Map(others))
   return auth.capabilities === undefined ? chain : narrowing(chain, openCapabilities(auth.capabilities, ground))
+}
+
+/** Where nobody is known by anything but a token of ours, made for this one resource. */
+export function openOwnTokens({ config, tokens }: Ground, known: OwnTokens, resource: string) {
+  const { way } = known.apiTokens
+  const own = ownTokens({ recall: tokens.recall, verify: tokens.verify, attributes: known.attributes })
+  const authenticate = authenticator({
+    header: config.auth.header.toLowerCase(),
+    recall: own.recall,
+    tokens: [way, own.way],
+    apiTokens: way,
+    transports: [],
+    anonymous: false,
+    explainNobody: () => 'no_credential',
+  })
+  const wanted: Wanted = { server: undefined, resources: [resource] }
+  return (credentials: Credentials) => authenticate(credentials, wanted)
 }
 
 function proxyMaker(

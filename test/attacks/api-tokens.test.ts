@@ -7,7 +7,7 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
 import { mintApiToken } from '../../src/tokens/api-token.ts'
 import { type AdminApi, adminApiOf, basic } from '../support/admin-api.ts'
-import { startGateway, type TestGateway } from '../support/gateway.ts'
+import { standingClock, startGateway, type TestGateway } from '../support/gateway.ts'
 import { callTool } from '../support/mcp.ts'
 import {
   attackTable,
@@ -34,6 +34,8 @@ beforeAll(async () => {
   range = await startRange({
     admin: { user: 'admin', password: PASSWORD },
     tokens: { failures: FAILURES, perPrincipal: 500 },
+    // Guesses count by the minute: none may pass by itself.
+    clock: standingClock(),
   })
   api = await adminApiOf(range.gateway, await range.gateway.person())
   secret = (await api.token({ name: 'good' })).secret
@@ -145,6 +147,7 @@ describe('C26: elsewhere', () => {
       storeUrl: `sqlite:${join(directory, 'shared.db')}`,
       servers: [{ id: 'canary', url: range.canary.url }],
       tokens: { failures: FAILURES },
+      clock: standingClock(),
     }
     here = await startGateway(options)
     there = await startGateway(options)

@@ -398,9 +398,9 @@ describe('G6: secrets of every kind', () => {
 
     gate.child.kill('SIGUSR2')
     const reports = join(gate.folder, 'reports')
-    while (!readdirSync(reports).some((name) => name.endsWith('.json'))) await pause(50)
-    await pause(500)
-    const report = readdirSync(reports).map((name) => withoutEnvironment(readFileSync(join(reports, name), 'utf8')))
+    const written = () => readdirSync(reports).map((name) => readFileSync(join(reports, name), 'utf8'))
+    await until(() => written().some(isJson), 'a whole report')
+    const report = written().map(withoutEnvironment)
     expect(report.join('')).toContain('javascriptHeap')
 
     moments.set('data at the end', dataNow())

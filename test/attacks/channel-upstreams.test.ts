@@ -264,7 +264,7 @@ describe('a server over HTTP+SSE (E27)', () => {
       },
     )
     expect((await call(upstream)).result).toEqual({ honest: true })
-    await vi.waitFor(() => expect(ended.length).toBeGreaterThan(0))
+    await expect.poll(() => ended.length).toBeGreaterThan(0)
     expect(ended).not.toContain(true)
   })
 })

@@ -4,7 +4,7 @@ import { createHmac, generateKeyPairSync, randomBytes, sign } from 'node:crypto'
 import { createServer, type Server } from 'node:net'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { type Edges, publishPem, startEdges, type TestEdge } from '../support/edges.ts'
-import { testClock } from '../support/gateway.ts'
+import { standingClock } from '../support/gateway.ts'
 import { type Bent, signingKey } from '../support/issuer.ts'
 import { ELSEWHERE, proxied } from '../support/proxied.ts'
 import {
@@ -47,7 +47,7 @@ beforeAll(async () => {
   const address = bait.address()
   baitUrl = `http://127.0.0.1:${typeof address === 'object' ? address?.port : 0}`
   edges = await startEdges(() => ranges.get('cloudflare')?.gateway.clock.now() ?? Date.now())
-  const clock = testClock()
+  const clock = standingClock()
   for (const name of NAMES) {
     const options = { auth: { proxy: edges[name].settings }, server: { trustedProxies: ['127.0.0.1'] }, clock }
     ranges.set(name, await startRange(options))

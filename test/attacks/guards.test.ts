@@ -30,7 +30,7 @@ beforeAll(async () => {
         injection: {
           type: 'opa',
           url: `http://127.0.0.1:${(guard.address() as AddressInfo).port}/v1/data/guard/clean`,
-          timeout: '300ms',
+          timeout: '2s',
           cache: '0s',
         },
       },

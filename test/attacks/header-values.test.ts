@@ -3,6 +3,7 @@ import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { registerClient, type TestClient } from '../support/client.ts'
+import { legible } from '../support/legible.ts'
 import {
   attackTable,
   callHead,
@@ -216,7 +217,7 @@ describe('F15', () => {
     }
     const answer = await expectServed(range, { bend })
     expect(answer.header('x-request-id')).not.toBe('evil')
-    expect(JSON.stringify(range.canary.requests.at(-1)?.rawHeaders)).not.toContain('evil')
+    expect(legible(JSON.stringify(range.canary.requests.at(-1)?.rawHeaders))).not.toContain('evil')
     await expectRefusal(range, { bend: { ...bend, Origin: 'http://evil' } }, { status: 403 })
   })
 

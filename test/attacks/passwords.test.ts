@@ -2,7 +2,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { registerClient } from '../support/client.ts'
 import { parseForms } from '../support/forms.ts'
-import { ANN, BOB, type TestGateway } from '../support/gateway.ts'
+import { ANN, BOB, standingClock, type TestGateway } from '../support/gateway.ts'
 import { createPerson, type Person } from '../support/person.ts'
 import { expectAlive, expectNoInside, expectNoSecret, type Range, startRange } from '../support/range.ts'
 
@@ -97,7 +97,8 @@ describe('F10 guessing a password', () => {
   const right = { username: ANN.username, password: ANN.password }
 
   beforeAll(async () => {
-    behind = await startRange({ server: { trustedProxies: ['127.0.0.1'] } })
+    // How long somebody has to wait is said to the second.
+    behind = await startRange({ server: { trustedProxies: ['127.0.0.1'] }, clock: standingClock() })
   })
   afterAll(() => behind?.close())
 

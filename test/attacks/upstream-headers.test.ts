@@ -4,6 +4,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { decodeHeaderValue } from '../../src/protocol/header-value.ts'
 import { type Canary, type CanaryRequest, startCanary } from '../support/canary.ts'
 import { ANN, BOB, startGateway, type TestGateway } from '../support/gateway.ts'
+import { legible } from '../support/legible.ts'
 import { createPerson } from '../support/person.ts'
 import { connectRaw, type RawHeader, rawRequest } from '../support/raw.ts'
 import { createSdkHost } from '../support/sdk.ts'
@@ -146,7 +147,7 @@ describe('D1, D2, D4: a forged identity', () => {
       FORGED.map((name): RawHeader => [name, 'root']),
     )
     const seen = asCgi(call)
-    expect(JSON.stringify(seen)).not.toContain('root')
+    expect(legible(JSON.stringify(seen))).not.toContain('root')
     const told = server === 'untold' ? undefined : ['ann@example.com']
     expect(seen['HTTP_X_FORWARDED_USER']).toEqual(told)
     expect(seen['HTTP_X_FORWARDED_GROUPS']).toEqual(told && ['engineering'])
@@ -159,7 +160,7 @@ describe('D1, D2, D4: a forged identity', () => {
       ['X-Forwarded-User', 'ann@example.com,root'],
       ['x-forwarded-email', 'root,'],
     ])
-    expect(JSON.stringify(asCgi(call))).not.toContain('root')
+    expect(legible(JSON.stringify(asCgi(call)))).not.toContain('root')
     expect(asCgi(call)['HTTP_X_FORWARDED_USER']).toEqual(server === 'untold' ? undefined : ['ann@example.com'])
   })
 })
@@ -237,7 +238,7 @@ describe('E38: a forged identity in the message', () => {
   it.each(spelled)('%s does not arrive over HTTP, told or not, and what stands beside it does', async (key) => {
     for (const server of ['plain', 'message', 'untold']) {
       const call = await arrived(server, [], { [key]: { user: 'root' }, 'com.example/kept': [1, '}'] })
-      expect(call.body.toString()).not.toContain('root')
+      expect(legible(call.body.toString())).not.toContain('root')
       expect(metaOf(call)).toMatchObject({ ...META, 'com.example/kept': [1, '}'] })
       const told = Object.keys(metaOf(call)).filter((name) => name.toLowerCase() === KEY)
       expect(told).toEqual(server === 'message' ? [KEY] : [])

@@ -24,12 +24,19 @@ const IDS = [
   'moving',
 ] as const
 
+const PUBLIC = { addresses: ['public'] }
+const MORE: { readonly [id in (typeof IDS)[number]]?: object } = {
+  inside: PUBLIC,
+  mixed: PUBLIC,
+  // Long enough for the calls of others in between, on a slow machine too.
+  silent: { connectTimeout: '4s' },
+}
+
 beforeAll(async () => {
   ;[names, server] = await Promise.all([startNameServer(), startFaultyServer()])
   const at = (id: string, more: object = {}) => ({
     id,
     url: `http://${id}.example:${server.port}/mcp`,
-    connectTimeout: '500ms',
     breaker: { failures: 10_000 },
     ...more,
   })
@@ -41,7 +48,7 @@ beforeAll(async () => {
       askSystem: async () => [],
     }),
     oauth: { accessTokenTtl: '1h' },
-    servers: IDS.map((id) => at(id, id === 'inside' || id === 'mixed' ? { addresses: ['public'] } : {})),
+    servers: IDS.map((id) => at(id, MORE[id])),
   })
   for (const id of IDS) tokens.set(id, await gateway.tokenFor(id))
   names.point('good.example', ['127.0.0.1'])
@@ -155,5 +162,32 @@ describe('B5, B6: a name that an administrator wrote', () => {
     })
     await fresh.close()
     expect(fine()).toBe(called + 5)
+  })
+})
+
+describe('R20: names that strangers make up', () => {
+  const begin = (host: string) =>
+    fetch(
+      `${gateway.url}/oauth/authorize?${new URLSearchParams({
+        response_type: 'code',
+        client_id: `https://${host}:${server.port}/client.json`,
+        redirect_uri: `https://${host}/callback`,
+        code_challenge: 'x'.repeat(43),
+        code_challenge_method: 'S256',
+      })}`,
+      { redirect: 'manual' },
+    )
+
+  it('wait for no thread that files, cryptography and all other names wait for: the resolver is asked directly', async () => {
+    const silent = Array.from({ length: 8 }, (_, at) => `silent-${at}.example`)
+    for (const name of silent) names.point(name, 'silent')
+    names.point('client.example', ['127.0.0.1'])
+    let ended = 0
+    const waiting = silent.map((name) => begin(name).finally(() => (ended += 1)))
+    // Nothing speaks TLS there; its name was looked up while the others are waited for.
+    expect((await begin('client.example')).status).toBe(400)
+    expect(ended).toBe(0)
+    expect((await Promise.all(waiting)).map(({ status }) => status)).toEqual(silent.map(() => 400))
+    expect(['client.example', ...silent].filter((name) => names.asked(name) === 0)).toEqual([])
   })
 })

@@ -1,7 +1,7 @@
 // The log of a server over a lasting channel, where each person has a connection of their own: at the level that each client asked for, and
 // never another person's. Where callers share one, nobody may ask for it.
 import type { Client } from '@modelcontextprotocol/client'
-import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { connectAsked } from '../support/asked.ts'
 import { ANN, BOB, startGateway, type TestGateway } from '../support/gateway.ts'
 import type { Mode } from '../support/sdk.ts'
@@ -53,12 +53,11 @@ const times = ({ heard }: Listener, method: string): number => heard.filter((eac
 /** All connections of the fixture tell of a change, after everything else; a stream that opens late hears of the next one. */
 async function everybodyHears(all: readonly Listener[]): Promise<void> {
   const before = all.map((each) => times(each, CHANGED))
-  await vi.waitFor(async () => {
+  const told = async () => {
     await all[0]?.client.callTool({ name: 'test_trigger_tool_change', arguments: {} })
-    all.forEach((each, at) => {
-      expect(times(each, CHANGED)).toBeGreaterThan(before[at] ?? 0)
-    })
-  }, 10_000)
+    return all.map((each, at) => times(each, CHANGED) > (before[at] ?? 0))
+  }
+  await expect.poll(told).toEqual(all.map(() => true))
 }
 
 describe.each(['sse', 'socket'])('a server over %s', (server) => {
@@ -73,9 +72,8 @@ describe.each(['sse', 'socket'])('a server over %s', (server) => {
       // Bob uses the server as well: there is a connection which could be mixed up.
       await log(bob)
       await log(calling as Listener)
-      await vi.waitFor(() => {
-        for (const each of [bob, calling, listening]) expect(each?.heard).toContain(LOGGED)
-      })
+      const heard = () => [bob, calling, listening].map((each) => each?.heard.includes(LOGGED))
+      await expect.poll(heard).toEqual([true, true, true])
       await everybodyHears(all)
       expect(all.map((each) => times(each, LOGGED))).toEqual([1, 1, 0, 0, 1])
     } finally {
@@ -110,7 +108,7 @@ it.each(['legacy', MODERN] as const)('at /mcp it is heard in the call that asks 
   try {
     if (mode === 'legacy') await Promise.all([ann, bob].map(({ client }) => client.setLoggingLevel('debug')))
     await ann.client.callTool({ name: 'sse__test_logging_tool', arguments: {}, ...meta })
-    await vi.waitFor(() => expect(times(ann, LOGGED)).toBe(1))
+    await expect.poll(() => times(ann, LOGGED)).toBe(1)
     expect(times(bob, LOGGED)).toBe(0)
   } finally {
     await Promise.all([ann.close(), bob.close()])

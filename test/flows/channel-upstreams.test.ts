@@ -174,5 +174,5 @@ describe('two people at once, with credentials of their own', () => {
 it('the streams and connections of people end with the gate', async () => {
   expect(sse.open() + socket.open()).toBeGreaterThan(0)
   await gateway.close()
-  await vi.waitFor(() => expect([sse.open(), socket.open()]).toEqual([0, 0]))
+  await expect.poll(() => [sse.open(), socket.open()]).toEqual([0, 0])
 })

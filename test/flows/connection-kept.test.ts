@@ -117,6 +117,20 @@ describe('a server that is somewhere else', () => {
     })
   })
 
+  it('is not sent tokens that do not say where it was when they were given', async () => {
+    await as('oauth', github.url, async (gate) => {
+      await gate.connect('ann', 'github')
+      const place = { principal: 'ann', upstream: 'github', field: 'oauth_tokens' }
+      const { home, ...rest } = JSON.parse(`${(await gate.ground.vault.get(place))?.secret}`)
+      expect(home).toBe(new URL(github.url).origin)
+      await gate.ground.vault.put(place, Buffer.from(JSON.stringify(rest)))
+      expect(await needed(gate.call('ann', 'github'))).toBe('needs_reauth')
+      expect([await kept(gate), await lapsed(gate)]).toEqual([[], ['ann server_moved']])
+      await gate.connect('ann', 'github')
+      expect(await gate.call('ann', 'github')).toBe('ann@there')
+    })
+  })
+
   it('keeps both where only its path is another, and renewed tokens as well', async () => {
     const there = `${new URL(github.url).origin}/mcp?team=7`
     await as('oauth', github.url, async (gate) => {

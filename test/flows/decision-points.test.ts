@@ -74,7 +74,7 @@ describe('a rule that asks a point as OPA is one', () => {
             type: 'opa',
             url: point.url,
             cache: 0,
-            timeout: '250ms',
+            timeout: '2s',
             headers: { 'X-Opa-Key': 'a key for the point' },
           },
         },

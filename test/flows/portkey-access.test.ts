@@ -46,7 +46,7 @@ beforeAll(async () => {
         webhook: {
           type: 'authzen',
           url: `http://127.0.0.1:${(webhook.address() as AddressInfo).port}/access/v1/evaluation`,
-          timeout: '200ms',
+          timeout: '2s',
           cache: 0,
         },
       },

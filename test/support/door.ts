@@ -6,7 +6,7 @@ import type { AddressInfo } from 'node:net'
 import type { ActEvent } from '../../src/audit/event.ts'
 import { Config, type ConfigInput } from '../../src/config/schema.ts'
 import { createFront } from '../../src/http/front.ts'
-import type { OutboundFetch } from '../../src/http/outbound.ts'
+import { type OutboundFetch, outboundFetch } from '../../src/http/outbound.ts'
 import { trustedProxies } from '../../src/http/trusted-proxy.ts'
 import { openAuthorizationServer } from '../../src/oauth/authorization-server.ts'
 import type { Resource } from '../../src/protocol/resource.ts'
@@ -121,7 +121,7 @@ export async function startDoor(options: DoorOptions = {}) {
     clock,
     startedAt: clock(),
     log: { debug: logger('debug'), info: logger('info'), warn: logger('warn'), error: logger('error') },
-    ...(options.fetchPublic ? { fetchPublic: options.fetchPublic } : {}),
+    fetchPublic: options.fetchPublic ?? outboundFetch({ allowLoopback: true }),
   })
 
   server.on(

@@ -2,6 +2,7 @@
 // a token asked for.
 import { createServer, type Server } from 'node:net'
 import { expect } from 'vitest'
+import { standingClock } from './clock.ts'
 import type { GatewayOptions } from './gateway.ts'
 import { type Bent, INTROSPECTION_CLIENT, signedBy, startIssuer, type TestIssuer } from './issuer.ts'
 import { expectNoSecret, expectRecorded, expectServed, type Range, shoot, startRange } from './range.ts'
@@ -32,6 +33,7 @@ export async function startExternalRange({
   issuer.introspection = (token) => ({ ...(opaque.get(token) ?? { active: false }) })
   const { bait, baitUrl, visits } = await startBait()
   const range = await startRange({
+    clock: standingClock(),
     ...options,
     auth: { issuers: [{ issuer: issuer.issuer, introspection: INTROSPECTION_CLIENT, ...entry }], ...options.auth },
   })

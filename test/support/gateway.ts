@@ -18,7 +18,7 @@ import { addUser, type NewUser } from './people.ts'
 import { createPerson, type Person } from './person.ts'
 import { freePort } from './upstream.ts'
 
-export { type TestClock, testClock } from './clock.ts'
+export { standingClock, type TestClock, testClock } from './clock.ts'
 
 type Sections = Pick<
   ConfigInput,
@@ -184,7 +184,8 @@ function settle(sections: Sections, at: { port: number; directory: string; store
   return { ...parsed, server: { ...parsed.server, url, allowedOrigins } }
 }
 
-const AUDIT_PATIENCE = 5_000
+/** It only ends what would never come. */
+const AUDIT_PATIENCE = 20_000
 /** So long a decision is given for its outcome, which is written after the answer. */
 const OUTCOME_PATIENCE = 600
 

@@ -13,12 +13,12 @@ import {
   rmSync,
   writeFileSync,
 } from 'node:fs'
-import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
 import { isMainThread } from 'node:worker_threads'
 import pg from 'pg'
+import { freePort } from './upstream.ts'
 
 export interface PostgresServer {
   /** Of the database `postgres`, as superuser. */
@@ -150,17 +150,6 @@ function findAccount(): { uid: number; gid: number } | undefined {
   const account = ['postgres', 'nobody'].map((name) => accounts.find((entry) => entry[0] === name)).find(Boolean)
   if (account === undefined) throw new Error('There is no account that PostgreSQL could run as.')
   return { uid: Number(account[2]), gid: Number(account[3]) }
-}
-
-async function freePort(): Promise<number> {
-  const probe = createServer()
-  probe.listen(0, '127.0.0.1')
-  await once(probe, 'listening')
-  const address = probe.address()
-  probe.close()
-  await once(probe, 'close')
-  if (address === null || typeof address === 'string') throw new Error('No free port.')
-  return address.port
 }
 
 async function finished(child: ChildProcess): Promise<void> {

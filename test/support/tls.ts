@@ -128,7 +128,8 @@ export function trust({ cert }: Pick<Authority, 'cert'>): () => Promise<void> {
   }
 }
 
-const PATIENCE = 10_000
+/** It only ends what would never come: less than a test's time, so that it is said what was waited for. */
+const PATIENCE = 20_000
 
 /** Waits for what another part of the process does in its own time. */
 export async function until(holds: () => boolean | Promise<boolean>, what: string): Promise<void> {

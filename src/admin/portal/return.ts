@@ -8,7 +8,8 @@ import { type Connectable, ConnectionRefused, type Connections } from '../../pro
 import { RequestError } from '../../protocol/errors.ts'
 import { CONNECTIONS_PATH } from '../../protocol/sign-in-client.ts'
 import type { ConnectionRequests } from '../../tokens/connection-request.ts'
-import { type SealKey, seal, unseal } from '../../tokens/seal.ts'
+import type { SealKey } from '../../tokens/seal.ts'
+import { sealedNotes } from '../../tokens/sealed-note.ts'
 import type { Departures } from './departure.ts'
 import { type About, connectedPage, failedPage } from './pages.ts'
 import type { Visitor, Visitors } from './visitor.ts'
@@ -30,6 +31,7 @@ const NOTE_TTL = 10 * 60_000
 
 export function returnEndpoints(needs: Needs) {
   const { serverUrl, connections, requests, visitors, departures, about, onChanged, sealKeys, clock } = needs
+  const notes = sealedNotes({ sealKeys, clock, life: NOTE_TTL })
   const connectable = (id: string): Connectable => {
     const found = connections.connectable().find(({ server }) => server === id)
     if (found === undefined) throw new RequestError(404, 'unknown_server', 'There is no such server.')
@@ -49,7 +51,7 @@ export function returnEndpoints(needs: Needs) {
       await connections.finish(subject, answer)
     } catch (error) {
       if (!(error instanceof ConnectionRefused)) throw error
-      const note = seal(sealKeys(), BINDING, { s: subject, m: error.message.slice(0, 1000), e: clock() + NOTE_TTL })
+      const note = notes.seal(BINDING, { s: subject, m: error.message.slice(0, 1000) })
       return sendSeeOther(exchange, `${CONNECTIONS_PATH}/failed?${place}&note=${note}`)
     }
     if (sealed !== undefined) await requests.spend(sealed)
@@ -79,10 +81,9 @@ export function returnEndpoints(needs: Needs) {
     const asked = await ask(exchange)
     if (asked === undefined) return
     const { visitor, server, query } = asked
-    const { s, m, e } = unseal(sealKeys(), BINDING, query.get('note') ?? '') ?? {}
+    const { s, m } = notes.open(BINDING, query.get('note') ?? '')?.said ?? {}
     // Words on a page of ours are ours: a link cannot bring others.
-    if (s !== visitor.principal.subject || typeof m !== 'string' || typeof e !== 'number' || e <= clock())
-      return sendSeeOther(exchange, CONNECTIONS_PATH)
+    if (s !== visitor.principal.subject || typeof m !== 'string') return sendSeeOther(exchange, CONNECTIONS_PATH)
     sendPage(exchange, { status: 200, html: failedPage(about(visitor), { server, detail: m }) })
   }
 

@@ -8,7 +8,8 @@ import type { Clock } from '../../protocol/clock.ts'
 import { RequestError } from '../../protocol/errors.ts'
 import type { Principal } from '../../protocol/principal.ts'
 import { CONNECTIONS_PATH, SIGN_IN_CLIENT, SIGNED_IN_PATH } from '../../protocol/sign-in-client.ts'
-import { type SealKey, seal, unseal } from '../../tokens/seal.ts'
+import type { SealKey } from '../../tokens/seal.ts'
+import { sealedNotes } from '../../tokens/sealed-note.ts'
 
 export interface Visitor {
   readonly principal: Principal
@@ -42,6 +43,8 @@ const BINDING = 'portal-start'
 const START_TTL = 30 * 60_000
 
 export function visitors({ serverUrl, findAccount, findVisitor, sealKeys, clock }: VisitorNeeds): Visitors {
+  const starts = sealedNotes({ sealKeys, clock, life: START_TTL })
+
   async function find(exchange: Exchange): Promise<Visitor | undefined> {
     const account = await findAccount(exchange)
     return account === undefined ? undefined : findVisitor(account)
@@ -58,7 +61,7 @@ export function visitors({ serverUrl, findAccount, findVisitor, sealKeys, clock 
       resource: serverUrl + CONNECTIONS_PATH,
       code_challenge: randomBytes(32).toString('base64url'),
       code_challenge_method: 'S256',
-      state: seal(sealKeys(), BINDING, { t: target.length > LONGEST ? path : target, e: clock() + START_TTL }),
+      state: starts.seal(BINDING, { t: target.length > LONGEST ? path : target }),
     })
     return `${serverUrl}/oauth/authorize?${parameters}`
   }
@@ -77,8 +80,8 @@ export function visitors({ serverUrl, findAccount, findVisitor, sealKeys, clock 
     async signedIn(exchange) {
       checkMethod(exchange, 'GET', 'HEAD')
       const form = parseForm(Buffer.from(exchange.query))
-      const { t, e } = unseal(sealKeys(), BINDING, form.get('state') ?? '') ?? {}
-      if (typeof t !== 'string' || typeof e !== 'number' || e <= clock()) throw unknownStart()
+      const { t } = starts.open(BINDING, form.get('state') ?? '')?.said ?? {}
+      if (typeof t !== 'string') throw unknownStart()
       if (form.has('error')) throw cancelled()
       // Back from the pages and still nobody: this browser keeps no cookies, and would go round for ever.
       if ((await findAccount(exchange)) === undefined) throw keepsNoCookies()

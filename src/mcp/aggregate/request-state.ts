@@ -6,7 +6,8 @@ import type { Clock } from '../../protocol/clock.ts'
 import { RpcError } from '../../protocol/errors.ts'
 import { RPC } from '../../protocol/mcp.ts'
 import type { Marks } from '../../store/ephemeral.ts'
-import { type SealKey, seal, unseal } from '../../tokens/seal.ts'
+import type { SealKey } from '../../tokens/seal.ts'
+import { sealedNotes } from '../../tokens/sealed-note.ts'
 
 /** What a state was given for. */
 export interface StateOf {
@@ -33,16 +34,18 @@ const LONGEST_SEALED = 2 * LONGEST
 
 export function createStates(needs: { sealKeys(): readonly SealKey[]; marks: Marks; now: Clock }): States {
   const { sealKeys, marks, now } = needs
+  const notes = sealedNotes({ sealKeys, clock: now, life: LIFE, longest: LONGEST_SEALED })
   return {
     seal(of, state) {
       if (Buffer.byteLength(JSON.stringify(state)) > LONGEST) return undefined
-      return seal(sealKeys(), bindingOf(of), { t: state, e: now() + LIFE })
+      return notes.seal(bindingOf(of), { t: state })
     },
     async open(of, sealed) {
-      const { t, e } = unseal(sealKeys(), bindingOf(of), sealed, LONGEST_SEALED) ?? {}
-      if (typeof t !== 'string' || typeof e !== 'number' || e <= now()) throw invalid()
+      const note = notes.open(bindingOf(of), sealed)
+      const t = note?.said['t']
+      if (note === undefined || typeof t !== 'string') throw invalid()
       const mark = `state:${createHash('sha256').update(sealed).digest('base64url')}`
-      if (!(await marks.markSeen(mark, e, now()))) throw invalid()
+      if (!(await marks.markSeen(mark, note.expiresAt, now()))) throw invalid()
       return t
     },
   }

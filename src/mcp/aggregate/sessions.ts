@@ -6,7 +6,8 @@ import { isRecord } from '../../protocol/json.ts'
 import type { RpcRequest, RpcResponse } from '../../protocol/jsonrpc.ts'
 import { ANONYMOUS, type Principal } from '../../protocol/principal.ts'
 import type { ClientSession, ClientSessions } from '../../store/client-sessions.ts'
-import { type SealKey, seal, unseal } from '../../tokens/seal.ts'
+import type { SealKey } from '../../tokens/seal.ts'
+import { sealedNotes } from '../../tokens/sealed-note.ts'
 import type { RemoteUpstream } from '../../upstreams/upstream.ts'
 import type { Hearing } from '../bridge/answer-events.ts'
 import { askInSession, nextId, type UpstreamSession } from '../bridge/handshake.ts'
@@ -95,6 +96,7 @@ interface Opened {
 
 export function createAggregateSessions(needs: Needs): AggregateSessions {
   const { sealKeys, rows, clock, onError } = needs
+  const ids = sealedNotes({ sealKeys, clock, life: LIFE })
   const legs = createLegs(needs)
   // Opening costs more than all the rest: the ids in use are remembered, the least used one goes first.
   const opened = new Map<string, Opened>()
@@ -139,8 +141,8 @@ export function createAggregateSessions(needs: Needs): AggregateSessions {
     const age = now - (known?.checkedAt ?? 0)
     // Negative after a clock that was set back: then its age cannot be told.
     if (known !== undefined && age >= 0 && age < FRESH && known.row.expiresAt > now) return known.session
-    const id = known?.row.id ?? parseId(unseal(sealKeys(), binding, sealedId), now)
-    const found = id === undefined ? undefined : await rows.find(id, now)
+    const id = known?.row.id ?? ids.open(binding, sealedId)?.said['i']
+    const found = typeof id === 'string' ? await rows.find(id, now) : undefined
     if (found === undefined) {
       if (known !== undefined) forget(known.session)
       throw sessionNotFound()
@@ -163,7 +165,7 @@ export function createAggregateSessions(needs: Needs): AggregateSessions {
       const row = { id, subject, hello: kept, logLevel: undefined, createdAt: now, usedAt: now }
       const most = subject === ANONYMOUS.subject ? MOST_OF_NOBODY : MOST
       legs.close(await rows.begin({ ...row, expiresAt: expiryOf(now, now) }, most))
-      return seal(sealKeys(), bindingOf(place), { i: id, e: now + LIFE })
+      return ids.seal(bindingOf(place), { i: id })
     },
     async open(place, sealedId, principal) {
       const session = await find(place, sealedId)
@@ -214,11 +216,6 @@ export function createAggregateSessions(needs: Needs): AggregateSessions {
 const expiryOf = (createdAt: number, usedAt: number): number => Math.min(createdAt + LIFE, usedAt + IDLE)
 
 const bindingOf = ({ subject, server }: SessionPlace): string => `aggregate-session\0${subject}\0${server}`
-
-function parseId(payload: Record<string, unknown> | undefined, now: number): string | undefined {
-  const { i, e } = payload ?? {}
-  return typeof i === 'string' && typeof e === 'number' && e > now ? i : undefined
-}
 
 function sessionOf(row: ClientSession, place: SessionPlace, sealedId: string): AggregateSession {
   const { id, subject, logLevel, expiresAt } = row

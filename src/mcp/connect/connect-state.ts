@@ -4,7 +4,8 @@ import type { Clock } from '../../protocol/clock.ts'
 import { RpcError } from '../../protocol/errors.ts'
 import { isRecord } from '../../protocol/json.ts'
 import { RPC } from '../../protocol/mcp.ts'
-import { type SealKey, seal, unseal } from '../../tokens/seal.ts'
+import type { SealKey } from '../../tokens/seal.ts'
+import { sealedNotes } from '../../tokens/sealed-note.ts'
 import { endOfValue, findMember, membersOf, pastSpace } from '../json-members.ts'
 
 export interface StateOf {
@@ -32,21 +33,17 @@ const MARK = 'connect.'
 const LIFE = 3600_000
 
 export function connectStates(needs: { sealKeys(): readonly SealKey[]; clock: Clock }): ConnectStates {
-  const { sealKeys, clock } = needs
+  const notes = sealedNotes({ ...needs, life: LIFE })
   const bindingOf = ({ subject, server, method, name }: StateOf): string =>
     ['connect-state', subject, server, method, name].join('\0')
   return {
-    seal: (of) => MARK + seal(sealKeys(), bindingOf(of), { e: clock() + LIFE }),
+    seal: (of) => MARK + notes.seal(bindingOf(of), {}),
     open(of, params, former) {
       const { requestState, inputResponses } = params ?? {}
       if (!isConnectState(requestState)) return undefined
       const sealed = requestState.slice(MARK.length)
-      const e = [of.subject, former]
-        .flatMap((subject) =>
-          subject === undefined ? [] : [unseal(sealKeys(), bindingOf({ ...of, subject }), sealed)],
-        )
-        .find((opened) => opened !== undefined)?.['e']
-      if (typeof e !== 'number' || e <= clock())
+      const isOf = (subject: string): boolean => notes.open(bindingOf({ ...of, subject }), sealed) !== undefined
+      if (!isOf(of.subject) && (former === undefined || !isOf(former)))
         throw new RpcError(RPC.invalidParams, 'bad_state', 'Invalid params: requestState', { status: 200 })
       const response = isRecord(inputResponses) ? inputResponses[QUESTION] : undefined
       return isRecord(response) && response['action'] === 'accept' ? 'accept' : 'decline'

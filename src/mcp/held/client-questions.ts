@@ -5,7 +5,8 @@ import type { Clock } from '../../protocol/clock.ts'
 import type { RpcRequest, RpcResponse } from '../../protocol/jsonrpc.ts'
 import { rpcError } from '../../protocol/jsonrpc.ts'
 import { RPC } from '../../protocol/mcp.ts'
-import { type SealKey, seal, unseal } from '../../tokens/seal.ts'
+import type { SealKey } from '../../tokens/seal.ts'
+import { sealedNotes } from '../../tokens/sealed-note.ts'
 import type { Ask } from '../../upstreams/upstream.ts'
 
 /** Who is asked: a person's session. */
@@ -48,6 +49,7 @@ interface Needs {
 }
 
 export function createClientQuestions({ sealKeys, self, clock }: Needs): ClientQuestions {
+  const ids = sealedNotes({ sealKeys, clock, life: PATIENCE })
   const open = new Map<string, Open>()
 
   function hasRoom(subject: string): boolean {
@@ -59,7 +61,7 @@ export function createClientQuestions({ sealKeys, self, clock }: Needs): ClientQ
 
   function put(client: AskedClient, stream: CallStream, { id, method, params }: RpcRequest, until: AbortSignal) {
     const key = randomBytes(16).toString('base64url')
-    const ours = seal(sealKeys(), bindingOf(client), { o: self, q: key, e: clock() + PATIENCE })
+    const ours = ids.seal(bindingOf(client), { o: self, q: key })
     const { promise, resolve } = Promise.withResolvers<RpcResponse>()
     const settle = (response: RpcResponse): void => {
       clearTimeout(late)
@@ -81,10 +83,8 @@ export function createClientQuestions({ sealKeys, self, clock }: Needs): ClientQ
     return promise
   }
 
-  function find(client: AskedClient, id: unknown): Record<string, unknown> | undefined {
-    const found = typeof id === 'string' ? unseal(sealKeys(), bindingOf(client), id) : undefined
-    return typeof found?.['e'] === 'number' && found['e'] > clock() ? found : undefined
-  }
+  const find = (client: AskedClient, id: unknown) =>
+    typeof id === 'string' ? ids.open(bindingOf(client), id)?.said : undefined
 
   return {
     askOn: (client, stream, mayAsk) => (question, until) =>

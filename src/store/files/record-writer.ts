@@ -3,6 +3,7 @@
 import { randomBytes } from 'node:crypto'
 import type { Clock } from '../../protocol/clock.ts'
 import { StoreUnavailable } from '../../protocol/errors.ts'
+import { inTime } from '../../protocol/in-time.ts'
 import { leastIdOf } from '../../protocol/moment-id.ts'
 import type { CheckedRecordLog, Journal, RecordEntry } from '../record-log.ts'
 import type { syncFile } from './disk.ts'
@@ -15,6 +16,8 @@ const LARGEST = 8 * 1024 ** 2
 export const LONGEST = 60 * 60 * 1000
 /** Milliseconds after its id's own time, which is when the request came. */
 const LATE = 5000
+/** Milliseconds for the disk at the end. Whoever still waits for it has been promised nothing. */
+const LONGEST_CLOSE = 5000
 
 export type RecordWriter = Required<Pick<CheckedRecordLog, 'append' | 'restore' | 'check' | 'close' | 'openJournal'>>
 
@@ -127,8 +130,8 @@ export function recordWriter({ folder, sync, clock }: Needs): RecordWriter {
     async close() {
       closed = true
       const all = [...full, ...open.values()]
-      await Promise.all(all.map((segment) => segment.idle()))
-      for (const segment of all) segment.close()
+      // Of a disk that hangs they stay as they are after a kill: a later start names them.
+      await inTime(Promise.all(all.map((segment) => segment.closeWhenIdle())), LONGEST_CLOSE, [])
       open.clear()
       full = []
     },

@@ -94,11 +94,6 @@ export class Segment {
     }
   }
 
-  /** Resolves when nobody waits for the disk any more. */
-  async idle(): Promise<void> {
-    while (this.#syncing !== undefined) await this.#syncing.catch(() => undefined)
-  }
-
   /** Takes no more. */
   end(): void {
     this.#ended = true
@@ -108,6 +103,12 @@ export class Segment {
   /** While somebody may still wait for it, the file has to be there. */
   #closeWhenDone(): void {
     if (this.#syncing === undefined && (this.#synced === this.bytes || this.#failure !== undefined)) this.close()
+  }
+
+  /** Once nobody waits for the disk any more. */
+  async closeWhenIdle(): Promise<void> {
+    while (this.#syncing !== undefined) await this.#syncing.catch(() => undefined)
+    this.close()
   }
 
   /** Whatever is on the disk of it; it gets its range into its name. */

@@ -3,7 +3,6 @@ import type { Clock } from '../../protocol/clock.ts'
 import type { ConnectionRecords } from '../../store/connections.ts'
 import type { Caller } from '../caller.ts'
 import { ConnectionNeeded, type Credential } from '../credential.ts'
-import { isHome } from '../home.ts'
 import type { Lapse } from '../lapse.ts'
 import { checkScopes, parseBearerChallenge } from '../oauth/challenge.ts'
 import type { OAuthConnection } from '../oauth/connections.ts'
@@ -61,7 +60,7 @@ export function oauthCredential(needs: Needs): Credential {
 
   /** Each version once, before it is sent anywhere. */
   async function note(principal: string, current: Held): Promise<InUse> {
-    if (!isHome(current.tokens.home, needs.home)) return lapsed(principal, current.version, 'server_moved')
+    if (current.tokens.home !== needs.home) return lapsed(principal, current.version, 'server_moved')
     const given = { headers: { authorization: bearer(current) } }
     const touchedAt = seen.find(principal)?.touchedAt ?? 0
     return seen.keep(principal, { version: current.version, given, touchedAt })

@@ -51,11 +51,12 @@ function start(settings: { header: string; prefix: string } = { header: 'Authori
     },
   })
   let version = 0
-  const paste = (person: string, secret: string) => {
+  const keep = (person: string, secret: string) => {
     states.set(person, 'connected')
     kept.set(`${person} notes secret`, { secret, version: ++version })
   }
-  return { credential, paste, kept, opened, touched, lapsed, time }
+  const paste = (person: string, secret: string) => keep(person, keptText(secret, HOME))
+  return { credential, keep, paste, kept, opened, touched, lapsed, time }
 }
 
 describe('a pasted secret', () => {
@@ -74,7 +75,7 @@ describe('a pasted secret', () => {
     paste('ann', 'hers')
     await credential.given(ANN)
     await credential.given(ANN)
-    expect(opened.map((secret) => secret.toString('latin1'))).toEqual(['\0\0\0\0', '\0\0\0\0'])
+    expect(opened.map((secret) => secret.every((byte) => byte === 0))).toEqual([true, true])
     paste('ann', 'next')
     expect(await credential.given(ANN)).toEqual({ headers: { authorization: 'Bearer next' } })
     kept.clear()
@@ -119,12 +120,19 @@ describe('a pasted secret', () => {
   })
 
   it('goes to the origin that it was pasted for, and to no other', async () => {
-    const { credential, paste, kept, lapsed } = start()
-    paste('ann', keptText('hers', HOME))
-    paste('bob', keptText('his', 'https://notes.example:8443'))
+    const { credential, keep, paste, kept, lapsed } = start()
+    paste('ann', 'hers')
+    keep('bob', keptText('his', 'https://notes.example:8443'))
     expect(await credential.given(ANN)).toEqual({ headers: { authorization: 'Bearer hers' } })
     await expect(credential.given(BOB)).rejects.toMatchObject({ name: 'ConnectionNeeded', reason: 'needs_reauth' })
     expect([lapsed, [...kept.keys()]]).toEqual([['bob server_moved'], ['ann notes secret']])
+  })
+
+  it.each(['his', HOME, `${HOME}his`])('that does not say what it was pasted for goes nowhere: %s', async (secret) => {
+    const { credential, keep, kept, lapsed } = start()
+    keep('bob', secret)
+    await expect(credential.given(BOB)).rejects.toMatchObject({ name: 'ConnectionNeeded', reason: 'needs_reauth' })
+    expect([lapsed, kept.size]).toEqual([['bob server_moved'], 0])
   })
 
   it('has its last use noted now and then', async () => {

@@ -4,9 +4,8 @@ import type { Clock } from '../../protocol/clock.ts'
 import type { Vault } from '../../protocol/vault.ts'
 import type { ConnectionRecords } from '../../store/connections.ts'
 import { ConnectionNeeded, type Credential } from '../credential.ts'
-import { isHome } from '../home.ts'
 import type { Lapse, LapseReason } from '../lapse.ts'
-import { parseKept, secretPlace } from '../pasted-secret.ts'
+import { findSecret, secretPlace } from '../pasted-secret.ts'
 import { unverifiedExpiry } from '../unverified-claims.ts'
 import type { Given } from '../upstream.ts'
 import { type InUse, inUseAt } from './in-use.ts'
@@ -26,8 +25,6 @@ interface Needs {
 interface Held extends InUse {
   /** Of a secret that says so itself: a JWT. */
   readonly expiresAt: number | undefined
-  /** It was pasted for this server, and not for one that was elsewhere. */
-  readonly isHome: boolean
 }
 
 export function secretCredential(
@@ -39,14 +36,14 @@ export function secretCredential(
   const field = header.toLowerCase()
   const held = inUseAt<Held>(server, needs)
 
-  /** What was made of this version of it; it is read for a new one alone. */
-  function hold(subject: string, version: number, kept: Buffer): Held {
+  /** What was made of this version of it; it is read for a new one alone. `undefined`: it is for another server than this one. */
+  function hold(subject: string, version: number, kept: Buffer): Held | undefined {
     const known = held.find(subject)
     if (known?.version === version) return known
-    const { secret, home: noted } = parseKept(kept.toString('utf8'))
+    const secret = findSecret(kept.toString('utf8'), home)
+    if (secret === undefined) return undefined
     const given = { headers: { [field]: prefix + secret } }
-    const made = { version, given, expiresAt: unverifiedExpiry(secret), isHome: isHome(noted, home), touchedAt: 0 }
-    return held.keep(subject, made)
+    return held.keep(subject, { version, given, expiresAt: unverifiedExpiry(secret), touchedAt: 0 })
   }
 
   /** The vault keeps what it has opened: this reads no store. */
@@ -62,7 +59,7 @@ export function secretCredential(
     const { version, secret } = found
     const own = hold(subject, version, secret)
     secret.fill(0)
-    if (!own.isHome) return evict(subject, version, 'server_moved')
+    if (own === undefined) return evict(subject, version, 'server_moved')
     if (own.expiresAt !== undefined && own.expiresAt <= clock())
       return evict(subject, version, 'upstream_token_expired')
     return own

@@ -16,6 +16,7 @@ const tokens = (given: Partial<HeldTokens> = {}): HeldTokens => ({
     obtainedAt: NOW - 600_000,
     scopes: [],
     clientId: 'c',
+    home: 'https://mcp.example',
     server,
   },
   ...given,
@@ -44,7 +45,6 @@ async function replica(outcomes: readonly (TokenOutcome | Error)[]) {
   })
   const refresher = createRefresher({
     id: 'github',
-    home: 'https://mcp.example',
     records: connections,
     held: {
       find: async () => held,

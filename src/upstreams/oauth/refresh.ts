@@ -24,8 +24,6 @@ const LONGEST_PAUSE = 5 * 60_000
 export interface RefreshNeeds {
   /** Id of the server behind us. */
   readonly id: string
-  /** Where it is. */
-  readonly home: string
   readonly records: Pick<ConnectionRecords, 'lease' | 'renewed' | 'postponed'>
   readonly held: TokensHeld
   findClient(server: AuthorizationServer, clientId: string): Promise<OAuthClient | undefined>
@@ -104,7 +102,7 @@ export function createRefresher(needs: RefreshNeeds): Refresher {
     const outcome = await needs.send({ ...from.tokens, server }, refreshToken, client)
     if (outcome.status !== 'tokens') return failed(act, outcome)
     failures.delete(principal)
-    const { clientId, resource, scopes, home = needs.home } = from.tokens
+    const { clientId, resource, scopes, home } = from.tokens
     const tokens = heldTokens({
       ...{ tokens: outcome.tokens, now: clock(), resource, scopes, clientId, server, home },
       ...{ before: refreshToken, forced },

@@ -14,7 +14,7 @@ export interface HeldTokens {
   readonly scopes: readonly string[]
   readonly resource?: string
   /** Where the server was when they were given: they go nowhere else. */
-  readonly home?: string
+  readonly home: string
   readonly clientId: string
   /** Who gave them, and who alone is ever sent the refresh token. */
   readonly server: AuthorizationServer

@@ -5,7 +5,8 @@ import { RpcError } from '../../../protocol/errors.ts'
 import type { RpcId } from '../../../protocol/jsonrpc.ts'
 import { RPC } from '../../../protocol/mcp.ts'
 import type { Marks } from '../../../store/ephemeral.ts'
-import { type SealKey, seal, unseal } from '../../../tokens/seal.ts'
+import type { SealKey } from '../../../tokens/seal.ts'
+import { sealedNotes } from '../../../tokens/sealed-note.ts'
 
 /** Who is asked: a person's session at an aggregate. */
 export interface Asked {
@@ -39,12 +40,13 @@ const REMEMBERED = 10_000
 
 export function createQuestions(needs: { sealKeys(): readonly SealKey[]; marks: Marks; now(): number }): Questions {
   const { sealKeys, marks, now } = needs
+  const ids = sealedNotes({ sealKeys, clock: now, life: LIFE })
   // For a server that takes its question back: sealed anew it would have another id.
   const sent = new Map<string, string>()
   return {
     seal(asked, question) {
       const { server, session, revision, id } = question
-      const text = seal(sealKeys(), bindingOf(asked), { s: server, u: session, r: revision, i: id, e: now() + LIFE })
+      const text = ids.seal(bindingOf(asked), { s: server, u: session, r: revision, i: id })
       if (sent.size >= REMEMBERED) {
         const [oldest] = sent.keys()
         if (oldest !== undefined) sent.delete(oldest)
@@ -54,11 +56,12 @@ export function createQuestions(needs: { sealKeys(): readonly SealKey[]; marks: 
     },
     sealed: (asked, question) => sent.get(keyOf(asked, question)),
     async consume(asked, id) {
-      const found = typeof id === 'string' ? parseQuestion(unseal(sealKeys(), bindingOf(asked), id)) : undefined
-      if (found === undefined || found.expiresAt <= now()) return undefined
-      sent.delete(keyOf(asked, found.question))
+      const note = typeof id === 'string' ? ids.open(bindingOf(asked), id) : undefined
+      const question = note && parseQuestion(note.said)
+      if (note === undefined || question === undefined) return undefined
+      sent.delete(keyOf(asked, question))
       const digest = createHash('sha256').update(String(id)).digest('base64url')
-      return (await marks.markSeen(`question:${digest}`, found.expiresAt, now())) ? found.question : undefined
+      return (await marks.markSeen(`question:${digest}`, note.expiresAt, now())) ? question : undefined
     },
   }
 }
@@ -77,14 +80,8 @@ const bindingOf = ({ subject, session }: Asked): string => `mcp-question\0${subj
 const keyOf = (asked: Asked, { server, id }: Pick<Question, 'server' | 'id'>): string =>
   JSON.stringify([asked.subject, asked.session, server, id])
 
-function parseQuestion(
-  payload: Record<string, unknown> | undefined,
-): { question: Question; expiresAt: number } | undefined {
-  const { s, u, r, i, e } = payload ?? {}
-  if (typeof s !== 'string' || typeof r !== 'string' || typeof e !== 'number') return undefined
+function parseQuestion({ s, u, r, i }: Readonly<Record<string, unknown>>): Question | undefined {
+  if (typeof s !== 'string' || typeof r !== 'string') return undefined
   if (typeof i !== 'string' && typeof i !== 'number') return undefined
-  return {
-    question: { server: s, session: typeof u === 'string' ? u : undefined, revision: r, id: i },
-    expiresAt: e,
-  }
+  return { server: s, session: typeof u === 'string' ? u : undefined, revision: r, id: i }
 }

@@ -32,7 +32,7 @@ export interface Catalog {
   sweep(): void
 }
 
-interface Needs {
+export interface CatalogNeeds {
   readonly reach: Reach
   readonly contextOf: Binding['contextOf']
   readonly readOffer: (upstream: Upstream, signal: AbortSignal, caller: Caller | undefined) => Promise<Offer>
@@ -64,7 +64,7 @@ const FAILURE_LIFE = 5000
 /** After so many lives what is kept is too old to be shown while the next is asked for. */
 const STALE_LIVES = 10
 
-export function createCatalog(needs: Needs): Catalog {
+export function createCatalog(needs: CatalogNeeds): Catalog {
   const { reach, readOffer, screenTools, clock, timeout, ttl, onFailure } = needs
   const slots = createSlots({ contextOf: needs.contextOf, now: clock })
   let versions = 0

@@ -24,7 +24,7 @@ export interface Composed {
 /** `haste`: made of lists that may have been others for a moment, rather than waiting for the servers that have them. */
 export type Compose = (view: View, caller: Caller, haste?: 'haste') => Composed | Promise<Composed>
 
-interface Needs {
+export interface ComposeNeeds {
   readonly catalog: Pick<Catalog, 'read' | 'known' | 'changes'>
   readonly policy: Pick<Policy, 'view'>
   readonly denials: Denials
@@ -45,7 +45,7 @@ export const FRESH = 1000
 const MOST_MADE = 500
 const MOST_CALLERS = 10_000
 
-export function createCompose({ catalog, policy, denials, clock, onLeftOut }: Needs): Compose {
+export function createCompose({ catalog, policy, denials, clock, onLeftOut }: ComposeNeeds): Compose {
   const made = new Map<string, Composed>()
   const seen = new Map<string, { composed: Composed; at: number; changes: number }>()
 
