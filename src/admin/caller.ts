@@ -29,7 +29,7 @@ export interface CallerNeeds {
   readonly openHere: boolean
 }
 
-export const LOCAL_CALLER: Caller = { id: 'local', administrator: true, principal: undefined, method: 'none' }
+const LOCAL_CALLER: Caller = { id: 'local', administrator: true, principal: undefined, method: 'none' }
 
 export function callerOf(needs: CallerNeeds): (exchange: Exchange) => Promise<Caller> {
   const { serverUrl, authenticate, verifyBasic, findUser, openHere } = needs

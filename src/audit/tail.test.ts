@@ -48,6 +48,7 @@ describe('followRecords', () => {
   async function follow(
     steps: ((records: Map<string, string>, pass: (ms: number) => void) => void)[],
     known: RecordLine[] = [{ id: id(START), line: done('known') }],
+    hidden: string[] = [],
   ) {
     const records = new Map<string, string>()
     const seen: string[] = []
@@ -66,6 +67,7 @@ describe('followRecords', () => {
       },
       known,
       onLine: (line) => seen.push(line),
+      onHidden: (until) => hidden.push(until.toISOString()),
       signal: abort.signal,
       poll: 0,
       clock: () => now,
@@ -116,11 +118,40 @@ describe('followRecords', () => {
     expect(seen).toEqual([done('a'), done('b'), open])
   })
 
+  const aMinute = [60_000, 0].map((ago) => ({ id: id(START - ago), line: done('known') }))
+
+  it('says so where the clock was set back: what comes now would be hidden by what came before', async () => {
+    const hidden: string[] = []
+    const HOUR = 3_600_000
+    const seen = await follow(
+      [
+        (_, pass) => pass(-HOUR),
+        (records) => records.set(id(START - HOUR + 1), done('hidden')),
+        (_, pass) => pass(HOUR),
+        (records) => records.set(id(START + 1), done('shown')),
+        (_, pass) => pass(-15_001),
+        () => undefined,
+      ],
+      aMinute,
+      hidden,
+    )
+    expect(seen).toEqual([done('shown')])
+    expect(hidden).toEqual([START - 15_000, START + 1 - 15_000].map((time) => new Date(time).toISOString()))
+  })
+
+  it('says nothing of a clock that goes back by less than it looks back', async () => {
+    const hidden: string[] = []
+    const late = [(records: Map<string, string>) => records.set(id(START - 14_000), done('shown'))]
+    expect(await follow([(_, pass) => pass(-14_999), ...late], aMinute, hidden)).toEqual([done('shown')])
+    expect(hidden).toEqual([])
+  })
+
   it('rejects when the record cannot be read', async () => {
     const following = followRecords({
       log: { read: () => Promise.reject(new Error('away')) },
       known: [],
       onLine: () => undefined,
+      onHidden: () => undefined,
       signal: new AbortController().signal,
       poll: 0,
       clock: () => START,

@@ -48,6 +48,8 @@ interface Follow {
   readonly known: readonly RecordLine[]
   /** Takes each event once, with its outcome; without it where that stays away for some seconds. */
   readonly onLine: (line: string) => void
+  /** The clock was set back: what comes now has ids that are over, and is not shown before that time has come again. */
+  readonly onHidden: (until: Date) => void
   readonly signal: AbortSignal
   /** Milliseconds between two looks. */
   readonly poll: number
@@ -55,10 +57,11 @@ interface Follow {
 }
 
 /** Resolves when the signal aborts; rejects when the log cannot be read. */
-export async function followRecords({ log, known, onLine, signal, poll, clock }: Follow): Promise<void> {
+export async function followRecords({ log, known, onLine, onHidden, signal, poll, clock }: Follow): Promise<void> {
   const shown = new Set(known.map(({ id }) => id))
   const held = new Map<string, { line: string; since: number }>()
   let floor = laterId(known[0]?.id ?? FIRST_ID, earlierId(known.at(-1)?.id ?? FIRST_ID))
+  let hides = false
 
   function take({ id, line }: RecordLine): void {
     if (shown.has(id)) return
@@ -81,10 +84,17 @@ export async function followRecords({ log, known, onLine, signal, poll, clock }:
     }
   }
 
+  function tellHidden(): void {
+    const isHiding = floor > leastIdOf(clock())
+    if (isHiding && !hides) onHidden(new Date(momentOf(floor)))
+    hides = isHiding
+  }
+
   while (!signal.aborted) {
     const newest = await readOn(log, floor, take, signal)
     showOverdue()
     floor = laterId(floor, earlierId(newest))
+    tellHidden()
     for (const id of shown) if (id <= floor) shown.delete(id)
     await sleep(poll, undefined, { signal }).catch(ignoreAbort(signal))
   }
@@ -110,9 +120,11 @@ const laterId = (one: string, other: string): string => (one > other ? one : oth
 
 /** The least UUIDv7 (RFC 9562 §5.7) of a moment `LATE` before this one. */
 function earlierId(id: string): string {
-  const time = Number.parseInt(id.replace('-', '').slice(0, 12), 16) - LATE
+  const time = momentOf(id) - LATE
   return time > 0 ? leastIdOf(time) : FIRST_ID
 }
+
+const momentOf = (id: string): number => Number.parseInt(id.replace('-', '').slice(0, 12), 16)
 
 function ignoreAbort(signal: AbortSignal) {
   return (error: unknown) => {

@@ -23,12 +23,20 @@ export function tail(options: TailOptions): Promise<void> {
     const onLine = (line: string): void => {
       process.stdout.write(`${options.json ? line : eventText(line)}\n`)
     }
+    const onHidden = (until: Date): void => {
+      process.stderr.write(`${hiddenText(until)}\n`)
+    }
     const signal = signalled()
     const known = await records.newest(Math.max(count, KNOWN))
     for (const { line } of known.slice(known.length - Math.min(count, known.length))) onLine(line)
-    if (options.follow) await followRecords({ log: records, known, onLine, signal, poll: POLL, clock: Date.now })
+    if (options.follow)
+      await followRecords({ log: records, known, onLine, onHidden, signal, poll: POLL, clock: Date.now })
   })
 }
+
+const hiddenText = (until: Date): string =>
+  `The record goes beyond ${until.toISOString()}, and by the clock of this machine it is ${new Date().toISOString()}. If the gate's clock ` +
+  'was set back, what it records now is not shown here before that time has come again; it is in the record.'
 
 function signalled(): AbortSignal {
   const stopped = new AbortController()

@@ -9,7 +9,9 @@ export const audit = z.strictObject({
     .min(1, 'Name store, stdout or both: a gate that records nothing does not run.')
     .default(['store', 'stdout'])
     .describe('Where every decision is written; `store` is what `portcullis audit` reads.'),
-  spool: size('256mb').describe('Most bytes waiting for the store; beyond it calls are refused, never unrecorded.'),
+  spool: size('256mb').describe(
+    'Most bytes of the record waiting for disk or store; beyond it calls are refused, never unrecorded.',
+  ),
 })
 export type AuditConfig = z.output<typeof audit>
 

@@ -7,6 +7,6 @@ export const store = z.strictObject({
     .regex(/^(sqlite:|postgres(ql)?:\/\/)/, 'Write sqlite:PATH or postgres://…')
     .default('sqlite:./data/portcullis.db')
     .meta({ secret: 'url', description: '`sqlite:PATH` (relative to the configuration file) or `postgres://…`.' }),
-  directory: z.string().default('./data').describe('Folder for the audit database of SQLite and for spools.'),
+  directory: z.string().default('./data').describe('Folder for the audit record beside SQLite, and for spools.'),
 })
 export type StoreConfig = z.output<typeof store>

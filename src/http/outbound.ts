@@ -33,7 +33,8 @@ export interface OutboundAnswer {
   readonly body: Buffer
 }
 
-export type Resolve = (host: string) => Promise<readonly string[]>
+/** `timeout`: milliseconds for which anybody waits. */
+export type Resolve = (host: string, timeout: number) => Promise<readonly string[]>
 
 export interface OutboundRequest {
   readonly headers: Readonly<Record<string, string>>
@@ -41,6 +42,8 @@ export interface OutboundRequest {
 }
 /** GET, or POST where there is a body. */
 export type OutboundFetch = (url: string, request?: OutboundRequest) => Promise<OutboundAnswer>
+
+const USUAL = 5000
 
 interface Options {
   /** Development only: loopback addresses, and `http:` to them. */
@@ -60,7 +63,7 @@ export function outboundFetch({
   configured = false,
   inside = false,
   maxBytes = 5 * 1024,
-  timeout = 5000,
+  timeout = USUAL,
   resolve = resolveAll,
 }: Options): OutboundFetch {
   const isAllowed = (address: string) =>
@@ -73,7 +76,7 @@ export function outboundFetch({
   return async function fetchOutbound(raw, asked) {
     const deadline = AbortSignal.timeout(timeout)
     const url = parseUrl(raw)
-    const addresses = await before(deadline, addressesOf(url, resolve))
+    const addresses = await before(deadline, addressesOf(url, resolve, timeout))
     // One bad address among good ones is how a rebinding name begins: the name as a whole is refused.
     if (addresses.length === 0 || !addresses.every(isAllowed)) throw new OutboundRefused('address')
     if (url.protocol !== 'https:' && !configured && !addresses.every(isClear)) throw new OutboundRefused('scheme')
@@ -83,7 +86,7 @@ export function outboundFetch({
 
 /** Whether all addresses of a host are of this machine or a private network; `false` where it has none. */
 export async function leadsInside(url: string, resolve: Resolve = resolveAll): Promise<boolean> {
-  const addresses = await addressesOf(new URL(url), resolve).catch(() => [])
+  const addresses = await addressesOf(new URL(url), resolve, USUAL).catch(() => [])
   return addresses.length > 0 && addresses.every(isInsideAddress)
 }
 
@@ -98,11 +101,11 @@ function parseUrl(raw: string): URL {
 }
 
 /** The URL parser has already turned every spelling of an IPv4 literal (`0x7f.1`, `2130706433`, full-width digits) into dotted form. */
-async function addressesOf(url: URL, resolve: Resolve): Promise<readonly string[]> {
+async function addressesOf(url: URL, resolve: Resolve, timeout: number): Promise<readonly string[]> {
   const host = url.hostname.replace(/^\[|\]$/g, '')
   if (isIP(host) !== 0) return [host]
   try {
-    return await resolve(host)
+    return await resolve(host, timeout)
   } catch (cause) {
     throw new OutboundRefused('unresolved', cause)
   }

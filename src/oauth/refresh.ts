@@ -10,7 +10,7 @@ import { sha256 } from './hash.ts'
 import { parsePayload, storedPayload } from './payload.ts'
 
 /** Consumed at or after this time, a token may be presented again. Counted from the start of the process too, so that an outage logs nobody out. */
-export function retryWindowStart(now: number, window: number, startedAt: number): number {
+function retryWindowStart(now: number, window: number, startedAt: number): number {
   return now - startedAt <= window ? 0 : now - window
 }
 

@@ -5,7 +5,7 @@ import type { CredentialsOf } from '../config/credentials.ts'
 import type { Config } from '../config/schema.ts'
 import { type UpstreamConfig, upstreamsOf } from '../config/servers.ts'
 import type { Endpoint } from '../http/exchange.ts'
-import { leadsInside } from '../http/outbound.ts'
+import { leadsInside, type Resolve } from '../http/outbound.ts'
 import { publicDocument } from '../http/public-document.ts'
 import { requestIds } from '../http/request-id.ts'
 import type { Log } from '../observe/log.ts'
@@ -40,6 +40,8 @@ interface Needs {
   readonly vault: OpenVault
   readonly keyring: { sealKeys(): readonly SealKey[] }
   readonly upstreams: Pick<Upstreams, 'get'>
+  /** What names mean that servers made up. */
+  readonly resolve: Resolve
   readonly recorder: Pick<Recorder, 'act'>
   readonly clock: Clock
   readonly log: Log
@@ -107,11 +109,11 @@ function connectionOpener(
     warn(detail: Record<string, unknown>, message: string): void
   },
 ) {
-  const { config, store, vault, upstreams, clock, held, tickets, record, lapse, warn } = needs
+  const { config, store, vault, upstreams, resolve, clock, held, tickets, record, lapse, warn } = needs
   const { url: serverUrl, development } = config.server
   const asks: Asks = {
-    ...credentialFetches({ allowLoopback: development }),
-    leadsInside: (url) => leadsInside(url),
+    ...credentialFetches({ allowLoopback: development, resolve }),
+    leadsInside: (url) => leadsInside(url, resolve),
   }
 
   return (server: UpstreamConfig, credentials: CredentialsOf<'oauth'>): OAuthConnection => {

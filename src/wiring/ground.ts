@@ -100,7 +100,12 @@ export async function openGround(config: Config, needs: GatewayNeeds, opened: Op
     directory: config.store.directory,
   })
   opened.push(() => upstreams.close())
-  const connected = openConnections({ config, store, vault, keyring, upstreams, recorder, clock, log })
+  // Strangers make up names: of those the C library is not asked, since whoever waits for it holds up all other names.
+  const resolvePublic = needs.resolve ?? systemNames({ askSystem: async () => [] })
+  const connected = openConnections({
+    ...{ config, store, vault, keyring, upstreams, recorder, clock, log },
+    resolve: resolvePublic,
+  })
   const { binding, signIns, close } = await openBinding({
     ...{ config, upstreams, vault, keyring, clock, log },
     connections: connected,
@@ -130,8 +135,7 @@ export async function openGround(config: Config, needs: GatewayNeeds, opened: Op
     limits: openLimits({ config, store, clock, log, metrics }),
     scopes,
     upstreams,
-    // Strangers make up names: of those the C library is not asked, since whoever waits for it holds up all other names.
-    resolvePublic: needs.resolve ?? systemNames({ askSystem: async () => [] }),
+    resolvePublic,
     binding,
     connections: connected.connections,
     signIns,

@@ -13,9 +13,6 @@ export interface OAuthDoor {
   findAccount(exchange: Exchange): Promise<string | undefined>
 }
 
-/** Milliseconds: as long as the whole request may take. */
-const RESOLVED_WITHIN = 5000
-
 export function openOAuthDoor(ground: Ground, { isAdmitted, users, idps }: Callers, opened: Opened): OAuthDoor {
   const { config, store, keyring, recorder, clock, log } = ground
   const { durable, ephemeral } = store
@@ -32,10 +29,7 @@ export function openOAuthDoor(ground: Ground, { isAdmitted, users, idps }: Calle
     clock,
     log,
     isAdmitted,
-    fetchPublic: outboundFetch({
-      allowLoopback: config.server.development,
-      resolve: (host) => ground.resolvePublic(host, RESOLVED_WITHIN),
-    }),
+    fetchPublic: outboundFetch({ allowLoopback: config.server.development, resolve: ground.resolvePublic }),
   })
   opened.push(authorization.close)
   const pages = interactionEndpoints({

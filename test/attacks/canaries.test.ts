@@ -3,7 +3,6 @@
 import { generateKeyPairSync } from 'node:crypto'
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { setTimeout as pause } from 'node:timers/promises'
 import { jwtVerify } from 'jose'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { ConfigInput } from '../../src/config/schema.ts'
@@ -14,6 +13,7 @@ import { registerClient } from '../support/client.ts'
 import { callTool, listTools, type McpAnswer } from '../support/mcp.ts'
 import { addUser } from '../support/people.ts'
 import { createPerson, type Person } from '../support/person.ts'
+import { until } from '../support/tls.ts'
 
 const CHILD = join(import.meta.dirname, '../support/talkative-child.js')
 /** With characters that are written otherwise in forms and addresses. */
@@ -399,7 +399,8 @@ describe('G6: secrets of every kind', () => {
     gate.child.kill('SIGUSR2')
     const reports = join(gate.folder, 'reports')
     const written = () => readdirSync(reports).map((name) => readFileSync(join(reports, name), 'utf8'))
-    await until(() => written().some(isJson), 'a whole report')
+    // Its last brace stands at the beginning of a line.
+    await until(() => written().some((text) => /\n\}\s*$/.test(text)), 'a whole report')
     const report = written().map(withoutEnvironment)
     expect(report.join('')).toContain('javascriptHeap')
 

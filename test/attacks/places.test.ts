@@ -26,10 +26,10 @@ beforeAll(async () => {
   const narrow = { concurrency: 4 }
   gateway = await startGateway({
     servers: [
-      { id: 'remote', url: faulty.url, ...narrow, connectTimeout: '300ms' },
-      { id: 'open', url: faulty.url, ...narrow, connectTimeout: '300ms', auth: { anonymous: true } },
+      { id: 'remote', url: faulty.url, ...narrow, connectTimeout: '2s' },
+      { id: 'open', url: faulty.url, ...narrow, connectTimeout: '2s', auth: { anonymous: true } },
       { id: 'child', command: ['node', NASTY], ...narrow },
-      { id: 'older', url: handshake.url, concurrency: 2, connectTimeout: '300ms' },
+      { id: 'older', url: handshake.url, concurrency: 2, connectTimeout: '2s' },
       { id: 'asking', command: ['node', EVERYTHING, 'stdio'], instances: 'per-principal', concurrency: 1 },
     ],
     server: { trustedProxies: ['127.0.0.1'] },

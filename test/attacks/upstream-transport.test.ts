@@ -331,4 +331,4 @@ it('E36: many readers that stand still cost the gate their buffers, and are drop
     async () => (await gateway.metrics()).includes('mcp_upstream_in_flight{server="evil"} 0'),
     'the end of all calls',
   )
-}, 30_000)
+})

@@ -2,7 +2,7 @@
 // and programs of which each caller has one of their own. Called by the official client, in both eras, at both addresses.
 import { join } from 'node:path'
 import { Client, StreamableHTTPClientTransport } from '@modelcontextprotocol/client'
-import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { ANN, BOB, startGateway, type TestGateway } from '../support/gateway.ts'
 import { type LastingServer, startSocketServer, startSseServer } from '../support/lasting-servers.ts'
 import type { Mode } from '../support/sdk.ts'

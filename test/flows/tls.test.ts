@@ -267,7 +267,7 @@ describe('its end', () => {
     cleanups.push(() => canary.close())
     gateway = await startGateway({
       servers: [{ id: 'canary', url: canary.url }],
-      server: { tls: folder.tls, drain: '1s', limits: { headersTimeout: '60s' } },
+      server: { tls: folder.tls, drain: '10s', limits: { headersTimeout: '60s' } },
     })
     const silent = connect(gateway.port, '127.0.0.1')
     await once(silent, 'connect')

@@ -46,7 +46,7 @@ const tools = {
   /** Bounded: so many at most, each of which sleeps. */
   fork: (id, args) => {
     const start = () => {
-      const child = spawn('sleep', ['30'], { stdio: 'ignore' })
+      const child = spawn('sleep', [args.nap], { stdio: 'ignore' })
       return new Promise((resolve) => {
         child.once('spawn', () => resolve('started'))
         child.once('error', () => resolve('refused'))

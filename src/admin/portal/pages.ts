@@ -182,7 +182,7 @@ const LAPSED = html`<div class="note warn"><p>The account that was connected doe
 /** As browsers compare it (`xn--…` stays: a look-alike letter shows). */
 const hostOf = (address: string): string => URL.parse(address)?.host ?? shown(address, 253)
 
-export const connectAddress = ({ server }: Pick<Connectable, 'server'>): string =>
+const connectAddress = ({ server }: Pick<Connectable, 'server'>): string =>
   `${CONNECT_PATH}?server=${encodeURIComponent(server)}`
 
 const LINK = /https:\/\/[\x21\x23-\x3b\x3d\x3f-\x5b\x5d-\x7e]*[A-Za-z0-9/]/

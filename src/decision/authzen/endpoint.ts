@@ -27,7 +27,7 @@ export interface AuthZenNeeds extends DecideNeeds {
   onRefusal(exchange: Exchange, answer: Refusal, error: unknown): void
 }
 
-export const CONFIGURATION_PATH = '/.well-known/authzen-configuration'
+const CONFIGURATION_PATH = '/.well-known/authzen-configuration'
 
 export function authZen(needs: AuthZenNeeds): (path: string) => Endpoint | undefined {
   const { serverUrl, limits, recorder } = needs

@@ -18,12 +18,15 @@ import { isUnreached, type Reach } from '../reach.ts'
 import { sessionNotFound } from '../session.ts'
 import type { AggregateSession } from './sessions.ts'
 
-interface Needs {
+export interface LegNeeds {
+  /** AES-256 keys, newest first: the first seals, all open. */
   sealKeys(): readonly SealKey[]
   readonly rows: ClientSessions
   readonly reach: Reach
   readonly clock: Clock
+  /** The store did not take a write that nobody waits for. */
   onError(error: unknown): void
+  /** A session at a server has come to be; what is asked in it waits until this has resolved. */
   onJoined?(session: AggregateSession, upstream: RemoteUpstream, joined: UpstreamSession): Promise<void>
 }
 
@@ -49,7 +52,7 @@ const REMEMBERED = 20_000
 /** What the client can be asked through us. A task of the client's would be asked for by an id that is nobody's. */
 const PASSED = ['roots', 'sampling', 'elicitation']
 
-export function createLegs({ sealKeys, rows, reach, clock, onError, onJoined }: Needs) {
+export function createLegs({ sealKeys, rows, reach, clock, onError, onJoined }: LegNeeds) {
   const joined = new Map<string, Joined>()
 
   function of({ id }: AggregateSession): Joined {

@@ -1,21 +1,18 @@
 // Sessions of handshake clients at an address with several servers behind it: a sealed id in the client's hands, a row in the store.
 // Any replica opens them; MCP 2025-11-25, Transports: unknown or ended is 404, and the client starts again.
 import { randomBytes } from 'node:crypto'
-import type { Clock } from '../../protocol/clock.ts'
 import { isRecord } from '../../protocol/json.ts'
 import type { RpcRequest, RpcResponse } from '../../protocol/jsonrpc.ts'
 import { ANONYMOUS, type Principal } from '../../protocol/principal.ts'
-import type { ClientSession, ClientSessions } from '../../store/client-sessions.ts'
-import type { SealKey } from '../../tokens/seal.ts'
+import type { ClientSession } from '../../store/client-sessions.ts'
 import { sealedNotes } from '../../tokens/sealed-note.ts'
 import type { RemoteUpstream } from '../../upstreams/upstream.ts'
 import type { Hearing } from '../bridge/answer-events.ts'
 import { askInSession, nextId, type UpstreamSession } from '../bridge/handshake.ts'
 import type { ClientHello } from '../bridge/hello.ts'
 import { withSession } from '../bridge/with-session.ts'
-import type { Reach } from '../reach.ts'
 import { type SessionPlace, sessionNotFound } from '../session.ts'
-import { createLegs } from './legs.ts'
+import { createLegs, type LegNeeds } from './legs.ts'
 
 export interface AggregateSession {
   readonly id: string
@@ -61,18 +58,6 @@ export interface SessionRequest {
   readonly onNotification?: Hearing['onNotification']
 }
 
-interface Needs {
-  /** AES-256 keys, newest first: the first seals, all open. */
-  sealKeys(): readonly SealKey[]
-  readonly rows: ClientSessions
-  readonly reach: Reach
-  readonly clock: Clock
-  /** The store did not take a write that nobody waits for. */
-  onError(error: unknown): void
-  /** A session at a server has come to be; what is asked in it waits until this has resolved. */
-  onJoined?(session: AggregateSession, upstream: RemoteUpstream, joined: UpstreamSession): Promise<void>
-}
-
 const HOUR = 3_600_000
 export const LIFE = 7 * 24 * HOUR
 /** Unused for so long, it ends: servers are not asked to keep what nobody comes back to. */
@@ -94,7 +79,7 @@ interface Opened {
   readonly row: ClientSession
 }
 
-export function createAggregateSessions(needs: Needs): AggregateSessions {
+export function createAggregateSessions(needs: LegNeeds): AggregateSessions {
   const { sealKeys, rows, clock, onError } = needs
   const ids = sealedNotes({ sealKeys, clock, life: LIFE })
   const legs = createLegs(needs)

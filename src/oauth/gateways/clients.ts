@@ -8,7 +8,7 @@ import type { Resource } from '../../protocol/resource.ts'
 
 const MARK = 'gateway:'
 /** What such a gateway learns of a person at `/user_info`. */
-export const GATEWAY_SCOPES = ['profile', 'email', 'groups'] as const
+const GATEWAY_SCOPES = ['profile', 'email', 'groups'] as const
 
 export interface GatewayClient {
   readonly id: string

@@ -40,7 +40,7 @@ function parse(read: () => Form): Form {
 }
 
 /** An object of texts. Every text in it is a name or a value, so that their number tells a name that comes twice. */
-export function parseFlatJson(body: Buffer): Form {
+function parseFlatJson(body: Buffer): Form {
   const text = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(body)
   const object: unknown = JSON.parse(text)
   if (!isRecord(object)) throw new TypeError('not an object')

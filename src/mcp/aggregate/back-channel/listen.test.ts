@@ -91,7 +91,7 @@ describe('the stream of a client', () => {
         session: 's',
         upstream,
         uri,
-        signal: AbortSignal.timeout(2000),
+        signal: AbortSignal.timeout(20_000),
         ask: async () => ({ jsonrpc: '2.0', id: 1, result: {} }),
       })
     await subscribe(a.upstream, 'a:docs')
@@ -112,7 +112,7 @@ describe('the stream of a client', () => {
       session: 's',
       upstream: m.upstream,
       uri: 'm:docs',
-      signal: AbortSignal.timeout(2000),
+      signal: AbortSignal.timeout(20_000),
       ask: () => Promise.reject(new Error('A server that is listened to is not asked.')),
     })
     await until(() => m.streams.size === 1)
@@ -294,7 +294,7 @@ describe('a client that does not read (row E36)', () => {
       session: 's',
       upstream: child,
       uri,
-      signal: AbortSignal.timeout(2000),
+      signal: AbortSignal.timeout(20_000),
       ask: async () => ({ jsonrpc: '2.0', id: 1, result: {} }),
     })
     for (let at = 0; at < 600; at++) child.say(updated(uri))

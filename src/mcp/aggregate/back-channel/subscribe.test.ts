@@ -25,7 +25,7 @@ async function start() {
       session,
       upstream,
       uri,
-      signal: AbortSignal.timeout(2000),
+      signal: AbortSignal.timeout(20_000),
       async ask() {
         asked.push(`${way} ${session} ${uri}`)
         const said = refused ? { error: { code: -32602, message: 'No.' } } : { result: {} }
@@ -105,7 +105,7 @@ describe('a subscription', () => {
   it('is one of a thousand at most', async () => {
     const { child, hub, act } = await start()
     const ask = async () => ({ jsonrpc: '2.0' as const, id: 1, result: {} })
-    const signal = AbortSignal.timeout(5000)
+    const signal = AbortSignal.timeout(20_000)
     for (let at = 0; at < 1000; at++)
       await hub.channel.subscribe({ session: 's', upstream: child, uri: `c:${at}`, signal, ask })
     await expect(act('subscribe', 's', child)).rejects.toThrow('Too many subscriptions.')

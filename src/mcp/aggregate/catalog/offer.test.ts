@@ -39,9 +39,9 @@ async function upstream(answer: Answer, maxAnswer = 100_000) {
     remoteConfig({
       id: 'a',
       url: `http://127.0.0.1:${port}/mcp`,
-      requestTimeout: 5_000,
-      idleTimeout: 5_000,
-      connectTimeout: 1_000,
+      requestTimeout: 20_000,
+      idleTimeout: 20_000,
+      connectTimeout: 10_000,
       connections: 4,
       maxAnswer,
     }),
@@ -61,7 +61,7 @@ const json = (res: ServerResponse, body: unknown, status = 200, headers = {}) =>
 const result = (message: Message, value: object) => ({ jsonrpc: '2.0', id: message.id, result: value })
 const tools = (...names: string[]) => names.map((name) => ({ name }))
 const { eraOf } = createBridge({ report: () => undefined, clock: Date.now })
-const offer = (from: Upstream, patience = 5_000) => readOffer(from, eraOf, AbortSignal.timeout(patience))
+const offer = (from: Upstream, patience = 20_000) => readOffer(from, eraOf, AbortSignal.timeout(patience))
 const names = async (from: Upstream) => (await offer(from)).lists.tools.entries.map(({ name }) => name)
 const whyNoTools = async (from: Upstream, patience?: number) => (await offer(from, patience)).lists.tools.reason
 const TOOLS = { capabilities: { tools: {} } }
