@@ -9,7 +9,7 @@ import type { Clock } from '../protocol/clock.ts'
 import type { Decision, TargetKind } from '../protocol/decision.ts'
 import { type Denials, explicitDenial } from '../protocol/denials.ts'
 import { BearerError, RequestError } from '../protocol/errors.ts'
-import { ANONYMOUS, type Principal } from '../protocol/principal.ts'
+import { type Principal, UNPROVED } from '../protocol/principal.ts'
 import { PROTECTED_RESOURCE_PATH } from '../protocol/protected-resource.ts'
 import { type Browsers, carriesCode } from './browser.ts'
 import { findDocument } from './documents.ts'
@@ -191,9 +191,6 @@ type About = Pick<Decided, 'method' | 'name' | 'era' | 'decision'>
 
 // Whoever sees the server may reach it; what a call may do is asked where there are rules about calls.
 const VISIBLE: Decision = { effect: 'allow', reason: 'server_visible', rule: undefined }
-
-/** Stands in the record for whoever showed a credential that proved nobody. */
-const UNPROVED: Principal = { ...ANONYMOUS, subject: 'unknown' }
 
 const nobody = (reason: string) => new BearerError(undefined, reason, 'Authentication required.')
 const isNobody = (error: unknown): boolean => error instanceof BearerError && error.code === undefined

@@ -33,25 +33,35 @@ interface Held extends Permit {
   readonly until: number
 }
 
+/** At all places together: hosts below a wildcard are as many as callers like to name. */
 const MOST_HELD = 20_000
 
 /** Throws RequestError 403 or BearerError. */
-export function permits(needs: PermitNeeds): (principal: Principal, place: Protected) => Permit {
+export function permits(needs: PermitNeeds, most = MOST_HELD): (principal: Principal, place: Protected) => Permit {
   const { clock } = needs
-  const held = new WeakMap<Protected, Map<string, Held>>()
+  let held = new WeakMap<Protected, Map<string, Held>>()
+  let count = 0
 
-  return function permit(principal, place) {
+  function keep(place: Protected, key: string, made: Held): void {
+    // All at once: which of them are in use would cost more to know than to make them again.
+    if (count >= most) {
+      held = new WeakMap()
+      count = 0
+    }
     const known = held.get(place) ?? new Map<string, Held>()
     held.set(place, known)
+    if (!known.has(key)) count += 1
+    known.set(key, made)
+  }
+
+  return function permit(principal, place) {
     const key = principal.tokenId ?? principal.subject
-    const before = known.get(key)
+    const before = held.get(place)?.get(key)
     if (before !== undefined && clock() < before.until && isUnchanged(before.principal, principal)) return before
     const view = checkPlace(needs, principal, place)
     const { verdict, until } = introduce(needs, principal, place)
     const made = { verdict, view, principal, until }
-    known.delete(key)
-    if (known.size >= MOST_HELD) known.delete(known.keys().next().value ?? '')
-    known.set(key, made)
+    keep(place, key, made)
     return made
   }
 }

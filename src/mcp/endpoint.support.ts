@@ -211,17 +211,17 @@ export const stop = async (server: Server): Promise<void> => {
   await once(server, 'close')
 }
 
-/** Everything for one test. */
-export async function openDoor() {
+/** Everything for one test; its server has time, unless it is the time that is tested. */
+export async function openDoor({ requestTimeout = 20_000 } = {}) {
   const canary = await startCanary()
   const child = fakeStdio()
   const remote = openRemoteUpstream(
     remoteConfig({
       id: 'canary',
       url: `http://127.0.0.1:${canary.port}/base/mcp?tenant=1`,
-      requestTimeout: 400,
-      idleTimeout: 5000,
-      connectTimeout: 500,
+      requestTimeout,
+      idleTimeout: 20_000,
+      connectTimeout: 10_000,
       connections: 64,
       maxAnswer: 200_000,
     }),

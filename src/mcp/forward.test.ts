@@ -135,12 +135,22 @@ describe('phase 4: the bytes', () => {
           .write('{', () => res.socket?.destroy()),
       502,
     ],
-    ['silence', () => {}, 504],
     ['a plain 404', (res) => void res.writeHead(404, { 'content-type': 'text/plain' }).end('x'), 404],
     ['a plain 429', (res) => void res.writeHead(429, { 'retry-after': '9' }).end('x'), 429],
   ]
   it.each(faults)('E27: %s is one JSON-RPC error', async (_, answer, status) => {
     door.canary.state.answer = (_req, res) => answer(res)
+    await expectOneError(status)
+  })
+
+  it('E27: silence is one JSON-RPC error, in its time', async () => {
+    await door.close()
+    door = await openDoor({ requestTimeout: 400 })
+    door.canary.state.answer = () => undefined
+    await expectOneError(504)
+  })
+
+  async function expectOneError(status: number): Promise<void> {
     const response = await door.post(call('read', 'mine'))
     expect(response.status).toBe(status)
     expect(response.headers.get('www-authenticate')).toBeNull()
@@ -149,7 +159,7 @@ describe('phase 4: the bytes', () => {
     expect(body).toMatchObject({ jsonrpc: '2.0', id: 'mine', error: { code: expect.any(Number) } })
     expect(JSON.stringify(body)).not.toContain('127.0.0.1')
     expect(door.canary.seen).toHaveLength(1)
-  })
+  }
 
   it('an upstream that is not there', async () => {
     await stop(door.canary.server)

@@ -9,7 +9,7 @@ import { reaches } from '../policy/reach.ts'
 import type { Clock } from '../protocol/clock.ts'
 import type { Call, RequestFacts } from '../protocol/decision.ts'
 import { BearerError, RequestError } from '../protocol/errors.ts'
-import type { Principal } from '../protocol/principal.ts'
+import { type Principal, UNPROVED } from '../protocol/principal.ts'
 import { AGGREGATE } from '../protocol/resource.ts'
 import type { Caller } from '../upstreams/caller.ts'
 import type { Catalog } from './aggregate/catalog/catalog.ts'
@@ -18,7 +18,7 @@ import { type Lists, type Unavailable, unavailableOf } from './aggregate/lists.t
 import type { Views } from './aggregate/views/views.ts'
 import { decideInquiry } from './decide.ts'
 import { callerOf } from './reach.ts'
-import { callEvent, isRefusedCredential, reasonOf, UNPROVED } from './record.ts'
+import { callEvent, isRefusedCredential, reasonOf } from './record.ts'
 
 export interface ListedServer {
   readonly id: string

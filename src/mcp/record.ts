@@ -6,7 +6,7 @@ import type { Grounds } from '../policy/informed.ts'
 import type { Decision } from '../protocol/decision.ts'
 import { BearerError, RequestError, RpcError } from '../protocol/errors.ts'
 import { isoTime } from '../protocol/iso-time.ts'
-import { ANONYMOUS, type Principal } from '../protocol/principal.ts'
+import type { Principal } from '../protocol/principal.ts'
 import { UpstreamError } from '../upstreams/upstream.ts'
 import type { Era } from './era.ts'
 import type { Incoming } from './message.ts'
@@ -53,9 +53,6 @@ export function callEvent(call: Recorded, decision: Grounds): CallEvent {
   if (call.via !== undefined) event.via = call.via
   return event
 }
-
-/** Stands in the record for whoever showed a credential that proved nobody. */
-export const UNPROVED: Principal = { ...ANONYMOUS, subject: 'unknown' }
 
 /** The credential was good, and not for this caller, place, time or pace. */
 const NOT_FOR_THEM = new Set(['not_admitted', 'address_not_allowed', 'outside_hours', 'token_rate'])

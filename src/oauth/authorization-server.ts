@@ -1,39 +1,30 @@
-// The OAuth door: the authorization server for MCP clients. Wiring and the route table; an address that is not here does not exist.
+// The OAuth door: the authorization server for MCP clients, wired; its addresses are in routes.ts.
 import type { JWK } from 'jose'
 import type { Recorder } from '../audit/event.ts'
 import type { Config } from '../config/schema.ts'
-import { allowAnyOrigin, answerPublicPreflight } from '../http/cors.ts'
 import type { Endpoint } from '../http/exchange.ts'
 import type { OutboundFetch } from '../http/outbound.ts'
-import { publicDocument } from '../http/public-document.ts'
 import type { Log } from '../observe/log.ts'
-import { authorizationServerMetadata, METADATA_PATHS } from '../protocol/authorization-server.ts'
 import type { Clock } from '../protocol/clock.ts'
 import type { Resources } from '../protocol/resource.ts'
 import type { Durable, UserRecord } from '../store/durable.ts'
 import type { Ephemeral } from '../store/ephemeral.ts'
 import type { AccessToken } from '../tokens/access-token.ts'
-import { publicKeySet } from '../tokens/key-set.ts'
 import { accountFinder } from './accounts.ts'
-import { actRecorder, refusalRecorder } from './acts.ts'
+import { actRecorder } from './acts.ts'
 import { createAdapters } from './adapter.ts'
-import { AUTHORIZATION_ROUTE, authorizationEndpoint, resumeEndpoint } from './authorize.ts'
 import { clientDocuments } from './client-document.ts'
 import { configuredClients } from './clients.ts'
 import { consentKeeper } from './consent.ts'
 import { gatewayClients } from './gateways/clients.ts'
-import { gatewayEndpoints } from './gateways/endpoints.ts'
 import type { Interactions } from './interaction/flow.ts'
 import { createInteractions } from './interactions.ts'
 import { issuanceRecorder, libraryRefusals } from './issuance.ts'
 import { createLibrary, type Running } from './library.ts'
 import { createProvider } from './provider.ts'
-import { REGISTRATION_ROUTE, registrationEndpoints } from './registration.ts'
 import { resourceIndicators } from './resources.ts'
-import { IDENTITY_SCOPES } from './scopes.ts'
+import { routes } from './routes.ts'
 import { ownPages, signInClient } from './sign-in-client.ts'
-import { TOKEN_ROUTE, tokenEndpoint, tokenRequests } from './token.ts'
-import { handleEndpoint, INTROSPECTION_ROUTE, REVOCATION_ROUTE } from './token-handles.ts'
 
 export interface AuthorizationServerNeeds {
   readonly config: Pick<Config, 'server' | 'oauth' | 'scopes' | 'identity'>
@@ -156,7 +147,18 @@ export function openAuthorizationServer(needs: AuthorizationServerNeeds): Author
   sweep.unref()
 
   return {
-    match: routes(),
+    match: routes({
+      config,
+      durable,
+      ephemeral,
+      signingKeys: keyring.signingKeys,
+      verifyOwnToken: needs.verifyOwnToken,
+      isAdmitted: needs.isAdmitted,
+      library,
+      gateways,
+      acts,
+      clock,
+    }),
     interactions: createInteractions({
       library,
       provider: () => running.provider,
@@ -169,87 +171,5 @@ export function openAuthorizationServer(needs: AuthorizationServerNeeds): Author
       clock,
     }),
     close: () => clearInterval(sweep),
-  }
-
-  function routes(): (path: string) => Endpoint | undefined {
-    const bodyTimeout = server.limits.bodyTimeout
-    const { clients } = durable
-    const { counters, artifacts } = ephemeral
-    const { verifyOwnToken } = needs
-    const refused = (act: string) => refusalRecorder(acts, act)
-    const toBrowser = { library, refused: refused('authorization_refused') }
-    const authorize = authorizationEndpoint({ ...toBrowser, bodyTimeout })
-    const send = tokenRequests({ library, artifacts, clock })
-    const token = anyOrigin(tokenEndpoint({ send, bodyTimeout, refused: refused('token_refused') }))
-    const handle = (route: string) =>
-      handleEndpoint(route, { library, bodyTimeout, verifyOwnToken, refused: refused('token_refused') })
-    const metadata = publicDocument(() =>
-      authorizationServerMetadata({
-        issuer: serverUrl,
-        scopes: [...Object.keys(config.scopes), ...IDENTITY_SCOPES],
-        registration: oauth.registration.dynamic,
-        metadataDocuments: oauth.registration.metadataDocuments,
-      }),
-    )
-    const exact = new Map<string, Endpoint>([
-      ...METADATA_PATHS.map((path) => [path, metadata] as const),
-      ['/.well-known/jwks.json', publicDocument(() => publicKeySet(keyring.signingKeys()))],
-      [AUTHORIZATION_ROUTE, authorize],
-      [TOKEN_ROUTE, token],
-      [REVOCATION_ROUTE, anyOrigin(handle(REVOCATION_ROUTE))],
-      [INTROSPECTION_ROUTE, handle(INTROSPECTION_ROUTE)],
-      // MCP 2025-03-26, Authorization: the places where clients look that find no metadata.
-      ['/authorize', authorize],
-      ['/token', token],
-      ...gatewayEndpoints({
-        enabled: oauth.gatewayCallbacks.enabled,
-        gateways,
-        providers: config.identity.providers.map((provider) => (provider.type === 'local' ? 'local' : provider.id)),
-        library,
-        send,
-        artifacts,
-        refreshTokens: durable.refreshTokens,
-        verifyOwnToken,
-        findUser: durable.users.find,
-        isAdmitted: needs.isAdmitted,
-        clock,
-        bodyTimeout,
-        refused,
-      }),
-    ])
-    const registration = oauth.registration.dynamic
-      ? registrationEndpoints({
-          library,
-          clients,
-          counters,
-          registration: oauth.registration,
-          clock,
-          bodyTimeout,
-          refused: refused('registration_refused'),
-        })
-      : undefined
-    if (registration) {
-      exact.set(REGISTRATION_ROUTE, anyOrigin(registration.register))
-      exact.set('/register', anyOrigin(registration.register))
-    }
-    const below = (path: string, route: string): string | undefined =>
-      path.startsWith(`${route}/`) ? /^[A-Za-z0-9_-]{10,128}$/.exec(path.slice(route.length + 1))?.[0] : undefined
-
-    return (path) => {
-      const endpoint = exact.get(path)
-      if (endpoint) return endpoint
-      const uid = below(path, AUTHORIZATION_ROUTE)
-      if (uid !== undefined) return resumeEndpoint(toBrowser, uid)
-      const client = below(path, REGISTRATION_ROUTE)
-      return client === undefined ? undefined : registration?.manage(client)
-    }
-  }
-}
-
-/** Carries no cookie, so any page may call it (Fetch standard, CORS protocol without credentials). */
-function anyOrigin(endpoint: Endpoint): Endpoint {
-  return (exchange) => {
-    allowAnyOrigin(exchange)
-    return exchange.req.method === 'OPTIONS' ? answerPublicPreflight(exchange, 'POST') : endpoint(exchange)
   }
 }

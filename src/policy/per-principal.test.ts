@@ -30,6 +30,13 @@ describe('what is said of a principal on a server', () => {
     expect(asked).toHaveLength(2)
   })
 
+  it.each([{ beside: 'bob' }, { capabilities: {} }])('is not kept of what was made for one request: %j', (narrowed) => {
+    const { asked, recall } = counted()
+    const ann = { ...person('ann'), ...narrowed }
+    expect([recall('a', ann), recall('a', ann)]).toEqual([1, 2])
+    expect(asked).toHaveLength(2)
+  })
+
   it('is kept of so many pairs and no more, whoever asks: one person may hold thousands of tokens', () => {
     const { asked, recall } = counted(4)
     const ann = person('ann')

@@ -25,6 +25,8 @@ export function perPrincipal<Value>(
   }
 
   return (server, principal) => {
+    // Made for one request: to keep it costs twice what finding it does.
+    if (principal.capabilities !== undefined || principal.beside !== undefined) return find(server, principal)
     const known = kept.get(principal)?.get(server)
     if (known !== undefined) return known
     const value = find(server, principal)

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { canonicalJson } from './canonical-json.ts'
+import { canonicalDigest, canonicalJson } from './canonical-json.ts'
 
 describe('canonical JSON', () => {
   it('writes the example of RFC 8785 §3.2.2', () => {
@@ -25,6 +25,13 @@ describe('canonical JSON', () => {
         expect(JSON.parse(text)).toEqual(JSON.parse(JSON.stringify(value)))
       }),
     )
+  })
+
+  it('has one digest, however it is written', () => {
+    const digest = canonicalDigest({ b: [1, 'x'], a: null })
+    expect(digest).toBe(canonicalDigest(JSON.parse('{ "a": null, "b": [1.0, "\\u0078"] }')))
+    expect(digest).toMatch(/^[A-Za-z0-9_-]{43}$/)
+    expect(digest).not.toBe(canonicalDigest({ b: ['x', 1], a: null }))
   })
 
   it('refuses what is nested too deeply, and takes what is not', () => {

@@ -1,9 +1,14 @@
 // One spelling of a JSON value: RFC 8785 (JSON Canonicalization Scheme), for digests that must not depend on who wrote it down.
+import { createHash } from 'node:crypto'
 
 /** Of what JSON.parse gives. Throws TypeError for what is nested deeper than 200 levels. */
 export function canonicalJson(value: unknown): string {
   return spell(value, 0)
 }
+
+/** SHA-256 of that spelling. */
+export const canonicalDigest = (value: unknown): string =>
+  createHash('sha256').update(canonicalJson(value)).digest('base64url')
 
 const DEEPEST = 200
 

@@ -93,3 +93,6 @@ export const ANONYMOUS: Principal = Object.freeze({
   expiresAt: undefined,
   actor: undefined,
 })
+
+/** Stands in the record for whoever showed a credential that proved nobody. */
+export const UNPROVED: Principal = Object.freeze({ ...ANONYMOUS, subject: 'unknown' })

@@ -227,6 +227,23 @@ describe('a server that fails', () => {
     expect(gate.figures().breaker).toBe('closed')
   })
 
+  it('is tried by one who comes in: whoever has taken their share does not keep it from the others', async () => {
+    const gate = open({ concurrency: 8 })
+    const [eve, ann] = [gate.of('eve'), gate.of('ann')]
+    eve.enter()
+    eve.enter()
+    for (let call = 0; call < 3; call++) {
+      ann.enter()
+      ann.leave('failed')
+    }
+    now += 10_000
+    expect(await refusalOf(() => eve.enter())).toMatchObject({ reason: 'busy_principal' })
+    expect(ann.enter()).toBeUndefined()
+    expect(await refusalOf(() => gate.of('ben').enter())).toMatchObject({ reason: 'resting' })
+    ann.leave('ok')
+    expect([gate.figures().breaker, gate.of('ben').enter()]).toEqual(['closed', undefined])
+  })
+
   it('keeps nobody waiting', async () => {
     const gate = open({ concurrency: 1, breaker: { failures: 1, rest: 5000 } })
     gate.enter()

@@ -149,11 +149,14 @@ export function createGate({ concurrency, mostOfOne, patience, breaker, clock, o
   }
 
   function enter(share: Share): Promise<void> | undefined {
-    if (restUntil !== 0) {
-      if (!isDue()) throw rest()
-      probing = true
+    const trying = restUntil !== 0
+    if (trying && !isDue()) throw rest()
+    if (!fits(share)) {
+      // Whoever waits finds nothing out, and would keep everybody else from it.
+      if (trying) throw busy(share)
+      return wait(share)
     }
-    if (!fits(share)) return wait(share)
+    probing = trying
     take(share)
     return undefined
   }

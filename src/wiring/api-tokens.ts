@@ -2,7 +2,6 @@
 import type { Config } from '../config/schema.ts'
 import { longestTokenTtl, tokenScopes } from '../config/tokens.ts'
 import { isWithinRanges } from '../http/address-ranges.ts'
-import { requestIds } from '../http/request-id.ts'
 import { apiTokenWay } from '../identity/api-key.ts'
 import type { AttributesOf } from '../identity/attributes.ts'
 import { isReachWithin } from '../policy/reach.ts'
@@ -13,6 +12,7 @@ import { type ApiTokenLife, aboutToken, apiTokenLife } from '../tokens/api-token
 import { apiTokenVerifier } from '../tokens/api-token-verify.ts'
 import { type ApiTokenNoticed, watchApiTokens } from '../tokens/api-token-watch.ts'
 import type { Ground } from './ground.ts'
+import { ownActs } from './own-acts.ts'
 
 interface Known {
   readonly attributes: AttributesOf
@@ -50,20 +50,9 @@ export function openApiTokens(ground: Ground, { attributes, isAdmitted }: Known)
     },
     clock,
   })
-  const nextId = requestIds()
-  const record = ({ act, token }: ApiTokenNoticed): Promise<void> => {
-    const now = clock()
-    const time = new Date(now).toISOString()
-    return recorder.act({
-      kind: 'act',
-      id: nextId(now),
-      time,
-      act,
-      decision: 'allow',
-      reason: 'noticed',
-      ...aboutToken(token),
-    })
-  }
+  const recordAct = ownActs(recorder, clock)
+  const record = ({ act, token }: ApiTokenNoticed): Promise<void> =>
+    recordAct({ act, decision: 'allow', reason: 'noticed', ...aboutToken(token) })
   const look = (): Promise<void> =>
     watchApiTokens({
       tokens: durable.apiTokens,

@@ -7,7 +7,6 @@ import { type UpstreamConfig, upstreamsOf } from '../config/servers.ts'
 import type { Endpoint } from '../http/exchange.ts'
 import { leadsInside, type Resolve } from '../http/outbound.ts'
 import { publicDocument } from '../http/public-document.ts'
-import { requestIds } from '../http/request-id.ts'
 import type { Log } from '../observe/log.ts'
 import type { Clock } from '../protocol/clock.ts'
 import type { Connections } from '../protocol/connections.ts'
@@ -33,6 +32,7 @@ import { secretConnections } from '../upstreams/secret-connections.ts'
 import type { Upstreams } from '../upstreams/upstream.ts'
 import type { OpenVault } from '../vault/vault.ts'
 import { credentialFetches } from './credential-fetches.ts'
+import { ownActs } from './own-acts.ts'
 
 interface Needs {
   readonly config: Config
@@ -61,7 +61,7 @@ export function openConnections(needs: Needs): OpenConnections {
   const tickets = sealedTickets(store.ephemeral.tickets, needs.keyring.sealKeys)
   const servers = upstreamsOf(config.servers)
   const held = tokensHeld(vault)
-  const record = recordActs(needs)
+  const record = ownActs(needs.recorder, clock)
   const warn = (detail: Record<string, unknown>, message: string) => log.warn(detail, message)
   const lapse = createLapse({ vault, records, record, warn })
   const open = connectionOpener({ ...needs, held, tickets, record, lapse, warn })
@@ -113,7 +113,7 @@ function connectionOpener(
   const { url: serverUrl, development } = config.server
   const asks: Asks = {
     ...credentialFetches({ allowLoopback: development, resolve }),
-    leadsInside: (url) => leadsInside(url, resolve),
+    leadsInside: (url) => leadsInside(url),
   }
 
   return (server: UpstreamConfig, credentials: CredentialsOf<'oauth'>): OAuthConnection => {
@@ -133,15 +133,6 @@ function connectionOpener(
       addresses: redirectAddresses(serverUrl, id),
       clientDocument: clientDocumentUrl(serverUrl),
     })
-  }
-}
-
-/** Committed before anybody is told that it is done. */
-function recordActs({ recorder, clock }: Needs): (act: ConnectionAct) => Promise<void> {
-  const nextId = requestIds()
-  return async (act) => {
-    const now = clock()
-    await recorder.act({ kind: 'act', ...act, id: nextId(now), time: new Date(now).toISOString() })
   }
 }
 

@@ -2,13 +2,13 @@
 import type { Recorder } from '../audit/event.ts'
 import type { Config } from '../config/schema.ts'
 import { upstreamsOf } from '../config/servers.ts'
-import { requestIds } from '../http/request-id.ts'
 import type { Policy } from '../policy/policy.ts'
 import { withQuarantine } from '../policy/quarantine.ts'
 import type { Principal } from '../protocol/principal.ts'
 import type { Binding } from '../upstreams/binding.ts'
 import { openToolGuard, type ToolEvent, type ToolGuard } from '../upstreams/tools/tool-pins.ts'
 import type { GatewayNeeds } from './ground.ts'
+import { ownActs } from './own-acts.ts'
 
 const EVENTS: Readonly<Record<ToolEvent, { readonly reason: string; readonly words: string }>> = {
   first_seen: { reason: 'tool_first_seen', words: 'a tool was seen for the first time' },
@@ -37,26 +37,17 @@ export async function openTools(
   recorder: Pick<Recorder, 'act'>,
   { contextOf }: Pick<Binding, 'contextOf'>,
 ): Promise<Tools> {
-  const nextId = requestIds()
+  const record = ownActs(recorder, clock)
   const modes = new Map(upstreamsOf(servers).map(({ id, pin }) => [id, pin ?? 'warn']))
   const guard = await openToolGuard({
     pins: store.durable.toolPins,
     modes,
     clock,
     async tell(event, { server, tool, digest, detail }) {
-      const now = clock()
       const { reason, words } = EVENTS[event]
       const isClosed = !guard.isOpen(server, tool)
-      await recorder.act({
-        kind: 'act',
-        act: reason,
-        decision: isClosed ? 'deny' : 'allow',
-        name: `${server}/${tool}`,
-        digest,
-        reason,
-        id: nextId(now),
-        time: new Date(now).toISOString(),
-      })
+      const decision = isClosed ? 'deny' : 'allow'
+      await record({ act: reason, decision, name: `${server}/${tool}`, digest, reason })
       const known = { server, tool, detail }
       if (isClosed) log.warn(known, `${words}, and is closed until it is approved: ${CURE}`)
       else if (event === 'first_seen') log.debug(known, words)

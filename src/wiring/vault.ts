@@ -3,7 +3,6 @@ import { dirname, join } from 'node:path'
 import type { Recorder } from '../audit/event.ts'
 import type { Config } from '../config/schema.ts'
 import { outboundFetch } from '../http/outbound.ts'
-import { requestIds } from '../http/request-id.ts'
 import type { Log } from '../observe/log.ts'
 import type { Clock } from '../protocol/clock.ts'
 import type { Vault } from '../protocol/vault.ts'
@@ -18,6 +17,7 @@ import { sealClearKeys, sealedKeys } from '../vault/sealed-keys.ts'
 import { type OpenVault, openVault } from '../vault/vault.ts'
 import type { WrappingKey } from '../vault/wrapping-key.ts'
 import type { GatewayNeeds } from './ground.ts'
+import { ownActs } from './own-acts.ts'
 
 /** Far above any wrapped key. */
 const LARGEST = 64 * 1024
@@ -114,16 +114,14 @@ export async function openGateVault(
   recorder: Pick<Recorder, 'act'>,
 ): Promise<OpenVault> {
   const { secrets } = store.durable
-  const nextId = requestIds()
+  const record = ownActs(recorder, clock)
   return openVault({
     secrets,
     keyring: await openVaultKeys(config, { secrets, clock, log }),
     clock,
     async tell({ place: { principal, upstream, field }, version, reason }) {
-      const now = clock()
       const about = { subject: principal, name: `${upstream}/${field}` }
-      const act = { kind: 'act', act: 'secret_unreadable', decision: 'deny', reason } as const
-      await recorder.act({ ...act, ...about, id: nextId(now), time: new Date(now).toISOString() })
+      await record({ act: 'secret_unreadable', decision: 'deny', reason, ...about })
       log.error({ ...about, version, reason }, UNREADABLE)
     },
     onError: (error) => log.error({ error }, 'the changes of the vault could not be read'),

@@ -233,7 +233,8 @@ describe("E37 a call of another's session", () => {
     expect((await cancel({ session: theirs, token: bob })).status).toBe(202)
     expect((await running).nonce).toBe('kept')
     expect(cancellations()).toBe(before)
-    const second = send(echo('own', { id: 77, slow: 400 }), { session: mine })
+    // Under way until it is cancelled, on a slow machine too.
+    const second = send(echo('own', { id: 77, slow: 4000 }), { session: mine })
     await expect
       .poll(() => servers[0]?.seen.some(({ message }) => JSON.stringify(message).includes('"own"')))
       .toBe(true)

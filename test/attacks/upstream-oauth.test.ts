@@ -311,6 +311,22 @@ describe('E28, B2: the 401 of a server on the internet steers the gate to addres
     expect(await reasonOf(gate.connect('ann', 'github'))).toBe('discovery_address')
   })
 
+  it('by a name of its own: what that means is asked where the gate was told to ask, and no thread waits for it', async () => {
+    const upstream = await startGuardedUpstream({ resourceMetadata: 'https://steered.example/document' })
+    closing.push(upstream.close)
+    const names: string[] = []
+    const gate = await openConnecting({
+      servers: [{ id: 'github', url: upstream.url.replace('127.0.0.1', OUTSIDE), credentials: { type: 'oauth' } }],
+      async resolve(host) {
+        names.push(host)
+        return [host === OUTSIDE ? '127.0.0.1' : '10.0.0.1']
+      },
+    })
+    closing.push(gate.close)
+    expect(await reasonOf(gate.connect('ann', 'github'))).toBe('discovery_address')
+    expect(names).toContain('steered.example')
+  })
+
   /** A server on the internet whose authorization server the administrator wrote. */
   async function guardedOutside(options: AuthServerOptions) {
     const upstream = await startGuardedUpstream(options)

@@ -4,8 +4,6 @@
 import { once } from 'node:events'
 import { createServer, type Server } from 'node:http'
 import { type AddressInfo, connect, type Socket } from 'node:net'
-import { setFlagsFromString } from 'node:v8'
-import { runInNewContext } from 'node:vm'
 import { brotliCompressSync } from 'node:zlib'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import {
@@ -19,15 +17,13 @@ import {
   stream,
 } from '../support/faulty-server.ts'
 import { startGateway, type TestGateway } from '../support/gateway.ts'
+import { mostHeld } from '../support/held-memory.ts'
 import { callTool, listTools, type McpAnswer } from '../support/mcp.ts'
 import { wrapped } from '../support/over-tls.ts'
 import { until } from '../support/tls.ts'
 
 const SECRET = 'canary-of-the-gate-4c1f'
 const MB = 1024 * 1024
-
-setFlagsFromString('--expose-gc')
-const collect = runInNewContext('gc') as () => void
 
 let evil: FaultyServer
 let trap: Server
@@ -299,28 +295,18 @@ it('E36: many readers that stand still cost the gate their buffers, and are drop
     'Mcp-Name: flood',
     `Content-Length: ${body.length}`,
   ]
-  // What is held, without what only waits to be collected: that is as large as the machine is slow.
-  const collected = (): NodeJS.MemoryUsage => {
-    collect()
-    return process.memoryUsage()
-  }
-  const before = collected()
-  let most = 0
-  const watch = setInterval(() => {
-    const { external, heapUsed } = collected()
-    most = Math.max(most, external + heapUsed - before.external - before.heapUsed)
-  }, 100)
   const sockets: Socket[] = []
-  for (let reader = 0; reader < READERS; reader++) {
-    const plain = connect(gateway.port, '127.0.0.1')
-    await once(plain, 'connect')
-    const socket = await wrapped(plain)
-    socket.on('error', () => undefined).pause()
-    socket.write(`${head.join('\r\n')}\r\n\r\n${body}`)
-    sockets.push(socket)
-  }
-  await until(() => dropped === READERS, 'the end of every stream')
-  clearInterval(watch)
+  const most = await mostHeld(async () => {
+    for (let reader = 0; reader < READERS; reader++) {
+      const plain = connect(gateway.port, '127.0.0.1')
+      await once(plain, 'connect')
+      const socket = await wrapped(plain)
+      socket.on('error', () => undefined).pause()
+      socket.write(`${head.join('\r\n')}\r\n\r\n${body}`)
+      sockets.push(socket)
+    }
+    await until(() => dropped === READERS, 'the end of every stream')
+  })
   for (const socket of sockets) socket.destroy()
   expect(pushed).toBeGreaterThan(READERS * 256 * 1024)
   // Both ends of the evil server's connections are in this process as well: three buffers a stream.

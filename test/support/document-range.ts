@@ -40,8 +40,9 @@ export const FETCH_FAILED = 'invalid_client: client_id metadata document fetch f
 export async function startDocumentRange(): Promise<DocumentRange> {
   const host = await startDocumentHost()
   const resolver = takeOverResolver()
-  const strict = await startOAuthRange()
-  const lax = await startOAuthRange({ server: { development: true } })
+  const { resolve } = resolver
+  const strict = await startOAuthRange({ resolve })
+  const lax = await startOAuthRange({ resolve, server: { development: true } })
   const client = await registerClient(lax.gateway)
   let page = 0
 

@@ -172,12 +172,15 @@ export async function startGateway(options: GatewayOptions = {}): Promise<TestGa
 function settle(sections: Sections, at: { port: number; directory: string; storeUrl: string }): Settled {
   const { server, policy = EVERYTHING, ...rest } = sections
   const tls = server?.tls ?? tlsOfThisRun(at.directory)
+  // A client may open a connection ahead of need. One that it first uses as our patience with it ends is answered with 408 (RFC 9110
+  // §15.5.9), which a slow machine would see in a test of ten seconds.
+  const limits = { headersTimeout: '60s', ...server?.limits }
   const own = `${tls === undefined ? 'http' : 'https'}://127.0.0.1:${at.port}`
   const parsed = Config.parse({
     audit: { sink: ['store'] },
     policy,
     ...rest,
-    server: { url: own, listen: `127.0.0.1:${at.port}`, drain: '2s', ...server, tls },
+    server: { url: own, listen: `127.0.0.1:${at.port}`, drain: '2s', ...server, tls, limits },
     store: { url: at.storeUrl, directory: at.directory },
   })
   const { url = own, allowedOrigins = 'loopback' } = parsed.server

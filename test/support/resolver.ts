@@ -1,10 +1,12 @@
-// The resolver of this process in an attacker's hands: names mean what a test says, each time anew. Only `dns.promises.lookup`, which
-// is what vetting a stranger's address asks; sockets resolve by themselves, and would find these names nowhere.
+// The resolver of this process in an attacker's hands: names mean what a test says, each time anew. Only `dns.promises.lookup`, and
+// `resolve` for a gateway; sockets resolve by themselves, and would find these names nowhere.
 import dns from 'node:dns'
 import { syncBuiltinESMExports } from 'node:module'
 import { isIP } from 'node:net'
 
 export interface Resolver {
+  /** What names mean, as a gateway asks. */
+  resolve(host: string): Promise<readonly string[]>
   /** What a name means, one list an answer; the last one stays. */
   point(name: string, ...answers: readonly (readonly string[])[]): void
   /** How often the name was asked for. */
@@ -28,6 +30,7 @@ export function takeOverResolver(): Resolver {
     return addresses.map((address) => ({ address, family: isIP(address) }))
   })
   return {
+    resolve: async (host) => (await dns.promises.lookup(host, { all: true })).map(({ address }) => address),
     point: (name, ...answers) => void names.set(name, [...answers]),
     asked: (name) => counts.get(name) ?? 0,
     restore: () => put(usual),

@@ -3,7 +3,7 @@
 import type { CallEvent, RecordedCall } from '../../audit/event.ts'
 import { answerDoorPreflight } from '../../http/cors.ts'
 import type { Exchange } from '../../http/exchange.ts'
-import type { Principal } from '../../protocol/principal.ts'
+import { type Principal, UNPROVED } from '../../protocol/principal.ts'
 import { type Admitted, admitInquiry } from '../admit.ts'
 import type { McpNeeds } from '../endpoint.ts'
 import { readHead } from '../headers.ts'
@@ -19,7 +19,6 @@ import {
   type Recorded,
   refusal,
   refusedAfterAll,
-  UNPROVED,
   unread,
 } from '../record.ts'
 import type { Ending } from '../relay.ts'

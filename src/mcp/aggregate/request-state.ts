@@ -1,7 +1,7 @@
 // `requestState` of a server, on its way through the client and back: opened again only for the same person, place, thing and arguments,
 // in time, and once. MCP 2026-07-28, Multi round-trip requests: an attacker may have written it.
 import { createHash } from 'node:crypto'
-import { canonicalJson } from '../../protocol/canonical-json.ts'
+import { canonicalDigest } from '../../protocol/canonical-json.ts'
 import type { Clock } from '../../protocol/clock.ts'
 import { RpcError } from '../../protocol/errors.ts'
 import { RPC } from '../../protocol/mcp.ts'
@@ -52,10 +52,7 @@ export function createStates(needs: { sealKeys(): readonly SealKey[]; marks: Mar
 }
 
 function bindingOf({ subject, view, server, method, name, args }: StateOf): string {
-  const digest = createHash('sha256')
-    .update(canonicalJson(args ?? {}))
-    .digest('base64url')
-  return ['mcp-state', subject, view, server, method, name, digest].join('\0')
+  return ['mcp-state', subject, view, server, method, name, canonicalDigest(args ?? {})].join('\0')
 }
 
 /** One answer for every cause. */

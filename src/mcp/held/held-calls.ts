@@ -1,7 +1,7 @@
 // Calls that are held here while their clients answer what a server asks. The client has a sealed state that names this process and the
 // call; it comes back for the same person, place, thing and arguments, in time, and once. MCP 2026-07-28, Multi round-trip requests.
-import { createHash, randomBytes } from 'node:crypto'
-import { canonicalJson } from '../../protocol/canonical-json.ts'
+import { randomBytes } from 'node:crypto'
+import { canonicalDigest } from '../../protocol/canonical-json.ts'
 import type { Clock } from '../../protocol/clock.ts'
 import { RpcError } from '../../protocol/errors.ts'
 import { isRecord } from '../../protocol/json.ts'
@@ -149,10 +149,7 @@ export function createHeldCalls({ sealKeys, self, clock }: Needs): HeldCalls {
 }
 
 function bindingOf({ subject, address, method, name, args }: HeldFor): string {
-  const digest = createHash('sha256')
-    .update(canonicalJson(args ?? {}))
-    .digest('base64url')
-  return ['mcp-held', subject, address, method, name, digest].join('\0')
+  return ['mcp-held', subject, address, method, name, canonicalDigest(args ?? {})].join('\0')
 }
 
 /** The server was given a token once; each request of the client has its own, or none. */

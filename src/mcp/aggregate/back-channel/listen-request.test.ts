@@ -1,10 +1,11 @@
 // `subscriptions/listen` of a modern client at the aggregate, over real sockets: catalogue rows E15 and E18.
-import { afterEach, describe, expect, it } from 'vitest'
+import { afterEach, describe, expect, it, vi } from 'vitest'
 import { listenAt, listenRequest, type Rules, startHub, until } from './fan-in.support.ts'
 import { startChild, startLegacyServer, startModernServer } from './scripted.support.ts'
 
 const opened: { close(): Promise<unknown> }[] = []
 afterEach(async () => {
+  vi.useRealTimers()
   for (const each of opened.splice(0).reverse()) await each.close()
 })
 const kept = <T extends { close(): Promise<unknown> }>(each: T): T => {
@@ -33,6 +34,8 @@ const id = (value: unknown) => ({ 'io.modelcontextprotocol/subscriptionId': valu
 
 describe('a listening request', () => {
   it('is acknowledged first, once the servers are listened to, and carries the id of the client’s own request', async () => {
+    // Its patience with the servers does not end here: the word comes because they are listened to.
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] })
     const { a, m, child, hub, listen } = await start()
     const client = await listen(ALL, 'mine')
     await until(() => client.heard.length === 1)
@@ -72,7 +75,7 @@ describe('a listening request', () => {
   it('hears only what it asked for', async () => {
     const { a, hub, listen } = await start()
     const client = await listen({ toolsListChanged: true, promptsListChanged: false })
-    await until(() => client.heard.length === 1)
+    await until(() => client.heard.length === 1 && a.streams.size === 1)
     a.say(changed('prompts'))
     a.say({ jsonrpc: '2.0', method: 'notifications/message', params: { data: 'x' } })
     a.say({ jsonrpc: '2.0', id: 1, method: 'roots/list' })
@@ -89,7 +92,8 @@ describe('a listening request', () => {
     hub.rules.hidden.add('c')
     const asked = ['a:docs', 'm:docs', 'm:secret', 'c:docs', 'nowhere:docs']
     const client = await listen({ resourceSubscriptions: asked }, 9)
-    await until(() => client.heard.length === 1)
+    await until(() => client.heard.length === 1 && a.streams.size === 1 && m.streams.size === 1)
+    await until(() => a.posted.some(({ method }) => method === 'resources/subscribe'))
     expect(client.heard[0]?.['params']).toEqual({
       notifications: { resourceSubscriptions: ['a:docs', 'm:docs'] },
       _meta: id(9),
@@ -129,7 +133,7 @@ describe('a listening request', () => {
   it('shares one stream of a server about its lists among all who listen, and closes it after the last', async () => {
     const { m, listen } = await start()
     const clients = await Promise.all([1, 2, 3].map((at) => listen({ toolsListChanged: true }, at)))
-    await until(() => clients.every(({ heard }) => heard.length === 1))
+    await until(() => clients.every(({ heard }) => heard.length === 1) && m.streams.size > 0)
     expect(m.opened).toBe(1)
     await clients[0]?.close()
     m.say(changed('tools'))

@@ -49,9 +49,9 @@ async function script(
     remoteConfig({
       id,
       url,
-      requestTimeout: 2000,
+      requestTimeout: 20_000,
       idleTimeout: 60_000,
-      connectTimeout: 500,
+      connectTimeout: 10_000,
       connections: 8,
       maxAnswer: 1_000_000,
     }),
