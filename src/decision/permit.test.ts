@@ -5,7 +5,7 @@ import type { Protected } from './protected.ts'
 
 const person = (subject: string): Principal => ({ ...ANONYMOUS, kind: 'person', method: 'access_token', subject })
 const place = (host: string): Protected => ({
-  resource: { url: `https://${host}`, title: host, scopes: [], stepUpScopes: [] },
+  resource: { url: `https://${host}`, title: host, server: host, scopes: [], stepUpScopes: [] },
   server: host,
   wanted: { server: host, resources: [] },
   origin: `https://${host}`,

@@ -214,7 +214,7 @@ describe('the listener', () => {
   })
 
   it('keeps nobody who never asks, and whoever did', async () => {
-    const { port } = await start(echo, { headersTimeout: 50 })
+    const { port } = await start(echo, { headersTimeout: 500 })
     const asking = connect(`http://127.0.0.1:${port}`)
     closing.push(() => asking.destroy())
     await once(asking.request({ ':method': 'PUT' }), 'response')

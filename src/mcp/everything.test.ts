@@ -1,11 +1,10 @@
 // The official example server of the handshake era behind the door.
 import { type ChildProcess, spawn } from 'node:child_process'
-import { once } from 'node:events'
-import { createServer, request } from 'node:http'
-import type { AddressInfo } from 'node:net'
+import { request } from 'node:http'
 import { setTimeout as delay } from 'node:timers/promises'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { AROUND, remoteConfig } from '../../test/support/configured.ts'
+import { freePort } from '../../test/support/upstream.ts'
 import { openRemoteUpstream } from '../upstreams/pool.ts'
 import { ACCEPT, startGate, stop } from './endpoint.support.ts'
 
@@ -14,10 +13,7 @@ describe('a real server of the handshake era', () => {
   let real: ReturnType<typeof openRemoteUpstream>
   let second: Awaited<ReturnType<typeof startGate>>
   beforeAll(async () => {
-    const probe = createServer().listen(0, '127.0.0.1')
-    await once(probe, 'listening')
-    const { port } = probe.address() as AddressInfo
-    probe.close()
+    const port = await freePort()
     everything = spawn(
       process.execPath,
       ['node_modules/@modelcontextprotocol/server-everything/dist/index.js', 'streamableHttp'],
@@ -32,14 +28,14 @@ describe('a real server of the handshake era', () => {
         url: `http://127.0.0.1:${port}/mcp`,
         requestTimeout: 10_000,
         idleTimeout: 10_000,
-        connectTimeout: 1000,
+        connectTimeout: 10_000,
         connections: 8,
         maxAnswer: 1_000_000,
       }),
       AROUND,
     )
     second = await startGate({ everything: real })
-    for (let left = 400; left > 0; left--) {
+    for (let left = 2000; left > 0; left--) {
       const up = await new Promise<boolean>((resolve) => {
         request({ port, host: '127.0.0.1', path: '/mcp' }, (answer) => resolve(answer.resume() === answer))
           .on('error', () => resolve(false))
@@ -49,7 +45,7 @@ describe('a real server of the handshake era', () => {
       await delay(25)
     }
     throw new Error('server-everything did not start.')
-  }, 20_000)
+  })
   afterAll(async () => {
     everything.kill()
     await real.close()

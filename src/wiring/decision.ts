@@ -1,9 +1,8 @@
 // The decision door, on the ground of the gateway: the callers of the MCP door, its rules and its reading of messages; the pages of the
 // OAuth door for people.
 import { ingressesOf } from '../config/ingresses.ts'
-import { upstreamsOf } from '../config/servers.ts'
 import { browsers } from '../decision/browser.ts'
-import { checker } from '../decision/check.ts'
+import { type Check, type CheckNeeds, checker } from '../decision/check.ts'
 import { type DecisionDoor, decisionDoor } from '../decision/door.ts'
 import { readEnvoy } from '../decision/envoy/http.ts'
 import { CHECK_METHOD, envoyService } from '../decision/envoy/service.ts'
@@ -43,45 +42,21 @@ export function openDecisionDoor(
   { findAccount }: OAuthDoor,
   { definitionOf }: Pick<McpDoor, 'definitionOf'>,
 ): OpenDecisionDoor {
-  const { config, clock, limits, log, keyring, metrics, policy, places, recorder, revocations, scopes, store } = ground
+  const { config, clock, log, keyring, metrics, places, recorder, store } = ground
   const { server, forwardAuth: settings, auth, doors } = config
   const { sealKeys } = keyring
   const serverUrl = server.url
+  const { mayBePlain } = places
+  const bearerField = auth.header.toLowerCase()
   const ingresses = trustedProxies(ingressesOf(config), server.listen)
   const isIngress = ({ req }: Exchange) => ingresses.isTrusted(req.socket)
   const isTime = rarely({ ...TOLD, clock })
   const handingOff = handOff({ tickets: store.ephemeral.tickets, sealKeys, clock })
-  const minimums = new Map(upstreamsOf(config.servers).map(({ id, minimumRevision }) => [id, minimumRevision]))
   const cookies = sessionCookies({ sealKeys, clock, name: settings.cookieName, ttl: settings.sessionTtl })
-  const check = checker({
-    clock,
-    serverUrl,
-    resources: places,
-    bearerField: auth.header.toLowerCase(),
-    authenticate: measured(metrics, callers.authenticate),
-    callerOf: sessionCaller({ attributes: callers.attributes, isRevoked: revocations.isRevoked }),
+  const check = openCheck(ground, callers, {
     browsers: browsers({ cookies, handOff: handingOff, serverUrl }),
-    signIn: doors.oauth,
-    permit: permits({
-      policy,
-      checkScopes: scopes.checkScopes,
-      // What revision a message speaks is seen where it is looked at.
-      tellsCallsApart: (principal, id) => minimums.get(id) !== undefined || scopes.tellsCallsApart(principal, id),
-      mintAssertion: assertionMinter({ keyring, issuer: serverUrl, clock }),
-      onOmitted: ({ subject }, fields) =>
-        log.warn({ subject, fields }, 'too long for a header field, and sent empty: name fewer of them'),
-      clock,
-    }),
-    judgeCall: forwardedCalls({
-      policy,
-      checkScopes: scopes.checkScopes,
-      admit: limits.admit,
-      minimumRevision: (id) => minimums.get(id),
-      definitionOf,
-      limits: server.limits,
-    }),
-    denials: config.policy.denials,
-    recorder: countedRecorder(metrics, recorder),
+    bearerField,
+    definitionOf,
   })
   const signIn = signInEndpoint({
     serverUrl,
@@ -90,8 +65,6 @@ export function openDecisionDoor(
     findAccount,
     findAttributes: callers.attributes.find,
   })
-  const { mayBePlain } = places
-  const bearerField = auth.header.toLowerCase()
   const asking = forwardAuth({
     check,
     isIngress,
@@ -126,4 +99,40 @@ export function openDecisionDoor(
     signIn: doors.oauth ? withErrorPage(signIn, { recorder, log }) : undefined,
   })
   return { ...door, grpc: new Map([[CHECK_METHOD, serveEnvoy]]) }
+}
+
+type Known = Pick<CheckNeeds, 'browsers' | 'bearerField'> & Pick<McpDoor, 'definitionOf'>
+
+function openCheck(ground: Ground, callers: Callers, { definitionOf, ...shown }: Known): Check {
+  const { config, clock, limits, log, keyring, metrics, minimumRevision, policy, places, revocations, scopes } = ground
+  const { server, doors } = config
+  return checker({
+    ...shown,
+    clock,
+    serverUrl: server.url,
+    resources: places,
+    authenticate: measured(metrics, callers.authenticate),
+    callerOf: sessionCaller({ attributes: callers.attributes, isRevoked: revocations.isRevoked }),
+    signIn: doors.oauth,
+    permit: permits({
+      policy,
+      checkScopes: scopes.checkScopes,
+      // What revision a message speaks is seen where it is looked at.
+      tellsCallsApart: (principal, id) => minimumRevision(id) !== undefined || scopes.tellsCallsApart(principal, id),
+      mintAssertion: assertionMinter({ keyring, issuer: server.url, clock }),
+      onOmitted: ({ subject }, fields) =>
+        log.warn({ subject, fields }, 'too long for a header field, and sent empty: name fewer of them'),
+      clock,
+    }),
+    judgeCall: forwardedCalls({
+      policy,
+      checkScopes: scopes.checkScopes,
+      admit: limits.admit,
+      minimumRevision,
+      definitionOf,
+      limits: server.limits,
+    }),
+    denials: config.policy.denials,
+    recorder: countedRecorder(metrics, ground.recorder),
+  })
 }

@@ -4,32 +4,16 @@ import { openJournal } from '../audit/journal.ts'
 import { openRecorder } from '../audit/recorder.ts'
 import { claimSpoolFolder, dropSpoolFolder } from '../audit/spool-folder.ts'
 import { restoreAbandoned } from '../audit/spool-restore.ts'
-import {
-  aggregateAddress,
-  authorizationServersOf,
-  mcpAddress,
-  namesOurScopes,
-} from '../config/authorization-servers.ts'
 import { withKeptClaims } from '../config/kept-claims.ts'
 import type { Config } from '../config/schema.ts'
-import { type McpServerConfig, upstreamsOf } from '../config/servers.ts'
-import { type ProtectedResources, protectedResources } from '../decision/protected.ts'
+import { upstreamsOf } from '../config/servers.ts'
+import { protectedResources } from '../decision/protected.ts'
 import { type LineSink, openLineSink } from '../observe/lines.ts'
 import type { Log } from '../observe/log.ts'
 import { createMetrics, type Metrics } from '../observe/metrics.ts'
 import { createPolicy } from '../policy/create.ts'
-import { createScopeGate, type ScopeGate } from '../policy/scopes.ts'
+import { createScopeGate } from '../policy/scopes.ts'
 import type { Clock } from '../protocol/clock.ts'
-import {
-  AGGREGATE,
-  adminResource,
-  channelPaths,
-  createResources,
-  decisionResource,
-  type Resource,
-  ROOT_CHANNELS,
-  serverPath,
-} from '../protocol/resource.ts'
 import type { Store } from '../store/store.ts'
 import { openKeyring } from '../tokens/keyring.ts'
 import { openRevocationList } from '../tokens/revocations.ts'
@@ -43,6 +27,7 @@ import { openConnections } from './connections.ts'
 import { openDecisionPoints } from './decision-points.ts'
 import { tellFailedConditions } from './failed-conditions.ts'
 import { openLimits } from './limits.ts'
+import { resourcesOf } from './resources.ts'
 import { surroundings } from './surroundings.ts'
 import { openTools } from './tools.ts'
 import { openGateVault, openOwnKeys } from './vault.ts'
@@ -134,6 +119,7 @@ export async function openGround(config: Config, needs: GatewayNeeds, opened: Op
     tools,
     limits: openLimits({ config, store, clock, log, metrics }),
     scopes,
+    minimumRevision: minimumRevisions(config),
     upstreams,
     resolvePublic,
     binding,
@@ -174,48 +160,8 @@ async function openRecord({ store: { directory }, audit }: Config, needs: Gatewa
   return recorder
 }
 
-function resourcesOf(config: Config, scopes: ScopeGate, places: ProtectedResources) {
-  const { server, servers, oauth, doors } = config
-  const scopesAt = (entry?: McpServerConfig): string[] => [
-    ...new Set([
-      ...(namesOurScopes(config, entry) ? scopes.scopesFor(entry?.id) : scopes.requiredScopesFor(entry?.id)),
-      ...oauth.scopesSupported,
-    ]),
-  ]
-  const listed = servers.map((entry) => ({
-    url: server.url + serverPath(entry.id),
-    title: entry.title ?? entry.id,
-    server: entry.id,
-    scopes: scopesAt(entry),
-    stepUpScopes: scopes.stepUpScopesFor(entry.id),
-    ...authorizationServersOf(config, entry),
-  }))
-  const address = mcpAddress(config)
-  const alias = listed.flatMap((resource) => (address === undefined ? [] : [{ ...resource, ...address }]))
-  const all = aggregateAddress(config).map((at) => ({
-    ...at,
-    title: oauth.resourceName ?? 'All servers',
-    server: AGGREGATE,
-    scopes: scopesAt(),
-    stepUpScopes: scopes.stepUpScopesFor(),
-    ...authorizationServersOf(config),
-  }))
-  const administration = doors.admin ? [adminResource(server.url)] : []
-  const decisions = doors.decision ? [decisionResource(server.url)] : []
-  return createResources([...listed, ...alias, ...all], places.list(), places.findByUrl, [
-    ...listed.flatMap((resource) => channelsOf(resource, server.url, servers.length === 1)),
-    ...all.flatMap((resource) => (servers.length === 1 ? [] : rootChannelsOf(resource, server.url))),
-    ...administration,
-    ...decisions,
-  ])
+/** The oldest that may be spoken to a server. */
+function minimumRevisions({ servers }: Config) {
+  const minimums = new Map(upstreamsOf(servers).map(({ id, minimumRevision }) => [id, minimumRevision]))
+  return (id: string) => minimums.get(id)
 }
-
-/** A server's addresses for older clients, each a resource with a document of its own. */
-function channelsOf(resource: Resource, serverUrl: string, isOnly: boolean): Resource[] {
-  const own = channelPaths(resource.server ?? '').map((path) => ({ ...resource, url: serverUrl + path }))
-  return isOnly ? [...own, ...rootChannelsOf(resource, serverUrl)] : own
-}
-
-/** At the root there is the only server, else all of them. */
-const rootChannelsOf = ({ path: _, ...resource }: Resource, serverUrl: string): Resource[] =>
-  ROOT_CHANNELS.map((path) => ({ ...resource, url: serverUrl + path }))

@@ -1,5 +1,4 @@
 // The MCP door, on the ground of the gateway.
-import { upstreamsOf } from '../config/servers.ts'
 import { doorCors } from '../http/cors.ts'
 import type { Endpoint } from '../http/exchange.ts'
 import { countedRecorder, countedUpstreams, logRefusal, measured } from '../http/observed.ts'
@@ -56,7 +55,6 @@ export function openMcpDoor(ground: Ground, { authenticate }: Callers, cluster: 
   const held = createHeldCalls({ sealKeys, self, clock })
   opened.push(held.close)
   const asking = createClientQuestions({ sealKeys, self, clock })
-  const minimums = new Map(upstreamsOf(config.servers).map(({ id, minimumRevision }) => [id, minimumRevision]))
   const parts = {
     ...door,
     clock,
@@ -64,7 +62,7 @@ export function openMcpDoor(ground: Ground, { authenticate }: Callers, cluster: 
     checkScopes: ground.scopes.checkScopes,
     admit: ground.limits.admit,
     denials: config.policy.denials,
-    minimumRevision: (id: string) => minimums.get(id),
+    minimumRevision: ground.minimumRevision,
     recorder: countedRecorder(metrics, ground.recorder),
     streams: createStreams({ most: server.limits.streamsPerPrincipal, watch: ground.watch.watch }),
     subscriptions: createSubscriptions(),

@@ -347,7 +347,7 @@ describe('a call whose client has left', () => {
     expect(ended).toBe(0)
     client.abort()
     expect(await left).toBe('AbortError')
-    await expect.poll(() => ended, { timeout: 10_000 }).toBe(1)
+    await expect.poll(() => ended).toBe(1)
   })
 })
 

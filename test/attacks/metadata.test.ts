@@ -204,9 +204,8 @@ attackTable('C28: a name from the request:', CLAIMS, async ({ headers, foreign =
       const usual = await ask(range, target, [])
       expect({ target: target.id, status: usual.status }).toEqual({ target: target.id, status: target.status })
       const answer = await ask(range, target, headers)
-      // Public keys are random, and spell anything some day.
-      const said = [...answer.headers, answer.body.toString()].join('\n').replaceAll(/"(?:x|y|n|kid)":"[\w-]+"/g, '')
-      expect(said).not.toContain('evil')
+      // With its dot: keys, cookies and what forms carry are random, and spell any word some day.
+      expect([...answer.headers, answer.body.toString()].join('\n')).not.toContain('evil.')
       // DNS rebinding: a page that calls us by its own name is not answered at all (a proxy may pass on any).
       if (foreign && range === direct) {
         expect({ target: target.id, status: answer.status }).toEqual({ target: target.id, status: 403 })

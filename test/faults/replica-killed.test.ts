@@ -33,13 +33,13 @@ beforeEach(async () => {
   }
   first = await start()
   second = await start()
-}, 60_000)
+})
 afterEach(async () => {
   await first?.close()
   await second?.close()
   await old?.close()
   await database?.drop()
-}, 60_000)
+})
 
 const urlOf = (replica: Served | undefined, server: string) => `${replica?.url}/servers/${server}/mcp`
 

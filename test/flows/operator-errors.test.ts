@@ -166,8 +166,8 @@ describe('a disk that is full', () => {
     expect((await fetch(`${place.url}/health`)).status).toBe(200)
 
     rmSync(join(disk, 'ballast'))
-    await expect.poll(register, { timeout: 10_000 }).toBe('registered')
-    await expect.poll(async () => (await fetch(`${place.url}/ready`)).status, { timeout: 10_000 }).toBe(200)
+    await expect.poll(register).toBe('registered')
+    await expect.poll(async () => (await fetch(`${place.url}/ready`)).status).toBe(200)
     const { url } = before.authorize({ resource: `${place.url}/servers/any/mcp`, scope: 'mcp:tools' })
     expect((await createPerson(ANN).open(url)).status).toBe(200)
     expect(command.said).not.toMatch(/^\s+at /m)

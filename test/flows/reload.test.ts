@@ -66,12 +66,12 @@ it('a file of rules that changes, joins or breaks is judged like the configurati
   await served.says(/the new configuration is in force/)
   expect(await reads()).toBe(true)
   writeFileSync(join(folder, 'b.yaml'), 'rules:\n  - { id: none, deny: ["notes/read_note"], to: ["*"] }\n')
-  await expect.poll(reads, { timeout: 10_000 }).toBe(false)
+  await expect.poll(reads).toBe(false)
   writeFileSync(join(folder, 'b.yaml'), 'rules:\n  - { id: none, deny: 5 }\n')
   await served.says(/is refused; the old one stays in force/)
   expect(await reads()).toBe(false)
   writeFileSync(join(folder, 'b.yaml'), 'rules: []\n')
-  await expect.poll(reads, { timeout: 10_000 }).toBe(true)
+  await expect.poll(reads).toBe(true)
 })
 
 it('SIGHUP reads the file again', async () => {

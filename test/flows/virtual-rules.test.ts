@@ -269,7 +269,7 @@ describe('a tool that nobody has looked at', () => {
       const isTold = (event: { kind: string }) => JSON.stringify(event).includes('"notes/erase"')
       // The server's own list is looked at with every reading; the gate has seen the new tool when it says so.
       await expect
-        .poll(async () => [await listed(), (await gateway.audit()).some(isTold)], { timeout: 10_000 })
+        .poll(async () => [await listed(), (await gateway.audit()).some(isTold)])
         .toEqual([[...CANARY_TOOLS], true])
       const before = callsReceived()
       expect((await callTool(url, token, 'erase')).body['error']).toEqual(UNKNOWN('erase'))

@@ -130,7 +130,8 @@ export async function expectRefused<A extends { readonly status: number }>(
   return answer
 }
 
-const PATIENCE = 1_500
+/** It only ends what would never come. */
+const PATIENCE = 20_000
 
 async function newDenials(gateway: TestGateway, known: ReadonlySet<string>, reason: string): Promise<string[]> {
   const end = Date.now() + PATIENCE

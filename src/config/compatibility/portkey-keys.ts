@@ -138,7 +138,7 @@ export const PORTKEY_KEYS: readonly Row[] = [
     "principal.claims.clearance == 'high'",
   ),
   key.write('authorization_webhook.url', 'asks another service', 'policy.decisionPoints', ACCESS, 'decisionPoints'),
-  key.write('authorization_webhook.timeout_ms', 'for so long', 'policy.decisionPoints', ACCESS, "timeout: '200ms'"),
+  key.write('authorization_webhook.timeout_ms', 'for so long', 'policy.decisionPoints', ACCESS, "timeout: '2s'"),
   key.never('authorization_webhook.on_error', 'and then', 'no answer is a no'),
   key.write(
     'policies',

@@ -62,7 +62,7 @@ export const remote = (url: string, settings: Partial<Settings> = {}): OpenUpstr
       url,
       requestTimeout: 10_000,
       idleTimeout: 10_000,
-      connectTimeout: 1_000,
+      connectTimeout: 10_000,
       connections: 128,
       maxAnswer: 1_000_000,
       ...settings,

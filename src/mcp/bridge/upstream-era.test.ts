@@ -53,7 +53,7 @@ describe('the era of a server', () => {
     let healthy = false
     const { eraOf, server } = await eras(
       (m, q, res) => (healthy ? json(res, result(m, DISCOVERED)) : failing(m, q, res)),
-      { requestTimeout: 1_000 },
+      reason === 'timeout' ? { requestTimeout: 500 } : {},
     )
     await expect(eraOf()).rejects.toMatchObject({ name: 'UpstreamError', reason })
     healthy = true
