@@ -2,6 +2,7 @@
 // the business of the addresses (forward-auth, ext_authz).
 import type { IncomingHttpHeaders } from 'node:http'
 import type { Recorder } from '../audit/event.ts'
+import { isNotForThem } from '../audit/not-for-them.ts'
 import type { Credentials, Wanted } from '../identity/way.ts'
 import type { Grounds } from '../policy/informed.ts'
 import { limitWords } from '../policy/limits.ts'
@@ -198,7 +199,7 @@ const isNobody = (error: unknown): boolean => error instanceof BearerError && er
 /** A first contact without a credential only asks the way (RFC 6750 §3.1). */
 function isRefusedCredential(error: unknown): boolean {
   if (error instanceof BearerError) return error.code !== undefined || error.reason !== 'no_credential'
-  return error instanceof RequestError && error.reason === 'not_admitted'
+  return isNotForThem(error)
 }
 
 const aboutCall = ({ method, target, era, effect, reason, rule, args, policy }: JudgedCall): About => ({

@@ -1,6 +1,7 @@
 // The record of one request at the MCP door: the decision before anything leaves, the outcome when the answer has ended.
 import { keptAttributes } from '../audit/attributes.ts'
 import type { CallEvent } from '../audit/event.ts'
+import { isNotForThem } from '../audit/not-for-them.ts'
 import type { Exchange } from '../http/exchange.ts'
 import type { Grounds } from '../policy/informed.ts'
 import type { Decision } from '../protocol/decision.ts'
@@ -54,13 +55,10 @@ export function callEvent(call: Recorded, decision: Grounds): CallEvent {
   return event
 }
 
-/** The credential was good, and not for this caller, place, time or pace. */
-const NOT_FOR_THEM = new Set(['not_admitted', 'address_not_allowed', 'outside_hours', 'token_rate'])
-
 /** Every attempt with a credential is recorded; a first contact without one only asks the way (RFC 6750 §3.1), and is counted and logged. */
 export function isRefusedCredential(error: unknown): boolean {
   if (error instanceof BearerError) return error.code !== undefined
-  return error instanceof RequestError && NOT_FOR_THEM.has(error.reason)
+  return isNotForThem(error)
 }
 
 /** Why a request was refused, in the record's words. */

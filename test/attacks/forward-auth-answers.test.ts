@@ -3,6 +3,7 @@ import fc from 'fast-check'
 import { createLocalJWKSet, type JSONWebKeySet, jwtVerify } from 'jose'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { decodeHeaderValue } from '../../src/protocol/header-value.ts'
+import { adminApiOf } from '../support/admin-api.ts'
 import { APP, type Called, type ForwardRange, GATE, OTHER, startForwardRange } from '../support/forward-range.ts'
 import { ANN, startGateway } from '../support/gateway.ts'
 import { COPIED, valuesOf } from '../support/ingress.ts'
@@ -65,6 +66,21 @@ describe('D3: a field that the answer lacks', () => {
     expect(answer.status).toBe(200)
     expect(countOf(answer, field)).toBe(1)
     expect(legible(String(answer.headers[field.toLowerCase()]))).not.toMatch(/root|admin/)
+  })
+})
+
+describe('a token that is not for this address', () => {
+  it('is refused as at the MCP door, and recorded; one that is passes', async () => {
+    const api = await adminApiOf(range.gateway, await range.gateway.person())
+    const [here, elsewhere] = [
+      await api.token({ name: 'here', addresses: ['127.0.0.0/8'] }),
+      await api.token({ name: 'elsewhere', addresses: ['192.0.2.0/24'] }),
+    ]
+    const ask = ({ secret }: { secret: string }) => range.ask([...asked(), ['Authorization', `Bearer ${secret}`]])
+    expect([(await ask(here)).status, (await ask(elsewhere)).status]).toEqual([200, 403])
+    const isIt = ({ reason }: { reason: string }) => reason === 'address_not_allowed'
+    const events = (await range.gateway.audit((all) => all.some(isIt))).filter(isIt)
+    expect(events).toMatchObject([{ kind: 'call', decision: 'deny' }])
   })
 })
 
