@@ -18,6 +18,10 @@ import { projectFiles, ROOT } from './sources.ts'
 const pages = projectFiles().filter((path) => path.endsWith('.md') && !path.startsWith('bench/'))
 const read = (path: string): string => readFileSync(join(ROOT, path), 'utf8')
 
+/** Files that a page leads to, from the project's folder. */
+const linksOf = (page: string): string[] =>
+  [...read(page).matchAll(/\]\((?!https?:|#|mailto:)([^)#\s]+)/g)].map((match) => join(dirname(page), match[1] ?? ''))
+
 describe('docs/reference', () => {
   it.each(Object.entries(referencePages()))('%s is fresh (npm run docs)', (name, text) => {
     expect(read(`docs/reference/${name}`)).toBe(text)
@@ -34,8 +38,18 @@ describe('the documentation', () => {
   })
 
   it.each(pages)('%s links to files that exist', (page) => {
-    const links = [...read(page).matchAll(/\]\((?!https?:|#|mailto:)([^)#\s]+)/g)].map((match) => match[1] ?? '')
-    expect(links.filter((link) => !existsSync(join(ROOT, dirname(page), link)))).toEqual([])
+    expect(linksOf(page).filter((link) => !existsSync(join(ROOT, link)))).toEqual([])
+  })
+
+  it('leads to every guide, from the README on', () => {
+    const reached = new Set<string>()
+    const open = ['README.md']
+    for (let page = open.pop(); page !== undefined; page = open.pop()) {
+      if (reached.has(page)) continue
+      reached.add(page)
+      open.push(...linksOf(page).filter((link) => link.endsWith('.md')))
+    }
+    expect(pages.filter((page) => page.startsWith('docs/guides/') && !reached.has(page))).toEqual([])
   })
 
   it.each(pages)('%s shows configurations that the schema accepts', (page) => {
