@@ -12,7 +12,7 @@ let now: number
 let told: string[]
 let find: FindKeys
 const silent = () => undefined
-const fetch = outboundFetch({ allowLoopback: true, configured: true, maxBytes: 1024 * 1024, timeout: 10_000 })
+const fetch = outboundFetch({ allowLoopback: true, configured: true, maxBytes: 1024 * 1024, timeout: 2000 })
 beforeAll(async () => {
   server = await startIssuer()
 })

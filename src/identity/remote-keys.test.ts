@@ -15,7 +15,7 @@ const log = {
   error: silent,
   warn: (object: object, message: string) => void told.push({ object: { ...object }, message }),
 }
-const fetch = outboundFetch({ allowLoopback: true, configured: true, maxBytes: 1024 * 1024, timeout: 10_000 })
+const fetch = outboundFetch({ allowLoopback: true, configured: true, maxBytes: 1024 * 1024, timeout: 2000 })
 const open = (path = '/jwks') =>
   remoteKeys({
     locate: async () => ({ uri: issuer.origin + path, fetch }),

@@ -14,14 +14,14 @@ export interface Admitted {
 /** At once, unless the store has to be waited for. `behind` is what a virtual server calls in the end. */
 export function admitInquiry(
   admit: Limits['admit'],
-  inquiry: Pick<Inquiry, 'principal' | 'server' | 'method' | 'wordless' | 'target'>,
+  inquiry: Pick<Inquiry, 'principal' | 'server' | 'method' | 'wordless' | 'target' | 'request'>,
   verdict: Verdict,
   behind?: Thing,
 ): Admitted | Promise<Admitted> {
-  const { principal, server, method, wordless, target } = inquiry
+  const { principal, server, method, wordless, target, request } = inquiry
   // What is no message calls nothing: a stream is opened, an answer given.
   if (verdict.effect === 'deny' || wordless) return { verdict, end: undefined }
-  const call: Call = { principal, server, method, kind: target.kind, name: target.name }
+  const call: Call = { principal, server, method, kind: target.kind, name: target.name, request }
   const admission = admit(call, behind)
   return admission instanceof Promise ? admission.then((later) => outcome(verdict, later)) : outcome(verdict, admission)
 }

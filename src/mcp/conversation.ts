@@ -112,6 +112,11 @@ export function openConversation(needs: ConversationNeeds): Conversation {
     else if (waiting !== undefined) deliver(Buffer.from(JSON.stringify(refusalInWords(message, waiting))))
   }
 
+  /** Of what we asked by ourselves: what is no stream answers nobody, but that we may not ask. */
+  function hear(answer: Answered): void {
+    if (answer.kind !== 'whole' || answer.status === 401) take(answer, {})
+  }
+
   function finish(reason: ChannelEnd): void {
     if (!ended) channel.end(reason)
   }
@@ -119,7 +124,7 @@ export function openConversation(needs: ConversationNeeds): Conversation {
   /** The server's own messages: MCP 2025-11-25, Transports, listening for messages. A server without that stream answers 405. */
   async function listen(outer: Exchange): Promise<void> {
     while (!ended) {
-      const status = await ask(outer, { method: 'GET', body: undefined }, (answer) => take(answer, {}))
+      const status = await ask(outer, { method: 'GET', body: undefined }, hear)
       if (status !== 200) return
       await new Promise((resolve) => setTimeout(resolve, REOPEN).unref())
     }

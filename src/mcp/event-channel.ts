@@ -59,7 +59,7 @@ export function eventChannel(needs: LastingNeeds): EventChannel {
     listen: (exchange, serverId, messages) =>
       guarded(exchange, serverId, async () => {
         const principal = await enter(exchange, serverId, 'GET')
-        const place = needs.streams.reserve(principal)
+        const place = needs.streams.reserve(principal, exchange.address)
         const { res } = exchange
         const outer = outlasting(exchange)
         const id = `${needs.self}.${randomBytes(24).toString('base64url')}`

@@ -46,7 +46,7 @@ export function createRemoteRoute({ forward, sessions, streams, limits }: Needs)
         return sessions.seal(place, { upstream: id, revision: asked(incoming), owner: undefined })
       return id === session?.upstream ? sealed : undefined
     }
-    const held = lasting ? streams.reserve(principal) : undefined
+    const held = lasting ? streams.reserve(principal, exchange.address) : undefined
     try {
       return await forward(
         upstream,
@@ -72,7 +72,7 @@ export function createRemoteRoute({ forward, sessions, streams, limits }: Needs)
           era,
           screen,
           sessionFor,
-          openStream: (onEnd) => held?.watch(onEnd) ?? streams.open(principal, onEnd),
+          openStream: (onEnd) => held?.watch(onEnd) ?? streams.open(principal, exchange.address, onEnd),
           upstream,
           // Its session is ended here already.
           renewable: renewable && method !== 'DELETE',

@@ -1,6 +1,6 @@
-// Open streams by principal: how many there are, and that each ends with the credential that opened it.
+// Open streams by caller: how many there are, and that each ends with the credential that opened it.
 import { RequestError } from '../protocol/errors.ts'
-import type { Principal } from '../protocol/principal.ts'
+import { countedAs, type Principal } from '../protocol/principal.ts'
 
 /** Why a stream must end: its credential did, or the gate goes away and the client may come back at once. */
 export type StreamEnd = 'expired' | 'revoked' | 'draining'
@@ -16,17 +16,17 @@ export interface StreamLimits {
 }
 
 interface Needs {
-  /** Most open streams of one principal. */
+  /** Most open streams of one principal; of one network where nobody has signed in. */
   readonly most: number
   /** Calls `onEnd` once when the principal's credential ends, or a `lasting` stream must; answers how to stop watching. */
   watch(principal: Principal, onEnd: (reason: StreamEnd) => void, lasting: boolean): () => void
 }
 
 export interface Streams {
-  /** Takes the place of a lasting stream, one that no answer of its own ends. Throws RequestError 429 when the principal has none left. */
-  reserve(principal: Principal): Place
+  /** Takes the place of a lasting stream, one that no answer of its own ends. Throws RequestError 429 when the caller has none left. */
+  reserve(principal: Principal, address: string): Place
   /** Counts and watches the stream of an answer; answers how to give its place back. */
-  open(principal: Principal, onEnd: (reason: StreamEnd) => void): () => void
+  open(principal: Principal, address: string, onEnd: (reason: StreamEnd) => void): () => void
 }
 
 /** Held from before the upstream is asked, so that many requests at once cannot all find the last place free. */
@@ -38,25 +38,26 @@ export interface Place {
 
 export function createStreams({ most, watch }: Needs): Streams {
   const open = new Map<string, number>()
-  const take = ({ subject }: Principal): (() => void) => {
-    open.set(subject, (open.get(subject) ?? 0) + 1)
+  const take = (whose: string): (() => void) => {
+    open.set(whose, (open.get(whose) ?? 0) + 1)
     let given = false
     return () => {
       if (given) return
       given = true
-      const left = (open.get(subject) ?? 1) - 1
-      if (left > 0) open.set(subject, left)
-      else open.delete(subject)
+      const left = (open.get(whose) ?? 1) - 1
+      if (left > 0) open.set(whose, left)
+      else open.delete(whose)
     }
   }
   return {
-    reserve(principal) {
-      if ((open.get(principal.subject) ?? 0) >= most)
+    reserve(principal, address) {
+      const whose = countedAs(principal, address)
+      if ((open.get(whose) ?? 0) >= most)
         throw new RequestError(429, 'too_many_streams', 'Too many open streams.', { retryAfter: 5 })
-      return { watch: (onEnd) => watch(principal, onEnd, true), release: take(principal) }
+      return { watch: (onEnd) => watch(principal, onEnd, true), release: take(whose) }
     },
-    open(principal, onEnd) {
-      const release = take(principal)
+    open(principal, address, onEnd) {
+      const release = take(countedAs(principal, address))
       const unwatch = watch(principal, onEnd, false)
       return () => {
         release()

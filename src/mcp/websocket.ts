@@ -42,7 +42,7 @@ export function webSocketDoor(needs: LastingNeeds) {
       checkHandshake(exchange)
       const principal = await authenticate(exchange, serverId)
       checkVisible(principal, serverId)
-      place = streams.reserve(principal)
+      place = streams.reserve(principal, exchange.address)
       const outer = outlasting(exchange)
       converse({ needs, exchange: outer, serverId, place, socket: await accept(exchange) })
     } catch (error) {

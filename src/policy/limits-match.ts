@@ -1,9 +1,9 @@
 // Whether a limit speaks of a call, and under which key the call is counted. Keys are made of who somebody is, never of where a request
-// says that it comes from.
+// says that it comes from; of whoever has not signed in there is nothing else.
 import { createHash } from 'node:crypto'
 import type { Counted, LimitConfig } from '../config/limits.ts'
 import type { Call } from '../protocol/decision.ts'
-import type { Principal } from '../protocol/principal.ts'
+import { countedAs, type Principal } from '../protocol/principal.ts'
 import { claimTexts } from './claim.ts'
 import { isNormalUri, spellingsOf } from './normal-uri.ts'
 import { namesOf, type Subject } from './subject.ts'
@@ -56,24 +56,31 @@ function isSubject(subject: Subject, principal: Principal): boolean {
 
 const LONGEST_KEY = 200
 
-export function keyMaker(per: LimitConfig['per']): (principal: Principal, thing: Thing) => string {
+/** Who calls, and from where. */
+type Asking = Pick<Call, 'principal' | 'request'>
+
+export function keyMaker(per: LimitConfig['per']): (call: Asking, thing: Thing) => string {
   const [only, ...others] = per
   const parts = per.map((one) => PARTS[one])
   if (only !== undefined && others.length === 0) {
     const part = PARTS[only]
-    return (principal, thing) => short(part(principal, thing))
+    return (call, thing) => short(part(call, thing))
   }
-  return (principal, thing) => short(JSON.stringify(parts.map((part) => part(principal, thing))))
+  return (call, thing) => short(JSON.stringify(parts.map((part) => part(call, thing))))
 }
 
-const PARTS: Readonly<Record<Counted, (principal: Principal, thing: Thing) => string>> = {
-  principal: ({ subject }) => subject,
-  client: ({ client }) => client ?? '',
+const PARTS: Readonly<Record<Counted, (call: Asking, thing: Thing) => string>> = {
+  principal: whose,
+  client: ({ principal: { client } }) => client ?? '',
   // All secrets and refreshes of one authorization or API token are one token.
-  token: ({ family, subject }) => family ?? subject,
+  token: (call) => call.principal.family ?? whose(call),
   server: (_, { server }) => server,
   // Addresses of resources come from callers in any number: those of a server are counted as one.
   tool: (_, { server, kind, name }) => `${server} ${kind} ${kind === 'resource' ? '' : name}`,
+}
+
+function whose({ principal, request }: Asking): string {
+  return countedAs(principal, request?.address)
 }
 
 /** Names come from callers, as long as they like. */

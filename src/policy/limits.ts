@@ -45,7 +45,7 @@ interface Limit {
   concerns(server: string): boolean
   /** Under which of its names it speaks of the call, if it does. */
   findThing(call: Call, behind: Thing | undefined): Thing | undefined
-  keyOf(principal: Call['principal'], thing: Thing): string
+  keyOf(call: Call, thing: Thing): string
   readonly meters: readonly Meter[]
 }
 
@@ -70,7 +70,7 @@ export function createLimits(config: Pick<Config, 'limits' | 'roles' | 'servers'
     for (const { id, findThing, keyOf, meters } of about) {
       const thing = findThing(call, behind)
       if (thing === undefined) continue
-      const key = keyOf(call.principal, thing)
+      const key = keyOf(call, thing)
       for (const meter of meters) steps.push({ limit: id, meter, key })
     }
     return steps

@@ -1,4 +1,5 @@
 // Who is calling, as every room sees it.
+import { networkOf } from './network.ts'
 
 export type PrincipalKind = 'person' | 'service' | 'agent' | 'anonymous'
 
@@ -64,6 +65,10 @@ export function formerSubject({ subject, issuer, identity }: Principal): string 
   const former = issuer === undefined ? subject : vouchedName(issuer, identity)
   return former === subject ? undefined : former
 }
+
+/** By whom something is counted that each caller has a share of: nobody knows who has not signed in, but from which network they come. */
+export const countedAs = ({ kind, subject }: Principal, address = ''): string =>
+  kind === 'anonymous' ? `${subject}\0${networkOf(address)}` : subject
 
 /** By the server's own name (`servers[].name`, else its id): the names of what may be used. A kind that is absent is not confined. */
 export interface Capabilities {

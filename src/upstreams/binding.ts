@@ -1,7 +1,7 @@
 // A server as one caller reaches it: with their credential, who they are, what of their own head goes along, their own process, and their
 // share of its places.
-import type { Principal } from '../protocol/principal.ts'
-import { type Caller, countedAs } from './caller.ts'
+import { countedAs, type Principal } from '../protocol/principal.ts'
+import type { Caller } from './caller.ts'
 import { ConnectionNeeded, type Credential, CredentialFailed } from './credential.ts'
 import { type ToldMeta, toldMessage, UNTOLD } from './identity/meta.ts'
 import type { TellIdentity, Told } from './identity/tell.ts'
@@ -82,7 +82,7 @@ export function createBinding(
     const known = last.get(upstream.id) ?? new WeakMap<Principal, Reached>()
     last.set(upstream.id, known)
     const before = known.get(caller.principal)
-    const whose = countedAs(caller)
+    const whose = countedAs(caller.principal, caller.address)
     if (
       before?.upstream === of.upstream &&
       before.given === of.given &&
@@ -104,7 +104,7 @@ export function createBinding(
     const make = () => boundTo(serving, { given, told, passed, personal, owner })
     if (caller === undefined) return make()
     // What passes through may be another with each request.
-    if (passed !== undefined) return counted(make(), countedAs(caller))
+    if (passed !== undefined) return counted(make(), countedAs(caller.principal, caller.address))
     return remembered(upstream, caller, { upstream: serving, given, told }, make)
   }
 

@@ -1,5 +1,4 @@
 // For whom a server is asked: what credentials, identity and processes hang on.
-import { networkOf } from '../protocol/network.ts'
 import type { Principal } from '../protocol/principal.ts'
 
 export interface Caller {
@@ -9,7 +8,3 @@ export interface Caller {
   /** Where that request comes from, past proxies that are trusted; absent where there is none. */
   readonly address?: string | undefined
 }
-
-/** By whom the calls are counted that are under way at a server: nobody knows who has not signed in, but from which network they come. */
-export const countedAs = ({ principal: { kind, subject }, address = '' }: Caller): string =>
-  kind === 'anonymous' ? `${subject}\0${networkOf(address)}` : subject

@@ -10,7 +10,7 @@ import { presentedToken } from '../../src/upstreams/credentials/presented.ts'
 import { signInTokens } from '../../src/upstreams/credentials/sign-in-tokens.ts'
 import type { Given } from '../../src/upstreams/upstream.ts'
 
-const HOST = { maxBytes: 256 * 1024, timeout: 2000, allowLoopback: false }
+const HOST = { maxBytes: 256 * 1024, timeout: 10_000, allowLoopback: false }
 
 export function memoryVault(): Vault & { readonly places: Map<string, Buffer> } {
   const places = new Map<string, Buffer>()

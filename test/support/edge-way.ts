@@ -90,7 +90,7 @@ export function openEdge(
   }
 }
 
-const outbound = () => outboundFetch({ allowLoopback: true, configured: true, maxBytes: 1024 * 1024, timeout: 1000 })
+const outbound = () => outboundFetch({ allowLoopback: true, configured: true, maxBytes: 1024 * 1024, timeout: 10_000 })
 
 /** A request's fields, named as people write them. */
 export function knock(fields: Fields, trusted = true): Credentials {

@@ -22,8 +22,8 @@ export interface OpenedWay extends TokenWay {
 const silent = () => undefined
 const NOBODY = {} as Credentials
 const fetches = {
-  configured: outboundFetch({ allowLoopback: true, configured: true, maxBytes: 1024 * 1024, timeout: 1000 }),
-  named: outboundFetch({ allowLoopback: false, maxBytes: 1024 * 1024, timeout: 1000 }),
+  configured: outboundFetch({ allowLoopback: true, configured: true, maxBytes: 1024 * 1024, timeout: 2000 }),
+  named: outboundFetch({ allowLoopback: false, maxBytes: 1024 * 1024, timeout: 2000 }),
 }
 
 export function openWay(

@@ -121,7 +121,7 @@ async function bridged(needs: CallNeeds, call: ViewCall, upstream: Upstream, gon
   const forget =
     session && needs.back.running.begin(session.id, message, { server: upstream.id, cancel: () => gone.abort() })
   // The call ends with the credential that made it.
-  const openStream = () => needs.streams.open(principal, () => gone.abort())
+  const openStream = () => needs.streams.open(principal, exchange.address, () => gone.abort())
   const reply = openReply(exchange, { openStream, limits: needs.limits })
   const aside = asideOf(needs, call, upstream, undefined)
   // Nobody listens any more: the call may run to its end, but not without end.

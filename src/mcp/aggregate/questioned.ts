@@ -1,6 +1,7 @@
 // What a server asks in the middle of a call that goes over the bridge: a client of the handshake era is asked on the stream of the call,
 // a modern one is told `input_required` and comes back. MCP 2025-11-25, Client features; MCP 2026-07-28, Multi round-trip requests.
 import type { RpcNotification, RpcRequest } from '../../protocol/jsonrpc.ts'
+import { countedAs } from '../../protocol/principal.ts'
 import { helloOfRequest } from '../bridge/hello.ts'
 import { MULTI_ROUND } from '../bridge/rounds.ts'
 import type { ClientQuestions } from '../held/client-questions.ts'
@@ -32,7 +33,8 @@ export async function withQuestions(
   { visit, session, reply, signal, onNotification }: Asking,
   make: MakeCall,
 ): Promise<Answer> {
-  const { params, incoming, method } = visit
+  const { params, incoming, method, principal, exchange } = visit
+  const whose = countedAs(principal, exchange.address)
   if (session === undefined) {
     const { capabilities } = helloOfRequest(params)
     const mayAsk = (question: RpcRequest) => MULTI_ROUND.has(method) && mayPut(question, capabilities)
@@ -43,10 +45,11 @@ export async function withQuestions(
       onNotification,
     }
     const state = heldState(visit)
-    return state === undefined ? held.begin(request, { mayAsk }, make) : held.resume(request, state)
+    return state === undefined ? held.begin(request, { whose, mayAsk }, make) : held.resume(request, state)
   }
   const { subject, sealedId, hello } = session
-  const ask = asking.askOn({ subject, session: sealedId }, reply, (question) => mayPut(question, hello.capabilities))
+  const client = { subject, session: sealedId, whose }
+  const ask = asking.askOn(client, reply, (question) => mayPut(question, hello.capabilities))
   const parts: CallParts = { signal, ask, onNotification }
   return { kind: 'answered', response: await make(parts) }
 }

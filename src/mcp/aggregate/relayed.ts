@@ -82,7 +82,7 @@ export function relayed(needs: RelayNeeds, call: ViewCall, leg: Leg): Promise<En
       era,
       screen: screenFor(needs, call, leg),
       sessionFor: () => undefined,
-      openStream: (onEnd) => needs.streams.open(principal, onEnd),
+      openStream: (onEnd) => needs.streams.open(principal, exchange.address, onEnd),
       upstream,
       renewable,
       limits: needs.limits,

@@ -32,7 +32,7 @@ export async function answerCall(call: Call): Promise<Ending> {
   const controller = new AbortController()
   session.running.set(message.id, controller)
   // The call ends with the credential that made it.
-  const openStream = () => streams.open(principal, () => controller.abort())
+  const openStream = () => streams.open(principal, exchange.address, () => controller.abort())
   const reply = openReply(exchange, { openStream, limits })
   const onRequest = call.askOn(reply)
   try {

@@ -74,7 +74,9 @@ export function createChannelRoute(needs: ChannelNeeds): ChannelRoute {
           sendFailure(visit.exchange, incoming.id, error),
         )
       const { session, opened, id: sealedId } = await openSession(visit)
-      const client = { subject: visit.principal.subject, session: sealedId }
+      const { principal, exchange } = visit
+      const whose = countedAs(principal, exchange.address)
+      const client = { subject: principal.subject, session: sealedId, whose }
       if (incoming.kind === 'response') asking.answer(client, incoming.message)
       if (incoming.kind !== 'request') return accept(visit, incoming, session)
       if (incoming.method === 'ping') return answer(visit, { jsonrpc: '2.0', id: incoming.id, result: {} })
@@ -92,7 +94,7 @@ export function createChannelRoute(needs: ChannelNeeds): ChannelRoute {
       return answerCall({ visit, message, session, edit, streams, subscriptions, askOn, limits })
     },
     async listen(visit, mayHear) {
-      const place = streams.reserve(visit.principal)
+      const place = streams.reserve(visit.principal, visit.exchange.address)
       try {
         const { session } = await openSession(visit)
         const hears = (uri: string) => subscriptions.has(session.id, visit.upstream.id, uri) && mayHear(uri)

@@ -15,6 +15,11 @@ export interface AskedClient {
   readonly session: string
 }
 
+/** Among whose questions it counts. */
+export interface CountedClient extends AskedClient {
+  readonly whose: string
+}
+
 /** The stream of the call. */
 export interface CallStream {
   isOpen(): boolean
@@ -23,7 +28,7 @@ export interface CallStream {
 
 export interface ClientQuestions {
   /** Asks on that stream; a question that may not be put, or finds the stream closed, is not asked. */
-  askOn(client: AskedClient, stream: CallStream, mayAsk: (question: RpcRequest) => boolean): Ask
+  askOn(client: CountedClient, stream: CallStream, mayAsk: (question: RpcRequest) => boolean): Ask
   /** `false`: it answers nothing that waits here for this client. */
   answer(client: AskedClient, response: RpcResponse): boolean
   /** The process whose question the id is of; `undefined` for any other id. */
@@ -37,7 +42,7 @@ const MOST = 1000
 const MOST_OF_ONE = 64
 
 interface Open {
-  readonly subject: string
+  readonly whose: string
   settle(response: RpcResponse): void
 }
 
@@ -52,14 +57,14 @@ export function createClientQuestions({ sealKeys, self, clock }: Needs): ClientQ
   const ids = sealedNotes({ sealKeys, clock, life: PATIENCE })
   const open = new Map<string, Open>()
 
-  function hasRoom(subject: string): boolean {
+  function hasRoom(whose: string): boolean {
     if (open.size >= MOST) return false
     let own = 0
-    for (const one of open.values()) if (one.subject === subject) own += 1
+    for (const one of open.values()) if (one.whose === whose) own += 1
     return own < MOST_OF_ONE
   }
 
-  function put(client: AskedClient, stream: CallStream, { id, method, params }: RpcRequest, until: AbortSignal) {
+  function put(client: CountedClient, stream: CallStream, { id, method, params }: RpcRequest, until: AbortSignal) {
     const key = randomBytes(16).toString('base64url')
     const ours = ids.seal(bindingOf(client), { o: self, q: key })
     const { promise, resolve } = Promise.withResolvers<RpcResponse>()
@@ -78,7 +83,7 @@ export function createClientQuestions({ sealKeys, self, clock }: Needs): ClientQ
     const takeBack = () => giveUp('The question was taken back.')
     const late = setTimeout(() => giveUp('The client did not answer in time.'), PATIENCE).unref()
     until.addEventListener('abort', takeBack)
-    open.set(key, { subject: client.subject, settle })
+    open.set(key, { whose: client.whose, settle })
     stream.say({ jsonrpc: '2.0', id: ours, method, ...(params !== undefined && { params }) })
     return promise
   }
@@ -88,7 +93,7 @@ export function createClientQuestions({ sealKeys, self, clock }: Needs): ClientQ
 
   return {
     askOn: (client, stream, mayAsk) => (question, until) =>
-      !until.aborted && stream.isOpen() && mayAsk(question) && hasRoom(client.subject)
+      !until.aborted && stream.isOpen() && mayAsk(question) && hasRoom(client.whose)
         ? put(client, stream, question, until)
         : undefined,
     answer(client, response) {

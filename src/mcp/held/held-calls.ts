@@ -29,8 +29,12 @@ export interface HeldRequest extends Waiting {
 }
 
 export interface HeldCalls {
-  /** Makes a call, and holds it where the server asks. Rejects as the call does. */
-  begin(request: HeldRequest, needs: { mayAsk(question: RpcRequest): boolean }, make: MakeCall): Promise<Answer>
+  /** Makes a call, and holds it where the server asks: one of so many that are counted for `whose`. Rejects as the call does. */
+  begin(
+    request: HeldRequest,
+    needs: { readonly whose: string; mayAsk(question: RpcRequest): boolean },
+    make: MakeCall,
+  ): Promise<Answer>
   /** Goes on with a held one. Throws RpcError for a state that is not for this, has been used, or whose call is gone. */
   resume(request: HeldRequest, state: string): Promise<Answer>
   /** The process that holds the call; `undefined` for a state that is not for this. */
@@ -51,7 +55,7 @@ export const isHeldState = (state: unknown): state is string => typeof state ===
 
 interface Held {
   readonly id: string
-  readonly subject: string
+  readonly whose: string
   readonly call: HeldCall
   /** How often the client was asked: a state of an earlier time has been used. */
   round: number
@@ -69,10 +73,10 @@ export function createHeldCalls({ sealKeys, self, clock }: Needs): HeldCalls {
   // Those that have asked; a call that asks nothing is never in it.
   const held = new Map<string, Held>()
 
-  function hasRoom(subject: string): boolean {
+  function hasRoom(whose: string): boolean {
     if (held.size >= MOST) return false
     let own = 0
-    for (const one of held.values()) if (one.subject === subject) own += 1
+    for (const one of held.values()) if (one.whose === whose) own += 1
     return own < MOST_OF_ONE
   }
 
@@ -109,12 +113,11 @@ export function createHeldCalls({ sealKeys, self, clock }: Needs): HeldCalls {
   }
 
   return {
-    begin(request, { mayAsk }, make) {
-      const { subject } = request.of
+    begin(request, { whose, mayAsk }, make) {
       const id = randomBytes(16).toString('base64url')
       const isHeld = () => held.has(id)
-      const call = holdCall(make, { mayAsk: (question) => mayAsk(question) && (isHeld() || hasRoom(subject)), clock })
-      return turn({ id, subject, call, round: 0, timer: undefined }, request)
+      const call = holdCall(make, { mayAsk: (question) => mayAsk(question) && (isHeld() || hasRoom(whose)), clock })
+      return turn({ id, whose, call, round: 0, timer: undefined }, request)
     },
     async resume(request, state) {
       const { o, h, n, e } = open(request.of, state) ?? {}

@@ -45,7 +45,7 @@ export function createListenRequest(needs: Needs): (request: ListenRequest) => P
   const { subscriptions, atChannels, streams } = needs
   return async function serve(request) {
     const asked = checkFilter(request.message)
-    const held = streams.reserve(request.principal)
+    const held = streams.reserve(request.principal, request.exchange.address)
     const holder = `listen ${request.exchange.id}`
     const stop = new AbortController()
     try {
