@@ -102,7 +102,8 @@ export const REQUEST_REASONS = {
   too_large: 'The answer of the server is too large to be filtered.',
   too_many_headers: 'The request has too many headers.',
   too_many_requests: 'Too many requests are under way on one channel.',
-  too_many_streams: 'The caller has too many streams open (server.limits.streamsPerPrincipal).',
+  too_many_streams:
+    'The caller, or the network of one without a credential, has too many streams open (server.limits.streamsPerPrincipal).',
   too_many_subscriptions: 'The caller has too many subscriptions.',
   transfer_coding: 'The transfer coding is not read.',
   unknown: 'Nobody waits for this.',

@@ -91,7 +91,11 @@ export const server = z.strictObject({
       headersTimeout: duration('10s').describe('Time for a request head to arrive.'),
       bodyTimeout: duration('30s').describe('Time for a request body to arrive.'),
       connections: z.int().min(1).default(20_000).describe('Most open connections; further ones are closed at once.'),
-      streamsPerPrincipal: z.int().min(1).default(100).describe('Most open streams of one principal.'),
+      streamsPerPrincipal: z
+        .int()
+        .min(1)
+        .default(100)
+        .describe('Most open streams of one principal; of one network where nobody has signed in.'),
       streamBuffer: size('256kb').describe('Most bytes kept for a slow reader before its stream is dropped.'),
       streamStall: duration('60s').describe(
         'Time a reader may stand still on a full buffer before its stream is dropped.',

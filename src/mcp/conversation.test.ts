@@ -139,6 +139,41 @@ describe('a conversation', () => {
     expect(ends).toEqual([])
   })
 
+  it('tells nobody of an answer to what it asked by itself, and of one to the client', async () => {
+    const notMcp: Serve = async ({ res }) => {
+      const error = { jsonrpc: '2.0', id: null, error: { code: -32700, message: 'Not MCP.' } }
+      res.writeHead(502, ['content-type', 'application/json']).end(JSON.stringify(error))
+    }
+    const server = legacyServer({ GET: notMcp, 'tools/odd': notMcp })
+    const { say, sent, ends, errors } = talk(server.serve)
+    await say(HELLO)
+    await say({ jsonrpc: '2.0', method: 'notifications/initialized' })
+    await expect.poll(() => server.seen.filter(({ method }) => method === 'GET')).toHaveLength(1)
+    await say({ jsonrpc: '2.0', id: 1, method: 'tools/list' })
+    expect(sent.slice(1)).toEqual([{ jsonrpc: '2.0', id: 1, result: { said: 'tools/list' } }])
+    await say({ jsonrpc: '2.0', method: 'tools/odd' })
+    expect(sent.slice(2)).toEqual([{ jsonrpc: '2.0', id: null, error: { code: -32700, message: 'Not MCP.' } }])
+    expect([ends, errors]).toEqual([[], []])
+  })
+
+  it('hears what the server says by itself, and ends where it may not listen any more', async () => {
+    const said = { jsonrpc: '2.0', method: 'notifications/tools/list_changed' }
+    const heard = talk(
+      legacyServer({
+        GET: async ({ res }) =>
+          void res.writeHead(200, ['content-type', 'text/event-stream']).end(`data: ${JSON.stringify(said)}\n\n`),
+      }).serve,
+    )
+    await heard.say(HELLO)
+    await heard.say({ jsonrpc: '2.0', method: 'notifications/initialized' })
+    await expect.poll(() => heard.sent.slice(1)).toEqual([said])
+    heard.conversation.end(heard.outer)
+    const refused = talk(legacyServer({ GET: async ({ res }) => void res.writeHead(401).end() }).serve)
+    await refused.say(HELLO)
+    await refused.say({ jsonrpc: '2.0', method: 'notifications/initialized' })
+    await expect.poll(() => refused.ends).toEqual(['unauthorized'])
+  })
+
   it('ends when its credential is refused, and when a message is too large to hand on', async () => {
     const refused = talk(legacyServer({ ping: async ({ res }) => void res.writeHead(401).end() }).serve)
     await refused.say({ jsonrpc: '2.0', id: 1, method: 'ping' })

@@ -108,6 +108,32 @@ describe('whose calls are counted together', () => {
     expect(passed).toEqual(through)
   })
 
+  it.each([
+    ['principal', [3, 0, 3]],
+    ['token', [3, 0, 3]],
+    [
+      ['principal', 'tool'],
+      [3, 0, 3],
+    ],
+    ['client', [3, 0, 0]],
+    ['server', [3, 0, 0]],
+  ])(
+    'per %o, of whoever has not signed in: one network, another address of it, another network',
+    async (per, through) => {
+      const limits = limitsOf({ rate: '3/min', per })
+      const passed: number[] = []
+      for (const address of ['2001:db8::1', '2001:db8::2', '192.0.2.1'])
+        passed.push(await limits.pass(5, { ...toolCall(ANONYMOUS), request: { address, at: NOON, era: 'modern' } }))
+      expect(passed).toEqual(through)
+    },
+  )
+
+  it('are those of one person from wherever they come', async () => {
+    const limits = limitsOf({ rate: '3/min' })
+    const from = (address: string): Call => ({ ...toolCall(ANN), request: { address, at: NOON, era: 'modern' } })
+    expect([await limits.pass(2, from('192.0.2.1')), await limits.pass(5, from('192.0.2.2'))]).toEqual([2, 1])
+  })
+
   it('are those of one token whatever its secrets', async () => {
     const limits = limitsOf({ rate: '3/min', per: 'token' })
     const rotated = { ...ANN, tokenId: 'second secret' }

@@ -129,7 +129,10 @@ describe('a link', () => {
       marks: gateway.store.ephemeral.marks,
       clock: Date.now,
     })
-    link.searchParams.set('elicitation_id', elsewhere.seal({ subject: subjects.ann, server: 'notes' }))
+    link.searchParams.set(
+      'elicitation_id',
+      elsewhere.seal({ subject: subjects.ann, server: 'notes', asked: undefined }),
+    )
     expect((await ann.open(link.href)).status).toBe(400)
     link.searchParams.set('elicitation_id', sealed)
     expect((await ann.open(link.href)).status).toBe(200)

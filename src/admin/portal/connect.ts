@@ -12,7 +12,7 @@ import { RequestError } from '../../protocol/errors.ts'
 import type { Principal } from '../../protocol/principal.ts'
 import { CONNECTIONS_PATH } from '../../protocol/sign-in-client.ts'
 import type { Counters } from '../../store/ephemeral.ts'
-import type { ConnectionRequests } from '../../tokens/connection-request.ts'
+import { askingAgain, type ConnectionRequest, type ConnectionRequests } from '../../tokens/connection-request.ts'
 import type { Departures } from './departure.ts'
 import { type About, connectPage, failedPage, pastePage, spentPage, strangerPage } from './pages.ts'
 import type { Visitor, Visitors } from './visitor.ts'
@@ -62,11 +62,15 @@ export function connectEndpoint(needs: ConnectNeeds): Endpoint {
       return undefined
     }
     const server = connectable(request.server)
-    if (server === undefined) throw unknown()
+    if (server === undefined || !mayAsk(visitor, request)) throw unknown()
     if (!(await requests.isSpent(sealed))) return { visitor, server, sealed }
     sendPage(exchange, { status: 410, html: spentPage(about(visitor)) })
     return undefined
   }
+
+  /** The link was made for a call that was allowed then; whether it would be now is asked of the rules that allowed it. */
+  const mayAsk = ({ principal }: Visitor, { asked }: ConnectionRequest): boolean =>
+    asked === undefined || needs.sees(askingAgain(principal, asked), asked.at)
 
   async function show(exchange: Exchange, asked: Asked): Promise<void> {
     const { server, visitor } = asked

@@ -1,5 +1,6 @@
 // A call at a view whose server wants an account of the caller's own: made, or answered with the way to connect one.
 import { formerSubject } from '../../protocol/principal.ts'
+import { askedBy } from '../../tokens/connection-request.ts'
 import { ConnectionNeeded, type ConnectionReason } from '../../upstreams/credential.ts'
 import { sendRpc } from '../answer.ts'
 import { helloOfRequest } from '../bridge/hello.ts'
@@ -38,7 +39,8 @@ export async function withConnection(
   function tell(reason: ConnectionReason): Ending {
     const declared = (session?.hello ?? helloOfRequest(params)).capabilities
     const service = principal.kind === 'service'
-    sendRpc(exchange.res, 200, connect.answer({ ...of, id, era, declared, reason, answered, service }))
+    const asked = askedBy(principal, visit.view.virtual ? visit.view.id : found.server)
+    sendRpc(exchange.res, 200, connect.answer({ ...of, id, era, declared, reason, answered, asked, service }))
     return { status: 200, outcome: 'answered', fault: undefined, instead: CONNECTION_NEEDED }
   }
 

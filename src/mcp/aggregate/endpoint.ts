@@ -99,11 +99,11 @@ export function viewEndpoint(needs: ViewNeeds): (exchange: Exchange, viewId: str
 /** A limit on the virtual server and one on the server behind it both count the call, once. */
 function admitVisit(
   { admit }: ViewNeeds,
-  { view, principal, method, wordless, target }: ViewVisit,
+  { view, principal, method, wordless, target, request }: ViewVisit,
   decision: ViewVerdict,
 ): Admitted | Promise<Admitted> {
   const { found } = decision
-  const asked = { principal, server: view.id, method, wordless, target }
+  const asked = { principal, server: view.id, method, wordless, target, request }
   if (found === undefined) return admitInquiry(admit, asked, decision)
   const home = { server: found.server, kind: target.kind, name: found.name }
   if (view.virtual) return admitInquiry(admit, asked, decision, home)

@@ -12,7 +12,7 @@ const connect = createConnect({
 })
 const ASKED: ConnectAsked = {
   ...{ subject: 'ann', server: 'notes', method: 'tools/call', name: 'whoami', id: 7, era: 'modern' as const },
-  ...{ declared: URL_MODE, reason: 'not_connected' as const, answered: undefined, service: false },
+  ...{ declared: URL_MODE, reason: 'not_connected' as const, answered: undefined, asked: undefined, service: false },
 }
 const OF = { subject: 'ann', server: 'notes', method: 'tools/call', name: 'whoami' }
 

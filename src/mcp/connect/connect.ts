@@ -4,6 +4,7 @@ import type { Clock } from '../../protocol/clock.ts'
 import { isRecord } from '../../protocol/json.ts'
 import { type RpcId, type RpcResponse, rpcError } from '../../protocol/jsonrpc.ts'
 import { LEGACY_RPC, RPC } from '../../protocol/mcp.ts'
+import type { Asked, ConnectionRequest } from '../../tokens/connection-request.ts'
 import type { SealKey } from '../../tokens/seal.ts'
 import type { ConnectionReason } from '../../upstreams/credential.ts'
 import { MULTI_ROUND } from '../bridge/rounds.ts'
@@ -19,6 +20,7 @@ export interface ConnectAsked extends StateOf {
   readonly reason: ConnectionReason
   /** They come back from our question. */
   readonly answered: Answered | undefined
+  readonly asked: Asked | undefined
   /** No person: nobody could open a link for it, and sign in as it. */
   readonly service: boolean
 }
@@ -39,7 +41,7 @@ export interface Connect {
 interface Needs {
   titleOf(server: string): string
   /** A link for this person alone, and the id it goes by in elicitations. */
-  linkFor(request: { subject: string; server: string }): { readonly url: string; readonly id: string }
+  linkFor(request: ConnectionRequest): { readonly url: string; readonly id: string }
   sealKeys(): readonly SealKey[]
   readonly clock: Clock
 }

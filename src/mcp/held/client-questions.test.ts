@@ -4,7 +4,7 @@ import type { RpcRequest } from '../../protocol/jsonrpc.ts'
 import { createClientQuestions } from './client-questions.ts'
 
 const KEY = { key: randomBytes(32) }
-const ANN = { subject: 'ann', session: 'session of Ann' }
+const ANN = { subject: 'ann', session: 'session of Ann', whose: 'ann' }
 const QUESTION: RpcRequest = { jsonrpc: '2.0', id: 'theirs', method: 'roots/list', params: { x: 1 } }
 const RESULT = { roots: [] }
 const yes = () => true
@@ -63,11 +63,21 @@ describe('a question to a client of the handshake era', () => {
     const open = Array.from({ length: 32 }, () => [ask?.(QUESTION, until.signal), another?.(QUESTION, until.signal)])
     expect(open.flat()).not.toContain(undefined)
     expect(ask?.(QUESTION, until.signal)).toBeUndefined()
-    const ofBob = questions.askOn({ subject: 'bob', session: 'of Bob' }, stream, yes)
+    const ofBob = questions.askOn({ subject: 'bob', session: 'of Bob', whose: 'bob' }, stream, yes)
     expect(ofBob(QUESTION, until.signal)).toBeDefined()
     questions.answer(ANN, answer(idOf(said[0])))
     await open[0]?.[0]
     expect(ask?.(QUESTION, until.signal)).toBeDefined()
+  })
+
+  it('counts among those of the same network, where nobody has signed in', () => {
+    const { questions, stream, until } = setup()
+    const from = (whose: string) => questions.askOn({ subject: 'anonymous', session: 'one', whose }, stream, yes)
+    const [here, there] = [from('anonymous 192.0.2.1'), from('anonymous 192.0.2.2')]
+    for (let at = 0; at < 64; at++) expect(here(QUESTION, until.signal)).toBeDefined()
+    expect(here(QUESTION, until.signal)).toBeUndefined()
+    expect(there(QUESTION, until.signal)).toBeDefined()
+    until.abort()
   })
 
   it('that is taken back is taken back from the client', async () => {

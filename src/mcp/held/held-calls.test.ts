@@ -35,7 +35,7 @@ function setup(self = 'boot-of-this') {
       return parts
     },
     begin: (of = ANN, { mayAsk = () => true, signal, params = {} }: Beginning = {}) => {
-      const answer = held.begin(request(of, params, signal), { mayAsk }, (given) => {
+      const answer = held.begin(request(of, params, signal), { whose: of.subject, mayAsk }, (given) => {
         parts = given
         given.signal.addEventListener('abort', () => server.reject(new Error('cancelled')))
         return server.promise
@@ -321,14 +321,14 @@ describe('a state', () => {
 
 it('holds so many calls of one person, and those of others besides', async () => {
   const { held } = setup()
-  const ask = async (subject: string) => {
+  const ask = async (subject: string, whose = subject) => {
     const asked = Promise.withResolvers<boolean>()
     const request = {
       message: { jsonrpc: '2.0' as const, id: 1, method: 'tools/call', params: {} },
       of: { ...ANN, subject },
     }
     const waiting = { ...request, signal: new AbortController().signal, onNotification: () => undefined }
-    const answer = held.begin(waiting, { mayAsk: () => true }, async ({ ask }) => {
+    const answer = held.begin(waiting, { whose, mayAsk: () => true }, async ({ ask }) => {
       asked.resolve(ask(...form(1)) !== undefined)
       return new Promise(() => undefined)
     })
@@ -340,6 +340,10 @@ it('holds so many calls of one person, and those of others besides', async () =>
   for (let at = 0; at < 18; at++) anns.push(await ask('ann'))
   expect(anns.filter(Boolean)).toHaveLength(16)
   expect(await ask('bob')).toBe(true)
+  // Nobody signed in: one name, and as many as there are networks.
+  const [here, there] = ['anonymous 192.0.2.1', 'anonymous 192.0.2.2']
+  for (let at = 0; at < 16; at++) expect(await ask('anonymous', here)).toBe(true)
+  expect([await ask('anonymous', here), await ask('anonymous', there)]).toEqual([false, true])
   held.close()
   expect(held.size()).toBe(0)
 })

@@ -4,7 +4,8 @@ import type { UpstreamConfig } from '../../config/servers.ts'
 import type { Clock } from '../../protocol/clock.ts'
 import { RpcError } from '../../protocol/errors.ts'
 import { RPC } from '../../protocol/mcp.ts'
-import { type Caller, countedAs } from '../caller.ts'
+import { countedAs } from '../../protocol/principal.ts'
+import type { Caller } from '../caller.ts'
 import { type ChannelUpstream, type Given, type Grant, type Refused, UpstreamError } from '../upstream.ts'
 import type { Channel } from './channel.ts'
 
@@ -122,7 +123,7 @@ export function openInstances(config: Config, needs: Needs): Instances {
     const known = own.get(key)
     if (known !== undefined) return known
     if (own.size >= config.mostInstances * WITH_ENDING) forgetOldest()
-    const made = create(markOf(key), countedAs(caller))
+    const made = create(markOf(key), countedAs(caller.principal, caller.address))
     own.set(key, made)
     return made
   }

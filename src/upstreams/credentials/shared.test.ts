@@ -87,9 +87,7 @@ describe('headers', () => {
     needs.files.set('/key', 'one')
     const credential = await open(needs, { ...from({ file: '/key' }), reload: '1s' })
     needs.files.set('/key', 'two')
-    await expect
-      .poll(() => credential.given(undefined), { timeout: 5000 })
-      .toEqual({ headers: { authorization: 'Bearer two' } })
+    await expect.poll(() => credential.given(undefined)).toEqual({ headers: { authorization: 'Bearer two' } })
   })
 })
 

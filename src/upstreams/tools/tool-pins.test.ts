@@ -99,9 +99,7 @@ describe('quarantine', () => {
     const [one, two] = [await guard(), await guard()]
     await one.screen('files', [tool('read')])
     await one.screen('files', [tool('read', 'Other.')])
-    await expect
-      .poll(() => [two.isUnseen('files'), two.isOpen('files', 'read')], { timeout: 5000 })
-      .toEqual([false, false])
+    await expect.poll(() => [two.isUnseen('files'), two.isOpen('files', 'read')]).toEqual([false, false])
     expect(await two.screen('files', [tool('read', 'Other.')])).toEqual([])
     expect(told).toEqual(['first_seen files/read', 'changed files/read'])
   })

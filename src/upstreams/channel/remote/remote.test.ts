@@ -1,7 +1,7 @@
 // Servers over HTTP+SSE (MCP 2024-11-05) and over WebSocket as upstreams: what reaches them, what they may say, how they come back.
 import { createServer, type IncomingHttpHeaders } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import { afterEach, describe, expect, it, vi } from 'vitest'
+import { afterEach, describe, expect, it } from 'vitest'
 import { AROUND, remoteConfig } from '../../../../test/support/configured.ts'
 import {
   type LastingServer,
@@ -107,7 +107,7 @@ describe.each(['sse', 'websocket'] as const)('a server over %s', (kind) => {
     await say(own, 'echo')
     if (kind === 'sse') expect(server.posts.at(-1)?.authorization).toBe('Bearer new')
     else expect(server.heads.map(({ authorization }) => authorization)).toEqual(['Bearer old', 'Bearer new'])
-    await vi.waitFor(() => expect(server.open()).toBe(1))
+    await expect.poll(() => server.open()).toBe(1)
   })
 
   it('ends with what its caller was given', async () => {
@@ -116,7 +116,7 @@ describe.each(['sse', 'websocket'] as const)('a server over %s', (kind) => {
     const own = reach(upstream, ann, 'a')
     await say(own, 'echo')
     upstream.endInstance?.('ann')
-    await vi.waitFor(() => expect(server.open()).toBe(0))
+    await expect.poll(() => server.open()).toBe(0)
     await expect(call(own, 'echo')).rejects.toMatchObject({ reason: 'exited' })
     expect(await say(reach(upstream, ann, 'a'), 'echo')).toBe('{}')
   })
@@ -152,7 +152,7 @@ describe.each(['sse', 'websocket'] as const)('a server over %s', (kind) => {
     // One that was good for a while may come back at once.
     time.now += 60_000
     server.dropAll()
-    await vi.waitFor(() => expect(outcomes.at(-1)).toBe('reset'))
+    await expect.poll(() => outcomes.at(-1)).toBe('reset')
     expect(await say(upstream, 'echo')).toBe('{}')
   })
 
@@ -220,10 +220,10 @@ describe.each(['sse', 'websocket'] as const)('a server over %s', (kind) => {
     const server = await startServer(kind)
     const { upstream } = openUpstream(kind, server.url)
     const held = expect(call(upstream, 'hold')).rejects.toMatchObject({ reason: 'exited' })
-    await vi.waitFor(() => expect(server.open()).toBe(1))
+    await expect.poll(() => server.open()).toBe(1)
     await upstream.close()
     await held
-    await vi.waitFor(() => expect(server.open()).toBe(0))
+    await expect.poll(() => server.open()).toBe(0)
   })
 })
 

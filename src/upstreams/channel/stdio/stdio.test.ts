@@ -246,7 +246,7 @@ describe('what a child writes', () => {
   it('to stderr is cut to twenty lines a second and has no secret of its settings', async () => {
     const { upstream, logged, time } = startUpstream({ env: { TOKEN: 's3cr3t-token' } })
     expect(await say(upstream, 'flood', { secret: 's3cr3t-token' })).toBe('flooded')
-    await vi.waitFor(() => expect(logged.filter((line) => line.includes('noise'))).toHaveLength(20))
+    await expect.poll(() => logged.filter((line) => line.includes('noise'))).toHaveLength(20)
     expect(logged.join()).not.toContain('s3cr3t-token')
     expect(logged.join()).toContain('***')
     time.now += 1000
@@ -304,7 +304,7 @@ describe('a child that cannot be used', () => {
   it('because it speaks another revision is stopped', async () => {
     const { upstream, outcomes } = startUpstream({ command: ['node', NASTY, 'revision'] })
     await expect(upstream.initialize()).rejects.toMatchObject({ reason: 'protocol' })
-    await vi.waitFor(() => expect(outcomes).toEqual(['protocol']))
+    await expect.poll(() => outcomes).toEqual(['protocol'])
   })
 })
 
@@ -344,7 +344,7 @@ describe('stopping', () => {
     const run = promisify(execFile)
     const { stdout } = await run(process.execPath, ['--input-type=module', '--eval', gateway])
     expect(Number(stdout)).toBeGreaterThan(1)
-    await vi.waitFor(async () => expect(await stateOf(Number(stdout))).toMatch(/^(gone|Z)/))
+    await expect.poll(() => stateOf(Number(stdout))).toMatch(/^(gone|Z)/)
   })
 
   it('ends a child that never initialized', async () => {
