@@ -80,6 +80,8 @@ describe('the fields of a caller', () => {
       'X-Forwarded-Name',
       'Ann\r\nX-Forwarded-User: root',
     ],
+    ['a tab in a name', { name: 'Ann\tB.' }, 'X-Forwarded-Name', 'Ann\tB.'],
+    ['a tab in a scope', { scopes: ['a\tadmin', 'b'] }, 'X-Forwarded-Scopes', 'a\tadmin b'],
     ['NUL', { name: 'A\0nn' }, 'X-Forwarded-Name', 'A\0nn'],
     ['Latin-1', { name: 'J\u00f6rg \x85' }, 'X-Forwarded-Name', 'J\u00f6rg \x85'],
     ['an emoji', { name: '🦊' }, 'X-Forwarded-Name', '🦊'],
@@ -93,7 +95,7 @@ describe('the fields of a caller', () => {
   })
 
   it('keep a list apart whatever is in it', () => {
-    const groups = ['a,b', 'c', ' d ', 'é', 'x\r\ny', '=?base64?', '🦊']
+    const groups = ['a,b', 'a\tb', 'c', ' d ', 'é', 'x\r\ny', '=?base64?', '🦊']
     expect(decodeList(fieldsOf({ ...ann, groups }).values['X-Forwarded-Groups'] ?? '')).toEqual(groups)
   })
 

@@ -58,7 +58,7 @@ function write(principal: Principal, attribute: IdentityAttribute): string {
     case 'email':
       return single(principal.email ?? '')
     case 'name':
-      return encodeHeaderValue(principal.name ?? '')
+      return text(principal.name ?? '')
     case 'groups':
     case 'roles':
     case 'teams':
@@ -66,7 +66,7 @@ function write(principal: Principal, attribute: IdentityAttribute): string {
     case 'organisation':
       return listed(organisationsOf(principal))
     case 'scopes':
-      return encodeHeaderValue(principal.scopes.join(' '))
+      return text(principal.scopes.join(' '))
     case 'method':
       return principal.method
     case 'client':
@@ -89,9 +89,12 @@ export function delegationOf(principal: Principal): readonly string[] {
 }
 
 /** A comma would make two callers of one to a reader that takes the field for a list (CVE-2026-26308). */
-export const single = (value: string): string => (value.includes(',') ? escaped(value) : encodeHeaderValue(value))
+export const single = (value: string): string => (value.includes(',') ? escaped(value) : text(value))
 
 /** RFC 9110 §5.6.1. A comma inside a name, or white space around it, is encoded with the name. */
 export const listed = (values: readonly string[]): string => values.map(single).join(',')
+
+/** A tab may stand in a field (RFC 9110 §5.5), and to a reader that goes by white space it ends a scope or a name. */
+const text = (value: string): string => (value.includes('\t') ? escaped(value) : encodeHeaderValue(value))
 
 const escaped = (value: string): string => `=?base64?${Buffer.from(value, 'utf8').toString('base64')}?=`
