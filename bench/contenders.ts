@@ -27,7 +27,7 @@ export interface Field {
 const SERVERS = join(import.meta.dirname, 'servers')
 export const CLI = join(import.meta.dirname, '../src/cli/main.mjs')
 /** With the options of `npm start` and bin/portcullis.cjs. */
-export const AS_OPERATED = { ...process.env, NODE_OPTIONS: '--max-semi-space-size=16 --expose-gc' }
+export const AS_OPERATED = { ...process.env, NODE_OPTIONS: '--max-semi-space-size=16 --expose-gc --use-largepages=silent' }
 
 const MODERN = {
   'content-type': 'application/json',

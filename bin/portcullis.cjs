@@ -34,8 +34,9 @@ if (!node) {
 }
 
 // MB of one half of the nursery: with 8 a call costs some percent more, with 32 no less, and V8's own growth to 64 makes a busy gate
-// weigh a hundred more. `serve` collects by hand, once, what only the start needed.
-var flags = ['--max-semi-space-size=16', '--expose-gc']
+// weigh a hundred more. `serve` collects by hand, once, what only the start needed. Node's own code in pages of 2 MB, where the system has
+// them: a call costs a tenth less, for 10 MB; "silent" goes on without a word where it has none.
+var flags = ['--max-semi-space-size=16', '--expose-gc', '--use-largepages=silent']
 var child = spawn(node, flags.concat(main, process.argv.slice(2)), { stdio: 'inherit' })
 ;['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGUSR2'].forEach(function (signal) {
   if (process.platform === 'win32' && signal === 'SIGUSR2') return

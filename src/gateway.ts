@@ -62,7 +62,7 @@ async function wire(config: Config, needs: GatewayNeeds, opened: Opened): Promis
   const { durable, ephemeral } = store
   const ground = await openGround(config, needs, opened)
   const { metrics, recorder, revocations, resources, upstreams, watch } = ground
-  const callers = await openCallers(ground)
+  const callers = await openCallers(ground, opened)
   const authorization = openOAuthDoor(ground, callers, opened)
   const cluster = openCluster(ground, opened)
   const mcp = openMcpDoor(ground, callers, cluster, opened)
@@ -118,7 +118,15 @@ async function wire(config: Config, needs: GatewayNeeds, opened: Opened): Promis
   })
   const inFlight = countInFlight(front.handle)
   const { listen, tls, limits } = server
-  let listener = createListener({ listen, tls, limits, handle: inFlight.handle, upgrades: front.upgrades, log })
+  let listener = createListener({
+    listen,
+    url: server.url,
+    tls,
+    limits,
+    handle: inFlight.handle,
+    upgrades: front.upgrades,
+    log,
+  })
   const calls = countCalls(decision.grpc)
   let grpc = await openGrpc(ground, calls.methods)
   const handed = countInFlight(cluster.handle(mcp.match))

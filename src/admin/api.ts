@@ -75,10 +75,10 @@ export async function openApi(needs: ApiNeeds): Promise<Endpoint> {
   })
   app.setErrorHandler(async (thrown: FastifyError, request, reply) => {
     const exchange = exchangeOf(request)
-    const error = translated(thrown)
+    const refusal = translated(thrown)
+    const error = isAttempt(refusal) ? await acts.recordRefusal(exchange, callers.get(request.raw), refusal) : refusal
     const answer = answerOf(error, { resource })
     needs.onRefusal(exchange, answer, error)
-    if (isAttempt(error)) await acts.recordRefusal(exchange, callers.get(request.raw), answer.reason)
     return reply.code(answer.status).headers(answer.headers).send(answer.body)
   })
 

@@ -2,23 +2,22 @@
 import type { ActEvent, Recorder } from '../audit/event.ts'
 import type { Exchange } from '../http/exchange.ts'
 import { requestIds } from '../http/request-id.ts'
-import type { Log } from '../observe/log.ts'
+import { answerOf } from '../http/responses.ts'
 import { ADMIN_PATH } from '../protocol/resource.ts'
 import { type ApiTokenAct, aboutToken } from '../tokens/api-token-life.ts'
 import type { Caller } from './caller.ts'
 
 export interface ActsNeeds {
   readonly recorder: Pick<Recorder, 'act'>
-  readonly log: Pick<Log, 'warn'>
 }
 
 export interface AdminActs {
   record(exchange: Exchange, caller: Caller, act: ApiTokenAct): Promise<void>
-  /** A refusal stays one whether or not it can be recorded: a failure is logged. */
-  recordRefusal(exchange: Exchange, caller: Caller | undefined, reason: string): Promise<void>
+  /** Resolves to the refusal once it is committed, else to what stands in the way of that: it is told instead. */
+  recordRefusal(exchange: Exchange, caller: Caller | undefined, refusal: unknown): Promise<unknown>
 }
 
-export function adminActs({ recorder, log }: ActsNeeds): AdminActs {
+export function adminActs({ recorder }: ActsNeeds): AdminActs {
   const nextId = requestIds()
   const acted = new WeakSet<Exchange>()
 
@@ -47,13 +46,15 @@ export function adminActs({ recorder, log }: ActsNeeds): AdminActs {
         ...aboutToken(token),
         ...(caller.id === token.owner ? {} : { by: caller.id }),
       }),
-    async recordRefusal(exchange, caller, reason) {
+    async recordRefusal(exchange, caller, refusal) {
+      const { reason } = answerOf(refusal)
       const act = exchange.path.startsWith(`${ADMIN_PATH}/tokens`) ? 'token_refused' : 'admin_refused'
       const about = caller === undefined ? {} : { subject: caller.id }
       try {
         await record(exchange, { act, decision: 'deny', reason, resource: exchange.path, ...about })
-      } catch (error) {
-        log.warn({ error, act, reason }, 'a refusal was answered but not recorded')
+        return refusal
+      } catch (failure) {
+        return failure
       }
     },
   }

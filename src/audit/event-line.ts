@@ -1,6 +1,6 @@
 // An event as one JSON line, whatever callers put into names: bounded, without a control character a terminal could obey.
 import type { KeptAttributes } from './attributes.ts'
-import type { ActEvent, CallEvent } from './event.ts'
+import type { ActEvent, CallEvent, CallOutcome } from './event.ts'
 import { outcomeEnding } from './outcome.ts'
 
 const LONGEST_NAME = 256
@@ -25,7 +25,8 @@ export function eventLine(event: CallEvent | ActEvent): string {
 }
 
 /** The decision's own line with the outcome at its end: what was serialised once is not serialised again. */
-export const completedLine = (decided: string, event: CallEvent): string => decided.slice(0, -1) + outcomeEnding(event)
+export const completedLine = (decided: string, outcome: CallOutcome): string =>
+  decided.slice(0, -1) + outcomeEnding(outcome)
 
 const lineOf = (event: CallEvent | ActEvent, longest: number): string =>
   event.kind === 'call' ? callLine(event, longest) : asJson(actFields(event, longest))
@@ -46,7 +47,8 @@ const known = {
 function callLine(event: CallEvent, longest: number): string {
   const { args } = event
   return (
-    `{"kind":"call","id":${quoted(event.id, longest)},"time":${quoted(event.time, longest)}` +
+    // Both of our own making.
+    `{"kind":"call","id":"${event.id}","time":"${event.time}"` +
     callerMembers(event, longest) +
     member('beside', event.beside, longest) +
     member('by', event.by, longest) +

@@ -1,5 +1,5 @@
 // Events for the tests of both ways of recording.
-import type { ActEvent, CallEvent } from './event.ts'
+import type { ActEvent, CallEvent, CallOutcome } from './event.ts'
 
 const common = (number: number) => ({
   id: `01990000-0000-7000-8000-${String(number).padStart(12, '0')}`,
@@ -19,7 +19,9 @@ export const call = (number: number, over: Partial<CallEvent> = {}): CallEvent =
   ...over,
 })
 
-export const ended = (number: number): CallEvent => call(number, { status: 200, outcome: 'answered', latency: 3 })
+export const ANSWERED: CallOutcome = { status: 200, outcome: 'answered', latency: 3 }
+
+export const ended = (number: number): CallEvent => call(number, ANSWERED)
 
 export const act = (number: number): ActEvent => ({
   kind: 'act',

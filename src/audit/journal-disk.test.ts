@@ -1,6 +1,6 @@
 // What the journal does on a disk that is full, does not keep what it took, or hangs.
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
-import { act, call, ended } from './events.support.ts'
+import { ANSWERED, act, call, ended } from './events.support.ts'
 import { idOf, open, REFUSED } from './journal.support.ts'
 import type { PendingCall } from './pending.ts'
 
@@ -16,7 +16,7 @@ describe('a disk that is full', () => {
     const { recorder, disk, reported } = open()
     const one = await recorder.decide(call(1))
     disk.full = true
-    recorder.finish(one, ended(1))
+    recorder.finish(one, call(1), ANSWERED)
     const refused = [recorder.decide(call(2)), recorder.decide(call(3)), recorder.record(ended(4))]
     for (const each of refused) await expect(each).rejects.toEqual(REFUSED)
     expect(recorder.state()).toEqual({ healthy: false, reason: 'record_unwritable', waiting: 2 })
@@ -35,7 +35,7 @@ describe('a disk that is full', () => {
 
   it('says at the end that something is missing', async () => {
     const { recorder, disk, reported } = open()
-    recorder.finish(await recorder.decide(call(1)), ended(1))
+    recorder.finish(await recorder.decide(call(1)), call(1), ANSWERED)
     disk.full = true
     await recorder.close()
     expect(disk.events(disk.synced).get(idOf(1))).toEqual(call(1))
@@ -49,7 +49,7 @@ describe('a disk that does not keep what it took', () => {
     disk.broken = true
     const one = await recorder.decide(call(1))
     await vi.advanceTimersByTimeAsync(10)
-    recorder.finish(one, ended(1))
+    recorder.finish(one, call(1), ANSWERED)
     await recorder.decide(call(2))
     expect(recorder.state()).toEqual({ healthy: false, reason: 'record_unsynced', waiting: 4 })
     await vi.advanceTimersByTimeAsync(2000)
@@ -76,7 +76,7 @@ describe('a disk that does not keep what it took', () => {
     const found = Promise.withResolvers<void>()
     disk.slow = found.promise
     await vi.advanceTimersByTimeAsync(10)
-    recorder.finish(one, ended(1))
+    recorder.finish(one, call(1), ANSWERED)
     await recorder.decide(call(2))
     disk.broken = true
     found.resolve()
@@ -95,7 +95,7 @@ describe('a disk that does not keep what it took', () => {
 
   it('gets the last once more, where the close found that out', async () => {
     const { recorder, disk } = open({ report: () => (disk.broken = false) })
-    recorder.finish(await recorder.decide(call(1)), ended(1))
+    recorder.finish(await recorder.decide(call(1)), call(1), ANSWERED)
     disk.broken = true
     await recorder.close()
     expect(disk.broken).toBe(false)
@@ -126,7 +126,7 @@ describe('a disk that does not keep what it took', () => {
     const { recorder, disk } = open()
     disk.broken = true
     for (let count = 1; count <= 20; count += 1) {
-      recorder.finish(await recorder.decide(call(count)), ended(count))
+      recorder.finish(await recorder.decide(call(count)), call(count), ANSWERED)
       await vi.advanceTimersByTimeAsync(1000)
     }
     expect(disk.written).toBeLessThanOrEqual(40)
@@ -185,7 +185,7 @@ describe('the limit of what waits for the disk', () => {
 
   it('holds for outcomes, too: those under way end, each with one, and no call begins', async () => {
     const { recorder, disk, calls } = await fill()
-    for (const [at, one] of calls.entries()) recorder.finish(one, ended(at + 1))
+    for (const [at, one] of calls.entries()) recorder.finish(one, call(at + 1), ANSWERED)
     for (let round = 0; round < 10; round += 1) {
       await expect(recorder.decide(call(999))).rejects.toEqual(REFUSED)
       await expect(recorder.record(ended(999))).rejects.toEqual(REFUSED)
@@ -215,8 +215,8 @@ describe('a disk that hangs', () => {
     const [one, two] = [await recorder.decide(call(1)), await recorder.decide(call(2))]
     disk.slow = new Promise(() => undefined)
     await vi.advanceTimersByTimeAsync(10)
-    recorder.finish(one, ended(1))
-    recorder.finish(two, ended(2))
+    recorder.finish(one, call(1), ANSWERED)
+    recorder.finish(two, call(2), ANSWERED)
     const closed = vi.fn()
     void recorder.close().then(closed)
     await vi.advanceTimersByTimeAsync(9999)
@@ -231,7 +231,7 @@ describe('a disk that hangs', () => {
 
   it('is waited for where it is only slow', async () => {
     const { recorder, disk, reported } = open()
-    recorder.finish(await recorder.decide(call(1)), ended(1))
+    recorder.finish(await recorder.decide(call(1)), call(1), ANSWERED)
     const pause = Promise.withResolvers<void>()
     disk.slow = pause.promise
     const closed = recorder.close()
@@ -253,7 +253,7 @@ describe('a disk that hangs', () => {
     await vi.advanceTimersByTimeAsync(10_000)
     await closed
     const { writes } = disk
-    recorder.finish(await late, ended(2))
+    recorder.finish(await late, call(2), ANSWERED)
     disk.full = true
     pause.resolve()
     await vi.advanceTimersByTimeAsync(10_000)

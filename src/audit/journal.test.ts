@@ -1,7 +1,7 @@
 // Where the record lies on this machine: what is decided is in it, or does not happen.
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { StoreUnavailable } from '../protocol/errors.ts'
-import { act, call, ended } from './events.support.ts'
+import { ANSWERED, act, call, ended } from './events.support.ts'
 import { idOf, open, REFUSED } from './journal.support.ts'
 
 beforeEach(() => {
@@ -20,7 +20,7 @@ describe('calls', () => {
     expect(disk.events().get(idOf(1))).toEqual(call(1))
     expect(disk.synced).toEqual([])
     expect(printed()).toEqual([])
-    recorder.finish(one, ended(1))
+    recorder.finish(one, call(1), ANSWERED)
     expect(recorder.state()).toEqual({ healthy: true, waiting: 2 })
     await vi.advanceTimersByTimeAsync(10)
     expect(disk.events(disk.synced)).toEqual(new Map([[idOf(1), ended(1)]]))
@@ -43,7 +43,7 @@ describe('calls', () => {
     for (let count = 1; count <= 5; count += 1) {
       const pause = Promise.withResolvers<void>()
       disk.slow = pause.promise
-      recorder.finish(await recorder.decide(call(count)), ended(count))
+      recorder.finish(await recorder.decide(call(count)), call(count), ANSWERED)
       await vi.advanceTimersByTimeAsync(35)
       expect(disk.syncing).toBe(1)
       pause.resolve()
@@ -60,7 +60,7 @@ describe('calls', () => {
     for (let count = 1; count <= 20; count += 1) {
       const pause = Promise.withResolvers<void>()
       disk.slow = pause.promise
-      recorder.finish(await recorder.decide(call(count)), ended(count))
+      recorder.finish(await recorder.decide(call(count)), call(count), ANSWERED)
       await vi.advanceTimersByTimeAsync(35)
       pause.resolve()
       await vi.advanceTimersByTimeAsync(0)
@@ -73,7 +73,7 @@ describe('calls', () => {
     const { recorder, disk } = open()
     const calls = await Promise.all([recorder.decide(call(1)), recorder.decide(call(2))])
     expect(disk.writes).toBe(1)
-    for (const [at, one] of calls.entries()) recorder.finish(one, ended(at + 1))
+    for (const [at, one] of calls.entries()) recorder.finish(one, call(at + 1), ANSWERED)
     expect(disk.writes).toBe(1)
     await recorder.decide(call(3))
     expect(disk.writes).toBe(2)
@@ -85,10 +85,10 @@ describe('calls', () => {
     const { recorder, disk, printed } = open()
     const one = await recorder.decide(call(1))
     const refused = call(1, { decision: 'deny', reason: 'too_late', outcome: 'refused', status: 503 })
-    recorder.finish(one, refused)
+    recorder.finish(one, refused, refused)
     const two = await recorder.decide(call(2))
-    recorder.finish(two, call(2, { outcome: 'upstream_error' }))
-    recorder.finish(two, ended(2))
+    recorder.finish(two, call(2), { outcome: 'upstream_error' })
+    recorder.finish(two, call(2), ANSWERED)
     await recorder.close()
     expect([...disk.events().values()]).toEqual([refused, ended(2)])
     expect(printed()).toEqual([refused, call(2, { outcome: 'upstream_error' }), ended(2)])
@@ -101,7 +101,7 @@ describe('calls', () => {
     disk.slow = last.promise
     const closed = recorder.close()
     await vi.advanceTimersByTimeAsync(0)
-    recorder.finish(one, ended(1))
+    recorder.finish(one, call(1), ANSWERED)
     last.resolve()
     await closed
     expect(disk.events(disk.synced)).toEqual(new Map([[idOf(1), ended(1)]]))
@@ -139,7 +139,7 @@ describe('acts', () => {
 
 it('prints nothing where stdout is no sink', async () => {
   const { recorder, printed } = open({ sink: ['store'] })
-  recorder.finish(await recorder.decide(call(1)), ended(1))
+  recorder.finish(await recorder.decide(call(1)), call(1), ANSWERED)
   await recorder.record(ended(2))
   await recorder.act(issued)
   await recorder.decide(call(3))

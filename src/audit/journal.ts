@@ -190,16 +190,16 @@ export function openJournal({ log, journal, sink, limit, stdout, report }: Needs
     async record(event) {
       await recorded(event, undefined)
     },
-    finish(call, event) {
+    finish(call, event, outcome) {
       const { id, line, decided } = call
       call.decided = undefined
       undecided.remove(call)
       if (decided && isOutcomeOf(decided, event)) {
-        const ending = outcomeEnding(event)
+        const ending = outcomeEnding(outcome)
         owe({ id, ending })
         if (prints) stdout(line.slice(0, -1) + ending)
       } else {
-        const whole = eventLine(event)
+        const whole = eventLine({ ...event, ...outcome })
         owe({ id, line: whole })
         if (prints) stdout(whole)
       }

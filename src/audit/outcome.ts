@@ -1,8 +1,8 @@
 // How a call ended, as the end of its event's line: what was serialised once is not serialised again.
-import type { CallEvent } from './event.ts'
+import type { CallEvent, CallOutcome } from './event.ts'
 
 /** In place of the closing brace, with one of its own. */
-export function outcomeEnding({ status, outcome, latency }: CallEvent): string {
+export function outcomeEnding({ status, outcome, latency }: CallOutcome): string {
   let ending = ''
   if (status !== undefined) ending += `,"status":${status}`
   if (outcome !== undefined) ending += `,"outcome":"${outcome}"`

@@ -48,7 +48,7 @@ async function calls() {
     const call = await recorder.decide(decided)
     acknowledge('decided', decided)
     await pause(Math.random() * 20)
-    recorder.finish(call, { ...decided, outcome: 'answered', status: 200, latency: 1 })
+    recorder.finish(call, decided, { outcome: 'answered', status: 200, latency: 1 })
   }
 }
 async function acts() {

@@ -6,7 +6,7 @@ import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { RequestError, StoreUnavailable } from '../protocol/errors.ts'
 import type { RecordLine } from '../store/record-log.ts'
 import type { CallEvent } from './event.ts'
-import { act, call, ended } from './events.support.ts'
+import { ANSWERED, act, call, ended } from './events.support.ts'
 import { openRecorder } from './recorder.ts'
 
 let directory: string
@@ -67,8 +67,8 @@ describe('calls', () => {
     const one = await recorder.decide(call(1))
     expect(spooled()).toContain(call(1).id)
     expect(log.records.size).toBe(0)
-    recorder.finish(one, ended(1))
-    recorder.finish(await recorder.decide(call(2)), ended(2))
+    recorder.finish(one, call(1), ANSWERED)
+    recorder.finish(await recorder.decide(call(2)), call(2), ANSWERED)
     expect(recorder.state()).toEqual({ healthy: true, waiting: 2 })
     await vi.advanceTimersByTimeAsync(10)
     expect(log.appends).toBe(1)
@@ -99,7 +99,7 @@ describe('calls', () => {
     expect(log.outcome(1)).toBeUndefined()
     expect([...log.records.keys()]).toEqual([call(1).id])
     expect(printed).toEqual([])
-    recorder.finish(one, ended(1))
+    recorder.finish(one, call(1), ANSWERED)
     await vi.advanceTimersByTimeAsync(10)
     expect(log.outcome(1)).toBe('answered')
     expect(printed).toHaveLength(1)
@@ -110,11 +110,11 @@ describe('calls', () => {
     const { recorder, log } = await open()
     const one = await recorder.decide(call(1))
     const refused = call(1, { decision: 'deny', reason: 'too_late', outcome: 'refused', status: 503 })
-    recorder.finish(one, refused)
+    recorder.finish(one, refused, refused)
     expect(recorder.state().waiting).toBe(1)
     const two = await recorder.decide(call(2))
-    recorder.finish(two, call(2, { outcome: 'upstream_error' }))
-    recorder.finish(two, ended(2))
+    recorder.finish(two, call(2), { outcome: 'upstream_error' })
+    recorder.finish(two, call(2), ANSWERED)
     await recorder.close()
     expect([...log.records.values()].map((line) => JSON.parse(line))).toEqual([refused, ended(2)])
   })
@@ -125,7 +125,7 @@ describe('calls', () => {
     const one = await recorder.decide(call(1))
     await recorder.decide(call(2))
     await vi.advanceTimersByTimeAsync(1500)
-    recorder.finish(one, ended(1))
+    recorder.finish(one, call(1), ANSWERED)
     expect(recorder.state()).toEqual({ healthy: false, reason: 'store_unavailable', waiting: 2 })
     expect(reported).toHaveLength(1)
     log.down = false
@@ -143,7 +143,7 @@ describe('calls', () => {
     const one = await recorder.decide(call(1))
     await vi.advanceTimersByTimeAsync(1010)
     expect(append).toHaveBeenCalledOnce()
-    recorder.finish(one, ended(1))
+    recorder.finish(one, call(1), ANSWERED)
     fail(new StoreUnavailable('The database is away.'))
     await vi.advanceTimersByTimeAsync(500)
     expect(log.outcome(1)).toBe('answered')
@@ -157,7 +157,7 @@ describe('calls', () => {
     vi.spyOn(log, 'append').mockImplementationOnce(() => new Promise((resolve) => (arrive = resolve)))
     const one = await recorder.decide(call(1))
     await vi.advanceTimersByTimeAsync(1010)
-    recorder.finish(one, ended(1))
+    recorder.finish(one, call(1), ANSWERED)
     arrive()
     await vi.advanceTimersByTimeAsync(10)
     expect(log.outcome(1)).toBe('answered')
@@ -216,7 +216,7 @@ describe('calls', () => {
     const calls = await both
     const [name = ''] = readdirSync(target)
     expect(readFileSync(join(target, name), 'utf8').split('\n')).toHaveLength(3)
-    for (const [at, decided] of calls.entries()) recorder.finish(decided, ended(at + 1))
+    for (const [at, decided] of calls.entries()) recorder.finish(decided, call(at + 1), ANSWERED)
     await vi.advanceTimersByTimeAsync(10)
     await recorder.close()
     rmSync(target, { recursive: true })
@@ -244,7 +244,7 @@ describe('calls', () => {
     const { recorder, log, pass } = await open(recordLog(), { spoolLimit: 1024 ** 3 })
     const one = await recorder.decide(call(1))
     for (const name of segments()) expect(statSync(join(directory, name)).mode & 0o777).toBe(0o600)
-    recorder.finish(one, ended(1))
+    recorder.finish(one, call(1), ANSWERED)
     await vi.advanceTimersByTimeAsync(10)
     pass(10_000)
     await recorder.decide(call(2))
@@ -332,7 +332,7 @@ describe('acts', () => {
 describe('sinks', () => {
   it('without stdout print nothing', async () => {
     const { recorder, printed, log } = await open(recordLog(), { sink: ['store'] })
-    recorder.finish(await recorder.decide(call(1)), ended(1))
+    recorder.finish(await recorder.decide(call(1)), call(1), ANSWERED)
     await recorder.close()
     expect(printed).toEqual([])
     expect(log.records.size).toBe(1)
@@ -341,7 +341,7 @@ describe('sinks', () => {
   it('without the store print all, also what was left behind', async () => {
     writeFileSync(join(directory, 'spool-1780000000000-000001.jsonl'), `${JSON.stringify(call(1))}\n`)
     const { recorder, printed, log } = await open(recordLog(), { sink: ['stdout'] })
-    recorder.finish(await recorder.decide(call(2)), ended(2))
+    recorder.finish(await recorder.decide(call(2)), call(2), ANSWERED)
     await recorder.decide(call(3))
     await recorder.act(act(4))
     await recorder.close()

@@ -124,9 +124,10 @@ export async function openRecorder(needs: Needs): Promise<OpenRecorder<SpooledCa
     async record(event) {
       await spooled(event, undefined)
     },
-    finish(call, event) {
+    finish(call, event, outcome) {
       const { decided, line } = call
-      call.line = decided && isOutcomeOf(decided, event) ? completedLine(line, event) : eventLine(event)
+      const same = decided !== undefined && isOutcomeOf(decided, event)
+      call.line = same ? completedLine(line, outcome) : eventLine({ ...event, ...outcome })
       call.decided = undefined
       undecided.remove(call)
       // A decision that is in the store already, or on its way, is replaced by the line that follows it.

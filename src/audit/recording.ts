@@ -1,6 +1,6 @@
 // What both ways of recording have in common: the journal on this machine, and the spool before a store elsewhere.
 import { RequestError } from '../protocol/errors.ts'
-import type { CallEvent, RecordedCall, Recorder } from './event.ts'
+import type { CallEvent, CallOutcome, RecordedCall, Recorder } from './event.ts'
 
 export interface RecorderState {
   readonly healthy: boolean
@@ -12,7 +12,7 @@ export interface RecorderState {
 
 export interface OpenRecorder<Call extends RecordedCall = RecordedCall> extends Recorder {
   decide(event: CallEvent): Promise<Call>
-  finish(call: Call, event: CallEvent): void
+  finish(call: Call, event: CallEvent, outcome: CallOutcome): void
   state(): RecorderState
   /** Commits what there is. What the store refuses stays in the spool for the next process; what the disk does not take is reported. */
   close(): Promise<void>

@@ -41,7 +41,7 @@ export function explain(id: string, { json, ...options }: ExplainOptions): Promi
   })
 }
 
-export async function explanationOf(
+async function explanationOf(
   event: CallEvent | ActEvent,
   loaded: Pick<LoadedConfig, 'config' | 'input'>,
 ): Promise<Explanation> {

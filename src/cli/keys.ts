@@ -12,7 +12,7 @@ import { rotateSecrets, vaultKeyLines } from './vault-keys.ts'
 const time = (at: number): string => new Date(at).toISOString().slice(0, 16).replace('T', ' ')
 
 /** The newest one whose time has come signs; others are accepted, or wait. */
-export function keyLine(key: KeyRecord, now: number, signs: boolean): string {
+function keyLine(key: KeyRecord, now: number, signs: boolean): string {
   const state =
     key.retireAt !== undefined && key.retireAt <= now
       ? 'retired'

@@ -36,7 +36,7 @@ interface Placed extends Finding {
   readonly place: string
 }
 
-export async function findingsOf(
+async function findingsOf(
   { config, input }: Pick<LoadedConfig, 'config' | 'input'>,
   seen?: Seen,
 ): Promise<readonly Placed[]> {

@@ -88,10 +88,7 @@ export async function madeBy(config: Config): Promise<MadeBy> {
   return { version, rules: await rulesOf(config), roles: config.roles }
 }
 
-export function weighedRules(
-  { policy, servers }: Pick<Config, 'policy' | 'servers'>,
-  rules: readonly Rule[],
-): WeighedRules {
+function weighedRules({ policy, servers }: Pick<Config, 'policy' | 'servers'>, rules: readonly Rule[]): WeighedRules {
   const names = new Map(servers.map(({ id, name }) => [id, name ?? id]))
   return { rules, claim: policy.resourceAccess?.claim, nameOf: (server) => names.get(server) ?? server }
 }

@@ -105,7 +105,7 @@ function principalOf(who: PolicyCase['who'], roles: Config['roles']): Principal 
   }
 }
 
-export function differencesOf({ expect, rule, reason }: PolicyCase, { decision, listed }: Judged): readonly string[] {
+function differencesOf({ expect, rule, reason }: PolicyCase, { decision, listed }: Judged): readonly string[] {
   const { effect } = decision
   const found = expect === 'allow' || expect === 'deny' ? effect : listed ? 'listed' : 'hidden'
   const by = decision.rule === undefined ? '' : ` by ${decision.rule}`

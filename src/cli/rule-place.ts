@@ -24,10 +24,10 @@ export function findRule({ config: { policy }, input }: Loaded, id: string): Pla
   return { id, place, text: `policy.resourceAccess: what the claim ${policy.resourceAccess.claim} lists` }
 }
 
-export const rulePlace = ({ input }: Pick<Loaded, 'input'>, index: number): string =>
+const rulePlace = ({ input }: Pick<Loaded, 'input'>, index: number): string =>
   placeOf(input.find(['policy', 'rules', index]))
 
-export function ruleText(rule: RuleConfig): string {
+function ruleText(rule: RuleConfig): string {
   const what = 'allow' in rule ? `allow ${rule.allow.join(', ')}` : `deny ${rule.deny.join(', ')}`
   const parts = [
     `${what} to ${rule.to.join(', ')}`,

@@ -96,18 +96,18 @@ function clearUp(): void {
   globalThis.gc?.({ type: 'major', flavor: 'last-resort' })
 }
 
-/** The first signal drains, a second one ends at once. */
+/** The first signal drains, a second one ends at once, whichever of them it is. */
 function untilSignal(): Promise<void> {
   return new Promise((resolve) => {
-    for (const [signal, number] of [
-      ['SIGTERM', 15],
-      ['SIGINT', 2],
-    ] as const)
-      process.on(signal, () => {
-        process.on(signal, () => process.exit(128 + number))
-        process.on('exit', endInAnyCase)
-        resolve()
-      })
+    let drains = false
+    const heed = (number: number) => () => {
+      if (drains) process.exit(128 + number)
+      drains = true
+      process.on('exit', endInAnyCase)
+      resolve()
+    }
+    process.on('SIGTERM', heed(15))
+    process.on('SIGINT', heed(2))
   })
 }
 

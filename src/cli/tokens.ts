@@ -96,7 +96,7 @@ export const list = ({ owner, all, json, ...options }: ListOptions): Promise<voi
     }
   })
 
-export function tokenLine(token: ApiTokenRecord, now: number): string {
+function tokenLine(token: ApiTokenRecord, now: number): string {
   const { id, name, owner, mask, expiresAt, lastUsedAt } = token
   const used = lastUsedAt === undefined ? 'never used' : `used ${time(lastUsedAt)}`
   const status = statusOf(token, now)

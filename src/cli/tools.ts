@@ -66,7 +66,7 @@ type State = 'approved' | 'changed' | 'new'
 const stateOf = ({ pinned, seen }: ToolPin): State =>
   pinned === undefined ? 'new' : pinned === seen ? 'approved' : 'changed'
 
-export function pinLine(pin: ToolPin): string {
+function pinLine(pin: ToolPin): string {
   const { server, tool, seen, seenAt } = pin
   const since = new Date(seenAt).toISOString().slice(0, 16).replace('T', ' ')
   return escapeUnprintable(`${stateOf(pin).padEnd(8)}  ${server}/${tool}  ${seen}  since ${since}`)

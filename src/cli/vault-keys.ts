@@ -28,7 +28,7 @@ export async function vaultKeyLines(secrets: Secrets, settings: Settings): Promi
   return (await secrets.keys()).map((key) => vaultKeyLine(key, ids, counts.get(key.id) ?? 0))
 }
 
-export function vaultKeyLine({ id, createdAt }: VaultKeyRecord, ids: readonly string[], count: number): string {
+function vaultKeyLine({ id, createdAt }: VaultKeyRecord, ids: readonly string[], count: number): string {
   const time = new Date(createdAt).toISOString().slice(0, 16).replace('T', ' ')
   const state = id === ids[0] ? 'seals' : ids.includes(id) ? 'opens' : 'not in vault.keys'
   return `vault     ${id.padEnd(14)} known since ${time}  ${state}, ${amount(count)}`

@@ -4,7 +4,7 @@ import { duration, fieldName } from './units.ts'
 
 /** Edges that sign what they say. */
 export const SIGNING_PRESETS = ['cloudflare-access', 'aws-alb', 'google-iap', 'pomerium'] as const
-export const PLAIN_PRESETS = ['istio', 'oauth2-proxy', 'authelia', 'kong', 'azure-easyauth', 'tailscale'] as const
+const PLAIN_PRESETS = ['istio', 'oauth2-proxy', 'authelia', 'kong', 'azure-easyauth', 'tailscale'] as const
 export const PRESETS = [...SIGNING_PRESETS, ...PLAIN_PRESETS] as const
 export type EdgePreset = (typeof PRESETS)[number]
 export type SigningPreset = (typeof SIGNING_PRESETS)[number]

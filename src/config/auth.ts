@@ -6,7 +6,7 @@ import { issuers } from './issuers.ts'
 import { staticToken } from './static-token.ts'
 import { fieldName } from './units.ts'
 
-export const MTLS_IDENTITIES = ['san-uri', 'san-dns', 'san-email', 'subject-cn', 'subject'] as const
+const MTLS_IDENTITIES = ['san-uri', 'san-dns', 'san-email', 'subject-cn', 'subject'] as const
 
 export const mtls = z.strictObject({
   identity: z

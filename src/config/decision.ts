@@ -55,7 +55,6 @@ export const forwardAuth = z.strictObject({
       '`host:port` for Envoy ext_authz over gRPC (envoy.service.auth.v3), such as 127.0.0.1:4445; with TLS where `server.tls` is set. Default: closed.',
     ),
 })
-export type ForwardAuthConfig = z.output<typeof forwardAuth>
 export type ForwardAuthResource = z.output<typeof resource>
 
 export const doors = z.strictObject({
@@ -64,4 +63,3 @@ export const doors = z.strictObject({
   decision: z.boolean().default(true).describe('Forward-auth, ext_authz, AuthZEN.'),
   admin: z.boolean().default(true).describe('The administration, /api.'),
 })
-export type DoorsConfig = z.output<typeof doors>

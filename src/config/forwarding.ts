@@ -4,7 +4,7 @@ import { IDENTITY_ATTRIBUTES } from '../protocol/identity-headers.ts'
 import { fieldName } from './units.ts'
 
 /** Under whose names it is told: ours, or those of a system that servers were written for. */
-export const IDENTITY_FORMS = ['portcullis', 'contextforge', 'portkey'] as const
+const IDENTITY_FORMS = ['portcullis', 'contextforge', 'portkey'] as const
 export type IdentityForm = (typeof IDENTITY_FORMS)[number]
 
 /** Of the message, of MCP, of credentials: `Mcp-Name` is no caller’s name. */
@@ -61,4 +61,3 @@ export const passthrough = z.strictObject({
     .default(false)
     .describe('Let them take the place of headers the gate sets (X-Request-Id); never of credentials or of who calls.'),
 })
-export type PassthroughSectionConfig = z.output<typeof passthrough>

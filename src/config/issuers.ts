@@ -20,9 +20,9 @@ export const ALGORITHMS = [
   'EdDSA',
 ] as const
 
-export const ISSUER_TYPES = ['generic', 'keycloak', 'okta', 'entra', 'auth0', 'google'] as const
+const ISSUER_TYPES = ['generic', 'keycloak', 'okta', 'entra', 'auth0', 'google'] as const
 
-export const CLAIM_MATCHES = ['exact', 'contains', 'containsAll', 'regex'] as const
+const CLAIM_MATCHES = ['exact', 'contains', 'containsAll', 'regex'] as const
 
 const algorithm = z.enum(ALGORITHMS, {
   error: `Write some of ${ALGORITHMS.join(', ')}. A shared key (HS256 and its like) is refused: whoever can check a token with it can make one.`,

@@ -9,7 +9,7 @@ export const maskUrl = (text: string): string =>
     .replace(/([?&](?:password|sslpassword)=)[^&]*/gi, `$1${MASK}`)
 
 /** Masks every text below; keys stay, since names of headers and variables are what an operator looks for. */
-export function maskAll(value: unknown): unknown {
+function maskAll(value: unknown): unknown {
   if (value === undefined || value === null || value === '') return value
   if (Array.isArray(value)) return value.map(maskAll)
   if (typeof value !== 'object') return MASK

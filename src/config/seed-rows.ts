@@ -5,7 +5,7 @@ export const SEEDS = ['ContextForge', 'mcpauth', 'Kuadrant', 'Portkey', 'Solace'
 export type SeedSystem = (typeof SEEDS)[number]
 
 /** What brings a row that this version knows by name only; `never` is not taken over. */
-export const OWNERS = [
+const OWNERS = [
   'policy and aggregation',
   'upstreams and credentials',
   'life of tokens',

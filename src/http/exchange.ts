@@ -19,6 +19,8 @@ export interface Exchange {
   readonly at: number
   /** It came through another replica, which has proved who calls. */
   readonly handed?: { readonly principal: Principal }
+  /** Its stream is carried on a channel, which has a place among its caller's streams already. */
+  readonly carried?: boolean
 }
 
 export type Endpoint = (exchange: Exchange) => void | Promise<void>

@@ -25,10 +25,11 @@ describe('shown', () => {
   it.each([
     ['turns direction characters out', 'Cla\u202Eedu', 'Cla edu'],
     ['turns invisible ones out', 'C\u200bl\u2066a\u00ad', 'C l a'],
+    ['turns letters without a shape out', '\u3164\u115fC\u2800l\u034fa\uffa0\ufffc', 'C l a'],
     ['keeps one line', 'a\r\nSet-Cookie: b\u2028c\u0000', 'a Set-Cookie: b c'],
     ['keeps towers of accents low', `z${'\u0335'.repeat(50)}`, 'z\u0335\u0335'],
     ['keeps ordinary names of all scripts', 'Añá Ωmega クロード', 'Añá Ωmega クロード'],
-    ['makes nothing of nothing', ' \u200b\n', ''],
+    ['makes nothing of nothing', ' \u200b\n\u3164\u2800\ufe0f', ''],
   ])('%s', (_, text, expected) => {
     expect(shown(text)).toBe(expected)
   })

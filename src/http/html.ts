@@ -37,7 +37,7 @@ const ENTITIES: Readonly<Record<string, string>> = {
 }
 
 /** Safe as text and in an attribute with quotes; those are the only two places where the pages put values. */
-export const escapeHtml = (text: string): string => text.replace(/[&<>"']/g, (mark) => ENTITIES[mark] ?? '')
+const escapeHtml = (text: string): string => text.replace(/[&<>"']/g, (mark) => ENTITIES[mark] ?? '')
 
 /**
  * Text of a stranger (a client's name, a provider's error) made harmless to read: no control, direction or invisible characters, no
@@ -46,7 +46,7 @@ export const escapeHtml = (text: string): string => text.replace(/[&<>"']/g, (ma
 export function shown(text: string, most = 80): string {
   const clean = text
     .normalize('NFC')
-    .replace(/[\s\p{Cc}\p{Cf}\p{Co}\p{Cn}\p{Cs}]+/gu, ' ')
+    .replace(/[\s\p{Cc}\p{Cf}\p{Co}\p{Cn}\p{Cs}\p{Default_Ignorable_Code_Point}\u2800\ufffc]+/gu, ' ')
     .replace(/(\p{M}{2})\p{M}+/gu, '$1')
     .trim()
   const characters = [...clean]

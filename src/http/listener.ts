@@ -9,6 +9,7 @@ import type { Log } from '../observe/log.ts'
 import { OperatorError } from '../protocol/errors.ts'
 import { IdentifiedResponse } from './identified.ts'
 import type { Handle } from './in-flight.ts'
+import { createLoopbackTwin, isCalledLocalhost, type LoopbackTwin } from './loopback-twin.ts'
 import { clearSocketFile, listenPrivately, SOCKET_FILE_REMEDIES } from './socket-file.ts'
 import { createSuccession, type Succession } from './succession.ts'
 import { createTlsServer, type TlsServer } from './tls.ts'
@@ -19,6 +20,8 @@ const KEEP_ALIVE = 65_000
 
 interface Needs {
   readonly listen: string
+  /** What it is called, where people open it in a browser. */
+  readonly url?: string
   readonly tls?: TlsConfig | undefined
   readonly limits: { headers: number; headersTimeout: number; bodyTimeout: number; connections: number }
   readonly handle: Handle
@@ -40,7 +43,7 @@ const PARSER_ANSWERS: Readonly<Record<string, string>> = {
   ERR_HTTP_REQUEST_TIMEOUT: '408 Request Timeout',
 }
 
-export function createListener({ listen, tls, limits, handle, upgrades, log }: Needs): Listener {
+export function createListener({ listen, url, tls, limits, handle, upgrades, log }: Needs): Listener {
   let draining = false
   let current = { handle, upgrades }
   const succession = createSuccession()
@@ -77,6 +80,10 @@ export function createListener({ listen, tls, limits, handle, upgrades, log }: N
   // Unlimited here, counted in the head gate: Node would drop the surplus silently, and a dropped header is a changed request.
   server.maxHeadersCount = 0
   server.maxConnections = limits.connections
+  const twin =
+    url !== undefined && isCalledLocalhost(url)
+      ? createLoopbackTwin({ server, allowHalfOpen: secure === undefined, connections: limits.connections })
+      : undefined
   server.on('clientError', (error: NodeJS.ErrnoException, socket: Socket) => refuseUnparsed(error, socket, succession))
   // RFC 9110 §10.1.1: we read every body we are sent; other expectations are not met.
   server.on('checkExpectation', (req: IncomingMessage, res: ServerResponse) => {
@@ -95,13 +102,14 @@ export function createListener({ listen, tls, limits, handle, upgrades, log }: N
     },
     async open() {
       const opened = await open(server, listen)
+      await twin?.open(opened)
       secure?.follow()
       return opened
     },
     async close(grace) {
       draining = true
       secure?.unfollow()
-      await drain(server, secure, grace)
+      await drain({ server, secure, twin }, grace)
     },
     draining: () => draining,
   }
@@ -152,8 +160,14 @@ const REMEDIES: Readonly<Record<string, string>> = {
   ENOTFOUND: 'That host name does not resolve. Use an IP address.',
 }
 
-async function drain(server: Server, secure: TlsServer | undefined, grace: number): Promise<void> {
-  const closed = new Promise<void>((resolve) => server.close(() => resolve()))
+interface Drained {
+  readonly server: Server
+  readonly secure: TlsServer | undefined
+  readonly twin: LoopbackTwin | undefined
+}
+
+async function drain({ server, secure, twin }: Drained, grace: number): Promise<void> {
+  const closed = Promise.all([new Promise<void>((resolve) => server.close(() => resolve())), twin?.close()])
   // Once is not enough: a keep-alive client goes idle only after its last answer, and would hold the close open.
   const idle = setInterval(() => server.closeIdleConnections(), DRAIN_TICK)
   const cut = setTimeout(() => {

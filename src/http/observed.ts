@@ -71,21 +71,21 @@ interface Decided {
   readonly server: string
 }
 
-interface RecordsDecisions<C, E> {
-  finish(call: C, event: E): void
+interface RecordsDecisions<C, E, O> {
+  finish(call: C, event: E, outcome: O): void
   record(event: E): Promise<void>
 }
 
-export function countedRecorder<C, E extends Decided, T extends RecordsDecisions<C, E>>(
+export function countedRecorder<C, E extends Decided, O, T extends RecordsDecisions<C, E, O>>(
   metrics: Metrics,
-  recorder: T & RecordsDecisions<C, E>,
+  recorder: T & RecordsDecisions<C, E, O>,
 ): T {
   const count = ({ decision, reason, server }: Decided) => metrics.decision(decision, reason, server)
   return {
     ...recorder,
-    finish(call: C, event: E) {
+    finish(call: C, event: E, outcome: O) {
       count(event)
-      recorder.finish(call, event)
+      recorder.finish(call, event, outcome)
     },
     record(event: E) {
       count(event)

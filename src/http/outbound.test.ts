@@ -86,6 +86,9 @@ async function refusal(work: Promise<unknown>): Promise<string> {
   return error instanceof OutboundRefused ? error.reason : `not refused: ${String(error)}`
 }
 
+/** For addresses that are written as such: no name is asked for. */
+const nobody = () => Promise.reject(new Error('asked for a name'))
+
 describe('the address is vetted before a socket opens', () => {
   const literals = [
     '127.0.0.1',
@@ -102,7 +105,7 @@ describe('the address is vetted before a socket opens', () => {
 
   it.each(literals)('https://%s/ is loopback in another spelling', async (host) => {
     const port = await canary((_req, res) => res.end('{}'))
-    const fetchPublic = outboundFetch({ allowLoopback: false })
+    const fetchPublic = outboundFetch({ allowLoopback: false, resolve: nobody })
     expect(await refusal(fetchPublic(`https://${host}:${port}/`))).toBe('address')
     expect(hits).toBe(0)
   })
@@ -142,16 +145,20 @@ describe('the address is vetted before a socket opens', () => {
     const port = await canary((_req, res) => res.end('{}'))
     const resolve = async () => ['8.8.8.8']
     expect(await refusal(outboundFetch({ allowLoopback: true, resolve })('http://client.example/doc'))).toBe('scheme')
-    expect(await refusal(outboundFetch({ allowLoopback: false })(`http://127.0.0.1:${port}/doc`))).toBe('address')
+    expect(
+      await refusal(outboundFetch({ allowLoopback: false, resolve: nobody })(`http://127.0.0.1:${port}/doc`)),
+    ).toBe('address')
     expect(hits).toBe(0)
-    expect((await outboundFetch({ allowLoopback: true })(`http://127.0.0.1:${port}/doc`)).status).toBe(200)
+    expect((await outboundFetch({ allowLoopback: true, resolve: nobody })(`http://127.0.0.1:${port}/doc`)).status).toBe(
+      200,
+    )
   })
 
   it.each(['ftp://client.example/', 'file:///etc/passwd', 'data:application/json,{}'])('%s', async (url) =>
-    expect(await refusal(outboundFetch({ allowLoopback: true })(url))).toBe('scheme'),
+    expect(await refusal(outboundFetch({ allowLoopback: true, resolve: nobody })(url))).toBe('scheme'),
   )
   it.each(['https://user@client.example/', 'nonsense', ''])('malformed or with userinfo: %s', async (url) =>
-    expect(await refusal(outboundFetch({ allowLoopback: true })(url))).toBe('url'),
+    expect(await refusal(outboundFetch({ allowLoopback: true, resolve: nobody })(url))).toBe('url'),
   )
 })
 
@@ -193,7 +200,7 @@ describe('what a server inside the house names', () => {
 })
 
 describe('the answer is taken as it comes, and not all of it', () => {
-  const fetchLocal = outboundFetch({ allowLoopback: true, maxBytes: 1024, timeout: 10_000 })
+  const fetchLocal = outboundFetch({ allowLoopback: true, maxBytes: 1024, timeout: 10_000, resolve: nobody })
   const to = (port: number) => `http://127.0.0.1:${port}/doc`
 
   it('a redirect is an answer, never followed', async () => {
@@ -225,7 +232,7 @@ describe('the answer is taken as it comes, and not all of it', () => {
 
   it('a drip ends at the deadline, and so does a slow resolver', async () => {
     const port = await canary((_req, res) => void res.writeHead(200).write('{'))
-    const hasty = outboundFetch({ allowLoopback: true, maxBytes: 1024, timeout: 400 })
+    const hasty = outboundFetch({ allowLoopback: true, maxBytes: 1024, timeout: 400, resolve: nobody })
     expect(await refusal(hasty(to(port)))).toBe('deadline')
     const hanging = outboundFetch({ allowLoopback: true, timeout: 50, resolve: () => new Promise(() => undefined) })
     expect(await refusal(hanging('https://client.example/doc'))).toBe('deadline')

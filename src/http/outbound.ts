@@ -1,6 +1,5 @@
 // Fetching what a stranger named: never from inside the house. The addresses are vetted, and the connection is made to those very ones
 // (no second look-up, no redirect), so that a name cannot mean one host to the check and another to the socket.
-import { lookup } from 'node:dns/promises'
 import { isIP, type LookupFunction } from 'node:net'
 import { Agent, request } from 'undici'
 import { kindOfAddress } from './address-kind.ts'
@@ -55,7 +54,8 @@ interface Options {
   readonly maxBytes?: number
   /** For everything together: look-up, connection, answer. Milliseconds. */
   readonly timeout?: number
-  readonly resolve?: Resolve
+  /** What host names mean. Node's own look-up would hold up all other names: src/upstreams/network/names.ts says how. */
+  readonly resolve: Resolve
 }
 
 export function outboundFetch({
@@ -64,7 +64,7 @@ export function outboundFetch({
   inside = false,
   maxBytes = 5 * 1024,
   timeout = USUAL,
-  resolve = resolveAll,
+  resolve,
 }: Options): OutboundFetch {
   const isAllowed = (address: string) =>
     configured ||
@@ -85,7 +85,7 @@ export function outboundFetch({
 }
 
 /** Whether all addresses of a host are of this machine or a private network; `false` where it has none. */
-export async function leadsInside(url: string, resolve: Resolve = resolveAll): Promise<boolean> {
+export async function leadsInside(url: string, resolve: Resolve): Promise<boolean> {
   const addresses = await addressesOf(new URL(url), resolve, USUAL).catch(() => [])
   return addresses.length > 0 && addresses.every(isInsideAddress)
 }
@@ -109,10 +109,6 @@ async function addressesOf(url: URL, resolve: Resolve, timeout: number): Promise
   } catch (cause) {
     throw new OutboundRefused('unresolved', cause)
   }
-}
-
-async function resolveAll(host: string): Promise<readonly string[]> {
-  return (await lookup(host, { all: true })).map((found) => found.address)
 }
 
 async function fetchFrom(

@@ -37,7 +37,7 @@ export function postGuard({ csrfKey, serverUrl, bodyTimeout }: Needs): PostGuard
 type Headers = Exchange['req']['headers']
 
 /** Browsers send Origin with every POST. Without one: what Fetch Metadata says, and a program that has neither still needs the token. */
-export function checkOrigin(headers: Headers, origin: string): void {
+function checkOrigin(headers: Headers, origin: string): void {
   const site = headers['sec-fetch-site']
   const isOurs = headers.origin === undefined ? site === undefined || site === 'same-origin' : headers.origin === origin
   if (!isOurs) throw new RequestError(403, 'foreign_origin', 'This form was sent from another site.', { close: true })

@@ -21,7 +21,7 @@ export interface Ways {
   explainNobody(credentials: Credentials): string
 }
 
-export const API_KEY_FIELD = 'x-api-key'
+const API_KEY_FIELD = 'x-api-key'
 
 export function authenticator(ways: Ways): Authenticate {
   const { header, tokens, apiTokens, transports } = ways

@@ -28,7 +28,7 @@ function providerAt(url: string, more: object = {}) {
   if (provider?.type !== 'delegated') throw new TypeError('not parsed')
   const identity = { mapping: {}, claims: ['department', 'org.unit'] }
   const kept = keptOf(provider.mapping, identity)
-  return delegatedProvider({ provider, mapping: mappingOf(provider, {}), kept, proof: KINDS.delegated.proof })
+  return delegatedProvider({ provider, mapping: mappingOf(provider, {}), kept, proof: KINDS.delegated.proof, fetch })
 }
 
 /** To the server and back; answers the profile, or how it failed. */

@@ -7,7 +7,7 @@ import { USER_ID_CLAIMS, type UserIdClaim } from '../protocol/user-id-claims.ts'
 import { ClaimError, type EmailProof, type Profile, profileOf, verifiedEmail } from './claims.ts'
 import { type KeptPaths, keepClaims } from './kept-claims.ts'
 import { checkGroupsAreThere, type mappingOf } from './kinds.ts'
-import { FederationError, type FederationSecrets, type IdentityProvider } from './provider.ts'
+import { FederationError, type FederationSecrets, type Fetch, type IdentityProvider } from './provider.ts'
 
 /** As that protocol has it; the server may itself be waiting for a provider. */
 const TIMEOUT_MS = 10_000
@@ -20,20 +20,21 @@ interface Needs {
   readonly mapping: ReturnType<typeof mappingOf>
   readonly kept: KeptPaths
   readonly proof: EmailProof
+  readonly fetch: Fetch
 }
 
-export function delegatedProvider({ provider, mapping, kept, proof }: Needs): IdentityProvider {
+export function delegatedProvider({ provider, mapping, kept, proof, fetch }: Needs): IdentityProvider {
   const base = provider.url.replace(/\/+$/, '')
 
   async function finish(answer: URL, secrets: FederationSecrets): Promise<Profile> {
     const code = checkAnswer(answer, secrets, base)
     const exchange = { code, gateway_uri: `${answer.origin}${answer.pathname}` }
     const token = claimAt(
-      await ask(`${base}/gateway-oauth/exchange?${query(exchange)}`, { method: 'POST' }),
+      await ask(fetch, `${base}/gateway-oauth/exchange?${query(exchange)}`, { method: 'POST' }),
       'access_token',
     )
     if (typeof token !== 'string' || token === '') throw new FederationError('faulty', 'delegate_token_missing')
-    const claims = await ask(`${base}/user_info?${query({ provider: provider.provider })}`, {
+    const claims = await ask(fetch, `${base}/user_info?${query({ provider: provider.provider })}`, {
       headers: { authorization: `Bearer ${token}` },
     })
     checkGroupsAreThere(claims, mapping.groups)
@@ -89,7 +90,7 @@ const digest = (text: string) => createHash('sha256').update(text).digest()
 const isSame = (one: string, other: string) => timingSafeEqual(digest(one), digest(other))
 
 /** Not there at all is one thing (503), there and refusing or talking nonsense another (502). */
-async function ask(url: string, init: RequestInit): Promise<Claims> {
+async function ask(fetch: Fetch, url: string, init: RequestInit): Promise<Claims> {
   const answer = await fetch(url, {
     ...init,
     redirect: 'manual',

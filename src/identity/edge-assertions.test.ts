@@ -5,6 +5,7 @@ import { ARN, AUD_TAG, type Edges, IAP_AUDIENCE, POOL, ROUTE, startEdges, TEAM }
 import { proxy } from '../config/auth-proxy.ts'
 import { OperatorError } from '../protocol/errors.ts'
 import { isSigning, signedEdge } from './edge-assertions.ts'
+import { createVouching } from './vouched.ts'
 
 let edges: Edges
 beforeAll(async () => {
@@ -135,6 +136,39 @@ describe('Google IAP', () => {
     expect(found).toHaveProperty('expiresAt')
     expect((found as { expiresAt: number }).expiresAt).toBeGreaterThan(Date.now() + 590_000)
   })
+})
+
+describe('an edge that signs each request', () => {
+  it.each(['aws', 'google'] as const)(
+    'says of its caller what it said before, until the minute is over: %s',
+    async (name) => {
+      const edge = edges[name]
+      const start = Math.ceil(Date.now() / 60_000) * 60_000 + 1000
+      const way = openEdge(edge.settings, { now: start })
+      const admitted = createVouching({
+        findByIdentity: async () => undefined,
+        resolveRoles: () => [],
+        clock: () => start,
+      })
+      const ask = async (groups?: string[]) => {
+        const iat = Math.floor(way.now / 1000) - 1
+        const exp = iat + 120
+        const claims = { iat, exp, ...(groups && { groups, google: { access_levels: groups } }) }
+        const vouched = await way.judge({ [edge.field]: edge.assertion({ header: { exp }, claims }) })
+        if (typeof vouched === 'string') throw new Error(vouched)
+        return admitted.admit(vouched, () => true)
+      }
+      const first = await ask()
+      way.now += 20_000
+      expect(await ask()).toBe(first)
+      // Whatever else it says makes another caller of them, at once.
+      const other = await ask(['elsewhere'])
+      expect([other.groups, other.expiresAt]).toEqual([['elsewhere'], first.expiresAt])
+      way.now += 60_000
+      expect(await ask(['elsewhere'])).not.toBe(other)
+      expect((await ask()).expiresAt).toBeGreaterThan(Number(first.expiresAt))
+    },
+  )
 })
 
 describe('Pomerium', () => {

@@ -40,9 +40,12 @@ interface Needs {
 const RECHECK = 300_000
 /**
  * Where each request has an assertion of its own, that one only has to reach us (AWS: two minutes). What it opened, a stream or a long
- * call, may last as long as with an access token of ours.
+ * call, may last as long as with an access token of ours, to the full minute: so one request says of its caller what the next one says,
+ * and what others keep by the principal is not kept for one request alone.
  */
 const OPENED = 600_000
+const MINUTE = 60_000
+const toTheMinute = (time: number): number => Math.ceil(time / MINUTE) * MINUTE
 /** A few kilobytes each; edges that sign each request show the same one only for a moment. */
 const MOST_HELD = 5000
 
@@ -59,8 +62,10 @@ export function edgeWay(needs: Needs): TransportWay {
     checkAudience(claims, edge.audiences)
     const lifetime = checkLifetime(claims, { clockTolerance: needs.clockTolerance, maxTokenAge: undefined }, clock())
     const { issuedAt, endsAt } = lifetime
-    const expiresAt = edge.perRequest ? Math.max(endsAt, clock() + OPENED) : endsAt
-    return { vouched: { ...callerOf(edge.asserted(claims), claims), issuedAt, expiresAt }, endsAt }
+    const lasts = edge.perRequest
+      ? { issuedAt: undefined, expiresAt: toTheMinute(Math.max(endsAt, clock() + OPENED)) }
+      : { issuedAt, expiresAt: endsAt }
+    return { vouched: { ...callerOf(edge.asserted(claims), claims), ...lasts }, endsAt }
   }
 
   function callerOf(asserted: Asserted, claims: Jwt['claims']): Omit<Vouched, 'issuedAt' | 'expiresAt'> {

@@ -4,6 +4,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { publishPem } from '../../test/support/edges.ts'
 import { startIssuer, type TestIssuer } from '../../test/support/issuer.ts'
 import { outboundFetch } from '../http/outbound.ts'
+import { systemNames } from '../upstreams/network/names.ts'
 import { elbKeys } from './elb-keys.ts'
 import type { FindKeys } from './jwt.ts'
 
@@ -12,7 +13,13 @@ let now: number
 let told: string[]
 let find: FindKeys
 const silent = () => undefined
-const fetch = outboundFetch({ allowLoopback: true, configured: true, maxBytes: 1024 * 1024, timeout: 2000 })
+const fetch = outboundFetch({
+  allowLoopback: true,
+  configured: true,
+  maxBytes: 1024 * 1024,
+  timeout: 2000,
+  resolve: systemNames(),
+})
 beforeAll(async () => {
   server = await startIssuer()
 })

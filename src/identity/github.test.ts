@@ -34,15 +34,18 @@ beforeAll(async () => {
   await once(server.listen(0, '127.0.0.1'), 'listening')
   base = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
   const scopes = ['read:user', 'user:email', 'read:org']
-  provider = githubProvider({
-    id: 'github',
-    type: 'github',
-    issuer: base,
-    api: base,
-    clientId: 'c',
-    clientSecret: 's',
-    scopes,
-  })
+  provider = githubProvider(
+    {
+      id: 'github',
+      type: 'github',
+      issuer: base,
+      api: base,
+      clientId: 'c',
+      clientSecret: 's',
+      scopes,
+    },
+    fetch,
+  )
 })
 afterAll(() => server.close())
 beforeEach(() => {

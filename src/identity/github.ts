@@ -5,23 +5,29 @@ import type { GithubProviderConfig } from '../config/identity.ts'
 import { type Claims, claimAt } from '../protocol/claims.ts'
 import { parseEmail } from '../protocol/email.ts'
 import { ClaimError, displayName, type Profile } from './claims.ts'
-import { FederationError, type FederationSecrets, type IdentityProvider, PROVIDER_TIMEOUT_MS } from './provider.ts'
+import {
+  FederationError,
+  type FederationSecrets,
+  type Fetch,
+  type IdentityProvider,
+  PROVIDER_TIMEOUT_MS,
+} from './provider.ts'
 
 const PAGE = 100
 const MOST_PAGES = 10
 const random = () => randomBytes(32).toString('base64url')
 
-export function githubProvider(provider: GithubProviderConfig): IdentityProvider {
+export function githubProvider(provider: GithubProviderConfig, fetch: Fetch): IdentityProvider {
   const issuer = provider.issuer.replace(/\/$/, '')
 
   async function finish(answer: URL, secrets: FederationSecrets): Promise<Profile> {
     const code = checkAnswer(answer, secrets, issuer)
-    const token = await exchange(provider, issuer, {
+    const token = await exchange(fetch, provider, issuer, {
       code,
       redirect_uri: `${answer.origin}${answer.pathname}`,
       code_verifier: secrets.verifier,
     })
-    const ask = (path: string) => getJson(`${provider.api.replace(/\/$/, '')}${path}`, token)
+    const ask = (path: string) => getJson(fetch, `${provider.api.replace(/\/$/, '')}${path}`, token)
     const user = checkObject(await ask('/user'))
     const id = claimAt(user, 'id')
     if (typeof id !== 'number' || !Number.isSafeInteger(id)) throw new ClaimError('id')
@@ -86,12 +92,13 @@ const digest = (text: string) => createHash('sha256').update(text).digest()
 const isSame = (one: string, other: string) => timingSafeEqual(digest(one), digest(other))
 
 async function exchange(
+  fetch: Fetch,
   provider: GithubProviderConfig,
   issuer: string,
   grant: Record<string, string>,
 ): Promise<string> {
   const answer = checkObject(
-    await readJson(`${issuer}/login/oauth/access_token`, {
+    await readJson(fetch, `${issuer}/login/oauth/access_token`, {
       method: 'POST',
       headers: { accept: 'application/json' },
       body: new URLSearchParams({ ...grant, client_id: provider.clientId, client_secret: provider.clientSecret }),
@@ -103,10 +110,10 @@ async function exchange(
   return token
 }
 
-const getJson = (url: string, token: string) =>
-  readJson(url, { headers: { accept: 'application/vnd.github+json', authorization: `Bearer ${token}` } })
+const getJson = (fetch: Fetch, url: string, token: string) =>
+  readJson(fetch, url, { headers: { accept: 'application/vnd.github+json', authorization: `Bearer ${token}` } })
 
-async function readJson(url: string, init: RequestInit): Promise<unknown> {
+async function readJson(fetch: Fetch, url: string, init: RequestInit): Promise<unknown> {
   const answer = await fetch(url, { ...init, redirect: 'error', signal: AbortSignal.timeout(PROVIDER_TIMEOUT_MS) })
   if (!answer.ok) throw new FederationError(answer.status >= 500 ? 'unreachable' : 'refused', 'idp_answer_refused')
   return answer.json()

@@ -4,7 +4,7 @@ import type { Clock } from '../protocol/clock.ts'
 import { delegatedProvider } from './delegated.ts'
 import { githubProvider } from './github.ts'
 import { KINDS, keptOf, mappingOf } from './kinds.ts'
-import type { IdentityProvider, IdentityProviders } from './provider.ts'
+import type { Fetch, IdentityProvider, IdentityProviders } from './provider.ts'
 
 interface Needs {
   readonly identity: Pick<IdentityConfig, 'providers' | 'mapping' | 'claims'>
@@ -12,6 +12,7 @@ interface Needs {
   readonly clockTolerance: number
   /** What OpenID providers give at sign-in is needed later. */
   readonly keepsTokens: boolean
+  readonly fetch: Fetch
   readonly clock: Clock
 }
 
@@ -20,6 +21,7 @@ export async function createIdentityProviders({
   identity,
   clockTolerance,
   keepsTokens,
+  fetch,
   clock,
 }: Needs): Promise<IdentityProviders> {
   const isOpenid = identity.providers.some(({ type }) => !['local', 'github', 'delegated'].includes(type))
@@ -27,13 +29,13 @@ export async function createIdentityProviders({
   const openid = isOpenid ? await import('./openid-provider.ts') : undefined
   const offered = identity.providers.flatMap((provider): IdentityProvider[] => {
     if (provider.type === 'local') return []
-    if (provider.type === 'github') return [githubProvider(provider)]
+    if (provider.type === 'github') return [githubProvider(provider, fetch)]
     const mapping = mappingOf(provider, identity.mapping)
     const kept = keptOf(provider.mapping, identity)
     if (provider.type === 'delegated')
-      return [delegatedProvider({ provider, mapping, kept, proof: KINDS.delegated.proof })]
+      return [delegatedProvider({ provider, mapping, kept, proof: KINDS.delegated.proof, fetch })]
     if (!openid) throw new TypeError(`nothing was loaded for a provider of type ${provider.type}`)
-    return [openid.openidProvider({ provider, mapping, kept, clockTolerance, keepsTokens, clock })]
+    return [openid.openidProvider({ provider, mapping, kept, clockTolerance, keepsTokens, fetch, clock })]
   })
   const local = identity.providers.find((provider) => provider.type === 'local')
   return {

@@ -66,6 +66,7 @@ describe('Entra', () => {
 describe('createIdentityProviders', () => {
   const create = (provider: object) =>
     createIdentityProviders({
+      fetch,
       identity: identity.parse({
         providers: [
           { ...BASE, type: 'oidc', ...provider },

@@ -12,6 +12,7 @@ import { checkGroupsAreThere, checkTenant, KINDS, type mappingOf } from './kinds
 import {
   FederationError,
   type FederationSecrets,
+  type Fetch,
   type IdentityProvider,
   isPlainHttp,
   PROVIDER_TIMEOUT_MS,
@@ -24,6 +25,7 @@ interface Needs {
   readonly clockTolerance: number
   /** Its tokens are handed on, and asked for so that they can be renewed. */
   readonly keepsTokens: boolean
+  readonly fetch: Fetch
   readonly clock: Clock
 }
 
@@ -33,11 +35,12 @@ export function openidProvider({
   kept,
   clockTolerance,
   keepsTokens,
+  fetch,
   clock,
 }: Needs): IdentityProvider {
   const { id, issuer, type } = provider
   const { proof } = KINDS[type]
-  const discover = discoverer(provider, clockTolerance, clock)
+  const discover = discoverer({ provider, clockTolerance, fetch, clock })
 
   async function finish(answer: URL, { state, nonce, verifier }: FederationSecrets): Promise<Profile> {
     const configuration = await discover()
@@ -127,7 +130,12 @@ type Tokens = openid.TokenEndpointResponse
 const KEPT = 3_600_000
 
 /** One discovery at a time, kept for an hour, and the old one kept on when the provider does not answer a later one. */
-function discoverer(provider: OpenidProviderConfig, clockTolerance: number, clock: Clock) {
+function discoverer({
+  provider,
+  clockTolerance,
+  fetch,
+  clock,
+}: Pick<Needs, 'provider' | 'clockTolerance' | 'fetch' | 'clock'>) {
   let held: openid.Configuration | undefined
   let until = 0
   let running: Promise<openid.Configuration> | undefined
@@ -141,6 +149,7 @@ function discoverer(provider: OpenidProviderConfig, clockTolerance: number, cloc
         clientAuth(provider.clientSecret),
         {
           timeout: PROVIDER_TIMEOUT_MS / 1000,
+          [openid.customFetch]: fetch as openid.CustomFetch,
           // The signature of the ID token is checked although it came over TLS: one rule for every provider and proxy in between.
           execute: [
             openid.enableNonRepudiationChecks,

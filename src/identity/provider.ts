@@ -25,6 +25,9 @@ export interface IdentityProvider {
   finish(answer: URL, secrets: FederationSecrets): Promise<Profile>
 }
 
+/** Handed in, since this room has no HTTP of its own. */
+export type Fetch = typeof globalThis.fetch
+
 export interface IdentityProviders {
   /** In the order of the configuration, local accounts left out. */
   readonly offered: readonly IdentityProvider[]

@@ -2,6 +2,7 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { signingKey, startIssuer, type TestIssuer } from '../../test/support/issuer.ts'
 import { outboundFetch } from '../http/outbound.ts'
+import { systemNames } from '../upstreams/network/names.ts'
 import { Unavailable } from './lasting.ts'
 import { remoteKeys } from './remote-keys.ts'
 
@@ -15,7 +16,13 @@ const log = {
   error: silent,
   warn: (object: object, message: string) => void told.push({ object: { ...object }, message }),
 }
-const fetch = outboundFetch({ allowLoopback: true, configured: true, maxBytes: 1024 * 1024, timeout: 2000 })
+const fetch = outboundFetch({
+  allowLoopback: true,
+  configured: true,
+  maxBytes: 1024 * 1024,
+  timeout: 2000,
+  resolve: systemNames(),
+})
 const open = (path = '/jwks') =>
   remoteKeys({
     locate: async () => ({ uri: issuer.origin + path, fetch }),
@@ -138,7 +145,10 @@ describe('a key set that cannot be taken', () => {
 
   it('on a private address is not asked for where the administrator did not write it', async () => {
     const guarded = remoteKeys({
-      locate: async () => ({ uri: `${issuer.origin}/jwks`, fetch: outboundFetch({ allowLoopback: false }) }),
+      locate: async () => ({
+        uri: `${issuer.origin}/jwks`,
+        fetch: outboundFetch({ allowLoopback: false, resolve: systemNames() }),
+      }),
       of: issuer.issuer,
       clock: () => now,
       log,

@@ -92,6 +92,21 @@ describe('a conversation', () => {
     ])
   })
 
+  it('carries the stream of the server alone, and no request of its client', async () => {
+    const carried: unknown[] = []
+    const server = legacyServer()
+    const { say } = talk(async (exchange) => {
+      carried.push([exchange.req.method, exchange.carried])
+      await server.serve(exchange)
+    })
+    await Promise.all([say(HELLO), say({ jsonrpc: '2.0', method: 'notifications/initialized' })])
+    expect(carried).toEqual([
+      ['POST', undefined],
+      ['POST', undefined],
+      ['GET', true],
+    ])
+  })
+
   it('hands on each event of a stream as one message', async () => {
     const events =
       'data: {"jsonrpc":"2.0","method":"notifications/progress"}\n\n: still here\n\ndata: {"jsonrpc":"2.0","id":1,"result":{}}\n\n'

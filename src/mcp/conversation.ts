@@ -123,8 +123,10 @@ export function openConversation(needs: ConversationNeeds): Conversation {
 
   /** The server's own messages: MCP 2025-11-25, Transports, listening for messages. A server without that stream answers 405. */
   async function listen(outer: Exchange): Promise<void> {
+    // The one stream that lasts as long as the channel.
+    const carried = { ...outer, carried: true }
     while (!ended) {
-      const status = await ask(outer, { method: 'GET', body: undefined }, hear)
+      const status = await ask(carried, { method: 'GET', body: undefined }, hear)
       if (status !== 200) return
       await new Promise((resolve) => setTimeout(resolve, REOPEN).unref())
     }

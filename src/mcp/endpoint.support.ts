@@ -152,7 +152,7 @@ export async function startGate(upstreams: Record<string, Upstream>) {
         await state.spooled
         return event
       },
-      finish: (_, event) => void events.push(event),
+      finish: (_, event, outcome) => void events.push({ ...event, ...outcome }),
     },
     refuse: (exchange, error, _, rpcId) => sendAnswer(exchange, answerOf(error, { rpcId })),
     streams: createStreams({

@@ -109,7 +109,7 @@ export function mcpEndpoint(needs: McpNeeds): (exchange: Exchange, serverId: str
       // 5 How did it end?
       endAdmission?.()
       if (recorded !== undefined && event !== undefined)
-        recorder.finish(recorded, { ...event, ...outcomeOf(exchange, ending), latency: clock() - exchange.at })
+        recorder.finish(recorded, event, outcomeOf(exchange, ending, clock() - exchange.at))
     }
   }
 }

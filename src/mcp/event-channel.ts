@@ -9,6 +9,7 @@ import { RequestError } from '../protocol/errors.ts'
 import { EVENT_STREAM } from '../protocol/events.ts'
 import type { Principal } from '../protocol/principal.ts'
 import { serverPath } from '../protocol/resource.ts'
+import { untilClosed } from './closed.ts'
 import { type Channel, type Conversation, openConversation } from './conversation.ts'
 import { keepAlive } from './keep-alive.ts'
 import { type LastingNeeds, MOST_BODIES, MOST_MESSAGE, MOST_RUNNING } from './lasting.ts'
@@ -69,7 +70,7 @@ export function eventChannel(needs: LastingNeeds): EventChannel {
         res.write(`event: endpoint\ndata: ${messages}?sessionId=${id}\n\n`)
         keepAlive(res, limits.streamKeepAlive)
         const unwatch = place.watch(() => void res.end())
-        await new Promise((resolve) => res.once('close', resolve))
+        await untilClosed(res)
         open.delete(id)
         unwatch()
         place.release()

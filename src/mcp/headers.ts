@@ -24,35 +24,73 @@ export interface McpHead {
 }
 
 const PRINTABLE = /^[\t\x20-\x7e]*$/
-const MCP_FIELDS = new Set([HEADER_PROTOCOL_VERSION, HEADER_METHOD, HEADER_NAME, HEADER_SESSION, HEADER_LAST_EVENT])
+/** How the names begin that are read here, in small letters: most fields are told by it, and looked at no further. */
+const FIRST_LETTERS = 'mlau'
 
 /** Reads the raw list, where a repeated field is still seen twice. Throws RpcError -32020 for what two readers could read differently. */
 export function readHead(rawHeaders: readonly string[]): McpHead {
-  const found: Record<string, string> = {}
-  const passed: string[] = []
+  const head: Draft = {
+    version: undefined,
+    method: undefined,
+    name: undefined,
+    session: undefined,
+    lastEvent: undefined,
+    accept: undefined,
+    passed: [],
+  }
   for (let at = 0; at < rawHeaders.length; at += 2) {
-    const name = (rawHeaders[at] ?? '').toLowerCase()
+    const written = rawHeaders[at] ?? ''
+    if (!FIRST_LETTERS.includes(written.charAt(0).toLowerCase())) continue
+    const field = written.toLowerCase()
     const value = rawHeaders[at + 1] ?? ''
-    if (MCP_FIELDS.has(name) || name.startsWith(HEADER_PARAM_PREFIX)) {
-      if (found[name] !== undefined) throw mismatch('header_twice', 'An MCP header field comes twice.')
-      if (!PRINTABLE.test(value)) throw mismatch('header_illegal', 'An MCP header field has illegal characters.')
-      found[name] = value
+    if (isPassed(field, value, head)) head.passed.push(field, value)
+  }
+  return head
+}
+
+type Draft = { -readonly [Key in keyof McpHead]: McpHead[Key] } & { readonly passed: string[] }
+
+/** Takes what the field says. */
+function isPassed(field: string, value: string, head: Draft): boolean {
+  switch (field) {
+    case HEADER_PROTOCOL_VERSION:
+      head.version = once(head.version, value)
+      return true
+    case HEADER_METHOD:
+      head.method = once(head.method, value)
+      return true
+    case HEADER_NAME:
+      head.name = once(head.name, value)
+      return true
+    case HEADER_SESSION:
+      head.session = once(head.session, value)
+      return false
+    case HEADER_LAST_EVENT:
+      head.lastEvent = once(head.lastEvent, value)
+      return false
+    case 'accept':
+      if (head.accept !== undefined || !PRINTABLE.test(value)) return false
+      head.accept = value
+      return true
+    case 'user-agent':
+      return PRINTABLE.test(value) && passedBefore(field, head) === undefined
+    default:
+      if (!field.startsWith(HEADER_PARAM_PREFIX)) return false
       // MCP 2026-07-28: an intermediary MUST forward an Mcp-Param-* field that it does not recognise, unchanged.
-      if (name !== HEADER_SESSION && name !== HEADER_LAST_EVENT) passed.push(name, value)
-    } else if ((name === 'accept' || name === 'user-agent') && found[name] === undefined && PRINTABLE.test(value)) {
-      found[name] = value
-      passed.push(name, value)
-    }
+      once(passedBefore(field, head), value)
+      return true
   }
-  return {
-    version: found[HEADER_PROTOCOL_VERSION],
-    method: found[HEADER_METHOD],
-    name: found[HEADER_NAME],
-    session: found[HEADER_SESSION],
-    lastEvent: found[HEADER_LAST_EVENT],
-    accept: found['accept'],
-    passed,
-  }
+}
+
+function once(before: string | undefined, value: string): string {
+  if (before !== undefined) throw mismatch('header_twice', 'An MCP header field comes twice.')
+  if (!PRINTABLE.test(value)) throw mismatch('header_illegal', 'An MCP header field has illegal characters.')
+  return value
+}
+
+function passedBefore(field: string, { passed }: McpHead): string | undefined {
+  for (let at = 0; at < passed.length; at += 2) if (passed[at] === field) return passed[at + 1]
+  return undefined
 }
 
 export function mismatch(reason: string, message: string): RpcError {

@@ -6,7 +6,7 @@ export const ALIVE = ':\n\n'
 
 /** Every so many milliseconds, until the stream ends; 0 is never. */
 export function keepAlive(res: ServerResponse, every: number): void {
-  if (every === 0) return
+  if (every === 0 || res.closed) return
   const timer = setInterval(() => {
     // Who has not read what was said before is not waiting for this.
     if (res.writableLength === 0 && !res.writableEnded) res.write(ALIVE)

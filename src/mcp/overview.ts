@@ -109,7 +109,7 @@ function overview(needs: OverviewNeeds, content: Content): Endpoint {
     } finally {
       if (call !== undefined && event !== undefined) {
         const outcome = res.statusCode === 200 ? 'answered' : 'refused'
-        recorder.finish(call, { ...event, status: res.statusCode, outcome, latency: clock() - exchange.at })
+        recorder.finish(call, event, { status: res.statusCode, outcome, latency: clock() - exchange.at })
       }
     }
   }

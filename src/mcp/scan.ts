@@ -42,9 +42,23 @@ const KNOWN: readonly (readonly string[])[] = [
   ['type', 'name', 'uri'],
   ['toolsListChanged', 'promptsListChanged', 'resourcesListChanged', 'resourceSubscriptions', 'taskIds'],
 ]
-/** A bit for each, as it must be spelled and in lower case. */
-const SPELLED = KNOWN.map((names) => new Map(names.map((name, at) => [name, 1 << at])))
-const FOLDED = KNOWN.map((names) => new Map(names.map((name, at) => [name.toLowerCase(), 1 << at])))
+interface KnownKey {
+  readonly name: string
+  readonly bit: number
+  /** What the container is that it names. */
+  readonly opens: number
+}
+const KNOWN_KEYS = KNOWN.map((names, kind) =>
+  names.map((name, at): KnownKey => ({ name, bit: 1 << at, opens: kindOf(kind, name) })),
+)
+const ID = KNOWN_KEYS[ENVELOPE]?.find(({ name }) => name === 'id')
+const LONGEST_KNOWN = Math.max(...KNOWN.flat().map(({ length }) => length))
+/** By their length: a key is compared where it stands, which costs less than to cut it out and look it up. */
+const SPELLED = KNOWN_KEYS.map((keys) =>
+  Array.from({ length: LONGEST_KNOWN + 1 }, (_, length) => keys.filter(({ name }) => name.length === length)),
+)
+const FOLDED = KNOWN_KEYS.map((keys) => new Map(keys.map(({ name, bit }) => [name.toLowerCase(), bit])))
+const NONE: readonly KnownKey[] = []
 /** Objects that policy reads have few keys; the rest is arguments. */
 const MOST_INSPECTED = 256
 /** Without a backslash, which would begin an escape. */
@@ -52,11 +66,14 @@ const PLAIN = /^[\x20-\x5b\x5d-\x7e]*$/
 
 /** What the containers are that the scan is inside of. A scan runs to its end before another begins. */
 const open = new Uint8Array(LONGEST_DEPTH + 1)
+/** What was read of the inspected objects, of which there is one of a kind at most: a bit for each known key. */
+const seen = new Uint32Array(KNOWN.length)
 
 /** Where the envelope's `id` value begins; -1 without one. Throws RpcError when the text could be read in two ways. */
 export function scanMessage(text: string, limits: ScanLimits): number {
   const deepest = Math.min(limits.depth, LONGEST_DEPTH)
-  const seen: Seen = { known: KNOWN.map(() => 0), strange: [] }
+  seen.fill(0)
+  const strange: string[] = []
   let depth = 0
   let keys = 0
   let isKey = false
@@ -71,10 +88,9 @@ export function scanMessage(text: string, limits: ScanLimits): number {
           if (++keys > limits.keys) throw refused('json_keys', 'The message has too many keys.')
           const kind = open[depth] ?? OBJECT
           if (kind >= ENVELOPE) {
-            const key = text.slice(at + 1, end)
-            checkKey(key, kind, seen)
-            next = kindOf(kind, key)
-            if (kind === ENVELOPE && key === 'id') idAt = valueAt(text, end + 1)
+            const key = readKey(text, at + 1, end, kind, strange)
+            next = key?.opens ?? OBJECT
+            if (key === ID) idAt = valueAt(text, end + 1)
           }
         }
         at = end
@@ -117,25 +133,25 @@ function endOfString(text: string, from: number): number {
   return text.length
 }
 
-/** What was read of the inspected objects, of which there is one of a kind at most: a bit for each known key, and the others folded. */
-interface Seen {
-  readonly known: number[]
-  readonly strange: string[]
+/** One key of an inspected object: spelled once; and where it is none of ours, plain ASCII and not ours in another case. */
+function readKey(text: string, from: number, to: number, kind: number, strange: string[]): KnownKey | undefined {
+  const before = seen[kind] ?? 0
+  for (const known of SPELLED[kind]?.[to - from] ?? NONE) {
+    if (!text.startsWith(known.name, from)) continue
+    if ((before & known.bit) !== 0) throw twice()
+    seen[kind] = before | known.bit
+    return known
+  }
+  checkStrange(text.slice(from, to), kind, strange)
+  return undefined
 }
 
-/** One key of an inspected object: plain ASCII, spelled once, and not a known key in another case (Go's decoder folds, the Kelvin sign included). */
-function checkKey(key: string, kind: number, { known, strange }: Seen): void {
-  const before = known[kind] ?? 0
-  const spelled = SPELLED[kind]?.get(key)
-  if (spelled !== undefined) {
-    if ((before & spelled) !== 0) throw twice()
-    known[kind] = before | spelled
-    return
-  }
+/** Go's decoder folds, the Kelvin sign included. */
+function checkStrange(key: string, kind: number, strange: string[]): void {
   if (!PLAIN.test(key)) throw refused('json_key_spelling', 'A key of the message is escaped or not ASCII.')
   const folded = key.toLowerCase()
   const meant = FOLDED[kind]?.get(folded)
-  if (meant !== undefined && (before & meant) === 0)
+  if (meant !== undefined && ((seen[kind] ?? 0) & meant) === 0)
     throw refused('json_key_case', 'A key of the message is spelled in another case.')
   const mark = `${kind} ${folded}`
   if (meant !== undefined || strange.includes(mark)) throw twice()

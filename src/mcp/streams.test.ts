@@ -22,6 +22,23 @@ describe('the places of streams', () => {
     expect(() => streams.reserve(ann, '192.0.2.1')).toThrow(tooMany)
   })
 
+  it('are not taken twice by what a channel carries, which ends with the credential all the same', () => {
+    const watched: boolean[] = []
+    const watch = (_: Principal, _onEnd: unknown, lasting: boolean) => {
+      watched.push(lasting)
+      return () => undefined
+    }
+    const streams = createStreams({ most: 1, watch })
+    const channel = streams.reserve(ann, '192.0.2.1')
+    const carried = streams.reserve(ann, '192.0.2.1', true)
+    carried.watch(() => undefined)
+    expect(watched).toEqual([true])
+    carried.release()
+    expect(() => streams.reserve(ann, '192.0.2.1')).toThrow(tooMany)
+    channel.release()
+    streams.reserve(ann, '192.0.2.1')
+  })
+
   it('are those of a network, where nobody has signed in', () => {
     const streams = open()
     streams.open(ANONYMOUS, '2001:db8::1', () => undefined)

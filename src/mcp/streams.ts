@@ -16,15 +16,18 @@ export interface StreamLimits {
 }
 
 interface Needs {
-  /** Most open streams of one principal; of one network where nobody has signed in. */
+  /** Most open streams of one principal, of whatever kind; of one network where nobody has signed in. */
   readonly most: number
   /** Calls `onEnd` once when the principal's credential ends, or a `lasting` stream must; answers how to stop watching. */
   watch(principal: Principal, onEnd: (reason: StreamEnd) => void, lasting: boolean): () => void
 }
 
 export interface Streams {
-  /** Takes the place of a lasting stream, one that no answer of its own ends. Throws RequestError 429 when the caller has none left. */
-  reserve(principal: Principal, address: string): Place
+  /**
+   * Takes the place of a lasting stream, one that no answer of its own ends: one that a channel carries has the channel's. Throws
+   * RequestError 429 when the caller has none left.
+   */
+  reserve(principal: Principal, address: string, carried?: boolean): Place
   /** Counts and watches the stream of an answer; answers how to give its place back. */
   open(principal: Principal, address: string, onEnd: (reason: StreamEnd) => void): () => void
 }
@@ -50,11 +53,13 @@ export function createStreams({ most, watch }: Needs): Streams {
     }
   }
   return {
-    reserve(principal, address) {
+    reserve(principal, address, carried = false) {
+      const watching: Place['watch'] = (onEnd) => watch(principal, onEnd, true)
+      if (carried) return { watch: watching, release: () => undefined }
       const whose = countedAs(principal, address)
       if ((open.get(whose) ?? 0) >= most)
         throw new RequestError(429, 'too_many_streams', 'Too many open streams.', { retryAfter: 5 })
-      return { watch: (onEnd) => watch(principal, onEnd, true), release: take(whose) }
+      return { watch: watching, release: take(whose) }
     },
     open(principal, address, onEnd) {
       const release = take(countedAs(principal, address))

@@ -3,7 +3,7 @@
 import type { TargetKind } from '../protocol/decision.ts'
 import { RpcError } from '../protocol/errors.ts'
 import { isRecord } from '../protocol/json.ts'
-import { RPC } from '../protocol/mcp.ts'
+import { REQUEST_META, RPC } from '../protocol/mcp.ts'
 import { isOpenMethod } from '../protocol/methods.ts'
 
 export interface Target {
@@ -92,7 +92,7 @@ const LONGEST_BAGGAGE = 8192
 export function checkMeta(params: Params): void {
   const meta = params?.['_meta']
   if (!isRecord(meta)) return
-  for (const key in meta) if (OUR_META.test(key)) throw invalidParams('_meta')
+  for (const key in meta) if (!REQUEST_META.has(key) && OUR_META.test(key)) throw invalidParams('_meta')
   const { baggage } = meta
   if (typeof baggage === 'string' && baggage.length > LONGEST_BAGGAGE) throw invalidParams('_meta.baggage')
 }

@@ -23,6 +23,8 @@ export function webSocketDoor(needs: LastingNeeds) {
     library ??= openLibrary(limits.body)
     const server = await library
     const { socket, head } = exchange.takeOver()
+    // Who has left already says so no more.
+    if (socket.destroyed) throw badHandshake()
     return new Promise((resolve, reject) => {
       // What the library refuses after all, or who leaves in the middle: it says so by closing alone.
       socket.once('close', () => reject(badHandshake()))

@@ -13,15 +13,16 @@ import type { AccessToken } from '../tokens/access-token.ts'
 import { accountFinder } from './accounts.ts'
 import { actRecorder } from './acts.ts'
 import { createAdapters } from './adapter.ts'
+import { answeredHere } from './answered.ts'
 import { clientDocuments } from './client-document.ts'
 import { configuredClients } from './clients.ts'
 import { consentKeeper } from './consent.ts'
 import { gatewayClients } from './gateways/clients.ts'
 import type { Interactions } from './interaction/flow.ts'
 import { createInteractions } from './interactions.ts'
-import { issuanceRecorder, libraryRefusals } from './issuance.ts'
+import { issuanceRecorder } from './issuance.ts'
 import { createLibrary, type Running } from './library.ts'
-import { createProvider } from './provider.ts'
+import { createProvider, INTERACTION_TTL } from './provider.ts'
 import { resourceIndicators } from './resources.ts'
 import { routes } from './routes.ts'
 import { ownPages, signInClient } from './sign-in-client.ts'
@@ -66,7 +67,7 @@ export function openAuthorizationServer(needs: AuthorizationServerNeeds): Author
   const { config, durable, ephemeral, keyring, clock, log, onRevocation } = needs
   const { oauth, server } = config
   const serverUrl = server.url
-  const acts = actRecorder({ recorder: needs.recorder, clock, log })
+  const acts = actRecorder({ recorder: needs.recorder, clock })
   const consent = consentKeeper({ consents: durable.consents, acts, clock, log })
   const documents = clientDocuments({
     fetchOutbound: needs.fetchPublic,
@@ -121,7 +122,6 @@ export function openAuthorizationServer(needs: AuthorizationServerNeeds): Author
         signingKey: () => keyring.signingKeys()[0]?.kid,
       }),
       clients: configuredClients(oauth.clients),
-      recordRefusal: libraryRefusals(acts),
       recordIssuance: issuanceRecorder({
         acts,
         clients: durable.clients,
@@ -139,6 +139,7 @@ export function openAuthorizationServer(needs: AuthorizationServerNeeds): Author
   })
 
   const library = createLibrary({ current: () => running, serverUrl })
+  const answered = answeredHere(serverUrl, INTERACTION_TTL)
   const sweep = setInterval(() => {
     durable.clients
       .removeNeverUsed(clock() - oauth.registration.neverUsedTtl)
@@ -155,12 +156,14 @@ export function openAuthorizationServer(needs: AuthorizationServerNeeds): Author
       verifyOwnToken: needs.verifyOwnToken,
       isAdmitted: needs.isAdmitted,
       library,
+      answered,
       gateways,
       acts,
       clock,
     }),
     interactions: createInteractions({
       library,
+      answered,
       provider: () => running.provider,
       findResource,
       isGateway: (clientId) => gateways.uriOf(clientId) !== undefined,

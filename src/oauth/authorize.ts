@@ -2,6 +2,8 @@
 import type { Endpoint, Exchange } from '../http/exchange.ts'
 import type { Form } from '../http/form.ts'
 import { checkMethod } from '../http/method.ts'
+import { RequestError } from '../protocol/errors.ts'
+import type { AnsweredHere } from './answered.ts'
 import { answeringBrowsers, type Refused } from './answers.ts'
 import type { Library } from './library.ts'
 import { readAuthorizationRequest, serialise } from './parameters.ts'
@@ -34,10 +36,15 @@ export async function sendAuthorizationRequest(library: Library, exchange: Excha
   })
 }
 
-export function resumeEndpoint({ library, refused }: Omit<Needs, 'bodyTimeout'>, uid: string): Endpoint {
+type ResumeNeeds = Omit<Needs, 'bodyTimeout'> & { readonly answered: Pick<AnsweredHere, 'has'> }
+
+export function resumeEndpoint({ library, refused, answered }: ResumeNeeds, uid: string): Endpoint {
   return answeringBrowsers(refused, async (exchange) => {
     checkMethod(exchange, 'GET')
     hideReferrer(exchange)
+    const interaction = await library.page(exchange, (current) => current.Interaction.find(uid))
+    if (interaction?.result !== undefined && !answered.has(exchange, interaction.cid))
+      throw new RequestError(403, 'interaction_elsewhere', 'This sign-in was answered in another browser.')
     await library.call(exchange, { method: 'GET', target: `${AUTHORIZATION_ROUTE}/${uid}`, credentials: 'cookies' })
   })
 }

@@ -10,6 +10,8 @@ export interface Call {
   readonly handle?: AccessToken
   /** What an `invalid_grant` of the library is put into words as, where the endpoint has its own. */
   readonly refusal?: string
+  /** What the library refused, which it tells before it has answered. */
+  refused?: { readonly act: string; readonly reason: string }
   /** The registered client that was read last. */
   client?: ClientRecord
   /** The refresh token that was read last, and, once the library spends it, the one being rotated. */

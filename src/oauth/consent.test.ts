@@ -119,7 +119,7 @@ describe('the answer is bound to the browser that was asked', () => {
       expect((await thief.get(page + action)).status).toBe(403)
     const resume = (await browser.get(`${page}?do=allow`)).headers.get('location') ?? ''
     const stolen = await thief.get(resume)
-    expect([stolen.status, stolen.headers.get('location')]).toEqual([400, null])
+    expect([stolen.status, stolen.headers.get('location')]).toEqual([403, null])
     expect((await browser.get(resume)).headers.get('location')).toContain('/interaction/')
   })
 

@@ -69,8 +69,11 @@ interface Needs {
 }
 
 export function consentKeeper({ consents, acts, clock, log }: Needs) {
-  const answered = (ctx: KoaContextWithOIDC, asked: Asked): boolean =>
-    ctx.oidc.result?.consent?.['what'] === digestOf(asked)
+  /** An answer that was given while nobody, or somebody else, was signed in is not this person's, unless they signed in behind it. */
+  function answered({ oidc: { result, session } }: KoaContextWithOIDC, asked: Asked): boolean {
+    if (result?.consent?.['what'] !== digestOf(asked)) return false
+    return result.login !== undefined || result.consent['who'] === session?.accountId
+  }
 
   async function isAllowed(ctx: KoaContextWithOIDC): Promise<boolean> {
     const asked = askedOf(ctx.oidc.params)
@@ -122,7 +125,7 @@ export function consentKeeper({ consents, acts, clock, log }: Needs) {
         await acts.record({ act: 'consent', decision: 'allow', reason, subject, client, resource, family: grant.jti })
       } catch (error) {
         log.error({ error }, 'a consent could not be recorded and no code is given')
-        // RFC 6749 §4.1.2.1: the client is told, and may try again.
+        // RFC 6749 §4.1.2.1: the client may try again, and is told so once that can be recorded (issuance.ts).
         throw new errors.TemporarilyUnavailable('try again later')
       }
     },

@@ -1,4 +1,5 @@
-// Names and scopes of the library's cookies, RFC 6265bis §4.1.3: a prefix is a promise that no sibling domain can fake.
+// Names and scopes of the library's cookies, RFC 6265bis §4.1.3. `__Host-` is a promise that no sibling domain can fake; `__Secure-` is
+// not, so that what such a cookie proves counts only beside one that is (answered.ts).
 
 export function cookieNames(serverUrl: string) {
   // Browsers refuse both prefixes without Secure, so plain-http loopback goes without.

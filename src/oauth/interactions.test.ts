@@ -1,10 +1,14 @@
 // What the pages rely on (interaction/flow.ts), beyond the consent they show.
 import { afterEach, describe, expect, it } from 'vitest'
 import { ACCOUNT, type Door, OTHER, pkce, startDoor } from '../../test/support/door.ts'
+import type { Exchange } from '../http/exchange.ts'
 import { RequestError } from '../protocol/errors.ts'
 
 let door: Door
 afterEach(() => door?.close())
+
+/** What comes back from an identity provider: of another request than the one it ends. */
+const callback = () => ({ req: { headers: {} }, res: { appendHeader: () => undefined } }) as unknown as Exchange
 
 /** A browser that has allowed and stands at the sign-in. */
 async function atLogin() {
@@ -20,20 +24,23 @@ async function atLogin() {
 describe('a sign-in at an identity provider comes back by uid', () => {
   it('and the browser that started goes on from there', async () => {
     const { browser, uid } = await atLogin()
-    const next = await door.interactions.signInByUid(uid, { account: ACCOUNT, amr: ['fed'] })
+    const next = await door.interactions.signInByUid(callback(), uid, { account: ACCOUNT, amr: ['fed'] })
     expect((await browser.follow(next)).searchParams.has('code')).toBe(true)
   })
 
   it('no other browser does', async () => {
     const { uid } = await atLogin()
-    const next = await door.interactions.signInByUid(uid, { account: ACCOUNT, amr: ['fed'] })
+    const next = await door.interactions.signInByUid(callback(), uid, { account: ACCOUNT, amr: ['fed'] })
     const stranger = await door.browser().get(next)
-    expect([stranger.status, stranger.headers.get('location')]).toEqual([400, null])
+    expect([stranger.status, stranger.headers.get('location')]).toEqual([403, null])
   })
 
   it('its failure is told to the client', async () => {
     const { browser, uid } = await atLogin()
-    const next = await door.interactions.denyByUid(uid, { error: 'access_denied', description: 'not admitted' })
+    const next = await door.interactions.denyByUid(callback(), uid, {
+      error: 'access_denied',
+      description: 'not admitted',
+    })
     const { searchParams } = await browser.follow(next)
     expect([searchParams.get('error'), searchParams.get('error_description')]).toEqual([
       'access_denied',
@@ -43,7 +50,7 @@ describe('a sign-in at an identity provider comes back by uid', () => {
 
   it('an unknown one is gone', async () => {
     await atLogin()
-    const late = door.interactions.signInByUid('unknown', { account: ACCOUNT, amr: [] })
+    const late = door.interactions.signInByUid(callback(), 'unknown', { account: ACCOUNT, amr: [] })
     await expect(late).rejects.toThrow(RequestError)
   })
 })

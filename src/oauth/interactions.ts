@@ -9,6 +9,7 @@ import { redirectKind } from '../protocol/redirect-uri.ts'
 import type { Resource } from '../protocol/resource.ts'
 import type { Consents } from '../store/durable.ts'
 import type { Artifacts } from '../store/ephemeral.ts'
+import type { AnsweredHere } from './answered.ts'
 import { askedOf, digestOf, isRemembered } from './consent.ts'
 import { COOKIE_OPTIONS } from './cookies.ts'
 import type { Interaction, Interactions, SignIn } from './interaction/flow.ts'
@@ -18,6 +19,7 @@ import { isSignInClient } from './sign-in-client.ts'
 
 interface Needs {
   readonly library: Library
+  readonly answered: Pick<AnsweredHere, 'note'>
   provider(): Provider
   findResource(clientId: string, url: string): Pick<Resource, 'url' | 'title'> | undefined
   isGateway(clientId: string): boolean
@@ -100,7 +102,8 @@ export function createInteractions(needs: Needs): Interactions {
     return clientId.startsWith('https://') ? 'document' : 'registered'
   }
 
-  async function finish(details: Details, result: InteractionResults): Promise<string> {
+  async function finish(exchange: Exchange, details: Details, result: InteractionResults): Promise<string> {
+    needs.answered.note(exchange, details.cid)
     details.result = 'error' in result ? result : { ...details.lastSubmission, ...result }
     await details.persist()
     return details.returnTo
@@ -115,10 +118,10 @@ export function createInteractions(needs: Needs): Interactions {
     details.session = undefined
   }
 
-  async function finishLogin(details: Details, { account, amr }: SignIn): Promise<string> {
+  async function finishLogin(exchange: Exchange, details: Details, { account, amr }: SignIn): Promise<string> {
     if (details.prompt.name !== 'login') throw outOfStep()
     await endOtherSession(details, account)
-    return finish(details, { login: { accountId: account, amr: [...amr] } })
+    return finish(exchange, details, { login: { accountId: account, amr: [...amr] } })
   }
 
   async function readByUid(uid: string): Promise<Details> {
@@ -126,6 +129,9 @@ export function createInteractions(needs: Needs): Interactions {
     if (!details) throw gone()
     return details
   }
+
+  const findAccount = (exchange: Exchange): Promise<string | undefined> =>
+    library.page(exchange, async (current, req) => (await currentSession(current, req, exchange)).accountId)
 
   return {
     async find(exchange, uid) {
@@ -136,23 +142,24 @@ export function createInteractions(needs: Needs): Interactions {
       if (details.prompt.name !== 'consent') throw outOfStep()
       // From what the library stored, never from what the page or its form says.
       const what = digestOf(askedOf(details.params))
-      sendSeeOther(exchange, await finish(details, { consent: { what } }))
+      const who = await findAccount(exchange)
+      sendSeeOther(exchange, await finish(exchange, details, { consent: { what, ...(who !== undefined && { who }) } }))
     },
     async deny(exchange, { uid }) {
       const details = await read(exchange, uid)
-      sendSeeOther(exchange, await finish(details, { error: 'access_denied', error_description: 'the person refused' }))
+      const refused = { error: 'access_denied', error_description: 'the person refused' }
+      sendSeeOther(exchange, await finish(exchange, details, refused))
     },
     async signIn(exchange, { uid }, signIn) {
-      sendSeeOther(exchange, await finishLogin(await read(exchange, uid), signIn))
+      sendSeeOther(exchange, await finishLogin(exchange, await read(exchange, uid), signIn))
     },
-    async signInByUid(uid, signIn) {
-      return finishLogin(await readByUid(uid), signIn)
+    async signInByUid(exchange, uid, signIn) {
+      return finishLogin(exchange, await readByUid(uid), signIn)
     },
-    async denyByUid(uid, { error, description }) {
-      return finish(await readByUid(uid), { error, error_description: description })
+    async denyByUid(exchange, uid, { error, description }) {
+      return finish(exchange, await readByUid(uid), { error, error_description: description })
     },
-    findAccount: (exchange) =>
-      library.page(exchange, async (current, req) => (await currentSession(current, req, exchange)).accountId),
+    findAccount,
     async endSession(exchange) {
       await library.page(exchange, async (current, req) => {
         await (await currentSession(current, req, exchange)).destroy()

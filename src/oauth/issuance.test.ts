@@ -1,10 +1,64 @@
 // Committed first, answered second: what cannot be recorded is not handed out, and a store that is away is said to be away.
 import { afterEach, describe, expect, it } from 'vitest'
 import { ACCOUNT, type Door, pkce, startDoor } from '../../test/support/door.ts'
+import type { Answer } from '../../test/support/door-browser.ts'
 import { StoreUnavailable } from '../protocol/errors.ts'
 
 let door: Door
 afterEach(() => door?.close())
+
+/** Each by whoever notices it: the library behind its endpoints, or ours in front of them. */
+const REFUSALS: Readonly<Record<string, (door: Door) => Promise<Refusal>>> = {
+  'of a token, by the library': async (at) => {
+    const client = String((await at.register()).body['client_id'])
+    const act = { act: 'token_refused', reason: 'invalid_grant' }
+    return { ask: () => at.refresh(client, 'unknown'), status: 400, act }
+  },
+  'of a token, by ours': async (at) => ({
+    ask: () => at.send('/oauth/token', { method: 'POST', body: '{}', headers: { 'content-type': 'application/json' } }),
+    status: 400,
+    act: { act: 'token_refused', reason: 'invalid_request' },
+  }),
+  'of an authorization, to the client': async (at) => {
+    const client = String((await at.register()).body['client_id'])
+    const url = at.authorizeUrl(client, pkce().challenge, { code_challenge_method: 'plain' })
+    const act = { act: 'authorization_refused', reason: 'invalid_request', client }
+    return { ask: () => at.send(url), status: 303, act }
+  },
+  'of an authorization, on a page': async (at) => {
+    const client = String((await at.register()).body['client_id'])
+    const url = at.authorizeUrl(client, pkce().challenge, { redirect_uri: 'https://elsewhere.example/cb' })
+    const act = { act: 'authorization_refused', reason: 'invalid_redirect_uri', client }
+    return { ask: () => at.send(url), status: 400, act }
+  },
+  'of a registration, by ours': async (at) => ({
+    ask: () => at.register({ redirect_uris: [] }),
+    status: 400,
+    act: { act: 'registration_refused' },
+  }),
+  "of a client's own record": async (at) => {
+    const client = String((await at.register()).body['client_id'])
+    const headers = { authorization: 'Bearer guess' }
+    const act = { act: 'registration_refused', reason: 'invalid_token' }
+    return { ask: () => at.send(`/oauth/register/${client}`, { headers }), status: 401, act }
+  },
+  'of a revocation': async (at) => ({
+    ask: () => at.post('/oauth/revoke', { client_id: 'nobody', token: 'x' }),
+    status: 401,
+    act: { act: 'token_refused', reason: 'invalid_client' },
+  }),
+  'of an introspection': async (at) => ({
+    ask: () => at.post('/oauth/introspect', { client_id: 'nobody', token: 'x' }),
+    status: 401,
+    act: { act: 'token_refused', reason: 'invalid_client' },
+  }),
+}
+
+interface Refusal {
+  ask(): Promise<Answer>
+  readonly status: number
+  readonly act: object
+}
 
 describe('the record', () => {
   it('has who got which token for what, and the first act bears the request id', async () => {
@@ -72,20 +126,49 @@ describe('when the record cannot be written', () => {
   it('no code is given', async () => {
     door = await startDoor()
     const client = String((await door.register()).body['client_id'])
+    const signIn = () => door.browser().follow(door.authorizeUrl(client, pkce().challenge))
     door.recorder.failing = true
-    const location = await door.browser().follow(door.authorizeUrl(client, pkce().challenge))
-    expect([location.searchParams.get('error'), location.searchParams.get('code')]).toEqual([
-      'temporarily_unavailable',
-      null,
-    ])
+    // Nor is the client told by way of the browser that it got none: that would be a refusal.
+    await expect(signIn()).rejects.toThrow(/: 503 .*temporarily_unavailable/s)
+    door.recorder.failing = false
+    expect((await signIn()).searchParams.get('code')).toEqual(expect.any(String))
   })
 
-  it('a refusal stays a refusal', async () => {
+  it.each(Object.entries(REFUSALS))('no refusal is told either: %s', async (_, prepare) => {
     door = await startDoor()
-    const { clientId } = await door.signIn()
+    const { ask, status, act } = await prepare(door)
     door.recorder.failing = true
-    expect((await door.refresh(clientId, 'unknown')).body['error']).toBe('invalid_grant')
-    expect(door.log).toContainEqual(expect.objectContaining({ level: 'warn' }))
+    const known = door.acts.length
+    const withheld = await ask()
+    expect([withheld.status, withheld.headers.get('retry-after')]).toEqual([503, '5'])
+    expect(withheld.headers.get('location')).toBeNull()
+    expect(door.acts).toHaveLength(known)
+    door.recorder.failing = false
+    const refused = await ask()
+    expect([refused.status, door.acts.at(-1)]).toMatchObject([
+      status,
+      { ...act, decision: 'deny', id: refused.headers.get('x-request-id') },
+    ])
+  })
+})
+
+describe('while the record is not written yet', () => {
+  it.each(Object.entries(REFUSALS))('no refusal is told: %s', async (_, prepare) => {
+    door = await startDoor()
+    const { ask, status } = await prepare(door)
+    const written = Promise.withResolvers<void>()
+    const reached = Promise.withResolvers<void>()
+    door.recorder.stalled = { until: written.promise, reached: reached.resolve }
+    let told = false
+    const answer = ask().finally(() => {
+      told = true
+    })
+    await reached.promise
+    // Another whole exchange with the gate in the meantime: an answer on its way would have come.
+    await door.send('/oauth/nothing-here')
+    expect(told).toBe(false)
+    written.resolve()
+    expect((await answer).status).toBe(status)
   })
 })
 

@@ -1,11 +1,14 @@
-// What the library has answered but not yet sent: the act is committed first, and what cannot be recorded is not handed out.
+// What the library has answered but not yet sent, be it granted or refused: the act is committed first, and what cannot be recorded is
+// not told.
 import type { EventEmitter } from 'node:events'
 import type { errors, KoaContextWithOIDC } from 'oidc-provider'
 import type { Log } from '../observe/log.ts'
 import type { Clock } from '../protocol/clock.ts'
 import type { Durable } from '../store/durable.ts'
 import type { Act, Acts } from './acts.ts'
+import { temporarilyUnavailable } from './answers.ts'
 import { currentCall } from './call.ts'
+import { renderError } from './error-page.ts'
 
 interface Needs {
   readonly acts: Acts
@@ -23,8 +26,7 @@ export function issuanceRecorder({ acts, clients, markUsed, clock, log }: Needs)
     const { oidc } = ctx
     const who = about(ctx)
     const grant = String(oidc.params?.['grant_type'] ?? 'unknown')
-    if (ctx.status !== 200)
-      return acts.recordRefusal({ act: 'token_refused', decision: 'deny', reason: errorOf(ctx), ...who })
+    if (ctx.status !== 200) return acts.record({ act: 'token_refused', decision: 'deny', reason: errorOf(ctx), ...who })
     await acts.record({ act: 'token_issued', decision: 'allow', reason: grant, ...who })
     if (who.client !== undefined) markUsed(who.client)
     const registered = currentCall()?.client
@@ -45,12 +47,13 @@ export function issuanceRecorder({ acts, clients, markUsed, clock, log }: Needs)
   return async function recordIssuance(ctx: KoaContextWithOIDC, next: () => Promise<void>): Promise<void> {
     await next()
     try {
+      const refused = currentCall()?.refused
+      if (refused !== undefined) await acts.record({ ...refused, decision: 'deny', ...about(ctx) })
       if (ctx.oidc?.route === 'token') await recordToken(ctx)
       if (ctx.oidc?.route === 'registration') await recordRegistration(ctx)
     } catch (error) {
-      log.error({ error }, 'what was issued could not be recorded and is withheld')
-      ctx.status = 503
-      ctx.body = { error: 'temporarily_unavailable', error_description: 'try again later' }
+      log.error({ error }, 'what was answered could not be recorded and is withheld')
+      withhold(ctx)
     }
     if (ctx.oidc?.route?.startsWith('client')) withholdSecret(ctx)
     const { refusal } = currentCall() ?? {}
@@ -70,13 +73,13 @@ const REFUSALS = {
   'introspection.error': 'token_refused',
 } as const
 
-export function libraryRefusals(acts: Acts) {
-  return function listen(provider: EventEmitter): void {
-    for (const [event, act] of Object.entries(REFUSALS))
-      provider.on(event, (ctx: KoaContextWithOIDC, { error }: errors.OIDCProviderError) => {
-        if (error !== 'access_denied') void acts.recordRefusal({ act, decision: 'deny', reason: error, ...about(ctx) })
-      })
-  }
+/** Only noted here: nobody waits for who hears an event. Of two errors of one request the last is the one that is answered. */
+export function hearRefusals(provider: EventEmitter): void {
+  for (const [event, act] of Object.entries(REFUSALS))
+    provider.on(event, (_ctx: KoaContextWithOIDC, { error }: errors.OIDCProviderError) => {
+      const call = currentCall()
+      if (call !== undefined && error !== 'access_denied') call.refused = { act, reason: error }
+    })
 }
 
 function about({ oidc }: KoaContextWithOIDC): Pick<Act, 'subject' | 'client' | 'resource' | 'family'> {
@@ -88,6 +91,18 @@ function about({ oidc }: KoaContextWithOIDC): Pick<Act, 'subject' | 'client' | '
     ...(resource === undefined ? {} : { resource }),
     ...(token?.grantId === undefined ? {} : { family: token.grantId }),
   }
+}
+
+const RETRY_AFTER = '5'
+
+/** Nothing of what the library would have said leaves: neither a refusal nor where it sends the browser (RFC 9110 §15.6.4). */
+function withhold(ctx: KoaContextWithOIDC): void {
+  const { error, error_description } = temporarilyUnavailable()
+  for (const name of ['Location', 'WWW-Authenticate']) ctx.remove(name)
+  ctx.status = 503
+  ctx.set('Retry-After', RETRY_AFTER)
+  if (ctx.accepts('json', 'html') === 'html') renderError(ctx, { error, error_description })
+  else ctx.body = { error, error_description }
 }
 
 const bodyOf = (ctx: KoaContextWithOIDC): Body => {

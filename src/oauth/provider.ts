@@ -18,7 +18,7 @@ import type { configuredClients } from './clients.ts'
 import type { consentKeeper } from './consent.ts'
 import { COOKIE_OPTIONS, cookieNames } from './cookies.ts'
 import { renderError } from './error-page.ts'
-import type { issuanceRecorder, libraryRefusals } from './issuance.ts'
+import { hearRefusals, type issuanceRecorder } from './issuance.ts'
 import { deriveSuccessors, rotateRefreshToken } from './refresh.ts'
 import { REGISTRATION_ROUTE } from './registration.ts'
 import type { resourceIndicators } from './resources.ts'
@@ -42,11 +42,10 @@ export interface ProviderNeeds {
   readonly documents: ReturnType<typeof clientDocuments>
   readonly clients: ReturnType<typeof configuredClients>
   readonly recordIssuance: ReturnType<typeof issuanceRecorder>
-  readonly recordRefusal: ReturnType<typeof libraryRefusals>
 }
 
-/** Signing in with a second factor on another device takes a while. */
-const INTERACTION_TTL = 30 * 60
+/** Signing in with a second factor on another device takes a while. Seconds. */
+export const INTERACTION_TTL = 30 * 60
 const seconds = (milliseconds: number): number => Math.max(1, Math.floor(milliseconds / 1000))
 
 export function createProvider(needs: ProviderNeeds): Provider {
@@ -134,7 +133,7 @@ export function createProvider(needs: ProviderNeeds): Provider {
   compareHashedSecrets(provider)
   deriveSuccessors(provider, keys.refreshSecret)
   provider.use(needs.recordIssuance)
-  needs.recordRefusal(provider)
+  hearRefusals(provider)
   provider.on('server_error', (ctx: KoaContextWithOIDC, error: Error) => {
     log.error({ error, path: ctx.path }, 'the authorization server failed')
     // Nothing was half done; the client may try again (RFC 9110 §15.6.4).

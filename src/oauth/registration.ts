@@ -39,9 +39,11 @@ interface Needs {
 export function registrationEndpoints(needs: Needs) {
   const { library, clients, counters, registration, clock, bodyTimeout, refused } = needs
 
-  async function checkQuota({ address }: Exchange): Promise<void> {
+  async function checkQuota({ address, req }: Exchange): Promise<void> {
     const now = clock()
-    const sender = await counters.hit(`register:${networkOf(address)}`, HOUR, now)
+    // A page of any site can post from here in a person's browser: it uses up what pages have, and not what programs have.
+    const way = req.headers.origin === undefined ? '' : 'page:'
+    const sender = await counters.hit(`register:${way}${networkOf(address)}`, HOUR, now)
     if (sender > registration.perAddress) throw tooMany('registration_quota', now)
     if ((await counters.hit('register', HOUR, now)) > registration.total) throw tooMany('registration_quota_total', now)
     if ((await clients.count()) < registration.clients) return

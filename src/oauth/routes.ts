@@ -11,6 +11,7 @@ import type { Ephemeral } from '../store/ephemeral.ts'
 import type { AccessToken } from '../tokens/access-token.ts'
 import { publicKeySet } from '../tokens/key-set.ts'
 import { type Acts, refusalRecorder } from './acts.ts'
+import type { AnsweredHere } from './answered.ts'
 import { AUTHORIZATION_ROUTE, authorizationEndpoint, resumeEndpoint } from './authorize.ts'
 import type { GatewayClients } from './gateways/clients.ts'
 import { gatewayEndpoints } from './gateways/endpoints.ts'
@@ -29,6 +30,7 @@ interface Needs {
   verifyOwnToken(token: string): Promise<AccessToken | undefined>
   isAdmitted(user: UserRecord): boolean
   readonly library: Library
+  readonly answered: AnsweredHere
   readonly gateways: GatewayClients
   readonly acts: Acts
   readonly clock: Clock
@@ -36,7 +38,7 @@ interface Needs {
 
 /** The endpoint at exactly this path, or nothing. */
 export function routes(needs: Needs): (path: string) => Endpoint | undefined {
-  const { config, durable, ephemeral, library, gateways, acts, clock, verifyOwnToken } = needs
+  const { config, durable, ephemeral, library, answered, gateways, acts, clock, verifyOwnToken } = needs
   const { server, oauth } = config
   const { bodyTimeout } = server.limits
   const { counters, artifacts } = ephemeral
@@ -100,7 +102,7 @@ export function routes(needs: Needs): (path: string) => Endpoint | undefined {
     const endpoint = exact.get(path)
     if (endpoint) return endpoint
     const uid = idBelow(path, AUTHORIZATION_ROUTE)
-    if (uid !== undefined) return resumeEndpoint(toBrowser, uid)
+    if (uid !== undefined) return resumeEndpoint({ ...toBrowser, answered }, uid)
     const client = idBelow(path, REGISTRATION_ROUTE)
     return client === undefined ? undefined : registration?.manage(client)
   }

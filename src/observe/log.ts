@@ -47,7 +47,7 @@ function toFields(object: object): object {
 }
 
 /** `12:00:00.000 WARN  message key=value …` on one line; the stack of an error is in the JSON form only. */
-export function readableLine(line: string): string {
+function readableLine(line: string): string {
   const { level, time, message, ...fields }: Record<string, unknown> = JSON.parse(line)
   const words = Object.entries(fields).map(([name, value]) => `${name}=${readableValue(value)}`)
   return [String(time).slice(11, 23), String(level).toUpperCase().padEnd(5), printable(String(message)), ...words].join(

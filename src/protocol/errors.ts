@@ -2,7 +2,7 @@
 // `message` goes out; `reason` is the stable slug for log, metric, audit and explain and never leaves the house.
 
 /** Codes of RFC 6750 §3.1 and the status each one has. The status lives here and nowhere else. */
-export const BEARER_ERRORS = { invalid_request: 400, invalid_token: 401, insufficient_scope: 403 } as const
+const BEARER_ERRORS = { invalid_request: 400, invalid_token: 401, insufficient_scope: 403 } as const
 export type BearerCode = keyof typeof BEARER_ERRORS
 
 /** A protected resource refuses the credential (RFC 6750). No `code` means that no credential came (RFC 6750 §3.1, last paragraph). */

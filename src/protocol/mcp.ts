@@ -14,6 +14,14 @@ export const META_CLIENT_CAPABILITIES = 'io.modelcontextprotocol/clientCapabilit
 export const META_CLIENT_INFO = 'io.modelcontextprotocol/clientInfo'
 export const META_LOG_LEVEL = 'io.modelcontextprotocol/logLevel'
 export const META_SERVER_INFO = 'io.modelcontextprotocol/serverInfo'
+/** Keys of `_meta` in what clients send, which are nobody else's. */
+export const REQUEST_META: ReadonlySet<string> = new Set([
+  'progressToken',
+  META_PROTOCOL_VERSION,
+  META_CLIENT_CAPABILITIES,
+  META_CLIENT_INFO,
+  META_LOG_LEVEL,
+])
 
 /** Who we say we are, as a client of servers and as a server of clients (`Implementation`). */
 export const OUR_INFO = { name: 'portcullis', version: '0.1.0' } as const

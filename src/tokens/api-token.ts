@@ -3,7 +3,7 @@
 import { createHmac } from 'node:crypto'
 import { crc32 } from 'node:zlib'
 
-export const API_TOKEN_PREFIX = 'pc_'
+const API_TOKEN_PREFIX = 'pc_'
 const LETTERS = '0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz'
 const RANDOM_LETTERS = 30
 const CHECK_LETTERS = 6

@@ -31,7 +31,6 @@ export function openAdminDoor(
     onConnectionChanged,
     recorder,
     clock,
-    log,
     bodyTimeout: server.limits.bodyTimeout,
     onRefusal: (exchange, answer, error) => logRefusal(log, exchange, answer, error),
   })

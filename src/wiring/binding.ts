@@ -12,6 +12,7 @@ import { CredentialFailed } from '../upstreams/credential.ts'
 import type { Upstreams } from '../upstreams/upstream.ts'
 import type { OpenConnections } from './connections.ts'
 import { forwardingOf } from './forwarding.ts'
+import type { Names } from './names.ts'
 import { openUpstreamCredentials, type UpstreamCredentials } from './upstream-credentials.ts'
 
 const TOLD = { every: 60_000, most: 20 }
@@ -22,6 +23,7 @@ interface Needs {
   readonly vault: Vault
   readonly connections: Pick<OpenConnections, 'oauth' | 'secret'>
   readonly keyring: Keyring
+  readonly names: Names
   readonly clock: Clock
   readonly log: Log
 }

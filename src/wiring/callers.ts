@@ -1,5 +1,6 @@
 // Who may be calling: people and their attributes, the identity providers, and the ways to knock.
 import { isReachable } from '../config/admin.ts'
+import { configuredFetch } from '../http/configured-fetch.ts'
 import { createAdmission } from '../identity/admission.ts'
 import { attributesOf } from '../identity/attributes.ts'
 import { createIdentityProviders } from '../identity/idp.ts'
@@ -9,13 +10,13 @@ import { usersOf } from '../identity/users.ts'
 import { createVouching } from '../identity/vouched.ts'
 import { resolveRoles } from '../policy/roles.ts'
 import { openApiTokens } from './api-tokens.ts'
-import type { Ground } from './ground.ts'
+import type { Ground, Opened } from './ground.ts'
 import { openAuthenticate } from './ways.ts'
 
 export type Callers = Awaited<ReturnType<typeof openCallers>>
 
-export async function openCallers(ground: Ground) {
-  const { config, identity, store, clock, revocations, signIns } = ground
+export async function openCallers(ground: Ground, opened: Opened) {
+  const { config, identity, store, clock, revocations, signIns, names } = ground
   const { durable, ephemeral } = store
   checkLocalAdministrator(config.admin, isReachable(config.server))
   const isAdmitted = createAdmission(identity)
@@ -27,10 +28,13 @@ export async function openCallers(ground: Ground) {
     keepTokens: signIns?.keep,
     clock,
   })
+  const asking = configuredFetch(names.resolve)
+  opened.push(asking.close)
   const idps = await createIdentityProviders({
     identity,
     clockTolerance: config.auth.clockTolerance,
     keepsTokens: signIns !== undefined,
+    fetch: asking.fetch,
     clock,
   })
   const attributes = attributesOf({

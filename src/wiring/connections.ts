@@ -5,7 +5,7 @@ import type { CredentialsOf } from '../config/credentials.ts'
 import type { Config } from '../config/schema.ts'
 import { type UpstreamConfig, upstreamsOf } from '../config/servers.ts'
 import type { Endpoint } from '../http/exchange.ts'
-import { leadsInside, type Resolve } from '../http/outbound.ts'
+import { leadsInside } from '../http/outbound.ts'
 import { publicDocument } from '../http/public-document.ts'
 import type { Log } from '../observe/log.ts'
 import type { Clock } from '../protocol/clock.ts'
@@ -32,6 +32,7 @@ import { secretConnections } from '../upstreams/secret-connections.ts'
 import type { Upstreams } from '../upstreams/upstream.ts'
 import type { OpenVault } from '../vault/vault.ts'
 import { credentialFetches } from './credential-fetches.ts'
+import type { Names } from './names.ts'
 import { ownActs } from './own-acts.ts'
 
 interface Needs {
@@ -40,8 +41,7 @@ interface Needs {
   readonly vault: OpenVault
   readonly keyring: { sealKeys(): readonly SealKey[] }
   readonly upstreams: Pick<Upstreams, 'get'>
-  /** What names mean that servers made up. */
-  readonly resolve: Resolve
+  readonly names: Names
   readonly recorder: Pick<Recorder, 'act'>
   readonly clock: Clock
   readonly log: Log
@@ -109,11 +109,11 @@ function connectionOpener(
     warn(detail: Record<string, unknown>, message: string): void
   },
 ) {
-  const { config, store, vault, upstreams, resolve, clock, held, tickets, record, lapse, warn } = needs
+  const { config, store, vault, upstreams, names, clock, held, tickets, record, lapse, warn } = needs
   const { url: serverUrl, development } = config.server
   const asks: Asks = {
-    ...credentialFetches({ allowLoopback: development, resolve }),
-    leadsInside: (url) => leadsInside(url),
+    ...credentialFetches(names, { allowLoopback: development }),
+    leadsInside: (url) => leadsInside(url, names.resolve),
   }
 
   return (server: UpstreamConfig, credentials: CredentialsOf<'oauth'>): OAuthConnection => {

@@ -1,6 +1,6 @@
 // Decision points outside, asked over HTTP.
 import type { Config } from '../config/schema.ts'
-import { outboundFetch } from '../http/outbound.ts'
+import { outboundFetch, type Resolve } from '../http/outbound.ts'
 import type { Log } from '../observe/log.ts'
 import type { Metrics } from '../observe/metrics.ts'
 import { rarely } from '../observe/rarely.ts'
@@ -17,14 +17,16 @@ interface Needs {
   readonly clock: Clock
   readonly log: Pick<Log, 'error'>
   readonly metrics: Pick<Metrics, 'decisionPoint'>
+  readonly resolve: Resolve
 }
 
-export function openDecisionPoints({ config, clock, log, metrics }: Needs): AskOutside {
+export function openDecisionPoints({ config, clock, log, metrics, resolve }: Needs): AskOutside {
   const isTime = rarely({ ...TOLD, clock })
   const points = config.policy.decisionPoints
   return createAskOutside({
     points,
-    postTo: ({ timeout }) => outboundFetch({ allowLoopback: true, configured: true, maxBytes: LARGEST, timeout }),
+    postTo: ({ timeout }) =>
+      outboundFetch({ allowLoopback: true, configured: true, maxBytes: LARGEST, timeout, resolve }),
     clock,
     onAnswer(point, answer, error) {
       metrics.decisionPoint(point, answer)

@@ -19,7 +19,7 @@ import { openKeyring } from '../tokens/keyring.ts'
 import { openRevocationList } from '../tokens/revocations.ts'
 import { accessTokenVerifier } from '../tokens/verify.ts'
 import { openCredentialWatch } from '../tokens/watch.ts'
-import { type Resolve, systemNames } from '../upstreams/network/names.ts'
+import type { Resolve } from '../upstreams/network/names.ts'
 import { createUpstreams } from '../upstreams/registry.ts'
 import { openBinding } from './binding.ts'
 import { loadConditions } from './conditions.ts'
@@ -27,6 +27,7 @@ import { openConnections } from './connections.ts'
 import { openDecisionPoints } from './decision-points.ts'
 import { tellFailedConditions } from './failed-conditions.ts'
 import { openLimits } from './limits.ts'
+import { namesOf } from './names.ts'
 import { resourcesOf } from './resources.ts'
 import { surroundings } from './surroundings.ts'
 import { openTools } from './tools.ts'
@@ -55,6 +56,7 @@ export type Ground = Awaited<ReturnType<typeof openGround>>
 
 export async function openGround(config: Config, needs: GatewayNeeds, opened: Opened) {
   const { clock, log, store } = needs
+  const names = namesOf(needs.resolve)
   const onError = (error: unknown) => log.error({ error }, 'the store did not answer')
   const metrics = needs.metrics ?? createMetrics(config.metrics)
   const recorder = tellFailedConditions(await openRecord(config, needs, opened), { log, clock })
@@ -81,24 +83,20 @@ export async function openGround(config: Config, needs: GatewayNeeds, opened: Op
   const places = protectedResources({ config, scopes })
   const upstreams = createUpstreams(upstreamsOf(config.servers), {
     log,
-    around: surroundings({ clock, log, resolve: needs.resolve }),
+    around: surroundings({ clock, log, resolve: names.resolve }),
     directory: config.store.directory,
   })
   opened.push(() => upstreams.close())
-  // Strangers make up names: of those the C library is not asked, since whoever waits for it holds up all other names.
-  const resolvePublic = needs.resolve ?? systemNames({ askSystem: async () => [] })
-  const connected = openConnections({
-    ...{ config, store, vault, keyring, upstreams, recorder, clock, log },
-    resolve: resolvePublic,
-  })
+  const connected = openConnections({ config, store, vault, keyring, upstreams, names, recorder, clock, log })
   const { binding, signIns, close } = await openBinding({
-    ...{ config, upstreams, vault, keyring, clock, log },
+    ...{ config, upstreams, vault, keyring, names, clock, log },
     connections: connected,
   })
   opened.push(close)
   const compile = await loadConditions(config)
   const tools = await openTools(config, needs, recorder, binding)
   opened.push(tools.guard.close)
+  const ask = openDecisionPoints({ config, clock, log, metrics, resolve: names.resolve })
   return {
     config,
     // Whoever vouches for a caller is asked for the claims that rules read, too.
@@ -115,13 +113,13 @@ export async function openGround(config: Config, needs: GatewayNeeds, opened: Op
     revocations,
     tokens: accessTokenVerifier({ keyring, revocations, issuer: config.server.url, clock }),
     watch,
-    policy: tools.guarded(createPolicy(config, { compile, ask: openDecisionPoints({ config, clock, log, metrics }) })),
+    policy: tools.guarded(createPolicy(config, { compile, ask })),
     tools,
     limits: openLimits({ config, store, clock, log, metrics }),
     scopes,
     minimumRevision: minimumRevisions(config),
     upstreams,
-    resolvePublic,
+    names,
     binding,
     connections: connected.connections,
     signIns,

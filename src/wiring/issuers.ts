@@ -26,13 +26,13 @@ function withKeys(issuer: IssuerConfig): IssuerConfig {
 const LARGEST = 1024 * 1024
 
 export function openIssuers(
-  { config, identity, clock, log }: Ground,
+  { config, identity, names, clock, log }: Ground,
   { admit }: Pick<Vouching, 'admit'>,
 ): (at: Pick<WaysConfig, 'issuers' | 'audience'>) => readonly TokenWay[] {
   const { auth, server } = config
   const fetches = {
-    configured: outboundFetch({ allowLoopback: true, configured: true, maxBytes: LARGEST }),
-    named: outboundFetch({ allowLoopback: server.development, maxBytes: LARGEST }),
+    configured: outboundFetch({ allowLoopback: true, configured: true, maxBytes: LARGEST, resolve: names.resolve }),
+    named: outboundFetch({ allowLoopback: server.development, maxBytes: LARGEST, resolve: names.resolvePublic }),
   }
   const configured = new Set(auth.issuers.map(({ issuer }) => issuer))
   const open = (issuer: IssuerConfig): IssuerTokens =>

@@ -6,7 +6,6 @@ import type { McpNeeds } from '../mcp/endpoint.ts'
 import { eventChannel } from '../mcp/event-channel.ts'
 import { unknownServer } from '../mcp/hidden.ts'
 import type { LastingNeeds } from '../mcp/lasting.ts'
-import { createStreams } from '../mcp/streams.ts'
 import { webSocketDoor } from '../mcp/websocket.ts'
 import { AGGREGATE, EVENTS_PATH, MESSAGES_PATH, SOCKET_PATH } from '../protocol/resource.ts'
 import type { Ground } from './ground.ts'
@@ -14,13 +13,13 @@ import type { Ground } from './ground.ts'
 const SERVER_ROUTE = /^\/servers\/([a-z0-9][a-z0-9_-]{0,63})(\/sse|\/messages|\/ws)$/
 
 type Needs = Pick<McpNeeds, 'cors' | 'authenticate' | 'refuse'> &
-  Pick<LastingNeeds, 'self' | 'handOn'> & {
+  Pick<LastingNeeds, 'self' | 'handOn' | 'streams'> & {
     readonly serve: (exchange: Exchange, serverId: string) => Promise<void>
     /** A server, or a view of several. */
     readonly isThere: (id: string) => boolean
   }
 
-export function openLasting({ config, clock, watch, policy, resources, onError }: Ground, needs: Needs) {
+export function openLasting({ config, clock, policy, resources, onError }: Ground, needs: Needs) {
   const { limits } = config.server
   const lasting = {
     ...needs,
@@ -28,7 +27,6 @@ export function openLasting({ config, clock, watch, policy, resources, onError }
       const isSeen = id === AGGREGATE || policy.view(principal, id) !== 'none'
       if (!needs.isThere(id) || !isSeen) throw unknownServer()
     },
-    streams: createStreams({ most: limits.streamsPerPrincipal, watch: watch.watch }),
     newId: requestIds(),
     clock,
     onError,

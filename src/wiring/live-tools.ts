@@ -9,6 +9,7 @@ import { openSharedCredential } from '../upstreams/credentials/open.ts'
 import { createUpstreams } from '../upstreams/registry.ts'
 import type { Upstream } from '../upstreams/upstream.ts'
 import { credentialFetches } from './credential-fetches.ts'
+import { namesOf } from './names.ts'
 import { surroundings } from './surroundings.ts'
 import { valuePlaces } from './upstream-credentials.ts'
 
@@ -32,7 +33,7 @@ export async function readLiveTools(
     directory: store.directory,
   })
   const { eraOf } = createBridge({ report: upstreams.report, clock })
-  const given = { ...valuePlaces, fetches: credentialFetches(), vault, log: SILENT, clock, onFailure: silence }
+  const given = { ...valuePlaces, fetches: credentialFetches(namesOf()), vault, log: SILENT, clock, onFailure: silence }
 
   /** As the gate itself reaches it. */
   async function reach(server: UpstreamConfig): Promise<Upstream | undefined> {

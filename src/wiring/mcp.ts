@@ -96,6 +96,8 @@ export function openMcpDoor(ground: Ground, { authenticate }: Callers, cluster: 
     ...door,
     self,
     handOn,
+    // One caller has so many, whichever way they come.
+    streams: parts.streams,
     serve,
     isThere: (id) => (views.get(id) ?? upstreams.get(id)) !== undefined,
   })

@@ -29,7 +29,7 @@ export function openOAuthDoor(ground: Ground, { isAdmitted, users, idps }: Calle
     clock,
     log,
     isAdmitted,
-    fetchPublic: outboundFetch({ allowLoopback: config.server.development, resolve: ground.resolvePublic }),
+    fetchPublic: outboundFetch({ allowLoopback: config.server.development, resolve: ground.names.resolvePublic }),
   })
   opened.push(authorization.close)
   const pages = interactionEndpoints({

@@ -14,12 +14,14 @@ import { presentedToken } from '../upstreams/credentials/presented.ts'
 import { type SignIns, signInTokens } from '../upstreams/credentials/sign-in-tokens.ts'
 import type { OpenConnections } from './connections.ts'
 import { credentialFetches } from './credential-fetches.ts'
+import type { Names } from './names.ts'
 
 interface Needs {
   readonly config: Config
   readonly vault: Vault
   readonly connections: Pick<OpenConnections, 'oauth' | 'secret'>
   readonly mintAssertion: MintAssertion
+  readonly names: Names
   readonly clock: Clock
   readonly log: Log
   /** What was asked for ahead of time, and did not come; `server`: or the identity provider. */
@@ -38,11 +40,12 @@ export function openUpstreamCredentials({
   vault,
   connections,
   mintAssertion,
+  names,
   clock,
   log,
   onFailure,
 }: Needs): UpstreamCredentials {
-  const fetches = credentialFetches()
+  const fetches = credentialFetches(names)
   const needsOf = (id: string) => ({ fetches, clock, onFailure: (error: unknown) => onFailure(id, error) })
   const wanted = wantsSignIn(config)
   const endpoints = new Map(

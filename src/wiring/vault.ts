@@ -2,7 +2,7 @@
 import { dirname, join } from 'node:path'
 import type { Recorder } from '../audit/event.ts'
 import type { Config } from '../config/schema.ts'
-import { outboundFetch } from '../http/outbound.ts'
+import { outboundFetch, type Resolve } from '../http/outbound.ts'
 import type { Log } from '../observe/log.ts'
 import type { Clock } from '../protocol/clock.ts'
 import type { Vault } from '../protocol/vault.ts'
@@ -17,6 +17,7 @@ import { sealClearKeys, sealedKeys } from '../vault/sealed-keys.ts'
 import { type OpenVault, openVault } from '../vault/vault.ts'
 import type { WrappingKey } from '../vault/wrapping-key.ts'
 import type { GatewayNeeds } from './ground.ts'
+import { namesOf } from './names.ts'
 import { ownActs } from './own-acts.ts'
 
 /** Far above any wrapped key. */
@@ -37,6 +38,8 @@ interface KeyNeeds {
   readonly secrets: Secrets
   readonly clock: Clock
   readonly log: Pick<Log, 'warn'>
+  /** What the name of a server means that wraps keys; default: what the system says. */
+  readonly resolve?: Resolve | undefined
 }
 
 /** Refuses a wrong or missing key. */
@@ -45,7 +48,7 @@ export async function openVaultKeys(config: Settings, needs: KeyNeeds): Promise<
   return openVaultKeyring({ keys: await wrappingKeys(config, needs), secrets, clock })
 }
 
-async function wrappingKeys({ vault, store }: Settings, { secrets, log }: KeyNeeds): Promise<WrappingKey[]> {
+async function wrappingKeys({ vault, store }: Settings, { secrets, log, resolve }: KeyNeeds): Promise<WrappingKey[]> {
   const onOpenFile = (path: string) =>
     log.warn({ path }, 'others on this machine may read a key of the vault: chmod 600')
   if (vault.keys.length === 0 && !store.url.startsWith('sqlite:'))
@@ -54,7 +57,12 @@ async function wrappingKeys({ vault, store }: Settings, { secrets, log }: KeyNee
       'the key of the vault is a file of this machine, the database is not: name vault.keys before secrets are kept',
     )
   if (vault.keys.length === 0) return [await defaultKey({ path: keyFileOf(store), secrets, onOpenFile })]
-  const post = outboundFetch({ allowLoopback: true, configured: true, maxBytes: LARGEST })
+  const post = outboundFetch({
+    allowLoopback: true,
+    configured: true,
+    maxBytes: LARGEST,
+    resolve: namesOf(resolve).resolve,
+  })
   return Promise.all(vault.keys.map((key) => openWrappingKey(key, { load: loadPackage, post, onOpenFile })))
 }
 
@@ -110,14 +118,14 @@ const UNREADABLE = 'a secret of the vault does not open'
 
 export async function openGateVault(
   config: Settings,
-  { store, clock, log }: GatewayNeeds,
+  { store, clock, log, resolve }: GatewayNeeds,
   recorder: Pick<Recorder, 'act'>,
 ): Promise<OpenVault> {
   const { secrets } = store.durable
   const record = ownActs(recorder, clock)
   return openVault({
     secrets,
-    keyring: await openVaultKeys(config, { secrets, clock, log }),
+    keyring: await openVaultKeys(config, { secrets, clock, log, resolve }),
     clock,
     async tell({ place: { principal, upstream, field }, version, reason }) {
       const about = { subject: principal, name: `${upstream}/${field}` }

@@ -76,14 +76,14 @@ export function openOwnTokens({ config, tokens }: Ground, known: OwnTokens, reso
 }
 
 function proxyMaker(
-  { config, identity, clock, log }: Ground,
+  { config, identity, names, clock, log }: Ground,
   { admit }: Vouching,
 ): (proxy: ProxyConfig) => SpokesmanWay {
   return spokesmen({
     general: config.auth.proxy,
     kept: keptOf(undefined, identity),
     nobodyNamed: config.server.trustedProxies.length === 0,
-    fetch: outboundFetch({ allowLoopback: true, configured: true, maxBytes: LARGEST_KEY_SET }),
+    fetch: outboundFetch({ allowLoopback: true, configured: true, maxBytes: LARGEST_KEY_SET, resolve: names.resolve }),
     admit,
     isEmailAdmitted: emailMatcher(identity.allowedEmails),
     clock,

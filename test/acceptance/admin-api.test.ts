@@ -1,5 +1,6 @@
 // The administration's door: who may, how they prove it, what it answers to what it does not take.
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { StoreUnavailable } from '../../src/protocol/errors.ts'
 import { type ApiAnswer, adminApi, adminApiOf, basic, bearer } from '../support/admin-api.ts'
 import { registerClient } from '../support/client.ts'
 import { startGateway, type TestGateway } from '../support/gateway.ts'
@@ -110,6 +111,22 @@ describe('an administrator', () => {
 })
 
 describe('the door', () => {
+  it('refuses nothing that cannot be recorded', async () => {
+    const ask = () => adminApi(gateway, bearer('pc_guess')).send('GET', '/me')
+    const { records } = gateway.store
+    const append = records.append.bind(records)
+    Object.assign(records, { append: () => Promise.reject(new StoreUnavailable('The disk is full.')) })
+    const withheld = await ask()
+    Object.assign(records, { append })
+    expect([withheld.status, withheld.headers.get('retry-after')]).toEqual([503, '5'])
+    const refused = await ask()
+    expect(refused.status).toBe(401)
+    const id = refused.headers.get('x-request-id')
+    const events = await gateway.audit((all) => all.some((event) => event.id === id))
+    expect(events.find((event) => event.id === id)).toMatchObject({ act: 'admin_refused', decision: 'deny' })
+    expect(events.map((event) => event.id)).not.toContain(withheld.headers.get('x-request-id'))
+  })
+
   it('says how to come in, and is a resource like the others', async () => {
     const answer = await adminApi(gateway).send('GET', '/tokens')
     const metadata = `${gateway.url}/.well-known/oauth-protected-resource/api/v1`

@@ -1,10 +1,13 @@
 // What is bounded or compared at one server's address is so through views of it: open streams of one person, and fields of the head that
 // repeat arguments (row E7). Each with its positive twin.
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { WebSocket } from 'ws'
 import { type Fixture, startFixture } from '../support/fixture-server.ts'
 import { startGateway, type TestGateway } from '../support/gateway.ts'
 import { callTool } from '../support/mcp.ts'
+import { tellingServer } from '../support/told.ts'
 import { startEverything, type TestUpstream } from '../support/upstream.ts'
+import { refusedStatus, socketUrl } from '../support/websocket.ts'
 
 let everything: TestUpstream
 let fixture: Fixture
@@ -16,18 +19,19 @@ beforeAll(async () => {
     servers: [
       { id: 'old', url: everything.url },
       { id: 'new', url: fixture.url },
+      tellingServer('child'),
       { id: 'strict', url: fixture.url, minimumRevision: '2025-11-25' },
       { id: 'desk', tools: [{ from: 'new/test_header_parameter', name: 'region' }] },
     ],
     policy: {
       rules: [
-        { allow: ['old/*', 'new/*', 'desk/*', 'method:*/*', 'strict/test_simple_text'], to: ['*'] },
+        { allow: ['old/*', 'new/*', 'child/*', 'desk/*', 'method:*/*', 'strict/test_simple_text'], to: ['*'] },
         { deny: ['strict/*'], to: ['*'], when: 'has(args.secret)' },
       ],
     },
     server: { limits: { streamsPerPrincipal: 1 } },
   })
-  for (const server of ['old', 'desk', '*']) tokens.set(server, await gateway.tokenFor(server))
+  for (const server of ['old', 'child', 'desk', '*']) tokens.set(server, await gateway.tokenFor(server))
 })
 afterAll(async () => {
   await gateway?.close()
@@ -42,18 +46,19 @@ const headersOf = (server: string, session?: string) => ({
   'mcp-protocol-version': '2025-11-25',
   ...(session !== undefined && { 'mcp-session-id': session }),
 })
+const HELLO = { protocolVersion: '2025-11-25', capabilities: {}, clientInfo: { name: 'c', version: '1' } }
 async function begin(server: string): Promise<string> {
-  const params = { protocolVersion: '2025-11-25', capabilities: {}, clientInfo: { name: 'c', version: '1' } }
   const response = await fetch(gateway.resource(server), {
     method: 'POST',
     headers: headersOf(server),
-    body: JSON.stringify({ jsonrpc: '2.0', id: 0, method: 'initialize', params }),
+    body: JSON.stringify({ jsonrpc: '2.0', id: 0, method: 'initialize', params: HELLO }),
   })
   await response.text()
   return response.headers.get('mcp-session-id') ?? ''
 }
 
 describe('open streams of one person', () => {
+  const streamsOpen = async () => Number(/^portcullis_streams_open (\d+)$/m.exec(await gateway.metrics())?.[1])
   const listen = (server: string, session: string, signal: AbortSignal) =>
     fetch(gateway.resource(server), { headers: headersOf(server, session), signal })
 
@@ -72,6 +77,41 @@ describe('open streams of one person', () => {
     await expect.poll(async () => (await listen(other, wanted, second.signal)).status).toBe(200)
     second.abort()
   })
+
+  it('are counted together with the channels of older clients', async () => {
+    const session = await begin('old')
+    const [first, second] = [new AbortController(), new AbortController()]
+    const events = (signal: AbortSignal) =>
+      fetch(`${gateway.url}/servers/old/sse`, { headers: headersOf('old'), signal }).then(({ status }) => status)
+    await expect.poll(async () => (await listen('old', session, first.signal)).status).toBe(200)
+    expect(await events(second.signal)).toBe(429)
+    expect(await refusedStatus(`${gateway.url}/servers/old/ws`, headersOf('old'))).toBe(429)
+    first.abort()
+    await expect.poll(() => events(second.signal)).toBe(200)
+    second.abort()
+  })
+
+  it.each(['*', 'child'])(
+    'are one where a channel of older clients listens at %s: the stream that it carries has its place',
+    async (server) => {
+      const leaving = new AbortController()
+      const session = await begin(server)
+      await expect.poll(streamsOpen).toBe(0)
+      const socket = new WebSocket(socketUrl(gateway.url + (server === '*' ? '/ws' : `/servers/${server}/ws`)), {
+        headers: headersOf(server),
+      })
+      await new Promise((resolve, reject) => socket.once('open', resolve).once('error', reject))
+      const answered = new Promise((resolve) => socket.once('message', resolve))
+      socket.send(JSON.stringify({ jsonrpc: '2.0', id: 0, method: 'initialize', params: HELLO }))
+      await answered
+      socket.send(JSON.stringify({ jsonrpc: '2.0', method: 'notifications/initialized' }))
+      await expect.poll(streamsOpen).toBe(2)
+      expect((await listen(server, session, leaving.signal)).status).toBe(429)
+      socket.terminate()
+      await expect.poll(async () => (await listen(server, session, leaving.signal)).status).toBe(200)
+      leaving.abort()
+    },
+  )
 })
 
 describe('E7 a field that repeats an argument', () => {

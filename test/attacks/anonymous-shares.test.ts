@@ -46,6 +46,7 @@ describe('streams of whoever has not signed in', () => {
     const held = await Promise.all([HERE, HERE, BESIDE].map(open))
     expect(held.map(({ status }) => status)).toEqual([200, 200, 200])
     expect((await open(BESIDE)).status).toBe(429)
+    expect(await refusedStatus(gateway.url + WS, from(HERE))).toBe(429)
     const other = await open(THERE)
     expect(other.status).toBe(200)
     // Somebody signed in has places of their own, wherever they are.

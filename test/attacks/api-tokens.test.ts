@@ -161,12 +161,12 @@ describe('C26: elsewhere', () => {
   const at = async (gateway: TestGateway, token: string) =>
     (await callTool(gateway.resource('canary'), token, 'read_note')).status
 
-  it('a revoked token is dead at once here, and within seconds at another replica', async () => {
+  it('a revoked token is dead at once here, and at another replica when that has asked what is revoked', async () => {
     const { id, secret: token } = await own.token({ name: 'everywhere' })
     expect([await at(here, token), await at(there, token)]).toEqual([200, 200])
     expect((await own.send('DELETE', `/tokens/${id}`)).status).toBe(204)
     expect(await at(here, token)).toBe(401)
-    await expect.poll(() => at(there, token), { timeout: 5_000, interval: 200 }).toBe(401)
+    await expect.poll(() => at(there, token), { interval: 200 }).toBe(401)
   })
 
   it('so is a secret that was replaced without a transition', async () => {
@@ -174,7 +174,7 @@ describe('C26: elsewhere', () => {
     expect([await at(here, token), await at(there, token)]).toEqual([200, 200])
     const { body } = await own.send('POST', `/tokens/${id}/rotate`, { transition: 0 })
     expect([await at(here, token), await at(here, body.secret), await at(there, body.secret)]).toEqual([401, 200, 200])
-    await expect.poll(() => at(there, token), { timeout: 5_000, interval: 200 }).toBe(401)
+    await expect.poll(() => at(there, token), { interval: 200 }).toBe(401)
   })
 
   it('F11: guesses count together at all replicas', async () => {

@@ -289,3 +289,28 @@ describe('E34', () => {
         }
   })
 })
+
+// B1: the quota of an address is for whoever is there, and in a person's browser any site can post from it without being allowed to read.
+describe('B1 registrations that a page of another site begins', () => {
+  const attempt = (bend: Bend, body: string): Shot => ({
+    target: '/oauth/register',
+    bend: { Authorization: undefined, ...bend },
+    body,
+  })
+  const BY_PAGE = attempt({ Origin: 'https://evil.example', 'Content-Type': 'text/plain' }, 'x')
+  const BY_PROGRAM = attempt({}, JSON.stringify({ redirect_uris: ['http://127.0.0.1:33418/callback'] }))
+
+  it('use up what pages have, and nothing of what programs on this computer have', async () => {
+    const registration = { perAddress: 3, total: 100 }
+    const at = await startRange({ oauth: { registration } })
+    const statuses = async (shot: Shot, times: number) => {
+      const seen: number[] = []
+      for (let n = 0; n < times; n++) seen.push((await shoot(at, shot)).status)
+      return seen
+    }
+    expect(await statuses(BY_PAGE, 5)).toEqual([400, 400, 400, 429, 429])
+    // One of three has been the client of the range.
+    expect(await statuses(BY_PROGRAM, 3)).toEqual([201, 201, 429])
+    await at.close()
+  })
+})

@@ -140,10 +140,29 @@ describe('A9: a sign-in that one browser began and another one ends', () => {
     const consent = await attacker.open(requestOf(client, { prompt: 'consent' }))
     const allowed = await press(attacker, consent, 'allow')
     const resume = async () => seenOf(await victim.request(new URL(allowed.location ?? '', consent.url).href))
-    expectLocalPage(await expectRefused(range, 'invalid_request', resume))
+    expectLocalPage(await expectRefused(range, 'interaction_elsewhere', resume), 403)
     const page = async () => seenOf(await victim.request(consent.url))
     expectLocalPage(await expectRefused(range, 'interaction_elsewhere', page), 403)
     expectCode((await attacker.open(allowed.location ?? '', { stopAt: GOOD })).location)
+  })
+
+  // On plain-http loopback no prefix protects a cookie: whatever listens on another port may plant all of them.
+  it('is asked anew with all cookies of whoever allowed it, where somebody else is signed in', async () => {
+    const [attacker, victim] = [createPerson(BOB), await range.gateway.person()]
+    const consent = await attacker.open(requestOf())
+    const { href } = new URL((await press(attacker, consent, 'allow')).location ?? '', consent.url)
+    const session = victim
+      .cookiesFor(range.gateway.url)
+      .split('; ')
+      .filter((pair) => SESSION.test(pair))
+    expect(session.length).toBeGreaterThan(0)
+    const cookie = [...session, attacker.cookiesFor(href)].join('; ')
+    const seen = await seenOf(await victim.request(href, { headers: { cookie, 'sec-fetch-site': 'cross-site' } }))
+    expect(seen.status).toBe(303)
+    expect(new URL(seen.location ?? '', href).pathname).toMatch(/^\/interaction\//)
+    const own = await victim.open(requestOf(client, { prompt: 'consent' }))
+    const { location = '' } = await press(victim, own, 'allow')
+    expectCode((await victim.open(new URL(location, own.url).href, { from: own.url, stopAt: GOOD })).location)
   })
 })
 
@@ -216,6 +235,50 @@ describe('A9: a cookie that a sibling host planted', () => {
     expectLocalPage(await expectRefused(edge, 'another_browser', planted), 403)
     const { location: resume = '' } = await visit(callback)
     expectCode((await visit(resume)).location)
+  })
+
+  /** A browser in front of the question whether this client may. */
+  async function asked() {
+    const visitor = createVisitor()
+    const query = new URLSearchParams({
+      response_type: 'code',
+      client_id: await register(),
+      redirect_uri: GOOD,
+      code_challenge: pkce().challenge,
+      code_challenge_method: 'S256',
+      resource: edge.resource,
+      scope: SCOPE,
+    })
+    const { location: question = '' } = await visitor.visit(`/oauth/authorize?${query}`)
+    return { ...visitor, question: await visitor.visit(question) }
+  }
+
+  it.each(['allowed', 'signed in'] as const)('does not bring along that its planter has %s', async (done) => {
+    const attacker = await asked()
+    let { location: resume = '' } = await attacker.submit(attacker.question, 'allow')
+    if (done === 'signed in') {
+      const { location: login = '' } = await attacker.visit(resume)
+      const { location: departure = '' } = await attacker.submit(await attacker.visit(login), 'idp/corp')
+      const callback = await edge.idp.signIn(departure, 'mallory')
+      edge.secrets.add(new URL(callback).searchParams.get('code') ?? '')
+      resume = (await attacker.visit(callback)).location ?? ''
+    }
+    let planted = ''
+    await attacker.visit(resume, undefined, (cookie) => {
+      planted = cookie.replaceAll('__Host-', '__Secure-')
+      return ''
+    })
+    expect(planted).toContain('__Secure-portcullis_resume=')
+    const victim = createVisitor()
+    const attack = () => victim.visit(resume, undefined, () => planted)
+    const refused = await expectRefused(edge, 'interaction_elsewhere', attack)
+    expectLocalPage(refused, 403)
+    expect(refused.headers.getSetCookie().filter((cookie) => SESSION.test(cookie))).toEqual([])
+    // Nothing is spent: who answered goes on.
+    const onwards = await attacker.visit(resume)
+    expect(onwards.status).toBe(303)
+    if (done === 'signed in') expectCode(onwards.location)
+    else expect(onwards.location).toContain('/interaction/')
   })
 })
 

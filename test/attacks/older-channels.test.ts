@@ -241,6 +241,31 @@ describe('an old event stream', () => {
   })
 })
 
+describe('the places of a principal', () => {
+  it('are the same for both kinds: whoever has one less has one more of the other', async () => {
+    const token = await range.gateway.tokenFor('canary', { user: await range.gateway.person('edda') })
+    const listen = async () => {
+      const leaving = new AbortController()
+      const { status } = await fetch(url(SSE), { headers: bearer(token), signal: leaving.signal })
+      return { status, leave: () => leaving.abort() }
+    }
+    const expectFull = async () => {
+      expect(await refusedStatus(url(WS), bearer(token))).toBe(429)
+      expect((await listen()).status).toBe(429)
+    }
+    const sockets = [await openSocket(bearer(token)), await openSocket(bearer(token))]
+    const events = await listen()
+    expect(events.status).toBe(200)
+    await expectFull()
+    // Another person has as many.
+    const other = await range.gateway.tokenFor('canary', { user: await range.gateway.person('finn') })
+    ;(await openSocket(bearer(other))).terminate()
+    sockets[0]?.terminate()
+    await expect.poll(async () => (await listen()).status).toBe(200)
+    await expectFull()
+  })
+})
+
 describe('the end of a credential (C30)', () => {
   it('ends the channels it opened: revoked', async () => {
     const client = await registerClient(range.gateway)

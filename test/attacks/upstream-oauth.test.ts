@@ -13,6 +13,8 @@ afterEach(async () => {
 })
 
 const OUTSIDE = 'mcp.portcullis.invalid'
+/** Where a connection gets there, and an address of no machine, as one on the internet is to us (RFC 5737): the name as a whole is outside. */
+const MEANS = ['127.0.0.1', '203.0.113.1']
 
 interface Place {
   /** The server's name is not known to be of this machine: it is as one on the internet. */
@@ -26,7 +28,7 @@ async function guarded(options: AuthServerOptions = {}, { outside = false, setti
   const url = outside ? upstream.url.replace('127.0.0.1', OUTSIDE) : upstream.url
   const gate = await openConnecting({
     servers: [{ id: 'github', url, credentials: { type: 'oauth', ...settings } }],
-    ...(outside && { resolve: async () => ['127.0.0.1'] }),
+    ...(outside && { resolve: async () => MEANS }),
   })
   closing.push(gate.close)
   return { upstream, gate }
@@ -319,7 +321,7 @@ describe('E28, B2: the 401 of a server on the internet steers the gate to addres
       servers: [{ id: 'github', url: upstream.url.replace('127.0.0.1', OUTSIDE), credentials: { type: 'oauth' } }],
       async resolve(host) {
         names.push(host)
-        return [host === OUTSIDE ? '127.0.0.1' : '10.0.0.1']
+        return host === OUTSIDE ? MEANS : ['10.0.0.1']
       },
     })
     closing.push(gate.close)
@@ -341,7 +343,7 @@ describe('E28, B2: the 401 of a server on the internet steers the gate to addres
           credentials: { type: 'oauth', issuer: upstream.issuer },
         },
       ],
-      resolve: async () => ['127.0.0.1'],
+      resolve: async () => MEANS,
     })
     closing.push(gate.close)
     return { upstream, gate }

@@ -8,9 +8,10 @@ import type { Credential } from '../../src/upstreams/credential.ts'
 import { type CredentialNeeds, openCredential } from '../../src/upstreams/credentials/open.ts'
 import { presentedToken } from '../../src/upstreams/credentials/presented.ts'
 import { signInTokens } from '../../src/upstreams/credentials/sign-in-tokens.ts'
+import { systemNames } from '../../src/upstreams/network/names.ts'
 import type { Given } from '../../src/upstreams/upstream.ts'
 
-const HOST = { maxBytes: 256 * 1024, timeout: 10_000, allowLoopback: false }
+const HOST = { maxBytes: 256 * 1024, timeout: 10_000, allowLoopback: false, resolve: systemNames() }
 
 export function memoryVault(): Vault & { readonly places: Map<string, Buffer> } {
   const places = new Map<string, Buffer>()
@@ -57,7 +58,10 @@ export function credentialNeeds(own: Partial<TestNeeds> = {}): TestNeeds {
     env: {},
     vault,
     clock,
-    fetches: { configured: outboundFetch({ ...HOST, configured: true }), named: outboundFetch(HOST) },
+    fetches: {
+      configured: outboundFetch({ ...HOST, configured: true }),
+      named: outboundFetch(HOST),
+    },
     onFailure: (error) => void told.push(String(error)),
     presented: presentedToken({
       header: 'authorization',

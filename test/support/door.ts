@@ -4,6 +4,7 @@ import { createHash, randomBytes } from 'node:crypto'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import type { ActEvent } from '../../src/audit/event.ts'
+import { unavailable } from '../../src/audit/recording.ts'
 import { Config, type ConfigInput } from '../../src/config/schema.ts'
 import { createFront } from '../../src/http/front.ts'
 import { type OutboundFetch, outboundFetch } from '../../src/http/outbound.ts'
@@ -17,6 +18,7 @@ import type { Store } from '../../src/store/store.ts'
 import { openKeyring } from '../../src/tokens/keyring.ts'
 import { openRevocationList } from '../../src/tokens/revocations.ts'
 import { accessTokenVerifier } from '../../src/tokens/verify.ts'
+import { systemNames } from '../../src/upstreams/network/names.ts'
 import { type Answer, type Browser, createBrowser } from './door-browser.ts'
 
 export type Parameters = Readonly<Record<string, string | undefined>>
@@ -34,6 +36,12 @@ interface Given {
   readonly clientId?: string
   readonly parameters?: Parameters
   readonly browser?: Browser
+}
+
+/** A record that takes an act, and has it on the disk only later. */
+interface Stalled {
+  reached(): void
+  readonly until: Promise<void>
 }
 
 export type Door = Awaited<ReturnType<typeof startDoor>>
@@ -88,7 +96,7 @@ export async function startDoor(options: DoorOptions = {}) {
   const log: { level: string; fields: object; message: string }[] = []
   const logger = (level: string) => (fields: object, message: string) => void log.push({ level, fields, message })
   const acts: ActEvent[] = []
-  const recorder = { failing: false }
+  const recorder: { failing: boolean; stalled: Stalled | undefined } = { failing: false, stalled: undefined }
   const keyring = await openKeyring({
     keys: inner.durable.keys,
     clock,
@@ -114,14 +122,16 @@ export async function startDoor(options: DoorOptions = {}) {
     resources: createResources(resources),
     recorder: {
       async act(event) {
-        if (recorder.failing) throw new Error('the record cannot be written')
+        if (recorder.failing) throw unavailable()
+        recorder.stalled?.reached()
+        await recorder.stalled?.until
         acts.push(event)
       },
     },
     clock,
     startedAt: clock(),
     log: { debug: logger('debug'), info: logger('info'), warn: logger('warn'), error: logger('error') },
-    fetchPublic: options.fetchPublic ?? outboundFetch({ allowLoopback: true }),
+    fetchPublic: options.fetchPublic ?? outboundFetch({ allowLoopback: true, resolve: systemNames() }),
   })
 
   server.on(

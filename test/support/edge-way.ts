@@ -8,6 +8,7 @@ import { spokesmen } from '../../src/identity/spokesman.ts'
 import type { Vouched } from '../../src/identity/vouched.ts'
 import type { Credentials } from '../../src/identity/way.ts'
 import type { Principal } from '../../src/protocol/principal.ts'
+import { systemNames } from '../../src/upstreams/network/names.ts'
 
 export type Fields = Readonly<Record<string, string | readonly string[]>>
 
@@ -90,7 +91,14 @@ export function openEdge(
   }
 }
 
-const outbound = () => outboundFetch({ allowLoopback: true, configured: true, maxBytes: 1024 * 1024, timeout: 10_000 })
+const outbound = () =>
+  outboundFetch({
+    allowLoopback: true,
+    configured: true,
+    maxBytes: 1024 * 1024,
+    timeout: 10_000,
+    resolve: systemNames(),
+  })
 
 /** A request's fields, named as people write them. */
 export function knock(fields: Fields, trusted = true): Credentials {

@@ -6,6 +6,7 @@ import { issuerTokens } from '../../src/identity/issuer.ts'
 import type { Vouched } from '../../src/identity/vouched.ts'
 import type { Credentials, TokenWay } from '../../src/identity/way.ts'
 import type { Principal } from '../../src/protocol/principal.ts'
+import { systemNames } from '../../src/upstreams/network/names.ts'
 
 export const RESOURCE = 'https://gate.example/servers/notes/mcp'
 
@@ -22,8 +23,14 @@ export interface OpenedWay extends TokenWay {
 const silent = () => undefined
 const NOBODY = {} as Credentials
 const fetches = {
-  configured: outboundFetch({ allowLoopback: true, configured: true, maxBytes: 1024 * 1024, timeout: 2000 }),
-  named: outboundFetch({ allowLoopback: false, maxBytes: 1024 * 1024, timeout: 2000 }),
+  configured: outboundFetch({
+    allowLoopback: true,
+    configured: true,
+    maxBytes: 1024 * 1024,
+    timeout: 2000,
+    resolve: systemNames(),
+  }),
+  named: outboundFetch({ allowLoopback: false, maxBytes: 1024 * 1024, timeout: 2000, resolve: systemNames() }),
 }
 
 export function openWay(

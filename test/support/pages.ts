@@ -11,7 +11,7 @@ import { passwordHasher } from '../../src/identity/password.ts'
 import { usersOf } from '../../src/identity/users.ts'
 import { interactionEndpoints } from '../../src/oauth/interaction/endpoints.ts'
 import type { Interaction, Interactions } from '../../src/oauth/interaction/flow.ts'
-import { RequestError } from '../../src/protocol/errors.ts'
+import { RequestError, StoreUnavailable } from '../../src/protocol/errors.ts'
 import { memoryCounters, memoryTickets, memoryUsers } from './memory.ts'
 
 export const CLIENT = 'https://client.example/back'
@@ -72,11 +72,11 @@ export async function startPages({ identity: input = {}, interactions = [{}], bo
       session = account
       sendSeeOther(exchange, answer(uid, `signIn ${uid} ${amr}`).redirectUri)
     },
-    async signInByUid(uid, { account, amr }) {
+    async signInByUid(_exchange, uid, { account, amr }) {
       session = account
       return answer(uid, `signInByUid ${uid} ${amr}`).redirectUri
     },
-    denyByUid: async (uid, { error }) => answer(uid, `denyByUid ${uid} ${error}`).redirectUri,
+    denyByUid: async (_exchange, uid, { error }) => answer(uid, `denyByUid ${uid} ${error}`).redirectUri,
     findAccount: async () => session,
     async endSession() {
       calls.push('endSession')
@@ -97,7 +97,7 @@ export async function startPages({ identity: input = {}, interactions = [{}], bo
   const endpoints = interactionEndpoints({
     interactions: fake,
     users,
-    idps: await createIdentityProviders({ identity, clockTolerance: 60, keepsTokens: false, clock }),
+    idps: await createIdentityProviders({ identity, clockTolerance: 60, keepsTokens: false, fetch, clock }),
     serverUrl: url,
     csrfKey: () => 'key of the forms',
     tickets,
@@ -108,7 +108,7 @@ export async function startPages({ identity: input = {}, interactions = [{}], bo
       finish: () => undefined,
       record: async () => undefined,
       async act(event) {
-        if (!recording) throw new Error('The disk is full.')
+        if (!recording) throw new StoreUnavailable('The disk is full.')
         acts.push(event)
       },
     },

@@ -27,6 +27,10 @@ export interface PostgresServer {
   down(): Promise<void>
   /** Starts it again, on the same port. */
   up(): Promise<void>
+  /** Stops it where it stands, with all that works for it: connections stay, new ones are taken, and nothing is said any more. */
+  freeze(): void
+  /** Kills it, frozen or not: what it was told and had not done is lost. */
+  crash(): Promise<void>
   /** Ends it for good and removes its folder. */
   stop(): Promise<void>
 }
@@ -58,8 +62,12 @@ export async function startPostgres(): Promise<PostgresServer> {
     server = spawn(postgres, ['-D', data, '-p', String(port), ...settings], options)
     await said(server, 'ready to accept connections')
   }
+  const signal = (name: NodeJS.Signals) => {
+    for (const pid of familyOf(server?.pid)) process.kill(pid, name)
+  }
   async function down(): Promise<void> {
-    if (server === undefined || server.exitCode !== null) return
+    if (server === undefined || server.exitCode !== null || server.signalCode !== null) return
+    signal('SIGCONT')
     const ended = once(server, 'exit')
     // Fast shutdown: does not wait for clients.
     server.kill('SIGINT')
@@ -70,11 +78,24 @@ export async function startPostgres(): Promise<PostgresServer> {
     url: `postgres://postgres:${password}@127.0.0.1:${port}/postgres`,
     up,
     down,
+    freeze: () => signal('SIGSTOP'),
+    async crash() {
+      if (server === undefined) return
+      const ended = once(server, 'exit')
+      signal('SIGKILL')
+      await ended
+    },
     async stop() {
       await down()
       rmSync(directory, { recursive: true, force: true })
     },
   }
+}
+
+/** The server itself first: it starts no other behind our back. */
+function familyOf(pid: number | undefined): number[] {
+  if (pid === undefined) return []
+  return [pid, ...readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').split(' ').filter(Boolean).map(Number)]
 }
 
 /** Made on the one server of this test run, which the first caller starts and which ends with the run. */

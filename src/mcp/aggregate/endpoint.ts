@@ -91,7 +91,7 @@ export function viewEndpoint(needs: ViewNeeds): (exchange: Exchange, viewId: str
       // 5 How did it end?
       endAdmission?.()
       if (recorded !== undefined && event !== undefined)
-        recorder.finish(recorded, { ...event, ...outcomeOf(exchange, ending), latency: clock() - exchange.at })
+        recorder.finish(recorded, event, outcomeOf(exchange, ending, clock() - exchange.at))
     }
   }
 }

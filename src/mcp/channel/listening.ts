@@ -4,6 +4,7 @@
 import { EVENT_STREAM, writeEvent } from '../../protocol/events.ts'
 import type { RpcNotification } from '../../protocol/jsonrpc.ts'
 import { isAtLeast } from '../../protocol/log-level.ts'
+import { untilClosed } from '../closed.ts'
 import { keepAlive } from '../keep-alive.ts'
 import { listChanged } from '../list-forms.ts'
 import type { Ending } from '../relay.ts'
@@ -21,7 +22,7 @@ interface Listening {
 }
 
 /** Resolves when the stream has ended, whoever ended it. */
-export function openListening({ visit, session, mayHear, place, limits }: Listening): Promise<Ending> {
+export async function openListening({ visit, session, mayHear, place, limits }: Listening): Promise<Ending> {
   const { exchange, upstream } = visit
   const { res } = exchange
   // MCP: a message goes to one stream only; a client that comes back takes over from the one it lost.
@@ -37,14 +38,11 @@ export function openListening({ visit, session, mayHear, place, limits }: Listen
   const end = () => void res.end()
   const unwatch = place.watch(end)
   session.endStream = end
-  return new Promise((resolve) => {
-    res.once('close', () => {
-      unsubscribe()
-      unwatch()
-      if (session.endStream === end) session.endStream = undefined
-      resolve({ status: 200, outcome: 'answered', fault: undefined })
-    })
-  })
+  await untilClosed(res)
+  unsubscribe()
+  unwatch()
+  if (session.endStream === end) session.endStream = undefined
+  return { status: 200, outcome: 'answered', fault: undefined }
 }
 
 const isLog = ({ method }: RpcNotification): boolean => method === 'notifications/message'

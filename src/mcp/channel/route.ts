@@ -94,7 +94,7 @@ export function createChannelRoute(needs: ChannelNeeds): ChannelRoute {
       return answerCall({ visit, message, session, edit, streams, subscriptions, askOn, limits })
     },
     async listen(visit, mayHear) {
-      const place = streams.reserve(visit.principal, visit.exchange.address)
+      const place = streams.reserve(visit.principal, visit.exchange.address, visit.exchange.carried)
       try {
         const { session } = await openSession(visit)
         const hears = (uri: string) => subscriptions.has(session.id, visit.upstream.id, uri) && mayHear(uri)

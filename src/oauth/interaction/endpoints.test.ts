@@ -136,10 +136,22 @@ describe('consent', () => {
     const form = { csrf: await csrfOf(pages) }
     pages.breakRecorder()
     const answer = await pages.request('/interaction/u1/deny', { form })
-    expect(answer.status).toBe(500)
+    expect(answer.status).toBe(503)
     expect(await answer.text()).not.toContain('disk')
     expect(pages.calls).toEqual([])
-    expect(pages.logged).toEqual(['a page failed internal_error'])
+    expect(pages.logged).toEqual(['a page failed store_unavailable'])
+  })
+
+  it('refuses nothing that cannot be recorded either', async () => {
+    const pages = await start()
+    const ask = () => pages.request('/interaction/u1', { cookie: 'fake=u2' })
+    expect((await ask()).status).toBe(403)
+    expect(pages.acts).toMatchObject([{ act: 'page_refused', decision: 'deny', reason: 'another_browser' }])
+    pages.breakRecorder()
+    const withheld = await ask()
+    expect([withheld.status, withheld.headers.get('retry-after')]).toEqual([503, '5'])
+    expect(await withheld.text()).not.toContain('another browser')
+    expect(pages.logged).toEqual(['a page failed store_unavailable'])
   })
 })
 

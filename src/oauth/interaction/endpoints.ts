@@ -1,7 +1,7 @@
-// The addresses of the pages, by exact match, and the one place where a refusal becomes a page.
+// The addresses of the pages, by exact match, and the one place where a refusal becomes a page: recorded first, then shown.
 
 import { assetEndpoints } from '../../http/assets.ts'
-import type { Endpoint } from '../../http/exchange.ts'
+import type { Endpoint, Exchange } from '../../http/exchange.ts'
 import { sendPage } from '../../http/page.ts'
 import { postGuard } from '../../http/post-guard.ts'
 import { answerOf } from '../../http/responses.ts'
@@ -76,24 +76,35 @@ export function withErrorPage(
   return async (exchange) => {
     try {
       await endpoint(exchange)
-    } catch (error) {
+    } catch (thrown) {
+      const error = await recorded(exchange, thrown, recorder)
       const { status, headers, reason, unexpected } = answerOf(error)
-      if (unexpected) log.error({ id: exchange.id, reason, error }, 'a page failed')
+      if (unexpected || error !== thrown) log.error({ id: exchange.id, reason, error }, 'a page failed')
       for (const [name, value] of Object.entries(headers))
         if (!exchange.res.headersSent) exchange.res.setHeader(name, value)
-      if (!unexpected)
-        // A refusal stays one whether or not it can be recorded.
-        await recorder
-          .act(actOf(exchange, { act: 'page_refused', decision: 'deny', reason }))
-          .catch((failure: unknown) =>
-            log.error({ id: exchange.id, reason, error: failure }, 'a refusal could not be recorded'),
-          )
       const detail = unexpected || !(error instanceof Error) ? UNEXPECTED : error.message
       sendPage(exchange, {
         status,
         html: errorPage({ title: TITLES[status] ?? 'That did not work', detail, requestId: exchange.id }),
       })
     }
+  }
+}
+
+/** The refusal, once it is in the record; else what stands in the way of that, which is told instead. */
+async function recorded(
+  exchange: Exchange,
+  error: unknown,
+  recorder: Pick<InteractionNeeds['recorder'], 'act'>,
+): Promise<unknown> {
+  const { reason, unexpected } = answerOf(error)
+  // A failure of ours: nobody was refused.
+  if (unexpected) return error
+  try {
+    await recorder.act(actOf(exchange, { act: 'page_refused', decision: 'deny', reason }))
+    return error
+  } catch (failure) {
+    return failure
   }
 }
 

@@ -57,7 +57,7 @@ export function federationEndpoints(needs: Needs) {
       await recorder.act(
         actOf(exchange, { act: 'sign_in', decision: 'allow', reason: provider.id }, { subject: account, email }),
       )
-      return sendSeeOther(exchange, await interactions.signInByUid(ticket.uid, { account, amr: ['fed'] }))
+      return sendSeeOther(exchange, await interactions.signInByUid(exchange, ticket.uid, { account, amr: ['fed'] }))
     }
     const { reason, subject } = outcome.status === 'wait' ? { reason: 'backoff', subject: undefined } : outcome
     await recorder.act(
@@ -91,7 +91,7 @@ export function federationEndpoints(needs: Needs) {
     if (idps.offered.length > 1 || idps.local)
       return sendSeeOther(exchange, `/interaction/${uid}?cancelled=${provider.id}`)
     const description = 'The person cancelled at the identity provider.'
-    sendSeeOther(exchange, await interactions.denyByUid(uid, { error: 'access_denied', description }))
+    sendSeeOther(exchange, await interactions.denyByUid(exchange, uid, { error: 'access_denied', description }))
   }
 
   return {

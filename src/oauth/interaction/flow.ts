@@ -40,8 +40,8 @@ export interface Interactions {
   deny(exchange: Exchange, interaction: Interaction): Promise<void>
   signIn(exchange: Exchange, interaction: Interaction, signIn: SignIn): Promise<void>
   /** For the identity provider's callback, which comes without the interaction's path-scoped cookie; the caller has proved the browser. Answers where to send it. */
-  signInByUid(uid: string, signIn: SignIn): Promise<string>
-  denyByUid(uid: string, error: { error: string; description: string }): Promise<string>
+  signInByUid(exchange: Exchange, uid: string, signIn: SignIn): Promise<string>
+  denyByUid(exchange: Exchange, uid: string, error: { error: string; description: string }): Promise<string>
   /** Account of this browser's sign-in session. */
   findAccount(exchange: Exchange): Promise<string | undefined>
   /** Ends this browser's sign-in session; issued tokens stay (they are other families). */

@@ -44,7 +44,7 @@ export async function handshake(needs: {
   }
 }
 
-export function parseInitialization(result: unknown): ChannelInitialization {
+function parseInitialization(result: unknown): ChannelInitialization {
   const refuse = (message: string) => new UpstreamError('protocol', message)
   if (!isRecord(result)) throw refuse('The server refused to initialize.')
   const { protocolVersion, capabilities, serverInfo, instructions } = result

@@ -4,6 +4,7 @@ import type { ToldIdentity } from '../../config/identity-told.ts'
 import { delegationOf, type IdentityAttribute, organisationsOf } from '../../protocol/identity-headers.ts'
 import { isRecord } from '../../protocol/json.ts'
 import type { RpcMessage } from '../../protocol/jsonrpc.ts'
+import { REQUEST_META } from '../../protocol/mcp.ts'
 import type { Principal } from '../../protocol/principal.ts'
 import { CONTEXTFORGE_METHODS } from './headers.ts'
 
@@ -97,7 +98,7 @@ function contextForgeUser(principal: Principal, { attributes }: ToldIdentity): o
 /** Whether a caller has written anything under our names. */
 export function isForged(meta: unknown, { reserved }: ToldMeta): boolean {
   if (!isRecord(meta)) return false
-  for (const key in meta) if (reserved.has(key.toLowerCase())) return true
+  for (const key in meta) if (!REQUEST_META.has(key) && reserved.has(key.toLowerCase())) return true
   return false
 }
 

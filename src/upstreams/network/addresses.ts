@@ -9,7 +9,7 @@ const KEPT = 60_000
 const SERVED_ON = 60 * 60_000
 const TRIED_AGAIN = 5000
 
-export class AddressRefused extends Error {
+class AddressRefused extends Error {
   override readonly name = 'AddressRefused'
   readonly code = 'ERR_ADDRESS_REFUSED'
 }

@@ -4,7 +4,7 @@ import { request as tlsRequest } from 'node:https'
 import type { LookupFunction, Socket } from 'node:net'
 
 /** The proxy is not there, or does not let us through. */
-export class ProxyFailed extends Error {
+class ProxyFailed extends Error {
   override readonly name = 'ProxyFailed'
   readonly code = 'ERR_PROXY'
 }

@@ -8,6 +8,7 @@ import { type KeyServices, startKeyServices } from '../../../test/support/kms.ts
 import type { VaultKeyConfig } from '../../config/vault.ts'
 import { outboundFetch } from '../../http/outbound.ts'
 import { OperatorError } from '../../protocol/errors.ts'
+import { systemNames } from '../../upstreams/network/names.ts'
 import { NotUnwrapped } from '../wrapping-key.ts'
 import { openWrappingKey } from './open.ts'
 import { loadPackage } from './optional-package.ts'
@@ -26,7 +27,7 @@ afterAll(async () => {
   rmSync(folder, { recursive: true })
 })
 
-const post = outboundFetch({ allowLoopback: true, configured: true, maxBytes: 65_536 })
+const post = outboundFetch({ allowLoopback: true, configured: true, maxBytes: 65_536, resolve: systemNames() })
 const onOpenFile = () => undefined
 const open = (config: VaultKeyConfig) =>
   openWrappingKey(config, { load: (name) => services.load(name), post, onOpenFile })

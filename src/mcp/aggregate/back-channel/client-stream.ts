@@ -1,6 +1,7 @@
 // The event stream to one client of an aggregate. HTML standard §9.2: one event a message, framed by us whatever the servers wrote.
 import type { ServerResponse } from 'node:http'
 import { EVENT_STREAM, writeEvent } from '../../../protocol/events.ts'
+import { untilClosed } from '../../closed.ts'
 import { keepAlive } from '../../keep-alive.ts'
 import type { StreamLimits } from '../../streams.ts'
 
@@ -15,8 +16,7 @@ export interface ClientStream {
 
 export function openClientStream(res: ServerResponse, limits: StreamLimits): ClientStream {
   res.writeHead(200, [...EVENT_STREAM]).flushHeaders()
-  // A client may have left before its stream began, and is not told of twice.
-  const closed = res.closed ? Promise.resolve() : new Promise<void>((resolve) => void res.once('close', resolve))
+  const closed = untilClosed(res)
   let drained: Promise<void> | undefined
   keepAlive(res, limits.streamKeepAlive)
 

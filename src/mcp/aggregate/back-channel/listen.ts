@@ -88,7 +88,7 @@ export function createListening(needs: ListeningNeeds): Listening {
     async listen(listener) {
       const { exchange, principal, session, hearer, asking } = listener
       const caller = callerOf(listener)
-      const held = needs.streams.reserve(principal, exchange.address)
+      const held = needs.streams.reserve(principal, exchange.address, exchange.carried)
       const known = know(session)
       for (const place of listener.places) known.places.set(place.server, place)
       // MCP: a message goes to one stream only; a client that comes back takes over from the one it lost.

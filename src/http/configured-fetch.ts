@@ -1,0 +1,38 @@
+// `fetch` for addresses that the administrator wrote, where a library or a redirect wants the real one: what host names mean is asked the
+// way it is everywhere else, not of the C library, whose threads whoever signs in could keep waiting for a name that nobody answers for.
+import { isIP, type LookupFunction } from 'node:net'
+import { Agent } from 'undici'
+import type { Resolve } from './outbound.ts'
+
+/** Milliseconds. */
+const FOR_THE_NAME = 5000
+
+interface ConfiguredFetch {
+  readonly fetch: typeof fetch
+  close(): Promise<void>
+}
+
+export function configuredFetch(resolve: Resolve): ConfiguredFetch {
+  const dispatcher = new Agent({ connect: { lookup: lookupBy(resolve) } })
+  // An option of Node's own, which the type of the standard does not have.
+  const by: object = { dispatcher }
+  return {
+    fetch: (input, init) => fetch(input, { ...init, ...by }),
+    close: () => dispatcher.destroy(),
+  }
+}
+
+function lookupBy(resolve: Resolve): LookupFunction {
+  return (host, options, done) => {
+    resolve(host, FOR_THE_NAME).then(
+      (addresses) => {
+        const found = addresses.map((address) => ({ address, family: isIP(address) }))
+        const [first] = found
+        if (first === undefined) done(new Error(`There is no address for ${host}.`), '')
+        else if (options.all) done(null, found)
+        else done(null, first.address, first.family)
+      },
+      (error: NodeJS.ErrnoException) => done(error, ''),
+    )
+  }
+}

@@ -1,0 +1,56 @@
+// `localhost` names two addresses (RFC 6761 §6.3), and browsers ask ::1 first: any account of this machine that listens there would be
+// given the sign-ins and setup links of a gate that listens on 127.0.0.1 alone. A gate that is called localhost takes both.
+import { createServer, type Server, type Socket } from 'node:net'
+import { formatListen } from '../config/listen.ts'
+import { OperatorError } from '../protocol/errors.ts'
+
+const TWINS: Readonly<Record<string, string>> = { '127.0.0.1': '::1', '0.0.0.0': '::1', '::1': '127.0.0.1' }
+/** A machine without that address has nobody else there either. */
+const ABSENT = new Set(['EADDRNOTAVAIL', 'EAFNOSUPPORT'])
+
+interface Needs {
+  /** Serves the connections that come there too. */
+  readonly server: Server
+  readonly allowHalfOpen: boolean
+  readonly connections: number
+}
+
+export interface LoopbackTwin {
+  /** Throws OperatorError where somebody else listens. */
+  open(beside: { readonly host: string; readonly port: number }): Promise<void>
+  /** Once its connections have ended, which `server` sees to. */
+  close(): Promise<void>
+}
+
+export function createLoopbackTwin({ server, allowHalfOpen, connections }: Needs): LoopbackTwin {
+  const twin = createServer(
+    { allowHalfOpen, noDelay: true },
+    (socket: Socket) => void server.emit('connection', socket),
+  )
+  twin.maxConnections = connections
+  return {
+    open: ({ host, port }) =>
+      new Promise((resolve, reject) => {
+        const other = TWINS[host]
+        if (other === undefined) return resolve()
+        twin.once('error', (cause: NodeJS.ErrnoException) =>
+          ABSENT.has(cause.code ?? '') ? resolve() : reject(taken({ host: other, port }, cause)),
+        )
+        twin.listen({ host: other, port, ipv6Only: true }, () => {
+          twin.removeAllListeners('error')
+          resolve()
+        })
+      }),
+    close: () => new Promise((resolve) => (twin.listening ? twin.close(() => resolve()) : resolve())),
+  }
+}
+
+/** The name has two addresses. */
+export const isCalledLocalhost = (url: string): boolean => new URL(url).hostname === 'localhost'
+
+function taken(at: { readonly host: string; readonly port: number }, cause: NodeJS.ErrnoException): OperatorError {
+  return new OperatorError(
+    `Cannot listen on ${formatListen(at)} (${cause.code}), where browsers look first for http://localhost:${at.port}. Stop the program that listens there, choose another port with --listen or PORTCULLIS_SERVER_LISTEN, or set server.url to http://127.0.0.1:${at.port}.`,
+    { cause },
+  )
+}

@@ -1,0 +1,16 @@
+// What host names mean to whatever the gate asks.
+import { type Resolve, systemNames } from '../upstreams/network/names.ts'
+
+export interface Names {
+  /** Those that the administrator wrote; they may be known to this machine alone. */
+  readonly resolve: Resolve
+  /** Those that strangers made up. */
+  readonly resolvePublic: Resolve
+}
+
+/** `resolve`: where it is not the system that knows. */
+export const namesOf = (resolve?: Resolve): Names => ({
+  resolve: resolve ?? systemNames(),
+  // Of these the C library is not asked, since whoever waits for it holds up all other names.
+  resolvePublic: resolve ?? systemNames({ askSystem: async () => [] }),
+})
