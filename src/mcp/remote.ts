@@ -53,7 +53,7 @@ export function createRemoteRoute({ forward, sessions, streams, limits }: Needs)
     const { exchange, principal, httpMethod } = visit
     const session = sealed === undefined ? undefined : await sessions.open(placeOf(going), sealed)
     if (httpMethod === 'DELETE' && sealed !== undefined && session !== undefined) await sessions.end(sealed, session)
-    const held = lasting ? streams.reserve(principal, exchange.address) : undefined
+    const held = lasting ? streams.reserve(principal, exchange.address, exchange.carried) : undefined
     try {
       return await send(going, session, held)
     } finally {

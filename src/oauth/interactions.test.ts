@@ -8,7 +8,8 @@ let door: Door
 afterEach(() => door?.close())
 
 /** What comes back from an identity provider: of another request than the one it ends. */
-const callback = () => ({ req: { headers: {} }, res: { appendHeader: () => undefined } }) as unknown as Exchange
+const callback = () =>
+  ({ req: { headers: {}, socket: {} }, res: { appendHeader: () => undefined } }) as unknown as Exchange
 
 /** A browser that has allowed and stands at the sign-in. */
 async function atLogin() {
@@ -56,6 +57,15 @@ describe('a sign-in at an identity provider comes back by uid', () => {
 })
 
 describe('the browser session', () => {
+  it('becomes that of whoever signs in last, in whichever tab', async () => {
+    const { client, browser, uid } = await atLogin()
+    await browser.follow(door.authorizeUrl(client, pkce().challenge))
+    expect((await browser.get(`${door.url}/whoami`)).text).toBe(ACCOUNT)
+    const answer = await browser.get(`${door.url}/interaction/${uid}?do=login&as=${OTHER}`)
+    expect((await browser.follow(answer.headers.get('location') ?? '')).searchParams.has('code')).toBe(true)
+    expect((await browser.get(`${door.url}/whoami`)).text).toBe(OTHER)
+  })
+
   it('is known until it is ended, and tokens live on', async () => {
     door = await startDoor()
     const { browser, clientId, refreshToken } = await door.signIn()

@@ -109,18 +109,23 @@ export function createInteractions(needs: Needs): Interactions {
     return details.returnTo
   }
 
-  /** Another person than the one signed in: the old session ends here. The library would end it through a form that revokes its families. */
-  async function endOtherSession(details: Details, account: string): Promise<void> {
-    const { session } = details
-    if (session === undefined || session.accountId === account) return
-    const stored = await artifacts.findByUid('Session', session.uid, clock())
-    if (stored) await artifacts.remove('Session', stored.idHash)
-    details.session = undefined
+  /**
+   * Another person than the one signed in, in another tab perhaps, since this began: the old session ends here. The library would end
+   * it through a form that revokes its families.
+   */
+  async function endOtherSession(exchange: Exchange, details: Details, account: string): Promise<void> {
+    const current = await library.page(exchange, (provider, req) => currentSession(provider, req, exchange))
+    for (const session of [details.session, current]) {
+      if (session?.accountId === undefined || session.accountId === account) continue
+      const stored = await artifacts.findByUid('Session', session.uid, clock())
+      if (stored) await artifacts.remove('Session', stored.idHash)
+      details.session = undefined
+    }
   }
 
   async function finishLogin(exchange: Exchange, details: Details, { account, amr }: SignIn): Promise<string> {
     if (details.prompt.name !== 'login') throw outOfStep()
-    await endOtherSession(details, account)
+    await endOtherSession(exchange, details, account)
     return finish(exchange, details, { login: { accountId: account, amr: [...amr] } })
   }
 

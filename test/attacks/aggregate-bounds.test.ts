@@ -91,7 +91,7 @@ describe('open streams of one person', () => {
     second.abort()
   })
 
-  it.each(['*', 'child'])(
+  it.each(['*', 'child', 'old'])(
     'are one where a channel of older clients listens at %s: the stream that it carries has its place',
     async (server) => {
       const leaving = new AbortController()
