@@ -10,7 +10,7 @@ import { registerClient } from '../test/support/client.ts'
 import { addUser } from '../test/support/people.ts'
 import { createPerson } from '../test/support/person.ts'
 import { freePort } from '../test/support/upstream.ts'
-import { AS_OPERATED, CLI } from './contenders.ts'
+import { servePortcullis } from './gate.ts'
 import type { Load } from './load.ts'
 import type { Sample } from './pace.ts'
 import { type Measured, startNode } from './process.ts'
@@ -68,9 +68,7 @@ async function startGate(upstream: string, [servers, tools]: readonly [number, n
   const store = await openStore({ url: config.store.url, directory: config.store.directory })
   await addUser(store, { ...user, administrator: true })
   await store.close()
-  const process = await keep(
-    startNode(CLI, ['serve', '--config', file], { ready: /ready|listening/i, cwd: folder, env: AS_OPERATED }),
-  )
+  const process = await keep(servePortcullis(['--config', file], { cwd: folder }))
   const client = await registerClient({ url })
   const tokens = new Map<string, string>()
   return {

@@ -14,7 +14,7 @@ import { registerClient } from '../test/support/client.ts'
 import { addUser } from '../test/support/people.ts'
 import { createPerson } from '../test/support/person.ts'
 import { freePort } from '../test/support/upstream.ts'
-import { AS_OPERATED, CLI } from './contenders.ts'
+import { servePortcullis } from './gate.ts'
 import type { Load } from './load.ts'
 import type { Sample, Shape } from './pace.ts'
 import { type Measured, type Program, startNode } from './process.ts'
@@ -120,9 +120,7 @@ async function startGate(modern: string, handshake: string, keep: Keep): Promise
   )
   const user = { username: 'bench', password: 'a long enough pass phrase' }
   await keepSecrets(file, user)
-  const server = await keep(
-    startNode(CLI, ['serve', '--config', file], { ready: /ready|listening/i, cwd: folder, env: AS_OPERATED }),
-  )
+  const server = await keep(servePortcullis(['--config', file], { cwd: folder }))
   const client = await registerClient({ url })
   const urlOf = (id: string) => `${url}/servers/${id}/mcp`
   return {

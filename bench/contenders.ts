@@ -8,6 +8,7 @@ import { registerClient } from '../test/support/client.ts'
 import { addUser } from '../test/support/people.ts'
 import { createPerson } from '../test/support/person.ts'
 import { freePort } from '../test/support/upstream.ts'
+import { servePortcullis } from './gate.ts'
 import { type Measured, startNginx, startNode } from './process.ts'
 
 export interface Contender {
@@ -25,10 +26,6 @@ export interface Field {
 }
 
 const SERVERS = join(import.meta.dirname, 'servers')
-export const CLI = join(import.meta.dirname, '../src/cli/main.mjs')
-/** With the options of `npm start` and bin/portcullis.cjs. */
-export const AS_OPERATED = { ...process.env, NODE_OPTIONS: '--max-semi-space-size=16 --expose-gc --use-largepages=silent' }
-
 const MODERN = {
   'content-type': 'application/json',
   accept: 'application/json, text/event-stream',
@@ -125,9 +122,7 @@ async function startPortcullis(folder: string, upstream: string, askingHost: str
   const store = await openStore({ url: config.store.url, directory: config.store.directory })
   await addUser(store, { ...person, administrator: true })
   await store.close()
-  const server = keep(
-    await startNode(CLI, ['serve', '--config', file], { ready: /ready|listening/i, cwd: folder, env: AS_OPERATED }),
-  )
+  const server = keep(await servePortcullis(['--config', file], { cwd: folder }))
   const client = await registerClient({ url })
   const resource = `${url}/servers/bench/mcp`
   const tokenFor = async (target: string) =>

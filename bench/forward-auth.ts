@@ -11,8 +11,8 @@ import { openStore } from '../src/store/open.ts'
 import { openKeyring } from '../src/tokens/keyring.ts'
 import { addUser } from '../test/support/people.ts'
 import { freePort } from '../test/support/upstream.ts'
-import { AS_OPERATED, CLI } from './contenders.ts'
 import type { Asking } from './forward-load.ts'
+import { servePortcullis } from './gate.ts'
 import type { Sample } from './pace.ts'
 import { type Measured, startNode } from './process.ts'
 import { median, type Row } from './report.ts'
@@ -148,11 +148,7 @@ async function startGate(folder: string, rounds: number) {
   const warm = await sign()
   const cold: string[] = []
   for (let at = 0; at < rounds * COLD_TOKENS; at++) cold.push(await sign())
-  const server = await startNode(CLI, ['serve', '--config', file], {
-    ready: /ready|listening/i,
-    cwd: folder,
-    env: AS_OPERATED,
-  })
+  const server = await servePortcullis(['--config', file], { cwd: folder })
   return { origin, warm, cold, server }
 }
 

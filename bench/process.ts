@@ -28,10 +28,10 @@ const METER = join(import.meta.dirname, 'servers/meter.js')
 export async function startNode(
   program: string,
   args: readonly string[],
-  options: { ready?: RegExp | string; cwd?: string; env?: NodeJS.ProcessEnv } = {},
+  options: { ready?: RegExp | string; cwd?: string; env?: NodeJS.ProcessEnv; flags?: readonly string[] } = {},
 ): Promise<Program> {
   const child = fork(program, args, {
-    execArgv: ['--import', METER],
+    execArgv: [...(options.flags ?? []), '--import', METER],
     stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
     ...(options.cwd && { cwd: options.cwd }),
     ...(options.env && { env: options.env }),

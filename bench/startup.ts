@@ -3,8 +3,7 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { freePort } from '../test/support/upstream.ts'
-import { AS_OPERATED, CLI } from './contenders.ts'
-import { startNode } from './process.ts'
+import { servePortcullis } from './gate.ts'
 import { median } from './report.ts'
 
 export interface Start {
@@ -24,9 +23,9 @@ export async function measureStart(rounds: number): Promise<Start> {
 async function startOnce(): Promise<Start> {
   const cwd = mkdtempSync(join(tmpdir(), 'portcullis-start-'))
   const port = await freePort()
-  const env = { ...AS_OPERATED, PORTCULLIS_SERVER_LISTEN: `127.0.0.1:${port}` }
+  const env = { ...process.env, PORTCULLIS_SERVER_LISTEN: `127.0.0.1:${port}` }
   const began = performance.now()
-  const server = await startNode(CLI, ['serve'], { cwd, env, ready: /ready|listening/i })
+  const server = await servePortcullis([], { cwd, env })
   try {
     const { status } = await fetch(`http://127.0.0.1:${port}/ready`)
     if (status !== 200) throw new Error(`/ready answers ${status} after the start.`)

@@ -33,10 +33,13 @@ if (!node) {
   process.exit(1)
 }
 
-// MB of one half of the nursery: with 8 a call costs some percent more, with 32 no less, and V8's own growth to 64 makes a busy gate
-// weigh a hundred more. `serve` collects by hand, once, what only the start needed. Node's own code in pages of 2 MB, where the system has
-// them: a call costs a tenth less, for 10 MB; "silent" goes on without a word where it has none.
-var flags = ['--max-semi-space-size=16', '--expose-gc', '--use-largepages=silent']
+// What V8 is told, and what it is worth to a call (docs/decisions/0033):
+// - one half of the nursery has 16 MB: with 8 a call costs some percent more, with 32 no less, and V8's own growth to 64 makes a busy gate
+//   weigh a hundred more;
+// - the rest is collected when it has doubled: V8 itself waits for a few megabytes only, and some processes then collect all the time;
+// - Node's own code lies in pages of 2 MB, where the system has them ("silent": where not, nothing is said).
+// `serve` collects by hand, once, what only the start needed.
+var flags = ['--max-semi-space-size=16', '--heap-growing-percent=100', '--use-largepages=silent', '--expose-gc']
 var child = spawn(node, flags.concat(main, process.argv.slice(2)), { stdio: 'inherit' })
 ;['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGUSR2'].forEach(function (signal) {
   if (process.platform === 'win32' && signal === 'SIGUSR2') return

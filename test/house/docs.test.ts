@@ -78,3 +78,12 @@ describe('the documentation', () => {
     expect(named.filter((name) => !(name in scripts))).toEqual([])
   })
 })
+
+describe('the two ways to start it', () => {
+  it('tell Node the same', () => {
+    const { scripts } = JSON.parse(read('package.json')) as { scripts: { start: string } }
+    const flags = scripts.start.split(' ').filter((word) => word.startsWith('--'))
+    expect(flags).not.toEqual([])
+    expect(read('bin/portcullis.cjs')).toContain(`var flags = [${flags.map((flag) => `'${flag}'`).join(', ')}]`)
+  })
+})
