@@ -18,8 +18,8 @@ const say = (text: string): void => void process.stderr.write(`${text}\n`)
 /** Ids of the configured keys, the one that seals first. */
 function configuredIds({ vault, store }: Settings): string[] {
   if (vault.keys.length > 0) return vault.keys.map(({ id }) => id)
-  const file = readKeyFile(keyFileOf(store))
-  return file === undefined ? [] : [defaultKeyId(file.key)]
+  const key = readKeyFile(keyFileOf(store))
+  return key === undefined ? [] : [defaultKeyId(key)]
 }
 
 export async function vaultKeyLines(secrets: Secrets, settings: Settings): Promise<string[]> {

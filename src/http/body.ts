@@ -1,6 +1,7 @@
 // A request's body, whole: at most `limit` bytes, within `timeout` milliseconds. Trailers are never read (RFC 9110 §6.5.1).
 import type { IncomingMessage } from 'node:http'
 import { RequestError } from '../protocol/errors.ts'
+import { addPart } from '../protocol/parts.ts'
 import { endOfTurn } from './end-of-turn.ts'
 import type { Exchange } from './exchange.ts'
 
@@ -47,7 +48,7 @@ function readOn(req: IncomingMessage, limit: number, timeout: number): Promise<B
     req.on('data', (chunk: Buffer) => {
       size += chunk.length
       if (size > limit) settle(tooLarge())
-      else if (!settled) chunks.push(chunk)
+      else if (!settled) addPart(chunks, chunk)
     })
     req.on('end', () => settle())
     req.on('error', lost)

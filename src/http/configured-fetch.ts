@@ -1,5 +1,5 @@
-// `fetch` for addresses that the administrator wrote, where a library or a redirect wants the real one: what host names mean is asked the
-// way it is everywhere else, not of the C library, whose threads whoever signs in could keep waiting for a name that nobody answers for.
+// `fetch` for addresses that the administrator wrote, where a library wants the real one. What host names mean is asked as it is everywhere
+// else. Node would ask the C library, whose few threads wait where no name server answers: one provider could hold up everything.
 import { isIP, type LookupFunction } from 'node:net'
 import { Agent } from 'undici'
 import type { Resolve } from './outbound.ts'
@@ -15,9 +15,9 @@ interface ConfiguredFetch {
 export function configuredFetch(resolve: Resolve): ConfiguredFetch {
   const dispatcher = new Agent({ connect: { lookup: lookupBy(resolve) } })
   // An option of Node's own, which the type of the standard does not have.
-  const by: object = { dispatcher }
+  const own: object = { dispatcher }
   return {
-    fetch: (input, init) => fetch(input, { ...init, ...by }),
+    fetch: (input, init) => fetch(input, { ...init, ...own }),
     close: () => dispatcher.destroy(),
   }
 }

@@ -1,6 +1,7 @@
 // A posted form: `application/x-www-form-urlencoded` (WHATWG URL §5.1), read once, whole, and without room for two readings.
 import type { IncomingMessage } from 'node:http'
 import { RequestError } from '../protocol/errors.ts'
+import { addPart } from '../protocol/parts.ts'
 import type { Exchange } from './exchange.ts'
 
 const LARGEST = 16 * 1024
@@ -30,7 +31,7 @@ async function readBody(req: IncomingMessage, timeoutMs: number): Promise<Buffer
   const take = (chunk: Buffer) => {
     size += chunk.length
     if (size > LARGEST) reject(tooLarge())
-    else chunks.push(chunk)
+    else addPart(chunks, chunk)
   }
   const broken = () => reject(new RequestError(400, 'form_aborted', 'The form did not arrive whole.', { close: true }))
   req.on('data', take).once('end', () => resolve(Buffer.concat(chunks)))

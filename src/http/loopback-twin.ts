@@ -1,5 +1,6 @@
 // `localhost` names two addresses (RFC 6761 §6.3), and browsers ask ::1 first: any account of this machine that listens there would be
 // given the sign-ins and setup links of a gate that listens on 127.0.0.1 alone. A gate that is called localhost takes both.
+import { once } from 'node:events'
 import { createServer, type Server, type Socket } from 'node:net'
 import { formatListen } from '../config/listen.ts'
 import { OperatorError } from '../protocol/errors.ts'
@@ -29,18 +30,15 @@ export function createLoopbackTwin({ server, allowHalfOpen, connections }: Needs
   )
   twin.maxConnections = connections
   return {
-    open: ({ host, port }) =>
-      new Promise((resolve, reject) => {
-        const other = TWINS[host]
-        if (other === undefined) return resolve()
-        twin.once('error', (cause: NodeJS.ErrnoException) =>
-          ABSENT.has(cause.code ?? '') ? resolve() : reject(taken({ host: other, port }, cause)),
-        )
-        twin.listen({ host: other, port, ipv6Only: true }, () => {
-          twin.removeAllListeners('error')
-          resolve()
-        })
-      }),
+    async open({ host, port }) {
+      const other = TWINS[host]
+      if (other === undefined) return
+      const failure = await once(twin.listen({ host: other, port, ipv6Only: true }), 'listening').then(
+        () => undefined,
+        (error: NodeJS.ErrnoException) => error,
+      )
+      if (failure && !ABSENT.has(failure.code ?? '')) throw taken({ host: other, port }, failure)
+    },
     close: () => new Promise((resolve) => (twin.listening ? twin.close(() => resolve()) : resolve())),
   }
 }

@@ -4,6 +4,7 @@ import type { IncomingHttpHeaders } from 'node:http'
 import type { Dispatcher } from 'undici'
 import { type EventSplitter, readEvent, splitEvents, withoutMark, writeEvent } from '../protocol/events.ts'
 import { HEADER_SESSION } from '../protocol/mcp.ts'
+import { addPart } from '../protocol/parts.ts'
 import type { Refused } from '../upstreams/upstream.ts'
 import { sendAccepted, sendBytes, sendRefusal, sendRpc } from './answer.ts'
 import { type AnswerStream, answerStream } from './answer-stream.ts'
@@ -193,7 +194,7 @@ export class Relay implements Dispatcher.DispatchHandler {
   private hold(chunk: Buffer): void {
     const { upstream, id } = this.passage
     const { edit, whole, aside } = this.passage.screen
-    this.chunks.push(chunk)
+    addPart(this.chunks, chunk)
     this.size += chunk.length
     if (edit !== undefined && this.size > upstream.maxAnswer) this.fail(FAULTS.too_large)
     if (edit !== undefined || this.size <= (whole === true ? upstream.maxAnswer : HELD)) return

@@ -1,4 +1,6 @@
 // Client documents through the door: what is fetched, what is believed, how long.
+import { once } from 'node:events'
+import { get } from 'node:http'
 import { afterEach, describe, expect, it } from 'vitest'
 import { type Door, type DoorOptions, pkce, REDIRECT, startDoor } from '../../test/support/door.ts'
 import { outboundFetch } from '../http/outbound.ts'
@@ -198,6 +200,24 @@ describe('when a document cannot be fetched', () => {
     expect(told(late)).toEqual({ status: 400, error: 'invalid_client' })
     answer = { ...answer, status: 200 }
     expect((await door.refresh(ID, String(second.body['refresh_token']))).status).toBe(200)
+  })
+
+  it('a network that has spent its share holds back nobody else’s look at what has changed', async () => {
+    await start()
+    const from = async (localAddress: string, id = ID) => {
+      const [response] = await once(get(door.authorizeUrl(id, pkce().challenge), { localAddress }), 'response')
+      response.resume()
+      return response.statusCode
+    }
+    const [stranger, person] = ['127.0.0.2', '127.0.0.3']
+    expect(await from(person)).toBe(303)
+    answer = { ...answer, body: JSON.stringify({ ...DOCUMENT, redirect_uris: ['https://client.example/new'] }) }
+    door.advance(301_000)
+    for (let host = 0; host < 20; host++) await from(stranger, `https://h${host}.evil.example/c.json`)
+    // They have to do with what was known; a redirect URI that is withdrawn is not kept open for others by it.
+    expect(await from(stranger)).toBe(303)
+    expect(await from(person)).toBe(400)
+    expect(await from(stranger)).toBe(400)
   })
 
   it.each([404, 410])('%i of its host counts at once', async (status) => {

@@ -110,7 +110,8 @@ export function clientDocuments({ fetchOutbound, counters, trustedHosts, clock, 
         throw error
       }
       log.info({ error, url: id }, 'a client document could not be renewed; the last good one is used')
-      hold(id, { ...known, until: now + RETRY })
+      // Who has spent a share had their own look refused: the next may ask the host at once.
+      if (error instanceof Unreachable) hold(id, { ...known, until: now + RETRY })
       return known.document
     }
   }

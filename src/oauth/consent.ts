@@ -110,15 +110,13 @@ export function consentKeeper({ consents, acts, clock, log }: Needs) {
       return grant
     },
 
-    /** The account is known and a code is about to exist: ledger and record first, then the family. */
+    /** The account is known and a code is about to exist: record first, then ledger and family, so that nothing is remembered which the record does not say. */
     async settle(ctx: KoaContextWithOIDC): Promise<void> {
       const { grant, session } = ctx.oidc
       if (!grant || session?.accountId === undefined) throw new TypeError('a code without an account or a family')
       const asked = askedOf(ctx.oidc.params)
       const subject = session.accountId
       const isNew = answered(ctx, asked)
-      if (isNew) await consents.record({ ...keyOf(subject, asked), scopes: asked.scopes, at: clock() })
-      await grant.save()
       const reason = isNew ? 'allowed_by_person' : isSignInClient(asked.client) ? 'own_sign_in' : 'remembered'
       const { client, resource } = asked
       try {
@@ -128,6 +126,8 @@ export function consentKeeper({ consents, acts, clock, log }: Needs) {
         // RFC 6749 §4.1.2.1: the client may try again, and is told so once that can be recorded (issuance.ts).
         throw new errors.TemporarilyUnavailable('try again later')
       }
+      if (isNew) await consents.record({ ...keyOf(subject, asked), scopes: asked.scopes, at: clock() })
+      await grant.save()
     },
   }
 }

@@ -114,8 +114,8 @@ export function createInteractions(needs: Needs): Interactions {
    * it through a form that revokes its families.
    */
   async function endOtherSession(exchange: Exchange, details: Details, account: string): Promise<void> {
-    const current = await library.page(exchange, (provider, req) => currentSession(provider, req, exchange))
-    for (const session of [details.session, current]) {
+    const now = await library.page(exchange, (current, req) => currentSession(current, req, exchange))
+    for (const session of [details.session, now]) {
       if (session?.accountId === undefined || session.accountId === account) continue
       const stored = await artifacts.findByUid('Session', session.uid, clock())
       if (stored) await artifacts.remove('Session', stored.idHash)
@@ -148,7 +148,7 @@ export function createInteractions(needs: Needs): Interactions {
       // From what the library stored, never from what the page or its form says.
       const what = digestOf(askedOf(details.params))
       const who = await findAccount(exchange)
-      sendSeeOther(exchange, await finish(exchange, details, { consent: { what, ...(who !== undefined && { who }) } }))
+      sendSeeOther(exchange, await finish(exchange, details, { consent: { what, who } }))
     },
     async deny(exchange, { uid }) {
       const details = await read(exchange, uid)

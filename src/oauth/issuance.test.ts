@@ -134,6 +134,25 @@ describe('when the record cannot be written', () => {
     expect((await signIn()).searchParams.get('code')).toEqual(expect.any(String))
   })
 
+  it('no consent is remembered: it is asked for again, and then in the record', async () => {
+    door = await startDoor()
+    const client = String((await door.register()).body['client_id'])
+    const browser = door.browser()
+    const signIn = () => browser.follow(door.authorizeUrl(client, pkce().challenge))
+    door.recorder.failing = true
+    await expect(signIn()).rejects.toThrow(/: 503 /)
+    door.recorder.failing = false
+    const asked = browser.pages.length
+    await signIn()
+    expect(browser.pages.slice(asked)).toEqual(['consent'])
+    await signIn()
+    expect(browser.pages.slice(asked)).toEqual(['consent'])
+    expect(door.acts.filter(({ act }) => act === 'consent').map(({ reason }) => reason)).toEqual([
+      'allowed_by_person',
+      'remembered',
+    ])
+  })
+
   it.each(Object.entries(REFUSALS))('no refusal is told either: %s', async (_, prepare) => {
     door = await startDoor()
     const { ask, status, act } = await prepare(door)

@@ -46,17 +46,17 @@ export function issuanceRecorder({ acts, clients, markUsed, clock, log }: Needs)
 
   return async function recordIssuance(ctx: KoaContextWithOIDC, next: () => Promise<void>): Promise<void> {
     await next()
+    const { refused, refusal } = currentCall() ?? {}
+    const route = ctx.oidc?.route
     try {
-      const refused = currentCall()?.refused
       if (refused !== undefined) await acts.record({ ...refused, decision: 'deny', ...about(ctx) })
-      if (ctx.oidc?.route === 'token') await recordToken(ctx)
-      if (ctx.oidc?.route === 'registration') await recordRegistration(ctx)
+      if (route === 'token') await recordToken(ctx)
+      if (route === 'registration') await recordRegistration(ctx)
     } catch (error) {
       log.error({ error }, 'what was answered could not be recorded and is withheld')
-      withhold(ctx)
+      return withhold(ctx)
     }
-    if (ctx.oidc?.route?.startsWith('client')) withholdSecret(ctx)
-    const { refusal } = currentCall() ?? {}
+    if (route?.startsWith('client')) withholdSecret(ctx)
     if (refusal !== undefined && errorOf(ctx) === 'invalid_grant')
       ctx.body = { ...bodyOf(ctx), error_description: refusal }
   }
@@ -83,7 +83,7 @@ export function hearRefusals(provider: EventEmitter): void {
 }
 
 function about({ oidc }: KoaContextWithOIDC): Pick<Act, 'subject' | 'client' | 'resource' | 'family'> {
-  const token = oidc?.entities?.AccessToken
+  const token = oidc.entities?.AccessToken
   const resource = typeof token?.aud === 'string' ? token.aud : undefined
   return {
     ...(oidc.client === undefined ? {} : { client: oidc.client.clientId }),
@@ -98,7 +98,8 @@ const RETRY_AFTER = '5'
 /** Nothing of what the library would have said leaves: neither a refusal nor where it sends the browser (RFC 9110 §15.6.4). */
 function withhold(ctx: KoaContextWithOIDC): void {
   const { error, error_description } = temporarilyUnavailable()
-  for (const name of ['Location', 'WWW-Authenticate']) ctx.remove(name)
+  ctx.remove('Location')
+  ctx.remove('WWW-Authenticate')
   ctx.status = 503
   ctx.set('Retry-After', RETRY_AFTER)
   if (ctx.accepts('json', 'html') === 'html') renderError(ctx, { error, error_description })

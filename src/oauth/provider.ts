@@ -141,7 +141,10 @@ export function createProvider(needs: ProviderNeeds): Provider {
   })
   // What failed outside of an endpoint's own handling; without a listener the library prints it.
   const koa: EventEmitter = provider
-  koa.on('error', (error: unknown) => log.error({ error }, 'the authorization server failed'))
+  koa.on('error', (error: unknown, { req }: Pick<KoaContextWithOIDC, 'req'>) => {
+    // Koa hears of a connection that broke under the answer, too: whoever resets theirs would write errors into our log.
+    if (error !== req.socket.errored) log.error({ error }, 'the authorization server failed')
+  })
   return provider
 }
 

@@ -90,6 +90,21 @@ describe('one event', () => {
     expect(JSON.parse(readEvent(writeEvent(message)).data?.toString() ?? '')).toEqual(message)
   })
 
+  // Looked through anew for each of its lines, each of these would take a minute.
+  it.each([
+    ['data:\n', '\n'],
+    ['data: a\r\n', 'a\n'],
+    ['data: a\r', 'a\n'],
+  ])('of a million lines %j is read, and told from the next', (line, said) => {
+    const LINES = 1_000_000
+    const event = Buffer.from(`${line.repeat(LINES)}${line.endsWith('\r') ? '\r' : '\n'}`)
+    expect(readEvent(event).data?.equals(Buffer.from(said.repeat(LINES).slice(0, -1)))).toBe(true)
+    expect(replaceData(event, 1).toString()).toBe('data: 1\n\n')
+    const found: number[] = []
+    splitEvents(event.length, ({ length }) => found.push(length)).push(Buffer.concat([event, event]))
+    expect(found).toEqual([event.length, event.length])
+  })
+
   it('begin behind one byte order mark', () => {
     const bytes = Buffer.from('\ufeffdata: 1\n\n')
     expect(readEvent(bytes).data).toBeUndefined()

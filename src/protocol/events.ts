@@ -1,4 +1,5 @@
 // Server-sent events as bytes: where one event ends and what data it carries. HTML standard §9.2.5, parsing an event stream.
+import { addPart } from './parts.ts'
 
 const LF = 0x0a
 const CR = 0x0d
@@ -39,7 +40,7 @@ export function splitEvents(limit: number, emit: (bytes: Buffer, whole: boolean)
   const hold = (bytes: Buffer): void => {
     if (bytes.length === 0) return
     size += bytes.length
-    held.push(bytes)
+    addPart(held, bytes)
     if (!parted && size <= limit) return
     parted = true
     emit(take(Buffer.alloc(0)), false)
@@ -49,12 +50,10 @@ export function splitEvents(limit: number, emit: (bytes: Buffer, whole: boolean)
     push(chunk) {
       let start = 0
       let at = 0
-      let cr = chunk.indexOf(CR)
+      const nextEnd = lineEnds(chunk)
       while (at < chunk.length) {
-        if (cr !== -1 && cr < at) cr = chunk.indexOf(CR, at)
-        const lf = chunk.indexOf(LF, at)
-        const end = lf === -1 ? cr : cr === -1 ? lf : Math.min(lf, cr)
-        if (end === -1) {
+        const end = nextEnd(at)
+        if (end === chunk.length) {
           lineStart = false
           afterCr = false
           break
@@ -93,15 +92,25 @@ export interface EventFields {
 export function readEvent(event: Buffer): EventFields {
   let data: Buffer | undefined
   let hasId = false
+  let size = 0
+  const nextEnd = lineEnds(event)
   for (let at = 0; at < event.length; ) {
-    const end = lineEnd(event, at)
+    const end = nextEnd(at)
     if (isField(event, at, end, 'data')) {
       const value = event.subarray(valueStart(event, at + 4, end), end)
-      data = data === undefined ? value : Buffer.concat([data, Buffer.of(LF), value])
+      if (data === undefined) {
+        data = value
+        size = value.length
+      } else {
+        // The lines together are shorter than the event; adding each to a longer text would take the square of their number.
+        if (size === data.length) data = Buffer.concat([data], event.length)
+        data[size] = LF
+        size += 1 + value.copy(data, size + 1)
+      }
     } else if (isField(event, at, end, 'id')) hasId = true
     at = end + 1
   }
-  return { data: data?.length === 0 ? undefined : data, hasId }
+  return { data: size === 0 ? undefined : data?.subarray(0, size), hasId }
 }
 
 /** Its type; `message` where it names none. */
@@ -110,8 +119,9 @@ export const eventType = (event: Buffer): string => eventField(event, 'event') |
 /** The last line of this name, as text. */
 export function eventField(event: Buffer, name: 'event' | 'id' | 'retry'): string | undefined {
   let value: string | undefined
+  const nextEnd = lineEnds(event)
   for (let at = 0; at < event.length; ) {
-    const end = lineEnd(event, at)
+    const end = nextEnd(at)
     if (isField(event, at, end, name)) value = event.toString('utf8', valueStart(event, at + name.length, end), end)
     at = end + 1
   }
@@ -126,19 +136,28 @@ export function writeEvent(message: unknown): Buffer {
 /** The event with other data: its id and type lines stay as they were. */
 export function replaceData(event: Buffer, message: unknown): Buffer {
   const kept: string[] = []
+  const nextEnd = lineEnds(event)
   for (let at = 0; at < event.length; ) {
-    const end = lineEnd(event, at)
+    const end = nextEnd(at)
     if (end > at && !isField(event, at, end, 'data')) kept.push(event.toString('utf8', at, end))
     at = end + 1
   }
   return Buffer.from(`${[...kept, `data: ${JSON.stringify(message)}`].join('\n')}\n\n`)
 }
 
-function lineEnd(bytes: Buffer, from: number): number {
-  const lf = bytes.indexOf(LF, from)
-  const cr = bytes.subarray(from, lf === -1 ? bytes.length : lf).indexOf(CR)
-  if (cr !== -1) return from + cr
-  return lf === -1 ? bytes.length : lf
+/** Where the line ends that goes on at a place; the places asked for only grow. What is found is kept, so that no byte is looked at for every line. */
+function lineEnds(bytes: Buffer): (from: number) => number {
+  const next = (code: number, from: number): number => {
+    const found = bytes.indexOf(code, from)
+    return found === -1 ? bytes.length : found
+  }
+  let lf = next(LF, 0)
+  let cr = next(CR, 0)
+  return (from) => {
+    if (lf < from) lf = next(LF, from)
+    if (cr < from) cr = next(CR, from)
+    return Math.min(lf, cr)
+  }
 }
 
 function isField(bytes: Buffer, from: number, end: number, name: string): boolean {

@@ -1,5 +1,12 @@
 import { describe, expect, it } from 'vitest'
-import { checkRedirectUri, isTrustedHost, RedirectUriError, redirectKind, withoutLoopbackPort } from './redirect-uri.ts'
+import {
+  checkRedirectUri,
+  extensionOf,
+  isTrustedHost,
+  RedirectUriError,
+  redirectKind,
+  withoutLoopbackPort,
+} from './redirect-uri.ts'
 
 const reasonOf = (uri: string, trusted: readonly string[] = []): string => {
   try {
@@ -78,5 +85,21 @@ describe('redirect URIs at registration', () => {
     expect(withoutLoopbackPort('http://127.0.0.1:41234/cb?x=1')).toBe('http://127.0.0.1/cb?x=1')
     expect(withoutLoopbackPort('https://client.example:8443/cb')).toBe('https://client.example:8443/cb')
     expect(withoutLoopbackPort('cursor://app:1/cb')).toBe('cursor://app:1/cb')
+  })
+})
+
+describe('the extension that gets the answer', () => {
+  it.each([
+    ['vscode://evil.ext/cb', 'evil.ext'],
+    ['cursor://anysphere.cursor-mcp/oauth/callback', 'anysphere.cursor-mcp'],
+    ['vscode-insiders://Publisher.Name?x=1', 'Publisher.Name'],
+    ['vscode:/cb', undefined],
+    ['raycast://extensions/evil', undefined],
+    ['com.evil.app://accounts.google.com/cb', undefined],
+    ['https://vscode.dev/redirect', undefined],
+    ['http://localhost:33418/', undefined],
+    ['not an address', undefined],
+  ])('of %s is %s', (uri, extension) => {
+    expect(extensionOf(uri)).toBe(extension)
   })
 })

@@ -29,12 +29,10 @@ const ACTIVE = new Set([
   'wss',
   'ftp',
 ])
+/** Of these the host is the extension that gets the link. */
+const EDITORS = new Set('cursor vscode vscode-insiders vscodium code-oss windsurf kiro trae'.split(' '))
 /** RFC 8252 §7.1 wants a reversed domain name; these MCP clients have long shipped without one. */
-const KNOWN_APPS = new Set(
-  'cursor vscode vscode-insiders vscodium code-oss windsurf claude zed kiro trae raycast warp goose jetbrains'.split(
-    ' ',
-  ),
-)
+const KNOWN_APPS = new Set([...EDITORS, ...'claude zed raycast warp goose jetbrains'.split(' ')])
 /** Parameters of RFC 6749 §4.1.2, RFC 9207 and OpenID Connect answers: in the URI already, they would come twice. */
 const ANSWER_PARAMETERS = [
   'code',
@@ -91,6 +89,12 @@ const refuse = (reason: string, rule: string) => new RedirectUriError(reason, `r
 export function redirectKind(uri: string): RedirectKind {
   if (uri.startsWith('https://')) return 'web'
   return uri.startsWith('http://') ? 'loopback' : 'scheme'
+}
+
+/** The extension that an editor hands the answer to. Of any other app the host is what the client likes, and tells a person nothing. */
+export function extensionOf(uri: string): string | undefined {
+  const url = URL.parse(uri)
+  return url && EDITORS.has(url.protocol.slice(0, -1)) && url.host !== '' ? url.host : undefined
 }
 
 /** RFC 8252 §7.3: on loopback the port is chosen anew each time, so it is no part of what was allowed. */

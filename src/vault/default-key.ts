@@ -10,18 +10,16 @@ import type { WrappingKey } from './wrapping-key.ts'
 interface Needs {
   readonly path: string
   readonly secrets: Pick<Secrets, 'countByKey'>
-  onOpenFile(path: string): void
 }
 
-export async function defaultKey({ path, secrets, onOpenFile }: Needs): Promise<WrappingKey> {
+export async function defaultKey({ path, secrets }: Needs): Promise<WrappingKey> {
   if (readKeyFile(path) === undefined) {
     await checkNothingSealed(path, secrets)
     makeKeyFile(path)
   }
-  const file = readKeyFile(path)
-  if (file === undefined) throw new OperatorError(`The vault key ${path} was made and is gone. Start again.`)
-  if (file.open) onOpenFile(path)
-  return localKey(defaultKeyId(file.key), file.key)
+  const key = readKeyFile(path)
+  if (key === undefined) throw new OperatorError(`The vault key ${path} was made and is gone. Start again.`)
+  return localKey(defaultKeyId(key), key)
 }
 
 export const defaultKeyId = (key: Buffer): string =>

@@ -1,35 +1,19 @@
 // A wrapping key in a file of its owner alone: read, or made where there is none yet.
 import { randomBytes } from 'node:crypto'
-import {
-  closeSync,
-  fsyncSync,
-  linkSync,
-  mkdirSync,
-  openSync,
-  readFileSync,
-  statSync,
-  unlinkSync,
-  writeSync,
-} from 'node:fs'
+import { closeSync, fsyncSync, linkSync, mkdirSync, openSync, readFileSync, unlinkSync, writeSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { OperatorError } from '../protocol/errors.ts'
 import { LOCAL_KEY, parseLocalKey } from './kms/local.ts'
 
 const HOW = `32 random bytes in base64, such as \`openssl rand -base64 ${LOCAL_KEY}\` prints`
 
-export interface KeyFile {
-  readonly key: Buffer
-  /** Others on this machine may read it. */
-  readonly open: boolean
-}
-
 /** `undefined` where there is no such file. */
-export function readKeyFile(path: string): KeyFile | undefined {
+export function readKeyFile(path: string): Buffer | undefined {
   const text = read(path)
   if (text === undefined) return undefined
   const key = parseLocalKey(text)
   if (key === undefined) throw new OperatorError(`${path} holds no vault key. It must be ${HOW}. It was left as it is.`)
-  return { key, open: process.platform !== 'win32' && (statSync(path).mode & 0o007) !== 0 }
+  return key
 }
 
 function read(path: string): string | undefined {

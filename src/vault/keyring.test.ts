@@ -1,6 +1,6 @@
 // A wrong or missing key refuses to open the vault, and changes nothing.
 import { randomBytes } from 'node:crypto'
-import { chmodSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
@@ -8,7 +8,7 @@ import { OperatorError } from '../protocol/errors.ts'
 import { openStore } from '../store/open.ts'
 import type { Store } from '../store/store.ts'
 import { defaultKey } from './default-key.ts'
-import { makeKeyFile, readKeyFile } from './key-file.ts'
+import { makeKeyFile } from './key-file.ts'
 import { openVaultKeyring } from './keyring.ts'
 import { localKey } from './kms/local.ts'
 import { sealRecord } from './record.ts'
@@ -16,9 +16,6 @@ import type { WrappingKey } from './wrapping-key.ts'
 
 const PLACE = { principal: 'ann', upstream: 'github', field: 'token' }
 const clock = () => 1_800_000_000_000
-const onOpenFile = (path: string) => {
-  throw new Error(`others may read ${path}`)
-}
 
 let folder: string
 let store: Store
@@ -109,7 +106,7 @@ describe('the keys of the vault', () => {
 
 describe('the key file beside the database', () => {
   const at = () => join(folder, 'new', 'vault.key')
-  const opened = () => defaultKey({ path: at(), secrets: store.durable.secrets, onOpenFile })
+  const opened = () => defaultKey({ path: at(), secrets: store.durable.secrets })
 
   it('is made once, for its owner alone, and is the same key from then on', async () => {
     const first = await opened()
@@ -159,12 +156,5 @@ describe('the key file beside the database', () => {
   it('says where it cannot be made', async () => {
     writeFileSync(join(folder, 'new'), 'a file, not a folder')
     expect(await refusal(opened())).toMatch(/vault\.key cannot be (read|made) \((ENOTDIR|EEXIST)\)/)
-  })
-
-  it('is told of when others may read it', async () => {
-    await opened()
-    expect(readKeyFile(at())?.open).toBe(false)
-    chmodSync(at(), 0o644)
-    await expect(opened()).rejects.toThrow(/others may read/)
   })
 })

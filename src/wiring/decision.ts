@@ -19,7 +19,7 @@ import { requestIds } from '../http/request-id.ts'
 import { trustedProxies } from '../http/trusted-proxy.ts'
 import { sessionCaller } from '../identity/browser-session.ts'
 import { forwardedCalls } from '../mcp/forwarded.ts'
-import { withErrorPage } from '../oauth/interaction/endpoints.ts'
+import { forPeople } from '../oauth/interaction/endpoints.ts'
 import { rarely } from '../observe/rarely.ts'
 import { assertionMinter } from '../tokens/assertion.ts'
 import { publicKeySet } from '../tokens/key-set.ts'
@@ -96,7 +96,7 @@ export function openDecisionDoor(
     resources: places,
     serverUrl,
     keys: publicDocument(() => publicKeySet(keyring.signingKeys())),
-    signIn: doors.oauth ? withErrorPage(signIn, { recorder, log }) : undefined,
+    signIn: doors.oauth ? forPeople(signIn, { serverUrl, recorder, log }) : undefined,
   })
   return { ...door, grpc: new Map([[CHECK_METHOD, serveEnvoy]]) }
 }

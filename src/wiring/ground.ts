@@ -25,6 +25,7 @@ import { openBinding } from './binding.ts'
 import { loadConditions } from './conditions.ts'
 import { openConnections } from './connections.ts'
 import { openDecisionPoints } from './decision-points.ts'
+import { tellExposedFiles } from './exposed-files.ts'
 import { tellFailedConditions } from './failed-conditions.ts'
 import { openLimits } from './limits.ts'
 import { namesOf } from './names.ts'
@@ -62,6 +63,7 @@ export async function openGround(config: Config, needs: GatewayNeeds, opened: Op
   const recorder = tellFailedConditions(await openRecord(config, needs, opened), { log, clock })
   const vault = await openGateVault(config, needs, recorder)
   opened.push(vault.close)
+  tellExposedFiles(config, log)
   const keyring = await openKeyring({
     keys: await openOwnKeys(config, store.durable.keys, vault),
     clock,

@@ -11,6 +11,6 @@ export interface Names {
 /** `resolve`: where it is not the system that knows. */
 export const namesOf = (resolve?: Resolve): Names => ({
   resolve: resolve ?? systemNames(),
-  // Of these the C library is not asked, since whoever waits for it holds up all other names.
+  // Not of the C library: a name that nobody answers for holds up all others there.
   resolvePublic: resolve ?? systemNames({ askSystem: async () => [] }),
 })

@@ -6,7 +6,7 @@ import { upstreamsOf } from '../config/servers.ts'
 import type { Endpoint } from '../http/exchange.ts'
 import { parseForm } from '../http/form.ts'
 import { sessionCaller } from '../identity/browser-session.ts'
-import { withErrorPage } from '../oauth/interaction/endpoints.ts'
+import { forPeople } from '../oauth/interaction/endpoints.ts'
 import { vouchedName } from '../protocol/principal.ts'
 import { CONNECTIONS_PATH, SIGN_IN_CLIENT, SIGNED_IN_PATH } from '../protocol/sign-in-client.ts'
 import { connectionRequests } from '../tokens/connection-request.ts'
@@ -71,7 +71,7 @@ export function openPortal(
     findVisitor,
     sees: (principal, id) => policy.view(principal, id) !== 'none',
     onChanged,
-    withErrorPage: (endpoint) => withErrorPage(endpoint, { recorder, log }),
+    forPeople: (endpoint) => forPeople(endpoint, { serverUrl: server.url, recorder, log }),
   })
   const signIn = doors.oauth ? () => undefined : signInAlone(oauth, callers)
   return (path) => (isWanted || FOR_LEFT_OVERS.has(path) ? pages(path) : undefined) ?? signIn(path)

@@ -25,12 +25,13 @@ const LARGEST = 64 * 1024
 
 type Settings = Pick<Config, 'vault' | 'store'>
 
-const databaseFile = ({ url }: Settings['store']): string | undefined =>
+/** Nothing for a database that is no file. */
+export const databaseFileOf = ({ url }: Settings['store']): string | undefined =>
   url.startsWith('sqlite:') && url !== 'sqlite::memory:' ? url.slice('sqlite:'.length) : undefined
 
 /** Where the key is that the gate makes itself: beside the database file, so that it goes where that goes. */
 export function keyFileOf(store: Settings['store']): string {
-  const file = databaseFile(store)
+  const file = databaseFileOf(store)
   return join(file === undefined ? store.directory : dirname(file), 'vault.key')
 }
 
@@ -49,21 +50,19 @@ export async function openVaultKeys(config: Settings, needs: KeyNeeds): Promise<
 }
 
 async function wrappingKeys({ vault, store }: Settings, { secrets, log, resolve }: KeyNeeds): Promise<WrappingKey[]> {
-  const onOpenFile = (path: string) =>
-    log.warn({ path }, 'others on this machine may read a key of the vault: chmod 600')
   if (vault.keys.length === 0 && !store.url.startsWith('sqlite:'))
     log.warn(
       {},
       'the key of the vault is a file of this machine, the database is not: name vault.keys before secrets are kept',
     )
-  if (vault.keys.length === 0) return [await defaultKey({ path: keyFileOf(store), secrets, onOpenFile })]
+  if (vault.keys.length === 0) return [await defaultKey({ path: keyFileOf(store), secrets })]
   const post = outboundFetch({
     allowLoopback: true,
     configured: true,
     maxBytes: LARGEST,
     resolve: namesOf(resolve).resolve,
   })
-  return Promise.all(vault.keys.map((key) => openWrappingKey(key, { load: loadPackage, post, onOpenFile })))
+  return Promise.all(vault.keys.map((key) => openWrappingKey(key, { load: loadPackage, post })))
 }
 
 /**
@@ -71,7 +70,7 @@ async function wrappingKeys({ vault, store }: Settings, { secrets, log, resolve 
  * database file, which goes where that goes. A server's database outlives the disk that a key made by itself is on.
  */
 function sealsOwnKeys({ vault, store }: Settings): boolean {
-  return vault.keys.length > 0 || databaseFile(store) !== undefined
+  return vault.keys.length > 0 || databaseFileOf(store) !== undefined
 }
 
 /** The gate's own keys, opened; those that an earlier version left in clear are sealed first. */

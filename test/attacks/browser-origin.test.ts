@@ -192,6 +192,65 @@ describe('E33 a Host that is not ours', () => {
   })
 })
 
+describe('a page that is opened under another name of this machine', () => {
+  const open = (host: string, target: string, method = 'GET', bend: Bend = {}) =>
+    shoot(range, { method, target, bend: { Authorization: undefined, Host: host, ...bend } })
+  const others = (port: number) => [`localhost:${port}`, `[::1]:${port}`, `LOCALHOST:${port}`]
+
+  it.each(['/', '/logout', '/setup?token=a%2Fb&x=//evil.example', '/connections?server=https://evil.example'])(
+    '%s is led to the name of the gate, as it was asked for',
+    async (target) => {
+      for (const host of others(range.gateway.port))
+        for (const method of ['GET', 'HEAD']) {
+          const answer = await open(host, target, method)
+          expect([answer.status, answer.header('location')]).toEqual([303, range.gateway.url + target])
+        }
+      const own = await open(new URL(range.gateway.url).host, target)
+      expect(own.header('location') ?? '').not.toBe(range.gateway.url + target)
+    },
+  )
+
+  it('is not led anywhere from a host, port or header that is not ours', async () => {
+    const { port } = range.gateway
+    expect((await open(`localhost:${port + 1}`, '/logout')).status).toBe(200)
+    expect((await open(`app.localhost:${port}`, '/logout')).status).toBe(200)
+    expect((await open('evil.example', '/logout')).status).toBe(403)
+    const forwarded = await open(`localhost:${port}`, '/logout', 'GET', { 'X-Forwarded-Host': 'evil.example' })
+    expect(forwarded.header('location')).toBe(`${range.gateway.url}/logout`)
+  })
+
+  it('takes its forms with it: one that is sent there is refused', async () => {
+    const { port, url } = range.gateway
+    const bend = { Origin: `http://localhost:${port}`, 'Content-Type': 'application/x-www-form-urlencoded' }
+    const answer = await shoot(range, {
+      target: '/logout',
+      bend: { Authorization: undefined, Host: `localhost:${port}`, ...bend },
+      body: 'csrf=x',
+    })
+    expect([answer.status, answer.header('location')]).toEqual([403, undefined])
+    expect(answer.body.toString()).not.toContain(url)
+  })
+
+  it.each([
+    '/health',
+    '/ready',
+    '/mcp',
+    MCP_PATH,
+    '/oauth/token',
+    '/oauth/authorize',
+    '/api/v1/me',
+    '/.well-known/oauth-authorization-server',
+    '/assets/portcullis.css',
+  ])('%s, which is no page, is answered where it was asked for', async (target) => {
+    for (const host of others(range.gateway.port)) {
+      const answer = await open(host, target)
+      expect(answer.header('location')).toBeUndefined()
+      expect(answer.status).not.toBe(303)
+    }
+    await expectServed(range)
+  })
+})
+
 const preflight = (origin: string, target = MCP_PATH): Shot => ({
   method: 'OPTIONS',
   target,

@@ -1,6 +1,6 @@
 // Rows G7 and G20 of the attack catalogue: secrets that anyone could guess, accounts that nobody made, and code that came from elsewhere.
 // RFC 6749 §10.10, OWASP ASVS 5.0 §6.3.2 (no default accounts) and §15.2 (dependencies).
-import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs'
+import { chmodSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join, relative } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
@@ -82,11 +82,27 @@ describe('G7: at the command line', () => {
   it('a random one starts, and what is kept is for its owner alone', async () => {
     const served = await serve({ oauth: clientWith(RANDOM), servers: [{ id: 'canary', url: canary.url }] })
     expect(served.said).not.toContain(RANDOM)
+    expect(served.said).not.toContain('others on this machine')
     const data = join(served.folder, 'data')
     const files = readdirSync(data, { recursive: true }).map((name) => join(data, String(name)))
     expect(files.length).toBeGreaterThan(0)
     for (const file of files) expect({ file, others: statSync(file).mode & 0o077 }).toEqual({ file, others: 0 })
     await served.close()
+  })
+
+  it('a folder that others may write starts, and is told of with what to do', async () => {
+    const place = await writeConfig({})
+    const data = join(place.folder, 'data')
+    mkdirSync(data)
+    chmodSync(data, 0o777)
+    const started = startCommand(['serve', '--config', place.configFile], { cwd: place.folder })
+    await started.says(/Portcullis is ready/)
+    const told = started.said.split('\n').filter((line) => line.includes('others on this machine'))
+    expect(told.map((line) => JSON.parse(line))).toMatchObject([
+      { level: 'warn', path: data, mode: '0777', message: expect.stringContaining('chmod go-w') },
+    ])
+    await started.stop()
+    rmSync(place.folder, { recursive: true, force: true })
   })
 })
 

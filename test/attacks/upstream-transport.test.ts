@@ -2,7 +2,7 @@
 // E36 on the way to servers. B5 and B6: test/faults/slow-resolver.test.ts. E27: test/faults/upstream-faults.test.ts, src/mcp/relay.test.ts,
 // src/mcp/bridge/post.test.ts. E26 and E36 byte by byte: src/protocol/events.test.ts, src/mcp/relay.test.ts. E25: test/attacks/conditions.test.ts.
 import { once } from 'node:events'
-import { createServer, type Server } from 'node:http'
+import { createServer, type Server, type ServerResponse } from 'node:http'
 import { type AddressInfo, connect, type Socket } from 'node:net'
 import { brotliCompressSync } from 'node:zlib'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
@@ -209,6 +209,49 @@ describe('B8: an answer that is no honest one', () => {
     })
     const deep = told([]).replace('"tools":[]', `"tools":[${'['.repeat(10_000)}${']'.repeat(10_000)}]`)
     expect(await list(deep)).toMatchObject({ status: 502, ...refused })
+  })
+})
+
+describe('B8: an answer in parts of one byte', () => {
+  /** Each byte a chunk of its own (RFC 9112 §7.1), written no faster than it is read. */
+  function crumble(res: ServerResponse, type: string, text: string): void {
+    res.socket?.write(`HTTP/1.1 200 OK\r\nContent-Type: ${type}\r\nTransfer-Encoding: chunked\r\n\r\n`)
+    let at = 0
+    const more = (): void => {
+      while (at < text.length && res.socket?.destroyed === false) {
+        const part = text.slice(at, at + 4096)
+        at += part.length
+        if (res.socket.write(part.replace(/./gs, '1\r\n$&\r\n')) === false) return void res.socket.once('drain', more)
+      }
+      res.socket?.write('0\r\n\r\n')
+    }
+    more()
+  }
+  const LISTED = JSON.stringify(
+    answer(1, {
+      resultType: 'complete',
+      ttlMs: 0,
+      cacheScope: 'private',
+      tools: ['hidden', 'read'].map((name) => ({
+        name,
+        description: 'x'.repeat(400_000),
+        inputSchema: { type: 'object' },
+      })),
+    }),
+  )
+
+  it.each([
+    ['application/json', LISTED],
+    ['text/event-stream', `data: ${LISTED}\n\n`],
+  ])('as %s is held as what it weighs, and filtered', async (type, text) => {
+    evil.on('tools/list', ({ res }) => crumble(res, type, text))
+    let got: McpAnswer | undefined
+    const most = await mostHeld(async () => {
+      got = await listTools(gateway.resource('evil'), token)
+    })
+    expect(got?.body).toMatchObject({ result: { tools: [{ name: 'read' }] } })
+    // Over a hundred bytes for each, were each kept by itself.
+    expect(most).toBeLessThan(text.length * 40)
   })
 })
 

@@ -33,15 +33,15 @@ export interface PortalNeeds extends VisitorNeeds {
   sees(principal: Principal, server: string): boolean
   /** The person has another account there now, or none. */
   onChanged(subjects: readonly string[], server: string): Promise<void>
-  /** Refusals as pages. */
-  withErrorPage(endpoint: Endpoint): Endpoint
+  /** Under the gate's own name, and with refusals that are pages. */
+  forPeople(endpoint: Endpoint): Endpoint
 }
 
 /** That of all servers, of one, and of one at an authorization server: upstreams/oauth/redirect-addresses.ts. */
 const CALLBACK = new RegExp(`^${CONNECTION_CALLBACK_PATH}(?:/[a-z0-9][a-z0-9_-]{0,63}(?:/[A-Za-z0-9_-]{43})?)?$`)
 
 export function portal(needs: PortalNeeds): (path: string) => Endpoint | undefined {
-  const { serverUrl, csrfKey, bodyTimeout, tickets, clock, withErrorPage } = needs
+  const { serverUrl, csrfKey, bodyTimeout, tickets, clock, forPeople } = needs
   const host = new URL(serverUrl).host
   const about = ({ principal: { email, name }, called }: Visitor): About => ({
     host,
@@ -67,7 +67,7 @@ export function portal(needs: PortalNeeds): (path: string) => Endpoint | undefin
     [`${CONNECTIONS_PATH}/failed`, failed],
     [SIGNED_IN_PATH, parts.visitors.signedIn],
   ])
-  const all = new Map([...assetEndpoints, ...[...pages].map(([path, page]) => [path, withErrorPage(page)] as const)])
-  const back = withErrorPage(callback)
+  const all = new Map([...assetEndpoints, ...[...pages].map(([path, page]) => [path, forPeople(page)] as const)])
+  const back = forPeople(callback)
   return (path) => all.get(path) ?? (CALLBACK.test(path) ? back : undefined)
 }

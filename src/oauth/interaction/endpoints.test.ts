@@ -87,12 +87,26 @@ describe('consent', () => {
 
   it.each([
     ['loopback', 'http://127.0.0.1:33418/cb', 'any program on this computer', 'http://127.0.0.1:33418;'],
-    ['scheme', 'cursor://x/cb', 'whichever program on this computer opens cursor://', 'cursor:;'],
+    ['scheme', 'cursor://evil.ext/cb', 'whichever program on this computer opens cursor:// links', 'cursor:;'],
+    ['scheme', 'com.example.app://login/cb', 'whichever program on this computer opens com.example.app:// ', 'app:;'],
   ] as const)('warns of a %s redirect', async (redirectKind, redirectUri, words, source) => {
     const pages = await start({ interactions: [{ redirectKind, redirectUri }] })
     const answer = await pages.request('/interaction/u1')
     expect(await answer.text()).toContain(words)
     expect(answer.headers.get('content-security-policy')).toContain(source)
+  })
+
+  it('names the extension that an editor hands the answer to, and repeats no other text that an app may choose', async () => {
+    const shownFor = async (redirectUri: string) =>
+      show(await start({ interactions: [{ redirectKind: 'scheme', redirectUri }] }))
+    const editor = await shownFor('vscode://evil.ext/cb')
+    expect(editor).toContain('<strong class="mono">vscode://evil.ext</strong>')
+    expect(editor).toContain('An extension of an editor on this computer')
+    expect(editor).toContain('its extension <strong><bdi>evil.ext</bdi></strong>')
+    const other = await shownFor('com.evil.app://accounts.google.com/cb')
+    expect(other).toContain('<strong class="mono">com.evil.app://</strong>')
+    expect(other).toContain('A program on this computer')
+    expect(other).not.toMatch(/accounts\.google\.com|its extension/)
   })
 
   it('makes a hostile name harmless', async () => {

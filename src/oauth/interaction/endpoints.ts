@@ -2,6 +2,7 @@
 
 import { assetEndpoints } from '../../http/assets.ts'
 import type { Endpoint, Exchange } from '../../http/exchange.ts'
+import { underOwnName } from '../../http/own-name.ts'
 import { sendPage } from '../../http/page.ts'
 import { postGuard } from '../../http/post-guard.ts'
 import { answerOf } from '../../http/responses.ts'
@@ -30,7 +31,6 @@ export function interactionEndpoints(needs: InteractionNeeds): InteractionEndpoi
   const federation = federationEndpoints({ ...needs, guard, binding })
   const account = accountEndpoints({ ...needs, guard })
   const fixed = new Map<string, Endpoint>([
-    ...assetEndpoints,
     ['/', account.start],
     ['/logout', account.logout],
     ['/setup', setupEndpoint({ ...needs, guard })],
@@ -53,8 +53,8 @@ export function interactionEndpoints(needs: InteractionNeeds): InteractionEndpoi
 
   return {
     match(path) {
-      const endpoint = find(path)
-      return endpoint && withErrorPage(endpoint, needs)
+      const page = find(path)
+      return page ? forPeople(page, needs) : assetEndpoints.get(path)
     },
   }
 }
@@ -68,14 +68,15 @@ const TITLES: Readonly<Record<number, string>> = {
   503: 'Not available at the moment',
 }
 
-/** For every endpoint that people look at, those of another door too. */
-export function withErrorPage(
+/** For every endpoint that people look at, those of another door too: under the gate's own name, and with refusals that are pages. */
+export function forPeople(
   endpoint: Endpoint,
-  { recorder, log }: Pick<InteractionNeeds, 'recorder' | 'log'>,
+  { serverUrl, recorder, log }: Pick<InteractionNeeds, 'serverUrl' | 'recorder' | 'log'>,
 ): Endpoint {
+  const page = underOwnName(serverUrl, endpoint)
   return async (exchange) => {
     try {
-      await endpoint(exchange)
+      await page(exchange)
     } catch (thrown) {
       const error = await recorded(exchange, thrown, recorder)
       const { status, headers, reason, unexpected } = answerOf(error)

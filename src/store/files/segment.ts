@@ -64,8 +64,10 @@ export class Segment {
     }
     this.bytes += size
     for (const { id } of entries) {
+      // Most come in order.
       if (id > this.#last) this.#last = id
-      if (this.#first === '' || id < this.#first) this.#first = id
+      else if (id < this.#first) this.#first = id
+      if (this.#first === '') this.#first = id
     }
   }
 

@@ -28,9 +28,7 @@ afterAll(async () => {
 })
 
 const post = outboundFetch({ allowLoopback: true, configured: true, maxBytes: 65_536, resolve: systemNames() })
-const onOpenFile = () => undefined
-const open = (config: VaultKeyConfig) =>
-  openWrappingKey(config, { load: (name) => services.load(name), post, onOpenFile })
+const open = (config: VaultKeyConfig) => openWrappingKey(config, { load: (name) => services.load(name), post })
 
 const dataKey = Buffer.alloc(32, 7)
 const context = Buffer.from('the place of ann@example.com')
@@ -101,7 +99,7 @@ describe.each(Object.entries(REMOTE))('%s', (kind, configOf) => {
 })
 
 describe('a package that is not there', () => {
-  const missing = { load: loadPackage, post, onOpenFile }
+  const missing = { load: loadPackage, post }
 
   it.each([
     ['aws-kms', '@aws-sdk/client-kms'],

@@ -14,14 +14,12 @@ import { type PostJson, transitKey } from './transit.ts'
 export interface Reached {
   readonly load: LoadPackage
   readonly post: PostJson
-  /** A key file that others may read. */
-  onOpenFile(path: string): void
 }
 
 export async function openWrappingKey(config: VaultKeyConfig, reached: Reached): Promise<WrappingKey> {
   switch (config.type) {
     case 'file':
-      return fileKey(config, reached)
+      return fileKey(config)
     case 'env':
       return variableKey(config)
     case 'aws-kms':
@@ -37,15 +35,14 @@ export async function openWrappingKey(config: VaultKeyConfig, reached: Reached):
 
 type Of<Type> = Extract<VaultKeyConfig, { type: Type }>
 
-function fileKey({ id, path }: Of<'file'>, { onOpenFile }: Reached): WrappingKey {
-  const file = readKeyFile(path)
-  if (file === undefined)
+function fileKey({ id, path }: Of<'file'>): WrappingKey {
+  const key = readKeyFile(path)
+  if (key === undefined)
     throw new OperatorError(
       `vault.keys: ${id}: there is no file ${path}. A lost key is lost with all it wraps: restore it. ` +
         `For a new key: umask 077; openssl rand -base64 32 > ${path}`,
     )
-  if (file.open) onOpenFile(path)
-  return localKey(id, file.key)
+  return localKey(id, key)
 }
 
 function variableKey({ id, value }: Of<'env'>): WrappingKey {

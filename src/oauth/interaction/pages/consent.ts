@@ -4,7 +4,7 @@
 import { type Html, html, shown } from '../../../http/html.ts'
 import { buttonForm, frame } from '../../../http/page-frame.ts'
 import type { Interaction } from '../flow.ts'
-import { clientName, clientOrigin, redirectHost, redirectWarning } from './client.ts'
+import { clientName, clientOrigin, redirectHost, redirectPlace, redirectWarning } from './client.ts'
 
 interface Ask {
   readonly interaction: Interaction
@@ -24,7 +24,7 @@ export function consentPage({ interaction, csrf, host, person }: Ask): string {
 <p class="soft">${person === undefined ? 'You will be asked to sign in next.' : html`You are signed in as <bdi>${person}</bdi>.`}</p>
 <dl>
 <div><dt>Application</dt><dd><strong><bdi>${name}</bdi></strong><span class="small">${clientOrigin(interaction)}</span></dd></div>
-<div><dt>Sends you back to</dt><dd><strong class="mono">${redirectHost(interaction)}</strong>${onThisComputer(interaction)}</dd></div>
+${target(interaction)}
 ${server(interaction)}
 </dl>
 ${scopeList(scopes)}
@@ -42,7 +42,7 @@ export function continueAsPage({ interaction, csrf, host, person }: Ask & { read
     body: html`<h1>Continue as <bdi>${person}</bdi>?</h1>
 <p>You allowed <bdi>${name}</bdi> to use <bdi>${shown(interaction.resource.title)}</bdi> before, and it asks again.</p>
 <dl>
-<div><dt>Sends you back to</dt><dd><strong class="mono">${redirectHost(interaction)}</strong>${onThisComputer(interaction)}</dd></div>
+${target(interaction)}
 </dl>
 ${redirectWarning(interaction)}
 ${answers(interaction, csrf, 'Continue')}
@@ -55,8 +55,11 @@ const server = ({ client, resource }: Interaction): Html | false =>
   client.kind !== 'gateway' &&
   html`<div><dt>Server</dt><dd><bdi>${shown(resource.title)}</bdi><span class="small mono">${resource.url}</span></dd></div>`
 
-const onThisComputer = ({ redirectKind }: Interaction): Html | false =>
-  redirectKind !== 'web' && html`<span class="small">A program on this computer</span>`
+function target(interaction: Interaction): Html {
+  const place = redirectPlace(interaction)
+  const below = place && html`<span class="small">${place}</span>`
+  return html`<div><dt>Sends you back to</dt><dd><strong class="mono">${redirectHost(interaction)}</strong>${below}</dd></div>`
+}
 
 function scopeList(scopes: Interaction['scopes']): Html {
   if (scopes.length === 0) return html`<p class="soft">It asks for no particular permission.</p>`
