@@ -13,6 +13,7 @@ import { parseListen } from '../config/listen.ts'
 import type { TlsConfig } from '../config/server.ts'
 import type { Log } from '../observe/log.ts'
 import { OperatorError, RequestError } from '../protocol/errors.ts'
+import { addPart } from '../protocol/parts.ts'
 import type { GrpcCall, GrpcMethods } from './grpc-calls.ts'
 import { createTlsServer, type TlsServer } from './tls.ts'
 
@@ -153,7 +154,7 @@ function readAll(req: Http2ServerRequest, most: number, timeout: number): Promis
     req.on('data', (chunk: Buffer) => {
       size += chunk.length
       if (size > most) settle(new RequestError(413, 'body_too_large', 'The message is too large.'))
-      else chunks.push(chunk)
+      else addPart(chunks, chunk)
     })
     req.once('end', () => settle())
     req.once('aborted', () => settle(new RequestError(400, 'body_interrupted', 'The message did not arrive.')))

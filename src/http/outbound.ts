@@ -2,6 +2,7 @@
 // (no second look-up, no redirect), so that a name cannot mean one host to the check and another to the socket.
 import { isIP, type LookupFunction } from 'node:net'
 import { Agent, request } from 'undici'
+import { addPart } from '../protocol/parts.ts'
 import { kindOfAddress } from './address-kind.ts'
 import { isLoopbackAddress, isPublicAddress } from './public-address.ts'
 
@@ -151,7 +152,7 @@ async function readAtMost(body: AsyncIterable<Buffer>, most: number): Promise<Bu
   for await (const chunk of body) {
     size += chunk.length
     if (size > most) throw new OutboundRefused('size')
-    chunks.push(chunk)
+    addPart(chunks, chunk)
   }
   return Buffer.concat(chunks)
 }

@@ -8,6 +8,7 @@ import { readEvent, splitEvents } from '../protocol/events.ts'
 import { isRecord } from '../protocol/json.ts'
 import { type RpcId, rpcError } from '../protocol/jsonrpc.ts'
 import { HEADER_PROTOCOL_VERSION, HEADER_SESSION, isLegacyRevision, RPC } from '../protocol/mcp.ts'
+import { addPart } from '../protocol/parts.ts'
 import { readJson } from './answer.ts'
 
 /** The way back to the client. */
@@ -219,7 +220,7 @@ function collect(needs: {
         return
       }
       size += chunk.length
-      if (size <= maxMessage) chunks.push(chunk)
+      if (size <= maxMessage) addPart(chunks, chunk)
       taken()
     },
     onEnd(complete) {

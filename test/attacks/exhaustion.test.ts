@@ -5,7 +5,7 @@ import type { AddressInfo } from 'node:net'
 import { createServer, type Socket } from 'node:net'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { BOB } from '../support/gateway.ts'
-import { heldMemory } from '../support/held-memory.ts'
+import { heldMemory, mostHeld } from '../support/held-memory.ts'
 import {
   attackTable,
   callHead,
@@ -19,7 +19,7 @@ import {
   startRange,
   toolCall,
 } from '../support/range.ts'
-import { chunked, connectRaw, converse, type RawConnection, rawRequest } from '../support/raw.ts'
+import { chunked, connectRaw, converse, type RawConnection, rawRequest, readAnswers } from '../support/raw.ts'
 
 let range: Range
 
@@ -162,6 +162,24 @@ describe('F8 a stranger gets no lever', () => {
     }
     expect(Math.min(...kept)).toBeLessThan(1 / 2)
     await expectAlive(range)
+  })
+})
+
+describe('F8 a body in parts of one byte', () => {
+  it('is held as what it weighs, and served once it is whole', async () => {
+    const body = toolCall('modern', 'read_note', JSON.stringify({ text: 'x'.repeat(500_000) }))
+    const head = callHead(range, 'modern', { 'Transfer-Encoding': 'chunked' })
+    const crumbs = body.replace(/./gs, '1\r\n$&\r\n')
+    const connection = await connectRaw(range.gateway.port)
+    const most = await mostHeld(async () => {
+      connection.send(rawRequest({ target: MCP_PATH, headers: head, body: '' }))
+      connection.send(crumbs)
+      connection.send('0\r\n\r\n')
+      const { answers } = readAnswers(await connection.closed())
+      expect(answers.map(({ status }) => status)).toEqual([200])
+    })
+    // Over a hundred bytes for each, were each kept by itself.
+    expect(most).toBeLessThan(body.length * 60)
   })
 })
 

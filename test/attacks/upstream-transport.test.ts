@@ -215,7 +215,8 @@ describe('B8: an answer that is no honest one', () => {
 describe('B8: an answer in parts of one byte', () => {
   /** Each byte a chunk of its own (RFC 9112 §7.1), written no faster than it is read. */
   function crumble(res: ServerResponse, type: string, text: string): void {
-    res.socket?.write(`HTTP/1.1 200 OK\r\nContent-Type: ${type}\r\nTransfer-Encoding: chunked\r\n\r\n`)
+    const head = ['HTTP/1.1 200 OK', `Content-Type: ${type}`, 'Transfer-Encoding: chunked', 'Connection: close']
+    res.socket?.write(`${head.join('\r\n')}\r\n\r\n`)
     let at = 0
     const more = (): void => {
       while (at < text.length && res.socket?.destroyed === false) {
@@ -223,7 +224,7 @@ describe('B8: an answer in parts of one byte', () => {
         at += part.length
         if (res.socket.write(part.replace(/./gs, '1\r\n$&\r\n')) === false) return void res.socket.once('drain', more)
       }
-      res.socket?.write('0\r\n\r\n')
+      res.socket?.end('0\r\n\r\n')
     }
     more()
   }

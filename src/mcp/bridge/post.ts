@@ -5,6 +5,7 @@ import type { Dispatcher } from 'undici'
 import { isRecord } from '../../protocol/json.ts'
 import { type RpcId, type RpcMessage, type RpcResponse, rpcError } from '../../protocol/jsonrpc.ts'
 import { HEADER_LAST_EVENT, HEADER_PROTOCOL_VERSION, HEADER_SESSION, MODERN_REVISION } from '../../protocol/mcp.ts'
+import { addPart } from '../../protocol/parts.ts'
 import { UpstreamRefused } from '../../upstreams/credential.ts'
 import { verdictOf } from '../../upstreams/gate.ts'
 import { toldMessage, UNTOLD } from '../../upstreams/identity/meta.ts'
@@ -167,7 +168,7 @@ async function readBody(body: Body, most: number): Promise<Buffer> {
     size += bytes.length
     // Leaving the loop ends the connection.
     if (size > most) throw failure(FAULTS.too_large)
-    chunks.push(bytes)
+    addPart(chunks, bytes)
   }
   return Buffer.concat(chunks)
 }

@@ -9,6 +9,7 @@ import {
   MODERN_REVISION,
   OUR_INFO,
 } from '../../protocol/mcp.ts'
+import { addPart } from '../../protocol/parts.ts'
 import type { Fetch, Fetched } from '../authorization-server/fetch.ts'
 
 const PATIENCE = 10_000
@@ -50,7 +51,7 @@ async function readAtMost(body: AsyncIterable<Buffer>, most: number): Promise<Bu
   for await (const chunk of body) {
     size += chunk.length
     if (size > most) throw new RangeError('The answer is too large.')
-    chunks.push(chunk)
+    addPart(chunks, chunk)
   }
   return Buffer.concat(chunks)
 }
