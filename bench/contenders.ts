@@ -66,8 +66,9 @@ export async function startField(): Promise<Field> {
     const upstream = keep(await startNode(join(SERVERS, 'upstream.ts'), [String(port)]))
     const contenders = [
       { name: 'direct', url: upstreamUrl, headers: MODERN, processes: [upstream] },
-      await startPassThrough('pass-through', upstreamUrl, [], keep),
       await startPassThrough('body alone', upstreamUrl, ['bare'], keep),
+      // Beside what is compared with it.
+      await startPassThrough('pass-through', upstreamUrl, [], keep),
     ]
     const asking = await freePort()
     const gate = await startPortcullis(folder, upstreamUrl, `127.0.0.1:${asking}`, keep)

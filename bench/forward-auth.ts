@@ -104,6 +104,7 @@ const rowOf = (name: string, all: readonly Measurement[]): Row => ({
   name,
   concurrency: SHAPE.concurrency,
   cpu: median(all.map((one) => one.cpu)),
+  rounds: all.map((one) => one.cpu),
   p50: median(all.map((one) => one.p50)),
   p99: median(all.map((one) => one.p99)),
   perSecond: median(all.map((one) => one.perSecond)),

@@ -8,8 +8,9 @@ import type { Start } from './startup.ts'
 export interface Row {
   readonly name: string
   readonly concurrency: number
-  /** Microseconds of CPU a request. */
+  /** Microseconds of CPU a request: the median, and each round's. */
   readonly cpu: number
+  readonly rounds: readonly number[]
   /** Milliseconds. */
   readonly p50: number
   readonly p99: number
@@ -58,11 +59,11 @@ function judge(rows: readonly Row[], start: Start): Verdict[] {
     if (!row) throw new TypeError(`No row ${name} at ${concurrency}`)
     return row
   }
-  const ratio = get('Portcullis', 16).cpu / get('pass-through', 16).cpu
+  const ratio = compare(get('Portcullis', 16), get('pass-through', 16))
   const added = get('Portcullis', 1).p50 - get('direct', 1).p50
   const rss = start.idleRss / 2 ** 20
   return [
-    verdict('CPU of a call, against the pass-through, 16 at a time', ratio, 1.6, (value) => `${value.toFixed(2)} ×`),
+    verdictOf('CPU of a call, against the pass-through, 16 at a time', ratio, 1.6),
     verdict('p50 added to a direct call, one at a time', added, 0.5, (value) => `${value.toFixed(2)} ms`),
     verdict('start to ready, SQLite', start.readyMs / 1000, 1.5, (value) => `${value.toFixed(2)} s`),
     verdict('memory (RSS) when idle', rss, 150, (value) => `${value.toFixed(0)} MB`),
@@ -71,8 +72,26 @@ function judge(rows: readonly Row[], start: Start): Verdict[] {
 
 function judgeForwardAuth([bare, warm]: readonly Row[]): Verdict[] {
   if (bare === undefined || warm === undefined) throw new TypeError('No rows of forward-auth')
-  const write = (value: number) => `${value.toFixed(2)} ×`
-  return [verdict('CPU of a forward-auth decision, warm, against a bare 200', warm.cpu / bare.cpu, 1.5, write)]
+  return [verdictOf('CPU of a forward-auth decision, warm, against a bare 200', compare(warm, bare), 1.5)]
+}
+
+interface Ratio {
+  readonly median: number
+  readonly lowest: number
+  readonly highest: number
+}
+
+/** Round by round: what else the machine does meets neighbours alike, and changes from one round to the next. */
+function compare(one: Row, other: Row): Ratio {
+  const ratios = one.rounds.map((cpu, round) => cpu / (other.rounds[round] ?? Number.NaN))
+  return { median: median(ratios), lowest: Math.min(...ratios), highest: Math.max(...ratios) }
+}
+
+const times = (value: number): string => `${value.toFixed(2)} ×`
+
+function verdictOf(what: string, { median, lowest, highest }: Ratio, budget: number): Verdict {
+  const judged = verdict(what, median, budget, times)
+  return { ...judged, measured: `${judged.measured} (rounds: ${lowest.toFixed(2)} to ${highest.toFixed(2)})` }
 }
 
 function verdict(what: string, measured: number, budget: number, write: (value: number) => string): Verdict {
@@ -102,7 +121,8 @@ interface Page {
 const page = ({ rows, forward, verdicts, about, absent }: Page) => `# Numbers in the open
 
 One run on one machine: the same 2 KB \`tools/call\` to the same upstream, straight and through each gate. Every contender is
-warmed up with ${about.warmUp.toLocaleString('en')} calls; then ${about.rounds} interleaved rounds, medians. CPU is that of the gate's own processes, all
+warmed up with ${about.warmUp.toLocaleString('en')} calls; then ${about.rounds} interleaved rounds, medians (of a ratio that has a budget: the
+median of the ratios in each round). CPU is that of the gate's own processes, all
 threads. *Portcullis* authenticates, authorizes and records every call; *pass-through* is node:http with undici, hands on the head's
 fields and the body both ways, and does nothing else; *body alone* drops the fields, without which no MCP server of 2026-07-28 takes a
 call; nginx keeps no log here, and *auth_request* asks a service that always says yes, *asking Portcullis* the

@@ -10,7 +10,7 @@ import type { Sample } from './pace.ts'
 import { median, type Row, writeReport } from './report.ts'
 import { measureStart } from './startup.ts'
 
-const ROUNDS = Number(process.env['BENCH_ROUNDS'] ?? 9)
+const ROUNDS = Number(process.env['BENCH_ROUNDS'] ?? 15)
 const SHAPES = [
   { concurrency: 1, count: 1000, seconds: 4 },
   { concurrency: 16, count: 6000, seconds: 6 },
@@ -95,6 +95,7 @@ const row = (name: string, concurrency: number, all: readonly Measurement[]): Ro
   name,
   concurrency,
   cpu: median(all.map((one) => one.cpu)),
+  rounds: all.map((one) => one.cpu),
   p50: median(all.map((one) => one.p50)),
   p99: median(all.map((one) => one.p99)),
   perSecond: median(all.map((one) => one.perSecond)),
