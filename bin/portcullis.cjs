@@ -33,13 +33,14 @@ if (!node) {
   process.exit(1)
 }
 
-// What V8 is told, and what it is worth to a call (docs/decisions/0033):
+// What V8 and Node are told, and what it is worth to a call (docs/decisions/0033):
 // - one half of the nursery has 16 MB: with 8 a call costs some percent more, with 32 no less, and V8's own growth to 64 makes a busy gate
 //   weigh a hundred more;
+// - the main thread empties it alone: the little that lives there is not worth waking others for;
 // - the rest is collected when it has doubled: V8 itself waits for a few megabytes only, and some processes then collect all the time;
 // - Node's own code lies in pages of 2 MB, where the system has them ("silent": where not, nothing is said).
 // `serve` collects by hand, once, what only the start needed.
-var flags = ['--max-semi-space-size=16', '--heap-growing-percent=100', '--use-largepages=silent', '--expose-gc']
+var flags = ['--max-semi-space-size=16', '--no-parallel-scavenge', '--heap-growing-percent=100', '--use-largepages=silent', '--expose-gc']
 var child = spawn(node, flags.concat(main, process.argv.slice(2)), { stdio: 'inherit' })
 ;['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGUSR2'].forEach(function (signal) {
   if (process.platform === 'win32' && signal === 'SIGUSR2') return

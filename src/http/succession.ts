@@ -16,20 +16,25 @@ export interface Succession {
   isFree(socket: Duplex): boolean
 }
 
+/** At the connection itself: a WeakMap costs ten times as much, with every request and every collection. */
+const NEWEST = Symbol('newest answer')
+type Answering = Duplex & { [NEWEST]?: ServerResponse }
+
 export function createSuccession(): Succession {
-  const newest = new WeakMap<Duplex, ServerResponse>()
+  const newestOf = (socket: Answering): ServerResponse | undefined => socket[NEWEST]
   return {
     admit(req, res) {
-      if (newest.get(req.socket)?.getHeader('connection') === 'close') return false
-      newest.set(req.socket, res)
+      const socket: Answering = req.socket
+      if (socket[NEWEST]?.getHeader('connection') === 'close') return false
+      socket[NEWEST] = res
       return true
     },
     isFree(socket) {
-      const answer = newest.get(socket)
+      const answer = newestOf(socket)
       return answer === undefined || (answer.closed && answer.getHeader('connection') !== 'close')
     },
     endBehindAnswer(socket) {
-      const answer = newest.get(socket)
+      const answer = newestOf(socket)
       if (answer === undefined || answer.closed) return false
       const { complete } = answer.req
       // What broke is the body of the request whose turn it is, and nothing has been said to it yet.

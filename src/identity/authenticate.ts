@@ -22,14 +22,16 @@ export interface Ways {
 }
 
 const API_KEY_FIELD = 'x-api-key'
+/** As nearly everybody writes it; others cost a look at each letter. */
+const BEARER = 'Bearer '
 
 export function authenticator(ways: Ways): Authenticate {
   const { header, tokens, apiTokens, transports } = ways
 
   /** RFC 6750 §2.1: `Bearer` in any case, one space, one token and nothing beside it. */
   function proveBearer(line: string, credentials: Credentials, wanted: Wanted): Principal | Promise<Principal> {
-    if (!/^bearer /i.test(line)) throw refused('malformed')
-    const token = line.slice('bearer '.length)
+    if (!line.startsWith(BEARER) && !/^bearer /i.test(line)) throw refused('malformed')
+    const token = line.slice(BEARER.length)
     const known = ways.recall(token, wanted)
     if (known !== undefined) return known
     if (!/^[A-Za-z0-9._~+/-]+=*$/.test(token)) throw refused('malformed')
@@ -73,7 +75,7 @@ export function authenticator(ways: Ways): Authenticate {
     const [line] = lines
     const [key] = keys
     // Another scheme is none of ours: a proxy in front may have asked for it, and then says who it proved.
-    const foreign = line !== undefined && !/^bearer\b/i.test(line)
+    const foreign = line !== undefined && !line.startsWith(BEARER) && !/^bearer\b/i.test(line)
     if (key === undefined && (line === undefined || foreign))
       return transports.length === 0 ? nobody(credentials, foreign) : vouched(credentials, wanted, foreign)
     const proved =

@@ -36,7 +36,7 @@ export type Answering = 'answer' | 'request' | 'notification' | 'stranger'
 
 /** Reads one JSON message of an upstream as far as needed: the two usual layouts are told by their ends, others are parsed. */
 export function answering(text: Buffer, id: RpcId, amongOthers = false): Answering {
-  const spelled = JSON.stringify(id)
+  const spelled = typeof id === 'number' ? String(id) : JSON.stringify(id)
   // Among calls to several servers the answer of one must be the answer to its own, to its last byte.
   if (amongOthers ? isOwnAnswer(text, id) && isPlainAnswer(text, spelled) : isPlainAnswer(text, spelled))
     return 'answer'

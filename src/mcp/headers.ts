@@ -21,11 +21,14 @@ export interface McpHead {
   readonly accept: string | undefined
   /** Names and values in turn: user-agent, accept and the mcp fields but the session. Lower-case names. */
   readonly passed: readonly string[]
+  /** `Mcp-Param-*` fields are among them. */
+  readonly mirrors: boolean
 }
 
 const PRINTABLE = /^[\t\x20-\x7e]*$/
-/** How the names begin that are read here, in small letters: most fields are told by it, and looked at no further. */
-const FIRST_LETTERS = 'mlau'
+/** How the names begin that are read here: most fields are told by it, and looked at no further. */
+const [A, L, M, U] = [...'almu'].map((letter) => letter.charCodeAt(0))
+const SMALL = 0x20
 
 /** Reads the raw list, where a repeated field is still seen twice. Throws RpcError -32020 for what two readers could read differently. */
 export function readHead(rawHeaders: readonly string[]): McpHead {
@@ -37,10 +40,12 @@ export function readHead(rawHeaders: readonly string[]): McpHead {
     lastEvent: undefined,
     accept: undefined,
     passed: [],
+    mirrors: false,
   }
   for (let at = 0; at < rawHeaders.length; at += 2) {
     const written = rawHeaders[at] ?? ''
-    if (!FIRST_LETTERS.includes(written.charAt(0).toLowerCase())) continue
+    const first = written.charCodeAt(0) | SMALL
+    if (first !== M && first !== A && first !== U && first !== L) continue
     const field = written.toLowerCase()
     const value = rawHeaders[at + 1] ?? ''
     if (isPassed(field, value, head)) head.passed.push(field, value)
@@ -78,6 +83,7 @@ function isPassed(field: string, value: string, head: Draft): boolean {
       if (!field.startsWith(HEADER_PARAM_PREFIX)) return false
       // MCP 2026-07-28: an intermediary MUST forward an Mcp-Param-* field that it does not recognise, unchanged.
       once(passedBefore(field, head), value)
+      head.mirrors = true
       return true
   }
 }

@@ -18,8 +18,8 @@ interface Said {
 /** At once where no such field came. Throws RpcError -32020. */
 export function checkParamHeaders(definitionOf: InformNeeds['definitionOf'], said: Said): Promise<void> | undefined {
   const { head, server, target, params } = said
-  const given = target.kind === 'tool' ? paramFields(head) : []
-  if (given.length === 0) return undefined
+  if (!head.mirrors || target.kind !== 'tool') return undefined
+  const given = paramFields(head)
   return Promise.resolve(definitionOf?.(server, target.name)).then((tool) =>
     compare(given, tool, params?.['arguments']),
   )
