@@ -82,7 +82,7 @@ export function createListener({ listen, url, tls, limits, handle, upgrades, log
   server.maxConnections = limits.connections
   const twin =
     url !== undefined && isCalledLocalhost(url)
-      ? createLoopbackTwin({ server, allowHalfOpen: secure === undefined, connections: limits.connections })
+      ? createLoopbackTwin({ url, server, allowHalfOpen: secure === undefined, connections: limits.connections })
       : undefined
   server.on('clientError', (error: NodeJS.ErrnoException, socket: Socket) => refuseUnparsed(error, socket, succession))
   // RFC 9110 §10.1.1: we read every body we are sent; other expectations are not met.
@@ -102,7 +102,9 @@ export function createListener({ listen, url, tls, limits, handle, upgrades, log
     },
     async open() {
       const opened = await open(server, listen)
-      await twin?.open(opened)
+      // Where it listens, however that was written.
+      const at = server.address()
+      if (at !== null && typeof at === 'object') await twin?.open({ host: at.address, port: at.port })
       secure?.follow()
       return opened
     },

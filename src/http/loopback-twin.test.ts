@@ -15,9 +15,14 @@ afterEach(async () => {
   for (const close of closers.splice(0).reverse()) await close()
 })
 
-function listenerAt(port: number, name: string, handle: Parameters<typeof createListener>[0]['handle']) {
+function listenerAt(
+  port: number,
+  name: string,
+  handle: Parameters<typeof createListener>[0]['handle'],
+  host = '127.0.0.1',
+) {
   const listener = createListener({
-    listen: `127.0.0.1:${port}`,
+    listen: `${host}:${port}`,
     url: `http://${name}:${port}`,
     limits: { headers: 16_384, headersTimeout: 60_000, bodyTimeout: 60_000, connections: 100 },
     handle,
@@ -50,6 +55,17 @@ describe('a gate that is called localhost', () => {
     expect(await ask('127.0.0.1', port)).toBe(204)
     if (hasTwin) expect(await ask('::1', port)).toBe(204)
     else await expect(ask('::1', port)).rejects.toThrow()
+  })
+
+  it.each([
+    ['localhost', 'localhost'],
+    ['127.0.0.1', 'gate.localhost'],
+    ...(hasTwin ? [['[::1]', 'localhost'] as const] : []),
+  ])('does so also where it listens at %s and is called %s', async (host, name) => {
+    const port = await freePort()
+    await listenerAt(port, name, (_req, res) => void res.writeHead(204).end(), host).open()
+    expect(await ask('127.0.0.1', port)).toBe(204)
+    if (hasTwin) expect(await ask('::1', port)).toBe(204)
   })
 
   it('ends once what was asked at either of them is answered', async () => {
@@ -88,6 +104,8 @@ describe('the name', () => {
   it.each([
     ['http://localhost:4444', true],
     ['http://LOCALHOST:4444', true],
+    ['http://gate.localhost:4444', true],
+    ['http://notlocalhost:4444', false],
     ['http://127.0.0.1:4444', false],
     ['http://localhost.example.com', false],
     ['https://mcp.example.com', false],

@@ -10,6 +10,8 @@ const TWINS: Readonly<Record<string, string>> = { '127.0.0.1': '::1', '0.0.0.0':
 const ABSENT = new Set(['EADDRNOTAVAIL', 'EAFNOSUPPORT'])
 
 interface Needs {
+  /** What the gate is called. */
+  readonly url: string
   /** Serves the connections that come there too. */
   readonly server: Server
   readonly allowHalfOpen: boolean
@@ -23,7 +25,7 @@ export interface LoopbackTwin {
   close(): Promise<void>
 }
 
-export function createLoopbackTwin({ server, allowHalfOpen, connections }: Needs): LoopbackTwin {
+export function createLoopbackTwin({ url, server, allowHalfOpen, connections }: Needs): LoopbackTwin {
   const twin = createServer(
     { allowHalfOpen, noDelay: true },
     (socket: Socket) => void server.emit('connection', socket),
@@ -37,18 +39,22 @@ export function createLoopbackTwin({ server, allowHalfOpen, connections }: Needs
         () => undefined,
         (error: NodeJS.ErrnoException) => error,
       )
-      if (failure && !ABSENT.has(failure.code ?? '')) throw taken({ host: other, port }, failure)
+      if (failure && !ABSENT.has(failure.code ?? '')) throw taken({ host: other, port }, url, failure)
     },
     close: () => new Promise((resolve) => (twin.listening ? twin.close(() => resolve()) : resolve())),
   }
 }
 
-/** The name has two addresses. */
-export const isCalledLocalhost = (url: string): boolean => new URL(url).hostname === 'localhost'
+/** The name has two addresses, and so has every name below it (RFC 6761 §6.3). */
+export const isCalledLocalhost = (url: string): boolean => /(?:^|\.)localhost\.?$/.test(new URL(url).hostname)
 
-function taken(at: { readonly host: string; readonly port: number }, cause: NodeJS.ErrnoException): OperatorError {
+function taken(
+  at: { readonly host: string; readonly port: number },
+  url: string,
+  cause: NodeJS.ErrnoException,
+): OperatorError {
   return new OperatorError(
-    `Cannot listen on ${formatListen(at)} (${cause.code}), where browsers look first for http://localhost:${at.port}. Stop the program that listens there, choose another port with --listen or PORTCULLIS_SERVER_LISTEN, or set server.url to http://127.0.0.1:${at.port}.`,
+    `Cannot listen on ${formatListen(at)} (${cause.code}), where browsers look first for ${url}. Stop the program that listens there, choose another port with --listen or PORTCULLIS_SERVER_LISTEN, or set server.url to http://127.0.0.1:${at.port}.`,
     { cause },
   )
 }
