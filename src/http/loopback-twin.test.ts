@@ -57,10 +57,10 @@ describe('a gate that is called localhost', () => {
     else await expect(ask('::1', port)).rejects.toThrow()
   })
 
-  it.each([
+  it.each<[listen: string, name: string]>([
     ['localhost', 'localhost'],
     ['127.0.0.1', 'gate.localhost'],
-    ...(hasTwin ? [['[::1]', 'localhost'] as const] : []),
+    ...(hasTwin ? [['[::1]', 'localhost'] as [string, string]] : []),
   ])('does so also where it listens at %s and is called %s', async (host, name) => {
     const port = await freePort()
     await listenerAt(port, name, (_req, res) => void res.writeHead(204).end(), host).open()
