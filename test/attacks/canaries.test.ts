@@ -193,6 +193,9 @@ function dataNow(): Buffer {
   return Buffer.concat(files.filter((one) => one.isFile()).map((one) => readFileSync(join(one.parentPath, one.name))))
 }
 
+/** Ids of requests that were answered in this browser: without the library's own cookies they open nothing (src/oauth/answered.ts). */
+const NO_SECRET = 'portcullis-answered'
+
 /** Pages, consent, code, tokens; what of it is a secret is noted. Answers the subject. */
 async function signIn(name: string, person: Person): Promise<string> {
   const client = await registerClient(gate)
@@ -214,8 +217,10 @@ async function signIn(name: string, person: Person): Promise<string> {
     ours.set(`${what} of ${name}`, secret)
   const called = await callTool(resource('passed'), String(again.body['access_token']), 'read')
   expect(called.status).toBe(200)
-  for (const cookie of person.cookiesFor(`${gate.url}/oauth/authorize`).split('; '))
-    if (cookie.length > 40) ours.set(`cookie ${cookie.split('=')[0]} of ${name}`, cookie)
+  for (const cookie of person.cookiesFor(`${gate.url}/oauth/authorize`).split('; ')) {
+    const [of = ''] = cookie.split('=')
+    if (cookie.length > 40 && of !== NO_SECRET) ours.set(`cookie ${of} of ${name}`, cookie)
+  }
   return JSON.parse(Buffer.from(String(body['access_token']).split('.')[1] ?? '', 'base64url').toString()).sub as string
 }
 
