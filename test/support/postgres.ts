@@ -63,7 +63,7 @@ export async function startPostgres(): Promise<PostgresServer> {
     await said(server, 'ready to accept connections')
   }
   const signal = (name: NodeJS.Signals) => {
-    for (const pid of familyOf(server?.pid)) process.kill(pid, name)
+    for (const pid of familyOf(server?.pid)) send(pid, name)
   }
   async function down(): Promise<void> {
     if (server === undefined || server.exitCode !== null || server.signalCode !== null) return
@@ -96,6 +96,15 @@ export async function startPostgres(): Promise<PostgresServer> {
 function familyOf(pid: number | undefined): number[] {
   if (pid === undefined) return []
   return [pid, ...readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').split(' ').filter(Boolean).map(Number)]
+}
+
+/** What works for a connection ends with it, also between the look at who there is and the signal. */
+function send(pid: number, name: NodeJS.Signals): void {
+  try {
+    process.kill(pid, name)
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error
+  }
 }
 
 /** Made on the one server of this test run, which the first caller starts and which ends with the run. */
