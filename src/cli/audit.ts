@@ -1,4 +1,5 @@
 // `portcullis audit tail`: the record as it grows, read from the same store, beside a running gate.
+import { readBefore } from '../audit/span.ts'
 import { eventText, followRecords } from '../audit/tail.ts'
 import { OperatorError } from '../protocol/errors.ts'
 import { withStore } from './configuration.ts'
@@ -27,7 +28,11 @@ export function tail(options: TailOptions): Promise<void> {
       process.stderr.write(`${hiddenText(until)}\n`)
     }
     const signal = signalled()
-    const known = await records.newest(Math.max(count, KNOWN))
+    const known = await records.newest(KNOWN)
+    for await (const { line } of readBefore(records, known[0]?.id ?? '', count - known.length)) {
+      if (signal.aborted) return
+      onLine(line)
+    }
     for (const { line } of known.slice(known.length - Math.min(count, known.length))) onLine(line)
     if (options.follow)
       await followRecords({ log: records, known, onLine, onHidden, signal, poll: POLL, clock: Date.now })

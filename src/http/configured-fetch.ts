@@ -1,7 +1,8 @@
 // `fetch` for addresses that the administrator wrote, where a library wants the real one. What host names mean is asked as it is everywhere
 // else. Node would ask the C library, whose few threads wait where no name server answers: one provider could hold up everything.
 import { isIP, type LookupFunction } from 'node:net'
-import { Agent } from 'undici'
+import { Agent, type Dispatcher, EnvHttpProxyAgent } from 'undici'
+import { OperatorError } from '../protocol/errors.ts'
 import type { Resolve } from './outbound.ts'
 
 /** Milliseconds. */
@@ -12,14 +13,37 @@ interface ConfiguredFetch {
   close(): Promise<void>
 }
 
-export function configuredFetch(resolve: Resolve): ConfiguredFetch {
-  const dispatcher = new Agent({ connect: { lookup: lookupBy(resolve) } })
+type Environment = Readonly<Record<string, string | undefined>>
+
+export function configuredFetch(resolve: Resolve, environment: Environment = process.env): ConfiguredFetch {
+  const dispatcher = dispatcherOf(lookupBy(resolve), environment)
   // An option of Node's own, which the type of the standard does not have.
   const own: object = { dispatcher }
   return {
     fetch: (input, init) => fetch(input, { ...init, ...own }),
     close: () => dispatcher.destroy(),
   }
+}
+
+/** Through the company's proxy where Node was told so, with Node's own rules: those of its variables, and what they leave out. */
+function dispatcherOf(lookup: LookupFunction, environment: Environment): Dispatcher {
+  if (environment['NODE_USE_ENV_PROXY'] !== '1') return new Agent({ connect: { lookup } })
+  // The name behind a proxy is the proxy's to look up. A stranger's address never comes here: it is vetted, and connected to, in outbound.ts.
+  return new EnvHttpProxyAgent({
+    connect: { lookup },
+    proxyTls: { lookup },
+    httpProxy: proxyOf('HTTP_PROXY', environment),
+    httpsProxy: proxyOf('HTTPS_PROXY', environment),
+    noProxy: environment['no_proxy'] ?? environment['NO_PROXY'] ?? '',
+  })
+}
+
+function proxyOf(variable: string, environment: Environment): string {
+  const proxy = environment[variable.toLowerCase()] ?? environment[variable] ?? ''
+  if (proxy === '' || /^https?:$/.test(URL.parse(proxy)?.protocol ?? '')) return proxy
+  throw new OperatorError(
+    `${variable} is not the address of a proxy, and NODE_USE_ENV_PROXY=1 asks for it. Write it as http://HOST:PORT, or take it away.`,
+  )
 }
 
 function lookupBy(resolve: Resolve): LookupFunction {

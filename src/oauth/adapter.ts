@@ -1,6 +1,6 @@
 // The library's storage, RFC by RFC: each kind of document has its own small translator into our store.
 import type { Adapter, AdapterPayload, KoaContextWithOIDC } from 'oidc-provider'
-import Provider, { errors } from 'oidc-provider'
+import Provider from 'oidc-provider'
 import type { OAuthConfig } from '../config/oauth.ts'
 import type { Log } from '../observe/log.ts'
 import type { Clock } from '../protocol/clock.ts'
@@ -9,8 +9,8 @@ import type { Ephemeral } from '../store/ephemeral.ts'
 import type { Acts } from './acts.ts'
 import { artifactAdapter, replayAdapter } from './artifacts.ts'
 import { clientAdapter } from './clients.ts'
-import { familyAdapter, familyRevoker } from './families.ts'
-import { sha256 } from './hash.ts'
+import { codeAdapter } from './codes.ts'
+import { familyAdapter, type RevokeFamily } from './families.ts'
 import { openedCounter } from './opened.ts'
 import { refreshAdapter } from './refresh.ts'
 import { accessTokenAdapter } from './token-handles.ts'
@@ -23,6 +23,7 @@ interface Needs {
   readonly log: Pick<Log, 'error'>
   readonly oauth: OAuthConfig
   readonly startedAt: number
+  readonly revokeFamily: RevokeFamily
   onRevocation(): Promise<void>
   /** What is a client by the configuration alone. */
   findUnstoredClient(id: string): AdapterPayload | undefined
@@ -31,12 +32,10 @@ interface Needs {
 }
 
 export function createAdapters(needs: Needs): (kind: string) => Adapter {
-  const { durable, ephemeral, acts, clock, log, oauth, startedAt, onRevocation, settleConsent } = needs
+  const { durable, ephemeral, acts, clock, log, oauth, startedAt, revokeFamily, onRevocation, settleConsent } = needs
   const { artifacts, marks } = ephemeral
   const { accessTokenTtl } = oauth
   const { families, revocations } = durable
-  const revokeFamily = familyRevoker({ families, artifacts, acts, clock, accessTokenTtl, onRevocation })
-  const codes = artifactAdapter('AuthorizationCode', { artifacts, clock })
   const interactions = artifactAdapter('Interaction', { artifacts, clock })
   const countOpened = openedCounter({ counters: ephemeral.counters, clock })
 
@@ -61,26 +60,7 @@ export function createAdapters(needs: Needs): (kind: string) => Adapter {
       revokeFamily,
     }),
     AccessToken: accessTokenAdapter({ revocations, acts, clock, onRevocation }),
-    AuthorizationCode: {
-      ...codes,
-      async consume(id) {
-        const code = await artifacts.find('AuthorizationCode', sha256(id), clock())
-        try {
-          await codes.consume(id)
-        } catch (error) {
-          // Lost to another replica after the library looked: as much a replay as one that it sees itself (RFC 6749 §4.1.2).
-          if (error instanceof errors.InvalidGrant && code?.family !== undefined)
-            await revokeFamily(code.family, 'code_replayed')
-          throw error
-        }
-      },
-      async upsert(id, payload, ttl) {
-        const { ctx } = Provider
-        if (!ctx) throw new TypeError('a code outside of an authorization request')
-        await settleConsent(ctx)
-        await codes.upsert(id, payload, ttl)
-      },
-    },
+    AuthorizationCode: codeAdapter({ artifacts, clock, settleConsent }),
     Interaction: {
       ...interactions,
       async upsert(id, payload, ttl) {

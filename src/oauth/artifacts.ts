@@ -1,4 +1,4 @@
-// The library's short-lived documents: codes, interactions, browser sessions, registration tokens. Taken once means once.
+// The library's short-lived documents, codes, interactions, browser sessions and registration tokens, and the marks of used assertions.
 import { type Adapter, errors } from 'oidc-provider'
 import type { Clock } from '../protocol/clock.ts'
 import type { ArtifactKind, Artifacts } from '../store/ephemeral.ts'
@@ -32,10 +32,8 @@ export function artifactAdapter(kind: ArtifactKind, { artifacts, clock }: Needs)
       const found = await artifacts.findByUid(kind, uid, clock())
       return found === undefined ? undefined : parsePayload(found.payload)
     },
-    async consume(id) {
-      // RFC 6749 §4.1.2: more than once is never. The library has looked before; only this counts.
-      if ((await artifacts.consume(kind, sha256(id), clock())) !== 'consumed') throw new errors.InvalidGrant()
-    },
+    // Codes alone are spent: codes.ts.
+    async consume() {},
     destroy: (id) => artifacts.remove(kind, sha256(id)),
     revokeByGrantId: (family) => artifacts.removeFamily(family),
     async findByUserCode() {},

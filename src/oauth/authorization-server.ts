@@ -16,7 +16,9 @@ import { createAdapters } from './adapter.ts'
 import { answeredHere } from './answered.ts'
 import { clientDocuments } from './client-document.ts'
 import { configuredClients } from './clients.ts'
+import { codeSpender } from './codes.ts'
 import { consentKeeper } from './consent.ts'
+import { familyRevoker } from './families.ts'
 import { gatewayClients } from './gateways/clients.ts'
 import type { Interactions } from './interaction/flow.ts'
 import { createInteractions } from './interactions.ts'
@@ -89,6 +91,14 @@ export function openAuthorizationServer(needs: AuthorizationServerNeeds): Author
     return own?.url === url && needs.resources.find(url) === undefined ? own : undefined
   }
   const ownClient = signInClient(serverUrl)
+  const revokeFamily = familyRevoker({
+    families: durable.families,
+    artifacts: ephemeral.artifacts,
+    acts,
+    clock,
+    accessTokenTtl: oauth.accessTokenTtl,
+    onRevocation,
+  })
   const adapters = createAdapters({
     durable,
     ephemeral,
@@ -96,6 +106,7 @@ export function openAuthorizationServer(needs: AuthorizationServerNeeds): Author
     clock,
     log,
     oauth,
+    revokeFamily,
     onRevocation,
     startedAt: needs.startedAt,
     settleConsent: consent.settle,
@@ -126,6 +137,7 @@ export function openAuthorizationServer(needs: AuthorizationServerNeeds): Author
         acts,
         clients: durable.clients,
         markUsed: documents.markUsed,
+        spendCode: codeSpender({ artifacts: ephemeral.artifacts, clock, revokeFamily }),
         clock,
         log,
       }),

@@ -16,6 +16,8 @@ export interface Call {
   client?: ClientRecord
   /** The refresh token that was read last, and, once the library spends it, the one being rotated. */
   refresh?: { readonly id: string; readonly record: StoredRefresh; spent: boolean }
+  /** The hash of the code whose tokens are being made; it is spent when they may leave (codes.ts). */
+  spentCode?: string
   /** The client document of this call; without `text` where it could not be read. */
   document?: { readonly id: string; readonly text: string | undefined }
   /** Acts recorded so far; the first one bears the request's id. */

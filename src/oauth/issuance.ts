@@ -1,7 +1,7 @@
 // What the library has answered but not yet sent, be it granted or refused: the act is committed first, and what cannot be recorded is
 // not told.
 import type { EventEmitter } from 'node:events'
-import type { errors, KoaContextWithOIDC } from 'oidc-provider'
+import { errors, type KoaContextWithOIDC } from 'oidc-provider'
 import type { Log } from '../observe/log.ts'
 import type { Clock } from '../protocol/clock.ts'
 import type { Durable } from '../store/durable.ts'
@@ -15,22 +15,29 @@ interface Needs {
   readonly clients: Pick<Durable['clients'], 'markUsed' | 'remove'>
   /** A token was issued to the client of this id. */
   markUsed(client: string): void
+  /** `false`: the code was spent meanwhile, and nothing of this answer may leave. */
+  spendCode(family: string | undefined): Promise<boolean>
   readonly clock: Clock
   readonly log: Pick<Log, 'error'>
 }
 
 type Body = Readonly<Record<string, unknown>>
 
-export function issuanceRecorder({ acts, clients, markUsed, clock, log }: Needs) {
+export function issuanceRecorder({ acts, clients, markUsed, spendCode, clock, log }: Needs) {
   async function recordToken(ctx: KoaContextWithOIDC): Promise<void> {
     const { oidc } = ctx
     const who = about(ctx)
     const grant = String(oidc.params?.['grant_type'] ?? 'unknown')
-    if (ctx.status !== 200) return acts.record({ act: 'token_refused', decision: 'deny', reason: errorOf(ctx), ...who })
-    await acts.record({ act: 'token_issued', decision: 'allow', reason: grant, ...who })
-    if (who.client !== undefined) markUsed(who.client)
-    const registered = currentCall()?.client
-    if (registered && registered.usedAt === undefined) await clients.markUsed(registered.id, clock())
+    if (ctx.status === 200) {
+      await acts.record({ act: 'token_issued', decision: 'allow', reason: grant, ...who })
+      if (who.client !== undefined) markUsed(who.client)
+      const registered = currentCall()?.client
+      if (registered && registered.usedAt === undefined) await clients.markUsed(registered.id, clock())
+      // The last that can fail: whoever is told to try again has a code that is good, and tokens that nobody was told of are never used.
+      if (await spendCode(who.family)) return
+      refuseCode(ctx)
+    }
+    await acts.record({ act: 'token_refused', decision: 'deny', reason: errorOf(ctx), ...who })
   }
 
   async function recordRegistration(ctx: KoaContextWithOIDC): Promise<void> {
@@ -104,6 +111,13 @@ function withhold(ctx: KoaContextWithOIDC): void {
   ctx.set('Retry-After', RETRY_AFTER)
   if (ctx.accepts('json', 'html') === 'html') renderError(ctx, { error, error_description })
   else ctx.body = { error, error_description }
+}
+
+/** As the library answers a code that it sees to be spent (RFC 6749 §5.2). */
+function refuseCode(ctx: KoaContextWithOIDC): void {
+  const { status, error, error_description } = new errors.InvalidGrant('the code was spent meanwhile')
+  ctx.status = status
+  ctx.body = { error, error_description }
 }
 
 const bodyOf = (ctx: KoaContextWithOIDC): Body => {

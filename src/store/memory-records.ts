@@ -35,7 +35,12 @@ export function memoryRecords(): CheckedRecordLog {
       ordered()
         .filter(({ id }) => id > after)
         .slice(0, limit),
-    newest: async (limit) => (limit > 0 ? ordered().slice(-limit) : []),
+    newest: async (limit, before) =>
+      limit > 0
+        ? ordered()
+            .filter(({ id }) => before === undefined || id < before)
+            .slice(-limit)
+        : [],
     find: async (id) => whole(id),
     check: async () => undefined,
     openJournal: () => ({ write, sync: async () => undefined, probe: () => undefined }),

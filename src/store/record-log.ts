@@ -14,8 +14,8 @@ export interface RecordLog {
   restore(lines: readonly RecordLine[]): Promise<void>
   /** Lines with an id above `after`, oldest first. */
   read(after: string, limit: number): Promise<RecordLine[]>
-  /** The newest lines, oldest of them first. */
-  newest(limit: number): Promise<RecordLine[]>
+  /** The newest lines, of those with an id below `before`, oldest of them first. */
+  newest(limit: number, before?: string): Promise<RecordLine[]>
   find(id: string): Promise<RecordLine | undefined>
   /** Of a record that is kept on this machine: one for each that writes. */
   openJournal?(): Journal

@@ -22,6 +22,8 @@ export function recordPromises(pair: () => Pair): void {
       ])
       expect(ids(await one.records.read('0190-b', 10))).toEqual(['0190-c'])
       expect(ids(await one.records.newest(2))).toEqual(['0190-b', '0190-c'])
+      expect(ids(await one.records.newest(1, '0190-c'))).toEqual(['0190-b'])
+      expect(ids(await one.records.newest(9, '0190-a'))).toEqual([])
     })
 
     it('replaces a line when it is appended again, the later one of a batch too', async () => {

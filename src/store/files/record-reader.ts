@@ -11,7 +11,7 @@ interface Span extends IdRange {
 
 export function recordReader(
   folder: string,
-  { read, rangeOf }: SegmentReader,
+  { read, rangeOf, keepOnly }: SegmentReader,
 ): Pick<RecordLog, 'read' | 'newest' | 'find'> {
   async function listSpans(): Promise<Span[]> {
     const names = (await readdir(folder)).map(readSegmentName).filter((name) => name !== undefined)
@@ -41,6 +41,7 @@ export function recordReader(
       const following = spans[at + 1]
       if (following !== undefined && isEnough(chosen, following)) break
     }
+    keepOnly(spans.slice(0, segments.length).map(({ segment }) => segment))
     return chosen.map((id) => wholeLine(id, segments)).filter((line) => line !== undefined)
   }
 
@@ -51,18 +52,19 @@ export function recordReader(
       return gather(
         spans,
         (ids) => {
-          const from = countUpTo(ids, after)
+          const from = countWhile(ids, (id) => id <= after)
           return ids.slice(from, from + limit)
         },
         (chosen, { first }) => (chosen[limit - 1] ?? first) < first,
       )
     },
-    async newest(limit) {
+    async newest(limit, before) {
       if (limit <= 0) return []
-      const spans = (await listSpans()).sort((a, b) => compare(b.last, a.last))
+      const isBefore = (id: string): boolean => before === undefined || id < before
+      const spans = (await listSpans()).filter(({ first }) => isBefore(first)).sort((a, b) => compare(b.last, a.last))
       return gather(
         spans,
-        (ids) => ids.slice(-limit),
+        (ids) => ids.slice(0, countWhile(ids, isBefore)).slice(-limit),
         (chosen, { last }) => chosen.length === limit && (chosen[0] ?? last) > last,
       )
     },
@@ -75,12 +77,12 @@ export function recordReader(
   }
 }
 
-/** How many of ids in order are not above one. */
-function countUpTo(ids: readonly string[], id: string): number {
+/** How many of ids in order come before the first that does not belong to them. */
+function countWhile(ids: readonly string[], belongs: (id: string) => boolean): number {
   let [from, to] = [0, ids.length]
   while (from < to) {
     const middle = (from + to) >> 1
-    if ((ids[middle] ?? '') <= id) from = middle + 1
+    if (belongs(ids[middle] ?? '')) from = middle + 1
     else to = middle
   }
   return from

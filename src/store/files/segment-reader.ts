@@ -1,12 +1,9 @@
-// Segments as readers see them: what was read once is kept while it is in use, and of a growing one only the new end is read.
+// Segments as readers see them: what the latest page was in is kept for the next one, and of a growing segment only the new end is read.
 import { type FileHandle, open, readdir, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { ignoreGone } from './failure.ts'
 import { type IdRange, readSegmentName, type SegmentName } from './segment-name.ts'
 import { Lines } from './stamped-line.ts'
-
-/** Segments in memory at a time. */
-const KEPT = 8
 
 interface Known {
   readonly file: string
@@ -21,20 +18,21 @@ export interface SegmentReader {
   /** Empty where the segment is gone. */
   read(segment: SegmentName): Promise<Lines>
   rangeOf(segment: SegmentName): Promise<IdRange>
+  /** All others are let go: a segment weighs more than its 8 MB. */
+  keepOnly(segments: readonly SegmentName[]): void
+}
+
+/** Of a segment without a range in its name, which may grow. */
+interface KnownRange extends IdRange {
+  readonly size: number
+  /** As of `Known`. */
+  readonly read: number
 }
 
 export function segmentReader(folder: string): SegmentReader {
-  /** Of those without a range in their name, by the key. */
-  const ranges = new Map<string, IdRange & { readonly size: number }>()
-  /** By the key; the one that was used longest ago first. */
+  /** By the key, as `kept`. */
+  const ranges = new Map<string, KnownRange>()
   const kept = new Map<string, Known>()
-
-  function keep(key: string, known: Known): void {
-    kept.delete(key)
-    kept.set(key, known)
-    const [oldest] = kept.keys()
-    if (kept.size > KEPT && oldest !== undefined) kept.delete(oldest)
-  }
 
   async function read(named: SegmentName): Promise<Lines> {
     const before = kept.get(named.key)
@@ -47,8 +45,22 @@ export function segmentReader(folder: string): SegmentReader {
       // Shorter than it was: a write that failed was cut off, and what was read of it is not in the record.
       const { lines, read } = before !== undefined && before.read <= size ? before : { lines: new Lines(), read: 0 }
       const end = await readOn(handle, lines, read, size)
-      keep(named.key, { file: named.file, lines, read: end, full: full === true })
+      kept.set(named.key, { file: named.file, lines, read: end, full: full === true })
       return lines
+    } finally {
+      await handle.close()
+    }
+  }
+
+  async function extend(named: SegmentName, before: KnownRange): Promise<KnownRange> {
+    const { handle } = (await openSegment(folder, named)) ?? {}
+    if (handle === undefined) return NO_RANGE
+    try {
+      const { size } = await handle.stat()
+      const { read, ...range } = before.read <= size ? before : NO_RANGE
+      const added = new Lines()
+      const end = await readOn(handle, added, read, size)
+      return { ...joined(range, added), size, read: end }
     } finally {
       await handle.close()
     }
@@ -58,14 +70,28 @@ export function segmentReader(folder: string): SegmentReader {
     read,
     async rangeOf(named) {
       if (named.range !== undefined) return named.range
-      const size = await sizeOf(join(folder, named.file))
-      const before = ranges.get(named.key)
+      const before = ranges.get(named.key) ?? NO_RANGE
       // After many kills there are many of them, and most have nothing new.
-      if (before !== undefined && before.size === size) return before
-      const { first, last } = await read(named)
-      if (size !== undefined) ranges.set(named.key, { first, last, size })
-      return { first, last }
+      if (before.size === (await sizeOf(join(folder, named.file)))) return before
+      const range = await extend(named, before)
+      ranges.set(named.key, range)
+      return range
     },
+    keepOnly(segments) {
+      const keys = new Set(segments.map(({ key }) => key))
+      for (const key of kept.keys()) if (!keys.has(key)) kept.delete(key)
+    },
+  }
+}
+
+const NO_RANGE: KnownRange = { first: '', last: '', size: -1, read: 0 }
+
+function joined(one: IdRange, other: IdRange): IdRange {
+  if (one.first === '') return { first: other.first, last: other.last }
+  if (other.first === '') return one
+  return {
+    first: one.first < other.first ? one.first : other.first,
+    last: one.last > other.last ? one.last : other.last,
   }
 }
 
@@ -107,6 +133,6 @@ async function readOn(handle: FileHandle, lines: Lines, from: number, size: numb
   if (size <= from) return from
   const { buffer, bytesRead } = await handle.read(Buffer.alloc(size - from), 0, size - from, from)
   const end = buffer.subarray(0, bytesRead).lastIndexOf(0x0a) + 1
-  lines.addText(buffer.toString('utf8', 0, end))
+  lines.add(buffer.subarray(0, end))
   return from + end
 }

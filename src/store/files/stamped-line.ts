@@ -2,11 +2,18 @@
 // one id the one with the later stamp stands, wherever they are.
 import type { RecordEntry, RecordLine } from '../record-log.ts'
 
+/** Where it stands in what was read: few of many lines are ever asked for, and a text that was cut out would keep all the others. */
 interface Stamped {
   /** Milliseconds, never the same for two appends of one process. Below zero where it was restored, which replaces nothing. */
   readonly stamp: number
-  readonly text: string
+  readonly bytes: Buffer
+  readonly from: number
+  readonly to: number
 }
+
+const LINE_FEED = 0x0a
+const SPACE = 0x20
+const PLUS = 0x2b
 
 let last = 0
 
@@ -48,19 +55,24 @@ export class Lines {
   }
 
   /** Whole lines of a segment; what a power cut left half written is none. */
-  addText(text: string): void {
-    for (const written of text.split('\n')) {
-      const afterId = written.indexOf(' ')
-      const afterStamp = written.indexOf(' ', afterId + 1)
-      if (afterId <= 0 || afterStamp < 0 || written.includes('\0')) continue
-      const ends = written[afterStamp - 1] === '+'
-      const stamp = Number(written.slice(afterId + 1, ends ? afterStamp - 1 : afterStamp))
-      if (!Number.isSafeInteger(stamp)) continue
-      this.#add(ends, written.slice(0, afterId), { stamp, text: written.slice(afterStamp + 1) })
+  add(bytes: Buffer): void {
+    const isTorn = bytes.includes(0)
+    for (let from = 0, to = bytes.indexOf(LINE_FEED); to >= 0; from = to + 1, to = bytes.indexOf(LINE_FEED, from)) {
+      if (!isTorn || !bytes.subarray(from, to).includes(0)) this.#addLine(bytes, from, to)
     }
   }
 
-  #add(ends: boolean, id: string, added: Stamped): void {
+  #addLine(bytes: Buffer, from: number, to: number): void {
+    const afterId = bytes.indexOf(SPACE, from)
+    const afterStamp = bytes.indexOf(SPACE, afterId + 1)
+    if (afterId <= from || afterStamp < 0 || afterStamp > to) return
+    const ends = bytes[afterStamp - 1] === PLUS
+    const stamp = Number(bytes.toString('latin1', afterId + 1, ends ? afterStamp - 1 : afterStamp))
+    if (!Number.isSafeInteger(stamp)) return
+    this.#addStamped(ends, bytes.toString('utf8', from, afterId), { stamp, bytes, from: afterStamp + 1, to })
+  }
+
+  #addStamped(ends: boolean, id: string, added: Stamped): void {
     const stamped = ends ? this.#endings : this.#lines
     if (later(stamped.get(id), added) !== added) return
     stamped.set(id, added)
@@ -81,9 +93,12 @@ export function wholeLine(id: string, segments: readonly Lines[]): RecordLine | 
     ending = later(ending, segment.ending(id))
   }
   if (line === undefined) return undefined
-  const ends = ending !== undefined && ending.stamp >= line.stamp && line.text.endsWith('}')
-  return { id, line: ends ? line.text.slice(0, -1) + ending?.text : line.text }
+  const text = textOf(line)
+  if (ending === undefined || ending.stamp < line.stamp || !text.endsWith('}')) return { id, line: text }
+  return { id, line: text.slice(0, -1) + textOf(ending) }
 }
+
+const textOf = ({ bytes, from, to }: Stamped): string => bytes.toString('utf8', from, to)
 
 /** Of what was appended the later stands, of what was restored the earlier. */
 function later(before: Stamped | undefined, added: Stamped | undefined): Stamped | undefined {

@@ -9,6 +9,7 @@ const APPEND = `${INSERT} ON CONFLICT (id) DO UPDATE SET line = excluded.line`
 const RESTORE = `${INSERT} ON CONFLICT (id) DO NOTHING`
 const READ = 'SELECT id, line FROM records WHERE id > $1 ORDER BY id LIMIT $2'
 const NEWEST = 'SELECT id, line FROM records ORDER BY id DESC LIMIT $1'
+const NEWEST_BEFORE = 'SELECT id, line FROM records WHERE id < $2 ORDER BY id DESC LIMIT $1'
 const FIND = 'SELECT id, line FROM records WHERE id = $1'
 
 export function postgresRecords(pool: Pool): RecordLog {
@@ -31,7 +32,13 @@ export function postgresRecords(pool: Pool): RecordLog {
     // The earlier of two lines with one id stays, as it does between batches.
     restore: (lines) => write('records_restore', RESTORE, lines.toReversed()),
     read: async (after, limit) => (await run('records_read', READ, [after, limit])).map(recordLine),
-    newest: async (limit) => (await run('records_newest', NEWEST, [limit])).map(recordLine).reverse(),
+    newest: async (limit, before) => {
+      const rows =
+        before === undefined
+          ? await run('records_newest', NEWEST, [limit])
+          : await run('records_newest_before', NEWEST_BEFORE, [limit, before])
+      return rows.map(recordLine).reverse()
+    },
     find: async (id) => (await run('records_find', FIND, [id])).map(recordLine)[0],
     close: async () => undefined,
   }
