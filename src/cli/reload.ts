@@ -20,10 +20,8 @@ interface Needs {
 }
 
 export interface Reloading {
-  /** The gateway that answers now. */
-  current(): Gateway
-  /** Watches no more, and ends what is being replaced. */
-  stop(): Promise<void>
+  /** Watches no more, and ends the gateway that answers now beside those that it has replaced. */
+  close(): Promise<void>
 }
 
 export function reloadOnChange(needs: Needs): Reloading {
@@ -31,6 +29,7 @@ export function reloadOnChange(needs: Needs): Reloading {
   let { gateway, config } = needs
   let running: Promise<void> = Promise.resolve()
   const retired = new Set<Promise<void>>()
+  let closed = false
 
   async function reload(): Promise<void> {
     try {
@@ -38,6 +37,7 @@ export function reloadOnChange(needs: Needs): Reloading {
       for (const warning of loaded.warnings) log.warn({}, warning)
       const next = checkReplaceable(config, loaded.config)
       const successor = await needs.build(next)
+      if (closed) return await successor.close()
       successor.succeed(gateway)
       retire(gateway)
       gateway = successor
@@ -66,12 +66,12 @@ export function reloadOnChange(needs: Needs): Reloading {
   process.on('SIGHUP', again)
   let unwatch = watchFiles(needs.loaded, again)
   return {
-    current: () => gateway,
-    async stop() {
+    async close() {
+      closed = true
       process.off('SIGHUP', again)
       unwatch()
-      await running
-      await Promise.all(retired)
+      // What is just being built comes too late, and is not waited for: it may ask others, which take their time.
+      await Promise.all([gateway.close(), ...retired])
     },
   }
 }

@@ -28,13 +28,13 @@ export async function serve(options: Common): Promise<void> {
     const gateway = await build(config)
     const load = () => loadAgain(options, toolbox)
     const reloading = reloadOnChange({ loaded, config, gateway, log, load, build })
-    closers.unshift(() => reloading.current().close())
-    closers.unshift(() => reloading.stop())
+    closers.unshift(reloading.close)
     const ended = untilSignal()
     clearUp()
     await gateway.listen()
     process.stderr.write(textOf(loaded, config, await gateway.setupUrl()))
     await ended
+    store.heedSilence()
   } finally {
     for (const close of closers) await close()
   }

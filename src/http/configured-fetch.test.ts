@@ -14,12 +14,14 @@ beforeAll(async () => {
 })
 afterAll(() => server.close())
 
+const innermost = ({ cause }: Error): unknown => (cause instanceof Error && cause.cause ? innermost(cause) : cause)
+
 async function ask(url: string, resolve: Resolve, init?: RequestInit, environment = {}): Promise<string> {
   const asking = configuredFetch(resolve, environment)
   try {
     return await (await asking.fetch(url, init)).text()
   } catch (error) {
-    return String((error as Error).cause)
+    return String(innermost(error as Error))
   } finally {
     await asking.close()
   }

@@ -14,6 +14,7 @@ import type { TlsConfig } from '../config/server.ts'
 import type { Log } from '../observe/log.ts'
 import { OperatorError, RequestError } from '../protocol/errors.ts'
 import { addPart } from '../protocol/parts.ts'
+import { watchConnections } from './connections.ts'
 import type { GrpcCall, GrpcMethods } from './grpc-calls.ts'
 import { createTlsServer, type TlsServer } from './tls.ts'
 
@@ -37,11 +38,14 @@ interface Needs {
 const STATUS = { ok: 0, unimplemented: 12, internal: 13 } as const
 /** Calls that one connection may have open at once: each may hold a whole message. */
 const MOST_CALLS = 256
+/** Milliseconds that a new connection gets for its first byte when the listener ends. */
+const SILENCE = 100
 /** Flag and length. */
 const PREFIX = 5
 
 export function createGrpcListener({ listen, tls, methods, limits, log }: Needs): GrpcListener {
   let current = methods
+  let draining = false
   const sessions = new Set<ServerHttp2Session>()
   const options = { settings: { maxConcurrentStreams: MOST_CALLS, maxHeaderListSize: limits.headers } }
 
@@ -77,6 +81,7 @@ export function createGrpcListener({ listen, tls, methods, limits, log }: Needs)
     })
   const server: Http2Server | Http2SecureServer = secure?.server ?? createServer(options, handle)
   server.maxConnections = limits.connections
+  const connections = watchConnections(server)
   server.on('session', (session) => {
     sessions.add(session)
     session.once('close', () => sessions.delete(session))
@@ -84,6 +89,8 @@ export function createGrpcListener({ listen, tls, methods, limits, log }: Needs)
     // Whoever asks nothing need not stay; an ingress between two questions may.
     session.setTimeout(limits.headersTimeout, () => session.destroy())
     session.once('stream', () => session.setTimeout(0))
+    // Its handshake took until now.
+    if (draining) session.close()
   })
   return {
     use(next) {
@@ -95,14 +102,17 @@ export function createGrpcListener({ listen, tls, methods, limits, log }: Needs)
       secure?.follow()
     },
     async close(grace) {
+      draining = true
       secure?.unfollow()
       const closed = new Promise<void>((resolve) => server.close(() => resolve()))
       for (const session of sessions) session.close()
+      const silent = setInterval(connections.endSilent, SILENCE)
       const cut = setTimeout(() => {
         for (const session of sessions) session.destroy()
-        secure?.cut()
+        connections.cut()
       }, grace)
       await closed
+      clearInterval(silent)
       clearTimeout(cut)
     },
   }

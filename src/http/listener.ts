@@ -7,12 +7,13 @@ import { parseListen, parseSocketPath } from '../config/listen.ts'
 import type { TlsConfig } from '../config/server.ts'
 import type { Log } from '../observe/log.ts'
 import { OperatorError } from '../protocol/errors.ts'
+import { type Connections, watchConnections } from './connections.ts'
 import { IdentifiedResponse } from './identified.ts'
 import type { Handle } from './in-flight.ts'
 import { createLoopbackTwin, isCalledLocalhost, type LoopbackTwin } from './loopback-twin.ts'
 import { clearSocketFile, listenPrivately, SOCKET_FILE_REMEDIES } from './socket-file.ts'
 import { createSuccession, type Succession } from './succession.ts'
-import { createTlsServer, type TlsServer } from './tls.ts'
+import { createTlsServer } from './tls.ts'
 import { isWebSocketRequest, type Upgrades } from './upgrade.ts'
 
 const DRAIN_TICK = 100
@@ -80,9 +81,10 @@ export function createListener({ listen, url, tls, limits, handle, upgrades, log
   // Unlimited here, counted in the head gate: Node would drop the surplus silently, and a dropped header is a changed request.
   server.maxHeadersCount = 0
   server.maxConnections = limits.connections
+  const connections = watchConnections(server)
   const twin =
     url !== undefined && isCalledLocalhost(url)
-      ? createLoopbackTwin({ url, server, allowHalfOpen: secure === undefined, connections: limits.connections })
+      ? createLoopbackTwin({ url, server, allowHalfOpen: secure === undefined, connections })
       : undefined
   server.on('clientError', (error: NodeJS.ErrnoException, socket: Socket) => refuseUnparsed(error, socket, succession))
   // RFC 9110 §10.1.1: we read every body we are sent; other expectations are not met.
@@ -111,7 +113,7 @@ export function createListener({ listen, url, tls, limits, handle, upgrades, log
     async close(grace) {
       draining = true
       secure?.unfollow()
-      await drain({ server, secure, twin }, grace)
+      await drain({ server, connections, twin }, grace)
     },
     draining: () => draining,
   }
@@ -164,18 +166,19 @@ const REMEDIES: Readonly<Record<string, string>> = {
 
 interface Drained {
   readonly server: Server
-  readonly secure: TlsServer | undefined
+  readonly connections: Connections
   readonly twin: LoopbackTwin | undefined
 }
 
-async function drain({ server, secure, twin }: Drained, grace: number): Promise<void> {
+async function drain({ server, connections, twin }: Drained, grace: number): Promise<void> {
   const closed = Promise.all([new Promise<void>((resolve) => server.close(() => resolve())), twin?.close()])
   // Once is not enough: a keep-alive client goes idle only after its last answer, and would hold the close open.
-  const idle = setInterval(() => server.closeIdleConnections(), DRAIN_TICK)
-  const cut = setTimeout(() => {
-    server.closeAllConnections()
-    secure?.cut()
-  }, grace)
+  const idle = setInterval(() => {
+    server.closeIdleConnections()
+    // Not before the first tick: what was accepted a moment ago may be about to ask.
+    connections.endSilent()
+  }, DRAIN_TICK)
+  const cut = setTimeout(connections.cut, grace)
   server.closeIdleConnections()
   await closed
   clearInterval(idle)

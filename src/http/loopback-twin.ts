@@ -4,6 +4,7 @@ import { once } from 'node:events'
 import { createServer, type Server, type Socket } from 'node:net'
 import { formatListen } from '../config/listen.ts'
 import { OperatorError } from '../protocol/errors.ts'
+import type { Connections } from './connections.ts'
 
 const TWINS: Readonly<Record<string, string>> = { '127.0.0.1': '::1', '0.0.0.0': '::1', '::1': '127.0.0.1' }
 /** A machine without that address has nobody else there either. */
@@ -12,10 +13,11 @@ const ABSENT = new Set(['EADDRNOTAVAIL', 'EAFNOSUPPORT'])
 interface Needs {
   /** What the gate is called. */
   readonly url: string
-  /** Serves the connections that come there too. */
+  /** Serves the connections that come there too. Its `maxConnections` is what both may have together. */
   readonly server: Server
   readonly allowHalfOpen: boolean
-  readonly connections: number
+  /** Of both. */
+  readonly connections: Pick<Connections, 'count'>
 }
 
 export interface LoopbackTwin {
@@ -26,11 +28,16 @@ export interface LoopbackTwin {
 }
 
 export function createLoopbackTwin({ url, server, allowHalfOpen, connections }: Needs): LoopbackTwin {
-  const twin = createServer(
-    { allowHalfOpen, noDelay: true },
-    (socket: Socket) => void server.emit('connection', socket),
-  )
-  twin.maxConnections = connections
+  const most = server.maxConnections
+  const twin = createServer({ allowHalfOpen, noDelay: true }, (socket: Socket) => {
+    if (connections.count() >= most) return void socket.destroy()
+    // Node counts what came to the one server alone.
+    server.maxConnections -= 1
+    socket.once('close', () => {
+      server.maxConnections += 1
+    })
+    server.emit('connection', socket)
+  })
   return {
     async open({ host, port }) {
       const other = TWINS[host]

@@ -8,6 +8,7 @@ import type { Log } from '../observe/log.ts'
 import { OperatorError } from '../protocol/errors.ts'
 import { parseRevokedSerials, serialOf } from '../protocol/revocation-list.ts'
 import { describeCertificate, findRefusal, peerCertificate, type Refusal } from './client-certificate.ts'
+import { hold } from './connections.ts'
 import { findDateFlaw, readTlsFiles, type TlsFiles } from './tls-files.ts'
 import { watchFolders } from './watched-folders.ts'
 
@@ -30,8 +31,6 @@ export interface TlsServer<Served extends Server = Server> {
   /** Reads them again whenever they change. */
   follow(): void
   unfollow(): void
-  /** Ends what has not even finished its handshake; the server itself knows nothing of it. */
-  cut(): void
 }
 
 export function createTlsServer<Served extends Server>(needs: Needs<Served>): TlsServer<Served> {
@@ -49,10 +48,8 @@ export function createTlsServer<Served extends Server>(needs: Needs<Served>): Tl
     // Node would end the connection without a word to anybody: it lets OpenSSL finish every handshake, so there is no alert to send.
     rejectUnauthorized: false,
   })
-  const open = new Set<Socket>()
   const identified = new Set<TLSSocket>()
   const answering = new WeakMap<Socket, ServerResponse>()
-  server.on('connection', (socket: Socket) => hold(open, socket))
   server.on('tlsClientError', ({ code }: NodeJS.ErrnoException, socket: TLSSocket) => {
     log.debug({ reason: 'tls_handshake_failed', code, address: socket.remoteAddress }, 'a TLS handshake failed')
     // One that only takes too long is still open.
@@ -109,9 +106,6 @@ export function createTlsServer<Served extends Server>(needs: Needs<Served>): Tl
       )
     },
     unfollow: () => stop?.(),
-    cut() {
-      for (const socket of open) socket.destroy()
-    },
   }
   return tlsServer
 }
@@ -125,11 +119,6 @@ function warnOfDates(files: TlsFiles, log: Log): void {
 }
 
 const textOf = (texts: readonly string[] | undefined): string | undefined => texts?.join('\n')
-
-function hold<Held extends Socket>(set: Set<Held>, socket: Held): void {
-  set.add(socket)
-  socket.once('close', () => set.delete(socket))
-}
 
 /** Puts our judgement before the server's own listener, so that what is refused never reaches the HTTP parser. */
 function judgeFirst(server: Server, judge: (socket: TLSSocket) => boolean): void {

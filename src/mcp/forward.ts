@@ -1,6 +1,7 @@
 // The request leaves for a remote upstream, over its pool: the same bytes, a head of our own, and its credentials last.
 import { UpstreamRefused } from '../upstreams/credential.ts'
 import { verdictOf } from '../upstreams/gate.ts'
+import type { SharedOptions } from '../upstreams/network/shared-connections.ts'
 import { type RemoteUpstream, UpstreamError, type Upstreams, type Verdict } from '../upstreams/upstream.ts'
 import { faultOfUpstream, isOfItsHealth } from './fault.ts'
 import type { Passage } from './passage.ts'
@@ -71,17 +72,16 @@ function refuse(relay: Relay, error: unknown): void {
 }
 
 function dispatch(upstream: RemoteUpstream, { method, headers, body, lasting }: Departure, relay: Relay): void {
+  const options: SharedOptions = {
+    path: upstream.path,
+    method,
+    headers,
+    body,
+    // The relay's own timer covers the wait for a connection and the first byte.
+    headersTimeout: 0,
+    bodyTimeout: upstream.idleTimeout,
+    whose: upstream.whose,
+  }
   const dispatcher = lasting ? upstream.streams : upstream.pool
-  dispatcher.dispatch(
-    {
-      path: upstream.path,
-      method,
-      headers,
-      body,
-      // The relay's own timer covers the wait for a connection and the first byte.
-      headersTimeout: 0,
-      bodyTimeout: upstream.idleTimeout,
-    },
-    relay,
-  )
+  dispatcher.dispatch(options, relay)
 }

@@ -18,7 +18,7 @@ export interface Passage {
   sessionFor(upstreamSession: string): string | undefined
   /** Takes a stream's place and watches its credential; answers how to give it back. */
   openStream(onEnd: (reason: StreamEnd) => void): () => void
-  readonly upstream: Pick<RemoteUpstream, 'requestTimeout' | 'maxAnswer'>
+  readonly upstream: Pick<RemoteUpstream, 'requestTimeout' | 'maxAnswer' | 'pool'>
   /** What was given can be had anew: a refusal of it is handed back, and the caller hears nothing of it. */
   readonly renewable: boolean
   readonly limits: StreamLimits

@@ -277,6 +277,8 @@ export class Relay implements Dispatcher.DispatchHandler {
     else res.end()
     this.finish('upstream_error', fault.reason)
     this.controller?.abort(new Error(fault.message))
+    // An answer that was read to its end can be aborted no more.
+    if (fault === FAULTS.protocol) this.passage.upstream.pool.endConnectionOf?.(this)
   }
 
   private end(): void {

@@ -49,7 +49,7 @@ function checkAuthMethod(value: unknown, source: Source): string {
 
 function checkRedirectUris(value: unknown, trustedHosts: readonly string[]): string[] {
   if (!Array.isArray(value) || value.length === 0 || value.length > MOST_REDIRECTS)
-    throw invalid('redirect_uris must be a list of URIs')
+    throw invalid(`redirect_uris must be a list of 1 to ${MOST_REDIRECTS} URIs`)
   return value.map((uri: unknown) => {
     if (typeof uri !== 'string') throw invalid('redirect_uris must be a list of URIs')
     try {

@@ -129,7 +129,7 @@ describe('when the record cannot be written', () => {
     const signIn = () => door.browser().follow(door.authorizeUrl(client, pkce().challenge))
     door.recorder.failing = true
     // Nor is the client told by way of the browser that it got none: that would be a refusal.
-    await expect(signIn()).rejects.toThrow(/: 503 .*temporarily_unavailable/s)
+    await expect(signIn()).rejects.toThrow(/: 503 .*temporarily_unavailable.*start again from your application/s)
     door.recorder.failing = false
     expect((await signIn()).searchParams.get('code')).toEqual(expect.any(String))
   })

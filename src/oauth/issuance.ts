@@ -101,6 +101,7 @@ function about({ oidc }: KoaContextWithOIDC): Pick<Act, 'subject' | 'client' | '
 }
 
 const RETRY_AFTER = '5'
+const START_AGAIN = 'nothing was done. Wait a little, then start again from your application.'
 
 /** Nothing of what the library would have said leaves: neither a refusal nor where it sends the browser (RFC 9110 §15.6.4). */
 function withhold(ctx: KoaContextWithOIDC): void {
@@ -109,7 +110,8 @@ function withhold(ctx: KoaContextWithOIDC): void {
   ctx.remove('WWW-Authenticate')
   ctx.status = 503
   ctx.set('Retry-After', RETRY_AFTER)
-  if (ctx.accepts('json', 'html') === 'html') renderError(ctx, { error, error_description })
+  // A page that is loaded again has lost its question: the library takes it away before it answers.
+  if (ctx.accepts('json', 'html') === 'html') renderError(ctx, { error, error_description: START_AGAIN })
   else ctx.body = { error, error_description }
 }
 

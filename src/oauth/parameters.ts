@@ -3,6 +3,7 @@ import { errors } from 'oidc-provider'
 import type { Exchange } from '../http/exchange.ts'
 import { type Form, parseForm, readForm } from '../http/form.ts'
 import { RequestError } from '../protocol/errors.ts'
+import { withLowerCaseOrigin } from '../protocol/resource.ts'
 
 const AUTHORIZATION = [
   ...['response_type', 'response_mode', 'client_id', 'redirect_uri', 'scope', 'state', 'resource', 'prompt'],
@@ -90,7 +91,8 @@ function keep(form: Form, known: readonly string[]): Form {
   for (const name of form.keys())
     if (name.includes('[')) throw new errors.InvalidRequest('a parameter must not be a list')
   // RFC 6749 §3.1: sent without a value counts as omitted; unrecognised ones are ignored.
-  return new Map([...form].filter(([name, value]) => known.includes(name) && value !== ''))
+  const kept = [...form].filter(([name, value]) => known.includes(name) && value !== '')
+  return new Map(kept.map(([name, value]) => [name, name === 'resource' ? withLowerCaseOrigin(value) : value]))
 }
 
 export const serialise = (form: Form): string => new URLSearchParams([...form]).toString()

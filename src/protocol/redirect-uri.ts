@@ -50,7 +50,7 @@ const ANSWER_PARAMETERS = [
 /** Checks a redirect URI at registration; answers its kind. `trustedHosts` empty: any host. Loopback and app schemes stay on the machine and are always allowed. */
 export function checkRedirectUri(uri: string, trustedHosts: readonly string[] = []): RedirectKind {
   if (uri.length > 2048 || !/^[\x21-\x5b\x5d-\x7e]+$/.test(uri))
-    throw refuse('characters', 'must be a plain ASCII URI without spaces or backslashes')
+    throw refuse('characters', 'must be a plain ASCII URI of at most 2048 characters, without spaces or backslashes')
   if (uri.includes('#')) throw refuse('fragment', 'must not have a fragment (RFC 6749 §3.1.2)')
   const url = URL.parse(uri)
   if (!url) throw refuse('syntax', 'must be an absolute URI')

@@ -41,6 +41,13 @@ export interface Resources {
   main(): Resource | undefined
 }
 
+/**
+ * MCP 2026-07-28, Authorization, canonical server URI: upper case in scheme and host SHOULD be accepted, since it means the same there
+ * (RFC 3986 §6.2.2.1). All else is compared as it is written.
+ */
+export const withLowerCaseOrigin = (uri: string): string =>
+  uri.replace(/^[a-z][a-z0-9+.-]*:\/\/[^/?#]*/i, (origin) => origin.toLowerCase())
+
 /** Everything behind the gate at one address; under the identity of `OAUTH_RESOURCE`, the only server there is. */
 export const MCP_PATH = '/mcp'
 /** In place of a server's id: all of them as one. No server can have it. */

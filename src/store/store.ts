@@ -10,5 +10,10 @@ export interface Store {
   readonly records: RecordLog
   /** Resolves when a write would work; throws with the cause otherwise (disk full, connection lost). For /ready. */
   check(): Promise<void>
+  /**
+   * The process is about to end: from now on nobody waits for a backend that says nothing at all. Within seconds all that was asked of it,
+   * and all that will be, is rejected.
+   */
+  heedSilence(): void
   close(): Promise<void>
 }

@@ -180,10 +180,10 @@ function boundTo(upstream: Upstream, { given, told, passed, personal, owner }: W
   return told === undefined ? bound : { ...bound, meta: told.meta }
 }
 
-/** Its places are counted for this caller. */
+/** Its places are counted for this caller, and its connections are theirs as far as they go round. */
 const counted = (upstream: Upstream, whose: string): Upstream =>
   upstream.kind === 'remote'
-    ? { ...upstream, gate: upstream.gate.of(whose) }
+    ? { ...upstream, gate: upstream.gate.of(whose), whose }
     : { ...upstream, request: (message, options) => upstream.request(message, { ...options, whose }) }
 
 /** Each message says whose it is: callers may share the channel. */

@@ -1,8 +1,9 @@
-// Connections to a remote upstream: undici pools, no redirects, no pipelining; HTTP/2 where it is wanted and offered.
+// Connections to a remote upstream: no redirects, no pipelining; HTTP/2 where it is wanted and offered.
 import { Client, type Dispatcher, Pool } from 'undici'
 import type { RemoteServerConfig } from '../config/servers.ts'
 import { gateOf } from './gate.ts'
 import { type Connect, createConnect, type Surroundings } from './network/connect.ts'
+import { SharedConnections } from './network/shared-connections.ts'
 import type { Gate, RemoteUpstream } from './upstream.ts'
 
 /** Idle connections are closed before a usual server closes them (Node's 5 s), so that a call does not meet the closing. */
@@ -25,19 +26,16 @@ export function openRemoteUpstream(
 ): OpenUpstream {
   const url = new URL(config.url)
   const { connect, open, close } = createConnect(config, around)
-  const options = {
-    connect,
-    factory: (origin: string | URL, given: object) => openClient(origin, given, connect),
-    allowH2: config.http2,
-    keepAliveTimeout: KEEP_ALIVE,
-    maxHeaderSize: LARGEST_HEAD,
-    pipelining: 1,
-  }
+  const options = { connect, keepAliveTimeout: KEEP_ALIVE, maxHeaderSize: LARGEST_HEAD, pipelining: 1 }
   // For a WebSocket they stay empty: a pool connects when it is used.
   const origin = `${url.protocol.replace(/^ws/, 'http')}//${url.host}`
-  const pool = multiplexed(config, new Pool(origin, { ...options, connections: config.connections }))
+  const connections = (most: number) =>
+    config.http2
+      ? multiplexed(origin, { ...options, connections: Number.isFinite(most) ? most : null })
+      : new SharedConnections(() => new Client(origin, { ...options, allowH2: false }), most)
+  const pool = connections(config.connections)
   // Bounded by the streams of a principal and by our own connections: one waiting stream must not hold back another.
-  const streams = multiplexed(config, new Pool(origin, { ...options, connections: null }))
+  const streams = connections(Number.POSITIVE_INFINITY)
   return {
     kind: 'remote',
     id: config.id,
@@ -58,12 +56,18 @@ export function openRemoteUpstream(
   }
 }
 
+type PoolOptions = Client.Options & Pick<Pool.Options, 'connections'> & Pick<Connect, 'connect'>
+
 /**
  * undici lets no request that changes something share a connection of HTTP/2 with others, since it might have to be sent again. It never
  * is: when a connection ends, each of its calls fails (pool.test.ts).
  */
-const multiplexed = ({ http2 }: RemoteServerConfig, pool: Pool): Dispatcher =>
-  http2 ? pool.compose((dispatch) => (options, handler) => dispatch({ ...options, idempotent: true }, handler)) : pool
+const multiplexed = (origin: string, options: PoolOptions): Dispatcher =>
+  new Pool(origin, {
+    ...options,
+    allowH2: true,
+    factory: (to, given) => openClient(to, given, options.connect),
+  }).compose((dispatch) => (request, handler) => dispatch({ ...request, idempotent: true }, handler))
 
 /** Which of the two protocols a connection speaks is known when it is there: one of HTTP/1.1 must not be given a second request. */
 function openClient(origin: string | URL, options: Client.Options, connect: Connect['connect']): Client {

@@ -38,16 +38,24 @@ export interface Gate {
   of(whose: string): Gate
 }
 
+/** Connections to one server. */
+export interface Carriers extends Dispatcher {
+  /** What came was no answer to the request that has this handler: what else comes on that connection is nobody's. Absent where answers have names. */
+  endConnectionOf?(handler: Dispatcher.DispatchHandler): void
+}
+
 /** Reached over Streamable HTTP. Bytes go through; the door writes the request head itself. */
 export interface RemoteUpstream {
   readonly kind: 'remote'
   readonly id: string
   /** Path and query of its endpoint, for the request line; the pool knows the origin. */
   readonly path: string
-  readonly pool: Dispatcher
+  readonly pool: Carriers
   /** For what stays open: idle streams must not use up the connections that calls wait for. */
   readonly streams: Dispatcher
   readonly gate: Gate
+  /** For whom it is called, as connections and places are told apart; absent where the gate asks for itself. */
+  readonly whose?: string
   /** What the gate adds for its caller (lower-case names): credential, identity; set last, over everything else. */
   readonly addedHeaders: Readonly<Record<string, string>>
   /** The credential among them, once it is bound to a caller. */

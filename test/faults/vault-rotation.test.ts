@@ -20,6 +20,8 @@ const KILLS = 20
 const SECRETS = 400
 /** Small, so that there are many moments between two commits. */
 const BATCH = 2
+/** Batches of one run that is killed: all of them together leave something to rotate. */
+const MOST = 8
 
 /** Rotates from the old key to the young one, slowly, and says after each batch how far it is. */
 const CHILD = `
@@ -30,12 +32,19 @@ const { openStore } = await import(at('store/open.ts'))
 const { openVaultKeyring } = await import(at('vault/keyring.ts'))
 const { localKey } = await import(at('vault/kms/local.ts'))
 const { rotateVault } = await import(at('vault/rotate.ts'))
-const [, url, directory, old, young] = process.argv
+const [, url, directory, old, young, most] = process.argv
 const store = await openStore({ url, directory })
 const { secrets } = store.durable
 const key = (id, hex) => localKey(id, Buffer.from(hex, 'hex'))
 const keyring = await openVaultKeyring({ keys: [key('young', young), key('old', old)], secrets, clock: Date.now })
-const slow = { ...secrets, async rewrap(changes) { await pause(Math.random() * 4); return secrets.rewrap(changes) } }
+let batches = 0
+const slow = {
+  ...secrets,
+  async rewrap(changes) {
+    await pause(batches++ < Number(most) ? Math.random() * 4 : 600_000)
+    return secrets.rewrap(changes)
+  },
+}
 const done = await rotateVault({ secrets: slow, keyring, batch: ${BATCH}, onProgress: ({ done }) => writeSync(1, done + '\\n') })
 writeSync(1, 'end ' + done.unmoved.length + '\\n')
 await store.close()
@@ -53,7 +62,11 @@ const [old, young] = [randomBytes(32), randomBytes(32)]
 const [oldKey, youngKey] = [localKey('old', old), localKey('young', young)]
 const placeOf = (at: number) => ({ principal: `person-${at % 9}`, upstream: `server-${at}`, field: 'token' })
 
-function startRotation({ url, directory }: Place): ChildProcess & { stdout: NonNullable<ChildProcess['stdout']> } {
+/** After so many batches it stands still: whoever kills it comes before its end, however slow this process is. */
+function startRotation(
+  { url, directory }: Place,
+  most: number,
+): ChildProcess & { stdout: NonNullable<ChildProcess['stdout']> } {
   const words = [
     '--input-type=module',
     '--eval',
@@ -63,6 +76,7 @@ function startRotation({ url, directory }: Place): ChildProcess & { stdout: NonN
     directory,
     old.toString('hex'),
     young.toString('hex'),
+    String(most),
   ]
   return spawn(process.execPath, words, { stdio: ['ignore', 'pipe', 'inherit'] })
 }
@@ -93,7 +107,7 @@ async function withVault<Result>(
 
 /** Kills it a random moment after a random batch; answers whether it got there before its end. */
 async function killedSomewhere(place: Place): Promise<boolean> {
-  const victim = startRotation(place)
+  const victim = startRotation(place, MOST)
   child = victim
   const after = Math.floor(Math.random() * 4)
   let lines = 0
@@ -158,7 +172,7 @@ async function survives(place: Place): Promise<void> {
     })
     left = still + 1
   }
-  const last = startRotation(place)
+  const last = startRotation(place, SECRETS)
   child = last
   const said: string[] = []
   last.stdout.on('data', (chunk: Buffer) => said.push(chunk.toString()))

@@ -23,6 +23,15 @@ describe('RFC 8707 §2: one token, one resource', () => {
     expect(new URL(answer.headers.get('location') ?? '').searchParams.get('error')).toBe('invalid_target')
   })
 
+  it.each([
+    ['HTTP://', /^http:\/\//],
+    ['http://LOCALHOST:', /^http:\/\/127\.0\.0\.1:/],
+  ])('upper case in scheme and host means the same, from the first request to the refresh: %s', async (upper, lower) => {
+    door = await startDoor({ at: 'localhost' })
+    const resource = door.resource.replace(lower, upper)
+    expect(resource).not.toBe(door.resource)
+  })
+
   it('a request without one means the only one', async () => {
     door = await startDoor()
     const { accessToken } = await door.signIn({ parameters: { resource: undefined } })

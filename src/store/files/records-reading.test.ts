@@ -93,6 +93,27 @@ describe('reading', () => {
     expect(disk.opened - opened).toBe(2)
   })
 
+  it('keeps of a record of any length the segments of the latest page, each read once on the way', async () => {
+    const ids = [0, 1, 2, 3, 4].flatMap((at) => [idOf(here.now + at, 0), idOf(here.now + at, 1)])
+    for (let at = 0; at < ids.length; at += 2) {
+      const [first = '', last = ''] = ids.slice(at, at + 2)
+      writeFileSync(
+        join(here.folder, `${here.now + at}-0000beef,${first},${last}.v1`),
+        `${first} ${here.now} ${first}\n${last} ${here.now} ${last}\n`,
+      )
+    }
+    const opened = async (reading: () => Promise<unknown>) => {
+      const before = disk.opened
+      await reading()
+      return disk.opened - before
+    }
+    const counts: number[] = []
+    for (const after of ['', ...ids.slice(0, -1)]) counts.push(await opened(() => here.records.read(after, 1)))
+    expect(counts).toEqual([1, 0, 1, 0, 1, 0, 1, 0, 1, 0])
+    expect(await opened(() => here.records.newest(1, ids[9]))).toBe(0)
+    expect(await opened(() => here.records.read('', 1))).toBe(1)
+  })
+
   // Whatever is appended, replaced, ended and restored, late or not, over however many files: reads are those of a map in order.
   it('is that of a map in the order of ids', async () => {
     const act = fc.record({
@@ -133,6 +154,8 @@ describe('reading', () => {
           expect(await one.read('', 1000)).toEqual(all)
           expect(await one.read(after, limit)).toEqual(all.filter(({ id }) => id > after).slice(0, limit))
           expect(await one.newest(limit)).toEqual(limit > 0 ? all.slice(-limit) : [])
+          const before = all.filter(({ id }) => id < after)
+          expect(await one.newest(limit, after)).toEqual(limit > 0 ? before.slice(-limit) : [])
           expect(await one.find(after)).toEqual(all.find(({ id }) => id === after))
         }
         await Promise.all([log.close(), reader.close()])

@@ -1,4 +1,5 @@
 // Connections to PostgreSQL. They are made when needed, and made anew after the server was away.
+import { Socket } from 'node:net'
 import pg from 'pg'
 import { OperatorError } from '../../protocol/errors.ts'
 import type { Place } from './failure.ts'
@@ -8,15 +9,35 @@ const CONNECT_TIMEOUT = 3_000
 const STATEMENT_TIMEOUT = 5_000
 const ANSWER_TIMEOUT = 7_000
 
-export function openPool(url: string): pg.Pool {
-  return quiet(
+export interface OpenPool {
+  readonly pool: pg.Pool
+  /** Rejects all that waits for an answer, and all that comes later. */
+  cut(): void
+}
+
+export function openPool(url: string): OpenPool {
+  const open = new Set<Socket>()
+  const pool = quiet(
     new pg.Pool({
       ...common(url),
       max: 10,
       statement_timeout: STATEMENT_TIMEOUT,
       query_timeout: ANSWER_TIMEOUT,
+      stream() {
+        const socket = new Socket()
+        open.add(socket)
+        return socket.once('close', () => open.delete(socket))
+      },
     }),
   )
+  return {
+    pool,
+    cut() {
+      // Ended in any case once nothing waits any more, which the rest sees to.
+      if (!pool.ending) void pool.end()
+      for (const socket of open) socket.destroy()
+    },
+  }
 }
 
 /** Without a limit on statements: a migration of a big table, or the wait for another replica's, takes its time. */

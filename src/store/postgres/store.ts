@@ -8,11 +8,13 @@ import { openFailure, type Place } from './failure.ts'
 import { openMigrationPool, openPool, parsePlace } from './pool.ts'
 import { postgresRecords } from './records.ts'
 import { refreshActs } from './refresh-tokens.ts'
+import { isSilent } from './silence.ts'
 import { postgresSql } from './sql.ts'
 
 export async function openPostgres(url: string): Promise<Store> {
   await migratePostgres(url, parsePlace(url))
-  const pool = openPool(url)
+  const { pool, cut } = openPool(url)
+  const closed = new AbortController()
   const sql = postgresSql(pool)
   const { durable, ephemeral, check } = tables({ durable: sql, relaxed: sql, refreshActs })
   return {
@@ -20,8 +22,12 @@ export async function openPostgres(url: string): Promise<Store> {
     ephemeral,
     records: postgresRecords(pool),
     check,
+    heedSilence() {
+      void isSilent(url, closed.signal).then((silent) => silent && cut())
+    },
     async close() {
       if (!pool.ending) await pool.end()
+      closed.abort()
     },
   }
 }

@@ -66,6 +66,8 @@ export function sqliteStore({ durable, relaxed, records }: Parts): Store {
       await state.check()
       await records.check()
     },
+    // A disk that says nothing is heeded where it is waited for.
+    heedSilence: () => undefined,
     async close() {
       await records.close()
       for (const database of [relaxed, durable]) if (database.isOpen) database.close()
