@@ -52,8 +52,10 @@ export async function createGateway(config: Config, needs: GatewayNeeds): Promis
   }
 }
 
+/** Last first, side by side: a program behind us that takes its time to end holds up no other end. */
 async function closeAll(opened: Opened): Promise<void> {
-  for (const close of opened.splice(0).reverse()) await close()
+  const closing = opened.splice(0).reverse()
+  await Promise.all(closing.map((close) => close()))
 }
 
 async function wire(config: Config, needs: GatewayNeeds, opened: Opened): Promise<Gateway> {

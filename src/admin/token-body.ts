@@ -146,7 +146,7 @@ const parseHours = ({ days, from, to }: z.output<typeof hours>): ApiTokenHours =
   to: minutes(to),
 })
 
-export function parseRate(text: string): Pick<ApiTokenConditions, 'rate'> {
+function parseRate(text: string): Pick<ApiTokenConditions, 'rate'> {
   const [count = '', unit = ''] = text.split('/')
   return { rate: { most: Number(count), window: WINDOWS[unit as keyof typeof WINDOWS] } }
 }

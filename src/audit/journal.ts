@@ -15,8 +15,8 @@ import { turns } from './turn.ts'
 const SYNC_EVERY = 10
 const RETRY_EVERY = 500
 const PROBE_EVERY = 1000
-/** Longer than a disk is slow: one that says nothing for so long may say nothing for ever. */
-const LONGEST_CLOSE = 10_000
+/** One that says nothing for so long may say nothing for ever. What the system has by then is lost with the power alone. */
+const LONGEST_CLOSE = 3000
 /** Entries that are owed, of one write: after an outage there are many. */
 const OWED_AT_ONCE = 1000
 

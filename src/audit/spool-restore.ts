@@ -50,7 +50,7 @@ export async function restoreAbandoned(
   await dropSpoolFolder(directory)
 }
 
-export function parseSegment(text: string): { lines: RecordLine[]; damaged: number; torn: boolean } {
+function parseSegment(text: string): { lines: RecordLine[]; damaged: number; torn: boolean } {
   const pieces = text.split('\n')
   // Every whole line ends with a line feed, so the last piece is empty or torn.
   const torn = pieces.pop() !== ''

@@ -35,7 +35,7 @@ export async function testPolicy(path: string, options: Common): Promise<void> {
 }
 
 /** Throws OperatorError for a case that leaves a doubt. */
-export async function judging(config: Config): Promise<(one: PolicyCase) => Judged> {
+async function judging(config: Config): Promise<(one: PolicyCase) => Judged> {
   const policy: Policy = createPolicy(config, { compile: await loadConditions(config) })
   const scopes: ScopeGate = createScopeGate({ scopes: config.scopes, requiredScopes: config.oauth.requiredScopes })
   return (one) => {

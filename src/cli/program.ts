@@ -2,6 +2,8 @@
 import { Command } from 'commander'
 import { SEED_FLAGS } from '../config/seeds.ts'
 import { listSettings } from '../config/settings.ts'
+import { findNearest } from '../config/suggest.ts'
+import { OperatorError } from '../protocol/errors.ts'
 import { endWith } from './failure.ts'
 import { translateFlags } from './flags.ts'
 import type { Common } from './options.ts'
@@ -50,7 +52,12 @@ function createProgram(seeds: Common['seeds']): Command {
     .option('--listen <host:port>', sentenceOf('server.listen'))
     .option('--url <url>', sentenceOf('server.url'))
     .option('--log-level <level>', sentenceOf('log.level'))
-    .action(async (_, command: Command) => (await import('./serve.ts')).serve(optionsOf(command)))
+    // The default command gets every word that is none, and can say so better than the parser.
+    .allowExcessArguments()
+    .action(async (_, command: Command) => {
+      checkCommand(command.args[0], program)
+      await (await import('./serve.ts')).serve(optionsOf(command))
+    })
 
   addConfig(program, optionsOf)
   addKeys(program, optionsOf)
@@ -69,6 +76,16 @@ function createProgram(seeds: Common['seeds']): Command {
     .description('write docs/reference from the schema')
     .action(async () => (await import('./docs.ts')).writeDocs())
   return program
+}
+
+function checkCommand(word: string | undefined, program: Command): void {
+  if (word === undefined) return
+  const nearest = findNearest(
+    word,
+    program.commands.map((command) => command.name()),
+  )
+  const remedy = nearest === undefined ? '--help shows what there is.' : `Did you mean ${nearest}?`
+  throw new OperatorError(`There is no command ${word}. ${remedy}`)
 }
 
 function addConfig(program: Command, optionsOf: Options): void {

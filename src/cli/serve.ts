@@ -38,7 +38,7 @@ export async function serve(options: Common): Promise<void> {
   } finally {
     for (const close of closers) await close()
   }
-  if (isDiskAwaited()) await sleep(LAST_WAIT)
+  for (let waited = 0; isDiskAwaited() && waited < LAST_WAIT; waited += TICK) await sleep(TICK)
   process.exit(0)
 }
 
@@ -113,6 +113,7 @@ function untilSignal(): Promise<void> {
 
 /** For what is still written when all is closed. */
 const LAST_WAIT = 1000
+const TICK = 10
 
 /** An exit waits for the threads of libuv's pool, and one of them may wait for a disk that hangs. */
 function endInAnyCase(): void {

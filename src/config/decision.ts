@@ -7,7 +7,7 @@ import { duration, fieldName } from './units.ts'
 const RESERVED =
   /^\/(?:oauth|api|admin|connections|health|healthz|livez|readyz|ready|metrics|callback|login|logout|interaction|setup|assets|authorize|token|register|gateway-oauth|exchange-code|refresh_token|user_info|is_token_valid|authz|access)(?:\/|$)/
 
-export const UNAUTHENTICATED = ['auto', 'challenge', 'redirect'] as const
+const UNAUTHENTICATED = ['auto', 'challenge', 'redirect'] as const
 
 const resource = z.strictObject({
   host: z

@@ -4,7 +4,7 @@ import { listSettings, type Setting } from './settings.ts'
 import type { Environment } from './substitute.ts'
 import { findNearest } from './suggest.ts'
 
-export const PREFIX = 'PORTCULLIS_'
+const PREFIX = 'PORTCULLIS_'
 /** Variables that are no setting. */
 export const OTHER_VARIABLES: Readonly<Record<string, string>> = {
   PORTCULLIS_CONFIG: 'The configuration file, as `--config`.',

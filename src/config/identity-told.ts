@@ -47,7 +47,7 @@ function presetOf(server: UpstreamConfig): Pick<ToldIdentity, 'headers' | 'jwt' 
 }
 
 /** Runs on this machine or in a network of ours. What is reached through a proxy is elsewhere, whatever its name. */
-export function isOurs(server: UpstreamConfig): boolean {
+function isOurs(server: UpstreamConfig): boolean {
   if ('command' in server) return true
   return server.proxy === undefined && isOurHost(new URL(server.url).hostname)
 }

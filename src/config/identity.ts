@@ -2,6 +2,7 @@
 import { z } from 'zod'
 import { parseEmailPattern } from '../protocol/email.ts'
 import { USER_ID_CLAIMS } from '../protocol/user-id-claims.ts'
+import { clientSecret } from './client-secret.ts'
 import { duration, unique } from './units.ts'
 
 const claimPath = z.string().min(1).optional()
@@ -39,7 +40,7 @@ const openid = z.strictObject({
   title: z.string().optional().describe('What the sign-in button says. Default: the id.'),
   issuer: z.url({ protocol: /^https?$/ }).describe('Issuer identifier; discovery starts here.'),
   clientId: z.string().min(1).describe('Client id registered there.'),
-  clientSecret: z.string().optional().meta({ secret: true, description: 'Client secret registered there.' }),
+  clientSecret: clientSecret.optional().meta({ secret: true, description: 'Client secret registered there.' }),
   scopes: z.array(z.string()).default(['openid', 'email', 'profile']).describe('Scopes asked of it.'),
   callback,
   groupsClaim: claimPath.describe('Short for mapping.groups of this provider.'),
@@ -59,7 +60,7 @@ const github = z.strictObject({
     .default('https://api.github.com')
     .describe('Its REST API.'),
   clientId: z.string().min(1).describe('Client id of the OAuth app.'),
-  clientSecret: z.string().meta({ secret: true, description: 'Client secret of the OAuth app.' }),
+  clientSecret: clientSecret.meta({ secret: true, description: 'Client secret of the OAuth app.' }),
   scopes: z.array(z.string()).default(['read:user', 'user:email', 'read:org']).describe('Scopes asked of it.'),
   callback,
   allowedEmails: allowedEmails.optional().describe('As identity.allowedEmails, for this provider.'),

@@ -7,7 +7,7 @@ import { issuerFlaw } from './issuer-form.ts'
 import { duration, optionalDuration, unique } from './units.ts'
 
 /** Signatures only: symmetric ones would make every holder of the key an issuer (RFC 8725 §3.1). */
-export const ALGORITHMS = [
+const ALGORITHMS = [
   'RS256',
   'RS384',
   'RS512',

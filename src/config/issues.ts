@@ -84,9 +84,14 @@ const membersMeant = (members: readonly Schema[], value: Record<string, unknown>
 
 function keysMeant(schema: Schema, value: unknown): string[] {
   const members = membersOf(schema)
-  const meant = isTree(value) ? membersMeant(members, value) : []
+  const named = isTree(value) ? members.filter((member) => isNamed(member, value)) : []
+  const meant = named.length === 0 && isTree(value) ? membersMeant(members, value) : named
   return meant.length > 0 ? meant.flatMap(knownKeys) : knownKeys(schema)
 }
+
+/** The kind that the value's own `type` names: what another kind knows helps nobody here. */
+const isNamed = (member: Schema, { type }: Record<string, unknown>): boolean =>
+  schemasAt(['type'], member).some((schema) => choicesOf(bare(schema).schema).some((choice) => choice === type))
 
 /** Keys of one member that no other member knows, and that it cannot do without. */
 function marksOf(member: Schema, members: readonly Schema[]): string[] {

@@ -1,6 +1,6 @@
 // What of a configuration may be shown: secrets become `***`, by the one mark in the schema.
 
-export const MASK = '***'
+const MASK = '***'
 
 /** The user information of a URL may hold a password; RFC 3986 §3.2.1 asks that it is not shown in clear. */
 export const maskUrl = (text: string): string =>

@@ -1,6 +1,7 @@
 // The authorization server: clients, scopes, lifetimes.
 import { z } from 'zod'
 import { checkRedirectUri, RedirectUriError } from '../protocol/redirect-uri.ts'
+import { clientSecret } from './client-secret.ts'
 import { gatewayCallbacks } from './gateway-callbacks.ts'
 import { duration, unique } from './units.ts'
 
@@ -22,8 +23,7 @@ const redirectUri = z.string().check(({ value, issues }) => {
 
 const client = z.strictObject({
   clientId: z.string().min(1).describe('Its client_id.'),
-  clientSecret: z
-    .string()
+  clientSecret: clientSecret
     .optional()
     .meta({ secret: true, description: 'Secret of a confidential client; without one the client is public.' }),
   name: z.string().optional().describe('Name shown at consent. Default: the clientId.'),

@@ -207,6 +207,27 @@ describe('is refused, and its twin taken:', () => {
       { audit: { sink: [] } },
       { audit: { sink: ['stdout'] } },
     ],
+    [
+      'an empty client secret of an identity provider',
+      'identity.providers[0].clientSecret',
+      /It is empty/,
+      providers(provider({ clientSecret: '' })),
+      providers(provider({ clientSecret: 's' })),
+    ],
+    [
+      'an empty client secret of a client',
+      'oauth.clients[0].clientSecret',
+      /It is empty/,
+      { oauth: { clients: [{ clientId: 'a', clientSecret: '', redirectUris: ['https://x.example/cb'] }] } },
+      { oauth: { clients: [{ clientId: 'a', clientSecret: 's', redirectUris: ['https://x.example/cb'] }] } },
+    ],
+    [
+      'what another kind of provider knows',
+      'identity.providers[0].id',
+      /There is no setting "id" here\. Known here: type, title\./,
+      providers({ id: 'corp', type: 'local' }),
+      providers({ type: 'local', title: 'Corp' }),
+    ],
   ])('%s', async (_what, setting, message, bad, good) => {
     const said = await judge(bad)
     expect(said).toContain(`portcullis.json:1:`)

@@ -1,5 +1,6 @@
 // May this caller use this resource at all, and what is the server behind told of them? Asked with every request of a page or a session,
 // so the answer is kept for as long as nothing it rests on has changed.
+import { KeptPairs } from '../policy/kept-pairs.ts'
 import type { Policy } from '../policy/policy.ts'
 import type { Clock } from '../protocol/clock.ts'
 import type { Call } from '../protocol/decision.ts'
@@ -39,29 +40,16 @@ const MOST_HELD = 20_000
 /** Throws RequestError 403 or BearerError. */
 export function permits(needs: PermitNeeds, most = MOST_HELD): (principal: Principal, place: Protected) => Permit {
   const { clock } = needs
-  let held = new WeakMap<Protected, Map<string, Held>>()
-  let count = 0
-
-  function keep(place: Protected, key: string, made: Held): void {
-    // All at once: which of them are in use would cost more to know than to make them again.
-    if (count >= most) {
-      held = new WeakMap()
-      count = 0
-    }
-    const known = held.get(place) ?? new Map<string, Held>()
-    held.set(place, known)
-    if (!known.has(key)) count += 1
-    known.set(key, made)
-  }
+  const held = new KeptPairs<Protected, Held>(most)
 
   return function permit(principal, place) {
     const key = principal.tokenId ?? principal.subject
-    const before = held.get(place)?.get(key)
+    const before = held.find(place, key)
     if (before !== undefined && clock() < before.until && isUnchanged(before.principal, principal)) return before
     const view = checkPlace(needs, principal, place)
     const { verdict, until } = introduce(needs, principal, place)
     const made = { verdict, view, principal, until }
-    keep(place, key, made)
+    held.keep(place, key, made)
     return made
   }
 }

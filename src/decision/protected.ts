@@ -169,7 +169,7 @@ export const documentUrl = (serverUrl: string, { host, path }: Pick<Original, 'h
   `${serverUrl}${DOCUMENTS}${host}${path === '/' ? '' : path}`
 
 /** `undefined` for what is no identifier in its one spelling (RFC 8707 §2: absolute, no fragment); a slash alone is no path. */
-export function parsePlace(url: string, mayBePlain: (host: string) => boolean): Place | undefined {
+function parsePlace(url: string, mayBePlain: (host: string) => boolean): Place | undefined {
   const [, scheme, host, path = ''] = /^(https?):\/\/([a-z0-9.:[\]-]+)(\/[^?#]*)?$/.exec(url) ?? []
   if (host === undefined || (scheme !== 'https' && scheme !== 'http') || URL.parse(url)?.host !== host) return undefined
   if (scheme === 'http' && !mayBePlain(host)) return undefined

@@ -2,7 +2,6 @@
 // else. Node would ask the C library, whose few threads wait where no name server answers: one provider could hold up everything.
 import { isIP, type LookupFunction } from 'node:net'
 import { Agent, type Dispatcher, EnvHttpProxyAgent } from 'undici'
-import { OperatorError } from '../protocol/errors.ts'
 import type { Resolve } from './outbound.ts'
 
 /** Milliseconds. */
@@ -32,19 +31,14 @@ function dispatcherOf(lookup: LookupFunction, environment: Environment): Dispatc
   return new EnvHttpProxyAgent({
     connect: { lookup },
     proxyTls: { lookup },
-    httpProxy: proxyOf('HTTP_PROXY', environment),
-    httpsProxy: proxyOf('HTTPS_PROXY', environment),
-    noProxy: environment['no_proxy'] ?? environment['NO_PROXY'] ?? '',
+    httpProxy: written('HTTP_PROXY', environment),
+    httpsProxy: written('HTTPS_PROXY', environment),
+    noProxy: written('NO_PROXY', environment),
   })
 }
 
-function proxyOf(variable: string, environment: Environment): string {
-  const proxy = environment[variable.toLowerCase()] ?? environment[variable] ?? ''
-  if (proxy === '' || /^https?:$/.test(URL.parse(proxy)?.protocol ?? '')) return proxy
-  throw new OperatorError(
-    `${variable} is not the address of a proxy, and NODE_USE_ENV_PROXY=1 asks for it. Write it as http://HOST:PORT, or take it away.`,
-  )
-}
+const written = (name: string, environment: Environment): string =>
+  environment[name.toLowerCase()] ?? environment[name] ?? ''
 
 function lookupBy(resolve: Resolve): LookupFunction {
   return (host, options, done) => {

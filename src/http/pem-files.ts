@@ -12,7 +12,7 @@ export interface NamedFile {
 }
 
 /** Throws OperatorError with the setting, the file and the cure; so do all below. */
-export function readFile(file: NamedFile): string {
+function readFile(file: NamedFile): string {
   try {
     return readFileSync(file.path, 'utf8')
   } catch (cause) {

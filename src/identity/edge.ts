@@ -81,7 +81,8 @@ export function edgeWay(needs: Needs): TransportWay {
       client: undefined,
       scopes: [],
       scopeRule: 'none',
-      tokenId: tokenIdOf(claims),
+      // Pomerium's `jti` is another one each time, and nobody is called by it.
+      tokenId: edge.perRequest ? undefined : tokenIdOf(claims),
     }
   }
 

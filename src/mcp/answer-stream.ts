@@ -5,6 +5,7 @@ import { readEvent, replaceData, writeEvent } from '../protocol/events.ts'
 import type { RpcId } from '../protocol/jsonrpc.ts'
 import { answering, readJson } from './answer.ts'
 import { FAULTS, type Fault } from './fault.ts'
+import type { Hears } from './hearing.ts'
 import { ALIVE } from './keep-alive.ts'
 import type { Screen } from './screen.ts'
 
@@ -41,7 +42,7 @@ export function answerStream(needs: {
       // Who may not resume is not sent to try: a stream that ends without an answer is then an error.
       resumable ||= hasId && hears === undefined && aside === undefined
       if (data === undefined) return aside === undefined ? event : COMMENT
-      const kind = answering(data, id, aside !== undefined)
+      const kind = answering(data, id)
       if (aside !== undefined && (kind === 'notification' || (kind === 'request' && requestsAllowed))) {
         const said = aside(readJson(data))
         return said === undefined ? NOTHING : writeEvent(said)
@@ -64,4 +65,11 @@ export function answerStream(needs: {
       return part
     },
   }
+}
+
+/** A GET stream has no request of its own, and may replay the answers of others. */
+export function heard(event: Buffer, whole: boolean, hears: Hears | undefined): Buffer | Fault {
+  if (hears !== undefined && !whole) return FAULTS.too_large
+  const data = hears && readEvent(event).data
+  return data === undefined || hears?.(data) ? event : NOTHING
 }

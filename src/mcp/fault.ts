@@ -111,6 +111,13 @@ const ABSENT = new Set([502, 503, 504])
 export const faultOfFailure = (status: number): Fault =>
   ABSENT.has(status) ? FAULTS.unavailable : FAULTS.upstream_error
 
+/** Refusals whose status says enough to a client, without the server's words. */
+const PASSED_REFUSALS = new Set([400, 404, 405, 406, 409, 413, 415, 429])
+
+/** From a status of 400 or more, of an answer that is no JSON-RPC; `undefined` where the status goes on to the client. */
+export const faultOfRefusal = (status: number): Fault | undefined =>
+  PASSED_REFUSALS.has(status) ? undefined : faultOfFailure(status)
+
 /** Of the successes, what MCP's transports answer with. */
 const SUCCESSES = new Set([200, 202, 204])
 const LONGEST_SESSION = 1024

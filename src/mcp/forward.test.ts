@@ -211,7 +211,8 @@ describe('phase 4: the bytes', () => {
     [600, 502],
     [999, 502],
   ])('has a status of ours or a known one: %i → %i', async (said, heard) => {
-    door.canary.state.answer = (_, res) => void json(res, { jsonrpc: '2.0', id: 1, result: {} }, {}, said)
+    const answered = said >= 400 ? { error: { code: -32602, message: 'No.' } } : { result: {} }
+    door.canary.state.answer = (_, res) => void json(res, { jsonrpc: '2.0', id: 1, ...answered }, {}, said)
     expect((await door.post(call('read'))).status).toBe(heard)
   })
 

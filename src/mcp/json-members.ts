@@ -12,8 +12,10 @@ export interface Member {
 
 const QUOTE = 0x22
 const BACKSLASH = 0x5c
-const OPENS = new Set([0x7b, 0x5b])
-const CLOSES = new Set([0x7d, 0x5d])
+/** Of ASCII: what makes `[` and `]` of the same kind as `{` and `}`. */
+const BRACE = 0x20
+const OPENS = 0x7b
+const CLOSES = 0x7d
 const SPACES = new Set([0x20, 0x09, 0x0a, 0x0d])
 const COMMA = 0x2c
 
@@ -43,8 +45,8 @@ export function endOfValue(text: string, from: number): number {
     if (code === QUOTE) {
       at = endOfString(text, at + 1)
       if (depth === 0) return at + 1
-    } else if (OPENS.has(code)) depth++
-    else if (CLOSES.has(code)) {
+    } else if ((code | BRACE) === OPENS) depth++
+    else if ((code | BRACE) === CLOSES) {
       // The end of what a bare number or word stands in.
       if (depth === 0) return at
       if (--depth === 0) return at + 1

@@ -11,9 +11,9 @@ const OPEN_OBJECT = 0x7b
 const OPENS = new Set([0x5b, OPEN_OBJECT])
 const CLOSES = new Set([0x5d, 0x7d])
 
-const MEMBERS: ReadonlySet<string> = new Set(['jsonrpc', 'id', 'result', 'error'])
 /** Those that make it another message. */
 const OTHERS: ReadonlySet<string> = new Set(['method', 'params'])
+const MEMBERS: ReadonlySet<string> = new Set(['jsonrpc', 'id', 'result', 'error', ...OTHERS])
 /** Of a key, an id or a result type; what is longer is none of ours. */
 const LONGEST = 1024
 
@@ -44,7 +44,7 @@ export function ownAnswer(id: RpcId, asking?: 'asking'): (part: Buffer) => boole
     key = taken()
     if (depth !== 1) return true
     member = key
-    return typeof key === 'string' && isMember(key, seen)
+    return typeof key === 'string' && !OTHERS.has(folded(key)) && isReadAlike(key, seen)
   }
   const end = (): boolean => {
     const value = taken()
@@ -74,10 +74,27 @@ export function ownAnswer(id: RpcId, asking?: 'asking'): (part: Buffer) => boole
     return true
   }
 
+  /** The index of the last byte of a string that nobody here reads, or of the part. */
+  const pastString = (part: Buffer, from: number): number => {
+    let at = from
+    if (escaped) at++
+    escaped = false
+    const quote = part.indexOf(QUOTE, at)
+    const end = quote === -1 ? part.length : quote
+    let before = end
+    while (before > at && part[before - 1] === BACKSLASH) before--
+    const isEscaped = (end - before) % 2 === 1
+    if (quote === -1) escaped = isEscaped
+    else if (!isEscaped) inString = false
+    return end
+  }
+
   return (part) => {
-    for (const code of part) {
-      if (inString) {
-        if (isRead()) take(code)
+    for (let at = 0; at < part.length; at++) {
+      const code = part[at] ?? 0
+      if (inString && !isRead()) at = pastString(part, at)
+      else if (inString) {
+        take(code)
         if (escaped) escaped = false
         else if (code === BACKSLASH) escaped = true
         else if (code === QUOTE) inString = false
@@ -90,22 +107,11 @@ export function ownAnswer(id: RpcId, asking?: 'asking'): (part: Buffer) => boole
   }
 }
 
-/** Of two members with one name some readers take the first and some the last, and some do not look at the case. */
-function isMember(key: string, seen: Set<string>): boolean {
-  const folded = key.toLowerCase()
-  if (OTHERS.has(folded)) return false
-  return !MEMBERS.has(folded) || (key === folded && seen.size !== seen.add(key).size)
+/** A member of JSON-RPC is spelled once, and plainly: of two some readers take the first and some the last, and some do not look at the case. */
+export function isReadAlike(key: string, seen: Set<string>): boolean {
+  const name = folded(key)
+  return !MEMBERS.has(name) || (key === name && seen.size !== seen.add(key).size)
 }
 
-/** Something that could be a second member of ours, at whatever depth. */
-const SECOND = /"(?:jsonrpc|id|result|error|method|params)"\s*:|\\u00/i
-
-/** Of a whole answer, whatever it asks; a usual one is told by its beginning. */
-export function isOwnAnswer(text: Buffer, id: RpcId): boolean {
-  const plain = text.toString('latin1')
-  for (const member of ['result', 'error']) {
-    const start = `{"jsonrpc":"2.0","id":${JSON.stringify(id)},"${member}":`
-    if (plain.startsWith(start) && !SECOND.test(plain.slice(start.length))) return true
-  }
-  return ownAnswer(id, 'asking')(text)
-}
+/** As readers fold who fold at all: the long s and the Kelvin sign included. */
+const folded = (key: string): string => key.toUpperCase().toLowerCase()

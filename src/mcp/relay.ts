@@ -2,14 +2,14 @@
 // MCP 2026-07-28, Transports: a client that goes away has cancelled; MCP 2025-11-25: it has not.
 import type { IncomingHttpHeaders } from 'node:http'
 import type { Dispatcher } from 'undici'
-import { type EventSplitter, readEvent, splitEvents, withoutMark, writeEvent } from '../protocol/events.ts'
+import { type EventSplitter, splitEvents, withoutMark, writeEvent } from '../protocol/events.ts'
 import { HEADER_SESSION } from '../protocol/mcp.ts'
 import { addPart } from '../protocol/parts.ts'
 import type { Refused } from '../upstreams/upstream.ts'
 import { sendAccepted, sendBytes, sendRefusal, sendRpc } from './answer.ts'
-import { type AnswerStream, answerStream } from './answer-stream.ts'
+import { type AnswerStream, answerStream, heard } from './answer-stream.ts'
 import { Deadline } from './deadlines.ts'
-import { FAULTS, type Fault, faultMessage, faultOfError, faultOfFailure, faultOfHead, retryField } from './fault.ts'
+import { FAULTS, type Fault, faultMessage, faultOfError, faultOfHead, faultOfRefusal, retryField } from './fault.ts'
 import { mediaType, returnedHeaders } from './headers.ts'
 import { heldAnswer } from './held-answer.ts'
 import { Outflow } from './outflow.ts'
@@ -31,8 +31,6 @@ export interface Ending {
 
 /** Answers up to this size are held and leave with their head in one write. */
 const HELD = 64 * 1024
-/** Refusals in plain text whose status says enough to a client. */
-const PASSED_REFUSALS = new Set([400, 404, 405, 406, 409, 413, 415, 429])
 
 export class Relay implements Dispatcher.DispatchHandler {
   private readonly passage: Passage
@@ -95,7 +93,8 @@ export class Relay implements Dispatcher.DispatchHandler {
     if (this.state === 'held') this.sendHeld()
     else if (this.state === 'events') this.endEvents()
     else if (this.state === 'streaming') this.end()
-    else this.finish('answered')
+    // Nothing was waited for, or not for the rest.
+    if (this.state !== 'done') this.finish('answered')
     this.over()
   }
 
@@ -169,20 +168,12 @@ export class Relay implements Dispatcher.DispatchHandler {
     const { answer } = this
     const passed =
       answer === undefined
-        ? this.listened(event, whole)
+        ? heard(event, whole, this.passage.screen.hears)
         : whole
           ? answer.pass(event)
           : answer.passPart(event, this.splitter?.inside() !== true)
     if (!Buffer.isBuffer(passed)) this.fail(passed)
     else if (passed.length > 0) this.outflow?.write(passed)
-  }
-
-  /** A GET stream has no request of its own, and may replay the answers of others. */
-  private listened(event: Buffer, whole: boolean): Buffer | Fault {
-    const { hears } = this.passage.screen
-    if (hears !== undefined && !whole) return FAULTS.too_large
-    const data = hears && readEvent(event).data
-    return data === undefined || hears?.(data) ? event : Buffer.alloc(0)
   }
 
   private endEvents(): void {
@@ -192,18 +183,24 @@ export class Relay implements Dispatcher.DispatchHandler {
   }
 
   private hold(chunk: Buffer): void {
-    const { upstream, id } = this.passage
-    const { edit, whole, aside } = this.passage.screen
+    const { edit, whole } = this.passage.screen
+    const { maxAnswer } = this.passage.upstream
     addPart(this.chunks, chunk)
     this.size += chunk.length
-    if (edit !== undefined && this.size > upstream.maxAnswer) this.fail(FAULTS.too_large)
-    if (edit !== undefined || this.size <= (whole === true ? upstream.maxAnswer : HELD)) return
+    if (edit !== undefined && this.size > maxAnswer) this.fail(FAULTS.too_large)
+    if (edit !== undefined || this.size <= (whole === true ? maxAnswer : HELD)) return
+    if (this.status === 200) this.begin()
+    else this.passRefusal()
+  }
+
+  private begin(): void {
+    const { res, id, screen, limits } = this.passage
     this.headers.push('content-type', 'application/json')
-    // Of several servers none may answer for another.
-    if (aside !== undefined && id !== undefined && this.status === 200) this.isOwn = ownAnswer(id)
+    // Where several servers are behind one address, what one asks its client does not pass unread.
+    if (id !== undefined) this.isOwn = ownAnswer(id, screen.aside === undefined ? 'asking' : undefined)
     this.state = 'streaming'
     this.deadline?.cancel()
-    this.outflow = new Outflow(this.passage.res, this.passage.limits, this.controller)
+    this.outflow = new Outflow(res, limits, this.controller)
     this.pass(Buffer.concat(this.chunks.splice(0)))
   }
 
@@ -218,21 +215,23 @@ export class Relay implements Dispatcher.DispatchHandler {
   private sendHeld(): void {
     const { res, id, screen } = this.passage
     const answer = heldAnswer(this.chunks, { id, screen, status: this.status })
-    if (answer === undefined) {
-      this.fail(FAULTS.protocol)
-      return
+    if (answer === undefined) this.fail(FAULTS.protocol)
+    else if (answer === 'wordless') this.passRefusal()
+    else {
+      sendBytes(res, this.status, this.headers, answer)
+      this.finish('answered')
     }
-    sendBytes(res, this.status, this.headers, answer)
-    this.finish('answered')
   }
 
   private passRefusal(): void {
     const { res, id } = this.passage
-    if (PASSED_REFUSALS.has(this.status)) {
+    const failure = faultOfRefusal(this.status)
+    if (failure !== undefined) this.fail(failure)
+    else {
       sendRefusal(res, this.status, id, this.headers)
       this.finish('answered')
       this.readOn()
-    } else this.fail(faultOfFailure(this.status))
+    }
   }
 
   private accept(): void {
@@ -277,7 +276,7 @@ export class Relay implements Dispatcher.DispatchHandler {
     else res.end()
     this.finish('upstream_error', fault.reason)
     this.controller?.abort(new Error(fault.message))
-    // An answer that was read to its end can be aborted no more.
+    // What was read to its end cannot be aborted.
     if (fault === FAULTS.protocol) this.passage.upstream.pool.endConnectionOf?.(this)
   }
 

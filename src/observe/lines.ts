@@ -5,7 +5,7 @@ import { inTime } from '../protocol/in-time.ts'
 
 const MOST_BYTES = 16 * 1024 ** 2
 /** Milliseconds that a reader who stands still holds up the end. */
-const LONGEST_CLOSE = 5000
+const LONGEST_CLOSE = 3000
 
 export interface LineSink {
   /** One line, without its line feed. */

@@ -11,7 +11,7 @@ export interface Family {
 type Labels = readonly (readonly [name: string, value: string])[]
 
 /** A count, and below it those of the next label's values. */
-export class Tally {
+class Tally {
   count = 0
   private readonly below = new Map<string | number, Tally>()
 

@@ -110,7 +110,7 @@ const atoms = fc.oneof(
 const evenness = (n: unknown) => (typeof n === 'number' ? n % 2 === 0 : undefined)
 
 /** CEL: what decides wins over an error on either side. */
-export const condition: fc.Arbitrary<Told> = fc.letrec<{ any: Told }>((tie) => ({
+const condition: fc.Arbitrary<Told> = fc.letrec<{ any: Told }>((tie) => ({
   any: fc.oneof(
     { depthSize: 'small', withCrossShrink: true },
     atoms,

@@ -89,7 +89,7 @@ export function delegationOf(principal: Principal): readonly string[] {
 }
 
 /** A comma would make two callers of one to a reader that takes the field for a list (CVE-2026-26308). */
-export const single = (value: string): string => (value.includes(',') ? escaped(value) : text(value))
+const single = (value: string): string => (value.includes(',') ? escaped(value) : text(value))
 
 /** RFC 9110 §5.6.1. A comma inside a name, or white space around it, is encoded with the name. */
 export const listed = (values: readonly string[]): string => values.map(single).join(',')

@@ -50,7 +50,7 @@ export interface GatewayNeeds {
   readonly metrics?: Metrics
 }
 
-/** Closes what was opened, last first. */
+/** Closes what was opened: begun last first, each without waiting for the others. */
 export type Opened = (() => void | Promise<void>)[]
 
 export type Ground = Awaited<ReturnType<typeof openGround>>
@@ -134,7 +134,12 @@ async function openRecord({ store: { directory }, audit }: Config, needs: Gatewa
   const { clock, log, store } = needs
   const stdout =
     needs.stdout ?? openLineSink({ fd: 1, onDrop: () => log.warn({}, 'stdout takes no more decision lines') })
-  opened.push(() => stdout.close())
+  // The record says its last lines there.
+  let recorded: Promise<void> | undefined
+  opened.push(async () => {
+    await recorded
+    await stdout.close()
+  })
   const report = (detail: object, message: string) => log.error(detail, message)
   const spool = await claimSpoolFolder(join(directory, 'spool'))
   const common = { log: store.records, sink: audit.sink, stdout: stdout.write, report }
@@ -143,7 +148,10 @@ async function openRecord({ store: { directory }, audit }: Config, needs: Gatewa
     // What a gate left that wrote elsewhere before.
     for (const left of spool.abandoned) await restoreAbandoned(left, store.records, report)
     const recorder = openJournal({ ...common, journal, limit: audit.spool })
-    opened.push(() => recorder.close())
+    opened.push(() => {
+      recorded = recorder.close()
+      return recorded
+    })
     return recorder
   }
   const recorder = await openRecorder({
@@ -154,7 +162,8 @@ async function openRecord({ store: { directory }, audit }: Config, needs: Gatewa
     clock,
   })
   opened.push(async () => {
-    await recorder.close()
+    recorded = recorder.close()
+    await recorded
     await dropSpoolFolder(spool.own)
   })
   return recorder

@@ -27,7 +27,7 @@ beforeAll(async () => {
   bob = await gateway.tokenFor('*', { user: await gateway.person('bob') })
   annAtView = await gateway.tokenFor('view')
   annAtA = await gateway.tokenFor('a')
-}, 60_000)
+})
 afterAll(async () => {
   await gateway?.close()
   for (const { close } of servers ?? []) await close()

@@ -307,7 +307,7 @@ beforeAll(async () => {
   expect(refused.location).toBeUndefined()
   await apiToken('ann', await signIn('ann', ann))
   await apiToken('cara', await signIn('cara', cara))
-}, 60_000)
+})
 afterAll(async () => {
   await gate?.stop()
   await world?.close()

@@ -76,4 +76,4 @@ it('reads no further than so many calls of one WebSocket at a time, and all of t
   for (const letGo of waiting.splice(0)) letGo()
   await expect.poll(() => answered.size, { timeout: 30_000 }).toBe(CALLS)
   socket.close()
-}, 60_000)
+})

@@ -5,7 +5,7 @@ import type { AddressInfo } from 'node:net'
 import { createServer, type Socket } from 'node:net'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { BOB } from '../support/gateway.ts'
-import { heldMemory, mostHeld } from '../support/held-memory.ts'
+import { mostHeld, settledMemory } from '../support/held-memory.ts'
 import {
   attackTable,
   callHead,
@@ -154,11 +154,11 @@ describe('F8 a stranger gets no lever', () => {
     // What is kept is kept of every flood; what the machine has merely not collected yet is not there of each of them.
     const kept: number[] = []
     for (let flood = 0; flood < 4; flood++) {
-      const before = heldMemory()
+      const before = await settledMemory()
       const sent = await pour()
       expect(sent).toBeGreaterThan(5 * 1024 ** 2)
       // What is kept is the test's own copy of the log.
-      kept.push((heldMemory() - before) / sent)
+      kept.push(((await settledMemory()) - before) / sent)
     }
     expect(Math.min(...kept)).toBeLessThan(1 / 2)
     await expectAlive(range)

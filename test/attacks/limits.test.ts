@@ -187,12 +187,12 @@ describe('a store that goes away', () => {
   beforeAll(async () => {
     postgres = await startPostgres()
     replicas = await startReplicas(postgres.url, 2)
-  }, 60_000)
+  })
   afterAll(async () => {
     await postgres?.up().catch(() => undefined)
     for (const one of replicas ?? []) await one.close()
     await postgres?.stop()
-  }, 60_000)
+  })
 
   it('leaves each replica to its own count, says so, and is used again', async () => {
     const token = await replicas[0].tokenFor('notes')
@@ -214,7 +214,7 @@ describe('a store that goes away', () => {
       .poll(() => replicas.map(({ log }) => log.join('').includes('in the store again')))
       .toEqual([true, true])
     expect(await replicas[0].metrics()).toMatch(/^portcullis_limits_in_store 1$/m)
-  }, 60_000)
+  })
 })
 
 /** As a load balancer sees them: same public URL, same store, ports of their own. */

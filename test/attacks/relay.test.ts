@@ -38,14 +38,14 @@ beforeAll(async () => {
   const first = await startGateway({ ...settings, cluster: { advertise: tap.url, listen: at(ports[0]) } })
   const cluster = { advertise: `http://${at(ports[1])}`, listen: at(ports[1]) }
   replicas = [first, await startGateway({ ...settings, server: { url: first.url }, cluster })]
-}, 60_000)
+})
 afterAll(async () => {
   for (const one of replicas ?? []) await one.close()
   await tap?.close()
   await old?.close()
   await database?.drop()
   rmSync(folder, { recursive: true, force: true })
-}, 60_000)
+})
 
 const at = (replica: 0 | 1, path = '/servers/old/mcp') => `http://127.0.0.1:${replicas[replica].port}${path}`
 const ann = () => replicas[0].tokenFor('old')

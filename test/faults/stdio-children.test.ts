@@ -130,7 +130,7 @@ describe('a child', () => {
     expect(logged.length).toBeLessThan(100)
     // Of 50 MB no more is held than a line may have, in pieces and put together (measured: 2.6 times that).
     expect(most).toBeLessThan(4 * NONE.line)
-  }, 60_000)
+  })
 
   it('that ignores the end of its input and SIGTERM is killed, with its whole family', async () => {
     const { upstream } = start()

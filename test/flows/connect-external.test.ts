@@ -75,5 +75,5 @@ describe('a gate without an authorization server of its own', () => {
     expect(done.html).toContain('Connected')
     expect(await call()).toBe('mcp at notes')
     await client.close()
-  }, 60_000)
+  })
 })

@@ -46,7 +46,7 @@ describe('the program, on mcpauth’s variables and flags alone', () => {
     await command.stop()
     command = start('*@example.com')
     await command.says(/is ready/)
-  }, 60_000)
+  })
   afterAll(async () => {
     await command?.stop()
     rmSync(folder, { recursive: true, force: true })

@@ -105,5 +105,5 @@ describe('a server whose key is in the vault', () => {
     await gate.says(/a credential of a server cannot be read: the last one is used on/)
     expect(await sent()).toEqual([200, SECOND])
     expect(gate.said).not.toMatch(/canary-(?:of|the)/)
-  }, 60_000)
+  })
 })

@@ -43,7 +43,7 @@ beforeAll(async () => {
     const signedIn = await client.signIn(await gateway.person(), { resource: origin(name), scope: 'mcp:tools' })
     tokens.set(name, signedIn.accessToken)
   }
-}, 60_000)
+})
 afterAll(async () => {
   for (const proxy of running) await proxy.stop()
   await gateway?.close()

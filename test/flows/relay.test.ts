@@ -42,7 +42,7 @@ beforeAll(async () => {
   replicas = [await start(), await start()]
   balancer.use(replicas.map(({ port }) => port))
   token = (server) => replicas[0].tokenFor(server)
-}, 60_000)
+})
 afterAll(async () => {
   await balancer?.close()
   for (const one of replicas ?? []) await one.close()
@@ -50,7 +50,7 @@ afterAll(async () => {
   await servers?.modern.close()
   await database?.drop()
   rmSync(folder, { recursive: true, force: true })
-}, 60_000)
+})
 
 const at = (replica: 0 | 1, path: string) => `http://127.0.0.1:${replicas[replica].port}${path}`
 

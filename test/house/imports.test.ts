@@ -124,6 +124,25 @@ describe('files', () => {
     expect(handing.map((source) => source.path)).toEqual([])
   })
 
+  it('export no value that no other file takes', () => {
+    const all = [...sources, ...readSources('test/'), ...readSources('bench/')]
+    const isTaken = (path: string, name: string) =>
+      all.some(
+        ({ imports, code }) => imports.some(({ target }) => target === path) && new RegExp(`\\b${name}\\b`).test(code),
+      )
+    // main.mjs takes the program, and is no TypeScript.
+    const exported = sources
+      .filter(({ path }) => path !== 'src/cli/program.ts')
+      .flatMap(({ path, code }) =>
+        [...code.matchAll(/^export (?:async )?(?:function\*?|const|class) (\w+)/gm)].map(([, name = '']) => ({
+          path,
+          name,
+        })),
+      )
+    expect(exported.length).toBeGreaterThan(1000)
+    expect(exported.filter(({ path, name }) => !isTaken(path, name))).toEqual([])
+  })
+
   it('import in no circle', () => {
     expect(circles(product)).toEqual([])
   })

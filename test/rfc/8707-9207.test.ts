@@ -23,14 +23,29 @@ describe('RFC 8707 §2: one token, one resource', () => {
     expect(new URL(answer.headers.get('location') ?? '').searchParams.get('error')).toBe('invalid_target')
   })
 
-  it.each([
-    ['HTTP://', /^http:\/\//],
-    ['http://LOCALHOST:', /^http:\/\/127\.0\.0\.1:/],
-  ])('upper case in scheme and host means the same, from the first request to the refresh: %s', async (upper, lower) => {
-    door = await startDoor({ at: 'localhost' })
-    const resource = door.resource.replace(lower, upper)
-    expect(resource).not.toBe(door.resource)
+  it('§2, MCP 2026-07-28: upper case in scheme and host means the same, from the first request to the refresh', async () => {
+    door = await startDoor({ https: true })
+    const resource = door.resource.replace('https://gate.example', 'HTTPS://Gate.EXAMPLE')
+    const { request } = await door.code({ parameters: { resource } })
+    const first = await door.post('/oauth/token', { ...request, resource })
+    const next = await door.refresh(String(request['client_id']), String(first.body['refresh_token']), { resource })
+    for (const { body } of [first, next])
+      expect((await door.verifier.find(String(body['access_token'])))?.audience).toBe(door.resource)
   })
+
+  it.each(['HTTPS://Other.EXAMPLE', 'HTTPS://Gate.EXAMPLE@other.example', 'HTTPS://Gate.EXAMPLE:444'])(
+    'and nothing else: invalid_target for %s',
+    async (origin) => {
+      door = await startDoor({ https: true })
+      const { request } = await door.code()
+      const resource = door.resource.replace('https://gate.example', origin)
+      const url = door.authorizeUrl(String(request['client_id']), pkce().challenge, { resource })
+      const asked = await door.browser().get(url)
+      expect(new URL(asked.headers.get('location') ?? '').searchParams.get('error')).toBe('invalid_target')
+      expect((await door.post('/oauth/token', { ...request, resource })).body['error']).toBe('invalid_target')
+      expect((await door.post('/oauth/token', request)).status).toBe(200)
+    },
+  )
 
   it('a request without one means the only one', async () => {
     door = await startDoor()

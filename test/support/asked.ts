@@ -22,7 +22,7 @@ export interface Says {
   readonly content?: Content
 }
 
-export const ABLE: Able = { elicitation: { form: {}, url: {} }, sampling: {}, roots: {} }
+const ABLE: Able = { elicitation: { form: {}, url: {} }, sampling: {}, roots: {} }
 
 /** Not connected yet. */
 export function createAsked(

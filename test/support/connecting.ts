@@ -44,7 +44,7 @@ interface Options extends Pick<ConfigInput, 'servers' | 'server'> {
   readonly directory?: string
 }
 
-export const callerNamed = (subject: string): Caller => ({
+const callerNamed = (subject: string): Caller => ({
   principal: {
     ...{ kind: 'user', subject, issuer: 'https://gate.example', method: 'token', groups: [], roles: [], teams: [] },
     ...{ claims: {}, scopes: [], email: undefined, name: undefined, client: undefined },

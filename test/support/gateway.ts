@@ -189,16 +189,17 @@ function settle(sections: Sections, at: { port: number; directory: string; store
 
 /** It only ends what would never come. */
 const AUDIT_PATIENCE = 20_000
-/** So long a decision is given for its outcome, which is written after the answer. */
-const OUTCOME_PATIENCE = 600
+/** So often a decision is looked at again for its outcome, which is written after the answer: on a slow machine that takes longer. */
+const OUTCOME_LOOKS = 30
 
 async function readRecord(store: Store, until: (events: readonly Event[]) => boolean): Promise<Event[]> {
   const end = Date.now() + AUDIT_PATIENCE
   const seen = new Map<string, number>()
   const isSettled = (event: Event): boolean => {
     if (event.kind === 'act' || event.outcome !== undefined) return true
-    if (!seen.has(event.id)) seen.set(event.id, Date.now())
-    return Date.now() - (seen.get(event.id) ?? 0) >= OUTCOME_PATIENCE
+    const looks = (seen.get(event.id) ?? 0) + 1
+    seen.set(event.id, looks)
+    return looks > OUTCOME_LOOKS
   }
   for (;;) {
     const events = (await store.records.newest(1000)).map(({ line }) => JSON.parse(line) as Event).filter(isSettled)

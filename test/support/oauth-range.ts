@@ -55,8 +55,8 @@ export async function startOAuthRange({ oauth, ...options }: GatewayOptions = {}
   }
 }
 
-export const CARA = { sub: 'cara', username: 'cara', email: 'cara@corp.example', email_verified: true }
-export const MALLORY = { sub: 'mallory', username: 'mallory', email: 'mallory@corp.example', email_verified: true }
+const CARA = { sub: 'cara', username: 'cara', email: 'cara@corp.example', email_verified: true }
+const MALLORY = { sub: 'mallory', username: 'mallory', email: 'mallory@corp.example', email_verified: true }
 
 export interface FederatedRange extends OAuthRange {
   readonly idp: Idp

@@ -17,7 +17,7 @@ import { memoryCounters, memoryTickets, memoryUsers } from './memory.ts'
 export const CLIENT = 'https://client.example/back'
 export const PASSWORD = 'violet kettle orbit 94'
 
-export const INTERACTION: Interaction = {
+const INTERACTION: Interaction = {
   uid: 'u1',
   prompt: 'consent',
   client: { id: 'c1', name: 'Some Client', kind: 'registered', documentHost: undefined },

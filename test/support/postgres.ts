@@ -78,7 +78,11 @@ export async function startPostgres(): Promise<PostgresServer> {
     url: `postgres://postgres:${password}@127.0.0.1:${port}/postgres`,
     up,
     down,
-    freeze: () => signal('SIGSTOP'),
+    freeze() {
+      // First itself, so that it starts no other between the look at who there is and the signal.
+      server?.kill('SIGSTOP')
+      signal('SIGSTOP')
+    },
     async crash() {
       if (server === undefined) return
       const ended = once(server, 'exit')
@@ -92,7 +96,7 @@ export async function startPostgres(): Promise<PostgresServer> {
   }
 }
 
-/** The server itself first: it starts no other behind our back. */
+/** The server itself first. */
 function familyOf(pid: number | undefined): number[] {
   if (pid === undefined) return []
   return [pid, ...readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').split(' ').filter(Boolean).map(Number)]

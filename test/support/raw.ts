@@ -31,7 +31,7 @@ export interface Conversation {
 }
 
 /** Generous: it only ends a test that would otherwise hang. */
-const PATIENCE = 15_000
+const PATIENCE = 45_000
 const CRLF = '\r\n'
 
 export type RawHeader = readonly [name: string, value: string]

@@ -59,7 +59,7 @@ export interface SessionRequest {
 }
 
 const HOUR = 3_600_000
-export const LIFE = 7 * 24 * HOUR
+const LIFE = 7 * 24 * HOUR
 /** Unused for so long, it ends: servers are not asked to keep what nobody comes back to. */
 const IDLE = 8 * HOUR
 /** How exactly its last use is known. */

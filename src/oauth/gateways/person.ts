@@ -72,7 +72,7 @@ function bearerOf({ req }: Exchange): string | undefined {
 }
 
 /** OpenID Connect Core §5.1 and §5.4, with what policies of a gateway go by. */
-export function claimsOf(user: UserRecord, scopes: readonly string[]): Record<string, unknown> {
+function claimsOf(user: UserRecord, scopes: readonly string[]): Record<string, unknown> {
   const { email, emailVerified, name, groups, roles, teams } = user
   return {
     sub: user.id,

@@ -12,7 +12,7 @@ import { consentPage, continueAsPage } from './pages/consent.ts'
 import { type ShowSignIn, signInNotice } from './sign-in.ts'
 
 /** Binds a form's token to one question of one authorization request; the interaction's cookie binds that to the browser. */
-export const bindingOf = ({ uid, prompt }: Interaction): string => `interaction\n${uid}\n${prompt}`
+const bindingOf = ({ uid, prompt }: Interaction): string => `interaction\n${uid}\n${prompt}`
 
 type Needs = Pick<InteractionNeeds, 'interactions' | 'users' | 'idps' | 'serverUrl' | 'recorder'> & {
   readonly guard: PostGuard

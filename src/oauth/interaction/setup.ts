@@ -90,5 +90,5 @@ const spent = () =>
   new RequestError(
     400,
     'setup_link_unknown',
-    'This link is used up or has expired. Restart the gate to get another one.',
+    'This link is used up or has expired. While there is no administrator, each start of the gate prints another one.',
   )

@@ -33,7 +33,7 @@ export const laterRelease = (folder: string, file: string): OperatorError =>
       'set store.directory to another folder.',
   )
 
-export const codeOf = (error: unknown): string | undefined =>
+const codeOf = (error: unknown): string | undefined =>
   error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : undefined
 
 const pathOf = (error: unknown): string =>

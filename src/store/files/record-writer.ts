@@ -17,7 +17,7 @@ export const LONGEST = 60 * 60 * 1000
 /** Milliseconds after its id's own time, which is when the request came. */
 const LATE = 5000
 /** Milliseconds for the disk at the end. Whoever still waits for it has been promised nothing. */
-const LONGEST_CLOSE = 5000
+const LONGEST_CLOSE = 1000
 
 export type RecordWriter = Required<Pick<CheckedRecordLog, 'append' | 'restore' | 'check' | 'close' | 'openJournal'>>
 

@@ -96,7 +96,10 @@ export class SharedConnections extends Dispatcher {
     const connection = { client, whose: undefined, handler: NOBODY, isFree: false, freeSince: 0, isSpent: false }
     this.all.add(connection)
     client.on('drain', () => this.release(connection))
-    client.on('disconnect', () => connection.isFree && this.drop(connection))
+    client.on('disconnect', (...told) => {
+      if (connection.isFree) this.drop(connection)
+      this.emit('disconnect', ...told)
+    })
     // Its request has been told; of some failures no drain follows.
     client.on('connectionError', () => client.stats.pending === 0 && this.drop(connection))
     return connection

@@ -136,7 +136,7 @@ function limitWords({ id, limits }: Wanted, sandbox: Kind | undefined, machine: 
   return [program, '--core=0', ...kept, '--']
 }
 
-export const THIS_MACHINE: Machine = {
+const THIS_MACHINE: Machine = {
   find: (program) => findOnPath(program, process.env['PATH'] ?? ''),
   complaint: complaintOf,
   exists: existsSync,

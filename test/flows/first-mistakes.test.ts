@@ -1,0 +1,70 @@
+// What somebody who does not know the product yet gets wrong, and what they read then.
+import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { DatabaseSync } from 'node:sqlite'
+import { afterEach, describe, expect, it } from 'vitest'
+import { runCommand, writeConfig } from '../support/cli.ts'
+import { registerClient } from '../support/client.ts'
+import { ANN, startGateway } from '../support/gateway.ts'
+import { createPerson } from '../support/person.ts'
+
+const cleanups: (() => unknown)[] = []
+afterEach(async () => {
+  for (const cleanup of cleanups.splice(0).reverse()) await cleanup()
+})
+
+describe('a command that is none', () => {
+  it.each([
+    ['confg', 'There is no command confg. Did you mean config?\n'],
+    ['start-the-gate', 'There is no command start-the-gate. --help shows what there is.\n'],
+  ])('is refused by its name: %s', async (word, said) => {
+    expect(await runCommand([word])).toEqual({ code: 1, stdout: '', stderr: said })
+  })
+})
+
+describe('a database that is damaged behind its first page', () => {
+  it('ends the start with what to do, and no stack trace', async () => {
+    const place = await writeConfig({})
+    cleanups.push(() => rmSync(place.folder, { recursive: true, force: true }))
+    const path = join(place.folder, 'data', 'portcullis.db')
+    const start = () => runCommand(['keys', 'list', '--config', place.configFile], { cwd: place.folder })
+    mkdirSync(join(place.folder, 'data'))
+    // No keys yet, and that is all there is to say: the store opens.
+    expect((await start()).stderr).toContain('There are no keys yet')
+    damage(path)
+    const ended = await start()
+    expect(ended.code).toBe(1)
+    expect(ended.stderr).toMatch(/^The (store cannot do this now: the database file|database file .*) is damaged/)
+    expect(ended.stderr).toContain('backup')
+    expect(ended.stderr).not.toMatch(/unexpected|^\s+at /m)
+  })
+})
+
+/** The keys and their index alone: what a command reads before them is untouched. */
+function damage(path: string): void {
+  const database = new DatabaseSync(path)
+  database.exec('PRAGMA wal_checkpoint(TRUNCATE)')
+  const { page_size } = database.prepare('PRAGMA page_size').get() as { page_size: number }
+  const pages = database.prepare("SELECT rootpage FROM sqlite_schema WHERE tbl_name = 'keyring'").all()
+  database.close()
+  expect(pages).not.toEqual([])
+  const whole = readFileSync(path)
+  for (const { rootpage } of pages as { rootpage: number }[])
+    whole.fill(0xa5, (rootpage - 1) * page_size, rootpage * page_size)
+  writeFileSync(path, whole)
+}
+
+describe('an application that kept the id of a registration that is not here', () => {
+  it('brings its person to a page that says how to connect anew; one that is here brings them to the question', async () => {
+    const gateway = await startGateway({ servers: [{ id: 'any', url: 'http://127.0.0.1:9/mcp' }] })
+    cleanups.push(() => gateway.close())
+    const client = await registerClient(gateway)
+    const asked = new URL(client.authorize({ resource: gateway.resource('any'), scope: 'mcp:tools' }).url)
+    expect((await createPerson(ANN).open(asked.href)).html).toContain('Allow')
+    asked.searchParams.set('client_id', 'kept-from-before')
+    const page = await createPerson(ANN).open(asked.href)
+    expect(page.status).toBe(400)
+    expect(page.location).toBeUndefined()
+    expect(page.html).toContain('connect it again')
+  })
+})
