@@ -1,5 +1,6 @@
 // How the suites run: `unit` is the pure rules beside the code, the others are the folders of test/.
 // Processes, not threads: a test may send signals, change folder and hold open sockets without meeting its neighbour.
+import { join } from 'node:path'
 import { defineConfig } from 'vitest/config'
 
 const SUITES = ['house', 'rfc', 'acceptance', 'attacks', 'flows', 'faults'] as const
@@ -21,6 +22,8 @@ export default defineConfig({
   test: {
     // So long `expect.poll` waits for what another part does in its own time: it only ends what would never come.
     expect: { poll: { timeout: 20_000 } },
+    // Processes that a test starts need not compile again what the command line has compiled (src/cli/main.mjs).
+    env: { NODE_COMPILE_CACHE: join(import.meta.dirname, 'node_modules/.cache/portcullis') },
     pool: 'forks',
     maxWorkers: 2,
     globals: false,

@@ -34,6 +34,7 @@ export function reloadOnChange(needs: Needs): Reloading {
   async function reload(): Promise<void> {
     try {
       const loaded = await needs.load()
+      checkSource(needs.loaded.source, loaded.source)
       for (const warning of loaded.warnings) log.warn({}, warning)
       const next = checkReplaceable(config, loaded.config)
       const successor = await needs.build(next)
@@ -75,6 +76,17 @@ export function reloadOnChange(needs: Needs): Reloading {
     },
   }
 }
+
+/** A file that is gone, if only for a moment, must not hand its gate to the open rules of the quickstart or of the environment. */
+function checkSource(old: Source, next: Source): void {
+  if (placeOf(old) === placeOf(next)) return
+  throw new OperatorError(
+    `The configuration would come from ${placeOf(next)} now, no longer from ${placeOf(old)}. That needs a restart; nothing of it was taken.`,
+  )
+}
+
+type Source = LoadedConfig['source']
+const placeOf = (source: Source): string => (source.kind === 'environment' ? 'the environment alone' : source.path)
 
 const FIXED: readonly (readonly [string, (config: Config) => unknown])[] = [
   ['server.listen', ({ server }) => server.listen],

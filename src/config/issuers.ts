@@ -7,18 +7,7 @@ import { issuerFlaw } from './issuer-form.ts'
 import { duration, optionalDuration, unique } from './units.ts'
 
 /** Signatures only: symmetric ones would make every holder of the key an issuer (RFC 8725 §3.1). */
-const ALGORITHMS = [
-  'RS256',
-  'RS384',
-  'RS512',
-  'PS256',
-  'PS384',
-  'PS512',
-  'ES256',
-  'ES384',
-  'ES512',
-  'EdDSA',
-] as const
+const ALGORITHMS = ['RS256', 'RS384', 'RS512', 'PS256', 'PS384', 'PS512', 'ES256', 'ES384', 'ES512', 'EdDSA'] as const
 
 const ISSUER_TYPES = ['generic', 'keycloak', 'okta', 'entra', 'auth0', 'google'] as const
 

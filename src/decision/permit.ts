@@ -1,6 +1,5 @@
 // May this caller use this resource at all, and what is the server behind told of them? Asked with every request of a page or a session,
 // so the answer is kept for as long as nothing it rests on has changed.
-import { KeptPairs } from '../policy/kept-pairs.ts'
 import type { Policy } from '../policy/policy.ts'
 import type { Clock } from '../protocol/clock.ts'
 import type { Call } from '../protocol/decision.ts'
@@ -40,16 +39,29 @@ const MOST_HELD = 20_000
 /** Throws RequestError 403 or BearerError. */
 export function permits(needs: PermitNeeds, most = MOST_HELD): (principal: Principal, place: Protected) => Permit {
   const { clock } = needs
-  const held = new KeptPairs<Protected, Held>(most)
+  let held = new WeakMap<Protected, Map<string, Held>>()
+  let count = 0
+
+  function keep(place: Protected, key: string, made: Held): void {
+    // All at once: which of them are in use would cost more to know than to make them again.
+    if (count >= most) {
+      held = new WeakMap()
+      count = 0
+    }
+    const known = held.get(place) ?? new Map<string, Held>()
+    held.set(place, known)
+    if (!known.has(key)) count += 1
+    known.set(key, made)
+  }
 
   return function permit(principal, place) {
     const key = principal.tokenId ?? principal.subject
-    const before = held.find(place, key)
+    const before = held.get(place)?.get(key)
     if (before !== undefined && clock() < before.until && isUnchanged(before.principal, principal)) return before
     const view = checkPlace(needs, principal, place)
     const { verdict, until } = introduce(needs, principal, place)
     const made = { verdict, view, principal, until }
-    held.keep(place, key, made)
+    keep(place, key, made)
     return made
   }
 }

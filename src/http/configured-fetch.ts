@@ -40,13 +40,15 @@ function dispatcherOf(lookup: LookupFunction, environment: Environment): Dispatc
 const written = (name: string, environment: Environment): string =>
   environment[name.toLowerCase()] ?? environment[name] ?? ''
 
-function lookupBy(resolve: Resolve): LookupFunction {
+/** For a socket of Node's own making. */
+export function lookupBy(resolve: Resolve): LookupFunction {
   return (host, options, done) => {
     resolve(host, FOR_THE_NAME).then(
       (addresses) => {
         const found = addresses.map((address) => ({ address, family: isIP(address) }))
         const [first] = found
-        if (first === undefined) done(new Error(`There is no address for ${host}.`), '')
+        if (first === undefined)
+          done(Object.assign(new Error(`There is no address for ${host}.`), { code: 'ENOTFOUND' }), '')
         else if (options.all) done(null, found)
         else done(null, first.address, first.family)
       },

@@ -30,9 +30,9 @@ body {
   font: 1rem/1.5 system-ui, -apple-system, "Segoe UI", Roboto, "Helvetica Neue", Arial, sans-serif;
 }
 header, main, footer { width: 100%; max-width: 28rem; }
-header { display: flex; flex-wrap: wrap; align-items: center; gap: 0 .625rem; margin-bottom: 1.125rem; padding: 0 .25rem; font-weight: 650; letter-spacing: .01em; }
+header { display: flex; flex-wrap: wrap; align-items: center; gap: .25rem .625rem; margin-bottom: 1.125rem; padding: 0 .25rem; font-weight: 650; letter-spacing: .01em; }
 header img { display: block; width: 1.875rem; height: 1.875rem; }
-header .host { margin-left: auto; padding-left: 1rem; font-weight: 400; font-size: .875rem; color: var(--soft); overflow-wrap: anywhere; text-align: right; }
+header .host { flex: 1 1 7rem; font-weight: 400; font-size: .875rem; color: var(--soft); overflow-wrap: anywhere; text-align: right; }
 main { background: var(--card); border: 1px solid var(--line); border-radius: 1rem; box-shadow: var(--shadow); padding: 1.75rem; }
 footer { margin-top: 1.125rem; padding: 0 .25rem; font-size: .8125rem; color: var(--soft); }
 h1 { margin: 0 0 .5rem; font-size: 1.4375rem; line-height: 1.25; font-weight: 680; letter-spacing: -.012em; text-wrap: balance; overflow-wrap: anywhere; }

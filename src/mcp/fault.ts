@@ -101,7 +101,8 @@ export function faultOfError(error: Error & { code?: unknown }): Fault {
   const code = typeof error.code === 'string' ? error.code : ''
   if (TIMEOUTS.has(code)) return FAULTS.timeout
   if (CONNECTS.has(code) || UNVERIFIED.test(code)) return FAULTS.connect
-  return PROTOCOLS.test(code) ? FAULTS.protocol : FAULTS.reset
+  // undici has a code for few of its parser's refusals.
+  return error.name === 'HTTPParserError' || PROTOCOLS.test(code) ? FAULTS.protocol : FAULTS.reset
 }
 
 /** RFC 9110 §15.6.3-5: whoever stands before the server says that it is not there. Any other is the server's own answer to one request. */

@@ -55,6 +55,11 @@ describe('an answer', () => {
     ['asks for input', answer('{"content":[],"resultType":"input_required","requestState":"x"}')],
     ['asks for input, in escapes', answer('{"result\\u0054ype":"input\\u005frequired"}')],
     ['asks for input the second time', answer('{"resultType":"complete","resultType":"input_required"}')],
+    ['is a success and a failure', '{"jsonrpc":"2.0","id":1,"result":{},"error":{"code":1,"message":"x"}}'],
+    [
+      'answers another call to readers who fold what is no ASCII',
+      '{"jsonrpc":"2.0","id":1,"re\u017fult":{},"result":{}}',
+    ],
     ['has two results', '{"jsonrpc":"2.0","id":1,"result":{},"result":{"resultType":"input_required"}}'],
   ])('does not pass where it %s', (_why, text) => {
     for (const size of [1, 7, 10_000]) expect(passes(text, 1, size)).toBe(false)

@@ -44,7 +44,8 @@ export function ownAnswer(id: RpcId, asking?: 'asking'): (part: Buffer) => boole
     key = taken()
     if (depth !== 1) return true
     member = key
-    return typeof key === 'string' && !OTHERS.has(folded(key)) && isReadAlike(key, seen)
+    if (typeof key !== 'string' || OTHERS.has(folded(key)) || !isReadAlike(key, seen)) return false
+    return !(seen.has('result') && seen.has('error'))
   }
   const end = (): boolean => {
     const value = taken()

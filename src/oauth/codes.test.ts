@@ -56,7 +56,7 @@ describe('a code whose tokens were withheld', () => {
     const { request } = await door.code()
     away = true
     const withheld = await door.post('/oauth/token', request)
-    expect(withheld.status).toBe(503)
+    expect([withheld.status, withheld.headers.get('retry-after')]).toEqual([503, '5'])
     expect(withheld.text).not.toMatch(/access_token|refresh_token/)
     away = false
     expect((await door.post('/oauth/token', request)).status).toBe(200)

@@ -210,7 +210,11 @@ describe('when the store is away', () => {
     const { clientId, refreshToken } = await door.signIn()
     away = true
     const refused = await door.refresh(clientId, refreshToken)
-    expect([refused.status, refused.body['error']]).toEqual([503, 'server_error'])
+    expect([refused.status, refused.body['error'], refused.headers.get('retry-after')]).toEqual([
+      503,
+      'temporarily_unavailable',
+      '5',
+    ])
     expect(door.log.filter((line) => line.level === 'error')).toHaveLength(1)
     away = false
     expect((await door.refresh(clientId, refreshToken)).status).toBe(200)

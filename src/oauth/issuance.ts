@@ -104,7 +104,7 @@ const RETRY_AFTER = '5'
 const START_AGAIN = 'nothing was done. Wait a little, then start again from your application.'
 
 /** Nothing of what the library would have said leaves: neither a refusal nor where it sends the browser (RFC 9110 §15.6.4). */
-function withhold(ctx: KoaContextWithOIDC): void {
+export function withhold(ctx: KoaContextWithOIDC): void {
   const { error, error_description } = temporarilyUnavailable()
   ctx.remove('Location')
   ctx.remove('WWW-Authenticate')

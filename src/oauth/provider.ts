@@ -18,7 +18,7 @@ import type { configuredClients } from './clients.ts'
 import type { consentKeeper } from './consent.ts'
 import { COOKIE_OPTIONS, cookieNames } from './cookies.ts'
 import { renderError } from './error-page.ts'
-import { hearRefusals, type issuanceRecorder } from './issuance.ts'
+import { hearRefusals, type issuanceRecorder, withhold } from './issuance.ts'
 import { deriveSuccessors, rotateRefreshToken } from './refresh.ts'
 import { REGISTRATION_ROUTE } from './registration.ts'
 import type { resourceIndicators } from './resources.ts'
@@ -136,8 +136,8 @@ export function createProvider(needs: ProviderNeeds): Provider {
   hearRefusals(provider)
   provider.on('server_error', (ctx: KoaContextWithOIDC, error: Error) => {
     log.error({ error, path: ctx.path }, 'the authorization server failed')
-    // Nothing was half done; the client may try again (RFC 9110 §15.6.4).
-    if (error instanceof StoreUnavailable) ctx.status = 503
+    // Nothing was half done; the client may try again.
+    if (error instanceof StoreUnavailable) withhold(ctx)
   })
   // What failed outside of an endpoint's own handling; without a listener the library prints it.
   const koa: EventEmitter = provider

@@ -69,6 +69,27 @@ describe('signing keys', () => {
     expect(ring.signingKeys().map((key) => key.kid)).not.toContain(old?.kid)
     expect(ring.signingKeys()).toHaveLength(1)
   })
+  it('a leaked key is gone at once, also while its successor is published and while its last tokens live', async () => {
+    let now = 0
+    const keys = memoryKeys()
+    ring = await openKeyring({
+      keys,
+      clock: () => now,
+      rotation: 30 * DAY,
+      longestToken: 600_000,
+      onError: () => undefined,
+    })
+    const kids = () => ring.signingKeys().map((key) => key.kid ?? '')
+    for (const age of [1000, DAY + 1000]) {
+      await rotateSigningKey(keys, { now, longestToken: 600_000 })
+      now += age
+      await ring.refresh()
+      expect(kids()).toHaveLength(2)
+      const { id } = await rotateSigningKey(keys, { now, longestToken: 600_000, atOnce: true })
+      await ring.refresh()
+      expect(kids()).toEqual([id])
+    }
+  })
   it('the refresh secret stays the oldest, so that two replicas derive the same successor', async () => {
     const keys = memoryKeys()
     ring = await openKeyring({ keys, clock: () => 0, rotation: 30 * DAY, longestToken: 1, onError: () => undefined })

@@ -56,7 +56,8 @@ export async function rotateSigningKey(
 ): Promise<KeyRecord> {
   const { now, longestToken, atOnce = false } = options
   const activeAt = atOnce ? now : now + PUBLISH_AHEAD
-  const older = (await keys.list('signing')).filter((key) => key.retireAt === undefined)
+  // What leaked may be a key that was to retire anyway, a day from now: the one that signs while its successor is published.
+  const older = (await keys.list('signing')).filter((key) => (atOnce ? alive(key, now) : key.retireAt === undefined))
   const next = newKey('signing', now, activeAt)
   await keys.add(next)
   for (const key of older) await keys.retire(key.id, atOnce ? now : activeAt + longestToken + REFRESH * 2)

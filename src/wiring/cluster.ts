@@ -1,5 +1,6 @@
 // This replica among the others, where `cluster.advertise` says how they reach it: what it hands on, and the listener for what it is handed.
 import { randomBytes } from 'node:crypto'
+import { lookupBy } from '../http/configured-fetch.ts'
 import type { Endpoint } from '../http/exchange.ts'
 import type { Handle } from '../http/in-flight.ts'
 import { createListener, type Listener } from '../http/listener.ts'
@@ -27,7 +28,7 @@ const TOLD = { every: 60_000, most: 50 }
 export const NO_UPGRADES = { takes: () => false, handle: () => undefined }
 const CLOSED: ReplicaListener = { use: () => undefined, open: async () => undefined, close: async () => undefined }
 
-export function openCluster({ config, keyring, store, clock, log, onError }: Ground, opened: Opened): Cluster {
+export function openCluster({ config, keyring, store, names, clock, log, onError }: Ground, opened: Opened): Cluster {
   const self = randomBytes(9).toString('base64url')
   const { advertise, listen } = config.cluster
   if (advertise === undefined)
@@ -42,7 +43,7 @@ export function openCluster({ config, keyring, store, clock, log, onError }: Gro
   const { sealKeys } = keyring
   const { limits } = config.server
   const membership = createMembership({ self, address: advertise, rows: store.ephemeral.replicas, clock, onError })
-  const { handOn, endLasting, close } = createHandOn({ membership, clock, sealKeys })
+  const { handOn, endLasting, close } = createHandOn({ membership, clock, lookup: lookupBy(names.resolve), sealKeys })
   opened.push(close)
   const isTime = rarely({ ...TOLD, clock })
   return {

@@ -85,7 +85,7 @@ const PAGES: readonly { id: string; open: () => Promise<Shown>; says: string }[]
   {
     id: 'a refused authorization request',
     open: () => send(requestOf(client, { client_id: 'nobody' })),
-    says: 'invalid',
+    says: 'not registered here',
   },
   { id: 'a question that is over', open: () => at(`/interaction/${'a'.repeat(43)}`), says: 'expired' },
   { id: 'a resumed request that is over', open: () => at(`/oauth/authorize/${'a'.repeat(43)}`), says: 'expired' },

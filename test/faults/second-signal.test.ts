@@ -32,22 +32,40 @@ afterEach(async () => {
   rmSync(folder, { recursive: true })
 })
 
-/** One that drains, and will for a long time: a request is there whose body never comes. */
-async function startDraining(env: Readonly<Record<string, string>> = {}): Promise<void> {
-  served = await serve({ server: { drain: NEVER, limits: { bodyTimeout: NEVER } } }, [], env)
+/** A request whose body never comes. */
+async function begin(): Promise<void> {
   const { host, hostname, port } = new URL(served.url)
   unfinished = connect(Number(port), hostname)
   unfinished.on('error', () => undefined).write(`${BEGUN}Host: ${host}\r\n\r\n`)
   expect(String((await once(unfinished, 'data'))[0])).toContain('100 Continue')
+}
+
+const isClosed = () =>
+  fetch(`${served.url}/health`).then(
+    () => false,
+    () => true,
+  )
+
+/** One that drains, and will for a long time. */
+async function startDraining(env: Readonly<Record<string, string>> = {}): Promise<void> {
+  served = await serve({ server: { drain: NEVER, limits: { bodyTimeout: NEVER } } }, [], env)
+  await begin()
   served.child.kill('SIGTERM')
-  const isClosed = () =>
-    fetch(`${served.url}/health`).then(
-      () => false,
-      () => true,
-    )
   await until(isClosed, 'the gate takes no new connection')
   expect(served.child.exitCode).toBe(null)
 }
+
+it('a signal behind a change of the configuration lets nobody new in, though the old one still has somebody to answer', async () => {
+  served = await serve({ server: { drain: NEVER, limits: { bodyTimeout: NEVER } } })
+  await begin()
+  served.child.kill('SIGHUP')
+  await served.says(/the new configuration is in force/)
+  served.child.kill('SIGTERM')
+  await until(isClosed, 'the gate takes no new connection')
+  expect(served.child.exitCode).toBe(null)
+  unfinished.destroy()
+  expect(await served.ended()).toMatchObject({ code: 0 })
+})
 
 it.each([
   ['SIGTERM', 143],

@@ -7,11 +7,18 @@ import { listTools } from '../support/mcp.ts'
 import { type PostgresServer, startPostgres } from '../support/postgres.ts'
 import { until } from '../support/tls.ts'
 
+/** Longer than any test has: what ends before that has not waited for it. */
+const NEVER = '10m'
+
 let postgres: PostgresServer
 let served: Served
 beforeEach(async () => {
   postgres = await startPostgres()
-  served = await serve({ store: { url: postgres.url }, servers: [{ id: 'notes', url: 'http://127.0.0.1:9/mcp' }] })
+  served = await serve({
+    server: { drain: NEVER },
+    store: { url: postgres.url },
+    servers: [{ id: 'notes', url: 'http://127.0.0.1:9/mcp' }],
+  })
 })
 afterEach(async () => {
   await served?.close()
@@ -37,6 +44,25 @@ it('is stopped with nothing missing where it answers', async () => {
   served.child.kill('SIGTERM')
   expect(await served.ended()).toMatchObject({ code: 0, stderr: expect.not.stringContaining('stay in the spool') })
   expect(await recorded()).toEqual([id])
+})
+
+/** A request that cannot be answered without the store. */
+function register(): Promise<Response> {
+  const body = JSON.stringify({ redirect_uris: ['http://127.0.0.1:9/callback'], token_endpoint_auth_method: 'none' })
+  const headers = { 'content-type': 'application/json' }
+  return fetch(`${served.url}/oauth/register`, { method: 'POST', headers, body })
+}
+
+it('who is waiting for it when it stops is answered where it answers, and told that it does not where it does not', async () => {
+  expect((await register()).status).toBe(201)
+  postgres.freeze()
+  const waiting = register()
+  // Behind it on the same loop.
+  await knock()
+  served.child.kill('SIGTERM')
+  expect((await waiting).status).toBe(503)
+  expect(await served.ended()).toMatchObject({ code: 0 })
+  await postgres.crash()
 })
 
 it('stops where it does not, too, and what it kept is in the record after the next start', async () => {

@@ -191,6 +191,23 @@ describe('R6: exactly one JSON-RPC error for', () => {
     )
   })
 
+  const BODY = JSON.stringify(answer(1))
+  const HEAD = ['HTTP/1.1 200 OK', 'Content-Type: application/json', `Content-Length: ${BODY.length}`]
+  it.each<readonly [name: string, head: string, expected: object]>([
+    ['as HTTP/1.1 has it', HEAD.join('\r\n'), { result: expect.anything() }],
+    ['with line feeds alone', HEAD.join('\n'), { error: { message: expect.stringContaining('not MCP') } }],
+    ['with a folded field', HEAD.join('\r\n '), { error: { message: expect.stringContaining('not MCP') } }],
+    [
+      'of another protocol',
+      ['220 ready', ...HEAD].join('\r\n'),
+      { error: { message: expect.stringContaining('not MCP') } },
+    ],
+  ])('and an answer for a head %s', async (name, head, expected) => {
+    faulty.on(name, ({ res }) => void res.socket?.end(`${head}\r\n\r\n${BODY}`))
+    const [received, ...more] = (await call(name)).answers
+    expect([received, more]).toMatchObject([expected, []])
+  })
+
   it('nothing of a half event reaches the client', async () => {
     const { text } = await call('fault-5')
     expect(text).not.toContain('"res"')

@@ -1,12 +1,14 @@
 // What somebody who does not know the product yet gets wrong, and what they read then.
-import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { afterEach, describe, expect, it } from 'vitest'
-import { runCommand, writeConfig } from '../support/cli.ts'
+import { runCommand, startCommand, writeConfig } from '../support/cli.ts'
 import { registerClient } from '../support/client.ts'
 import { ANN, startGateway } from '../support/gateway.ts'
 import { createPerson } from '../support/person.ts'
+import { freePort } from '../support/upstream.ts'
 
 const cleanups: (() => unknown)[] = []
 afterEach(async () => {
@@ -66,5 +68,31 @@ describe('an application that kept the id of a registration that is not here', (
     expect(page.status).toBe(400)
     expect(page.location).toBeUndefined()
     expect(page.html).toContain('connect it again')
+  })
+})
+
+describe('a configuration file that goes away under a running gate', () => {
+  it('does not hand the gate to the quickstart, and is taken when it is back', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'portcullis-gone-'))
+    cleanups.push(() => rmSync(folder, { recursive: true, force: true }))
+    const file = join(folder, 'portcullis.yaml')
+    const write = (...ids: string[]) =>
+      writeFileSync(file, JSON.stringify({ servers: ids.map((id) => ({ id, url: 'http://127.0.0.1:9/mcp' })) }))
+    write('notes')
+    const listen = `127.0.0.1:${await freePort()}`
+    // All that a change of would need a restart anyway is as in the quickstart.
+    const gate = startCommand(['serve'], { cwd: folder, env: { PORTCULLIS_SERVER_LISTEN: listen } })
+    cleanups.push(() => gate.stop())
+    await gate.says(/Portcullis is ready/)
+    const knock = async (id: string) => (await fetch(`http://${listen}/servers/${id}/mcp`, { method: 'POST' })).status
+
+    rmSync(file)
+    const [said] = await gate.says(/"problem":"[^"]*"/)
+    expect(said).toContain(`no longer from ${file}`)
+    expect([await knock('notes'), await knock('files')]).toEqual([401, 404])
+
+    write('notes', 'more')
+    await gate.says(/the new configuration is in force/)
+    expect([await knock('notes'), await knock('more'), await knock('files')]).toEqual([401, 401, 404])
   })
 })

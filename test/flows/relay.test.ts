@@ -12,12 +12,14 @@ import { type OneEraServer, startHandshakeOnly, startModernOnly } from '../suppo
 import { type FreshDatabase, freshDatabase } from '../support/postgres.ts'
 import { freePort, memoryServer } from '../support/upstream.ts'
 
+const REPLICA = 'replica.example'
+
 let folder: string
 let balancer: Balancer
 let database: FreshDatabase
 let servers: { readonly handshake: OneEraServer; readonly modern: OneEraServer }
 let replicas: readonly [TestGateway, TestGateway]
-let start: () => Promise<TestGateway>
+let start: (name?: string) => Promise<TestGateway>
 let token: (server: string) => Promise<string>
 
 beforeAll(async () => {
@@ -34,10 +36,13 @@ beforeAll(async () => {
     storeUrl: database.url,
     clock: testClock(),
     server: { url: balancer.url },
+    // Nobody else knows the name.
+    resolve: async (host: string) => (host === REPLICA ? ['127.0.0.1'] : []),
   }
-  start = async () => {
-    const at = `127.0.0.1:${await freePort()}`
-    return startGateway({ ...settings, cluster: { advertise: `http://${at}`, listen: at } })
+  start = async (name = REPLICA) => {
+    const port = await freePort()
+    const cluster = { advertise: `http://${name}:${port}`, listen: `127.0.0.1:${port}` }
+    return startGateway({ ...settings, cluster })
   }
   replicas = [await start(), await start()]
   balancer.use(replicas.map(({ port }) => port))
@@ -66,20 +71,21 @@ async function recordedOnce(method: string, atLeast: number): Promise<void> {
 const MEMORY = '/servers/memory/mcp'
 const HELLO = { protocolVersion: '2025-11-25', capabilities: {}, clientInfo: { name: 'x', version: '1' } }
 
-/** A session that the first replica has. */
-async function atMemory() {
+/** A session that a replica has, the first of them if it is not said which. */
+async function atMemory(home = replicas[0]) {
   const bearer = { authorization: `Bearer ${await token('memory')}` }
   const headers = { ...bearer, 'content-type': 'application/json', accept: 'application/json, text/event-stream' }
-  const send = (replica: 0 | 1, message: object, session = '') =>
-    fetch(at(replica, MEMORY), {
+  const sendTo = (port: number, message: object, session = '') =>
+    fetch(`http://127.0.0.1:${port}${MEMORY}`, {
       method: 'POST',
       headers: session === '' ? headers : { ...headers, 'mcp-session-id': session },
       body: JSON.stringify({ jsonrpc: '2.0', id: 1, ...message }),
     })
-  const hello = await send(0, { method: 'initialize', params: HELLO })
+  const send = (replica: 0 | 1, message: object, session?: string) => sendTo(replicas[replica].port, message, session)
+  const hello = await sendTo(home.port, { method: 'initialize', params: HELLO })
   const session = hello.headers.get('mcp-session-id') ?? ''
   await hello.text()
-  return { bearer, session, send }
+  return { bearer, session, send, sendTo }
 }
 
 describe('a session at a child process', () => {
@@ -111,6 +117,16 @@ describe('a session at a child process', () => {
     expect(ended.status).toBe(200)
     for (const replica of [0, 1] as const)
       expect((await send(replica, { method: 'tools/list' }, session)).status).toBe(404)
+  })
+})
+
+describe('a session at a replica with a name that means nothing', () => {
+  it('is over for the others, and goes on there', async () => {
+    const third = await start('nobody.example')
+    const { session, sendTo } = await atMemory(third)
+    const statusAt = async ({ port }: TestGateway) => (await sendTo(port, { method: 'tools/list' }, session)).status
+    expect([await statusAt(replicas[0]), await statusAt(third)]).toEqual([404, 200])
+    await third.close()
   })
 })
 

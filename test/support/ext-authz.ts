@@ -57,7 +57,7 @@ const DEFINITION = loadSync(join(import.meta.dirname, 'ext-authz.proto'), {
 const METHOD = '/envoy.service.auth.v3.Authorization/Check'
 
 /** Generous: it only ends a test that would otherwise hang. */
-const PATIENCE = 15_000
+const PATIENCE = 45_000
 
 export function askOverGrpc(port: number, secure: ChannelCredentials = credentials.createInsecure()): Asking {
   const { envoy } = loadPackageDefinition(DEFINITION) as unknown as Loaded

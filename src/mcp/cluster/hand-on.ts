@@ -1,5 +1,6 @@
 // Hands a whole request to the replica that holds what it needs, and its answer to the client, as they come. The client that leaves is
 // gone there as well. Nothing is sent twice: whoever does not answer may have done what was asked.
+import type { LookupFunction } from 'node:net'
 import { Agent, type Dispatcher, request } from 'undici'
 import type { Exchange } from '../../http/exchange.ts'
 import type { Clock } from '../../protocol/clock.ts'
@@ -34,6 +35,8 @@ const MOST_EVENT = 1024 * 1024
 interface Needs extends EnvelopeKeys {
   readonly membership: Pick<Membership, 'addressOf' | 'forget'>
   readonly clock: Clock
+  /** What the names of other replicas mean. */
+  readonly lookup: LookupFunction
 }
 
 export interface HandingOn {
@@ -43,9 +46,9 @@ export interface HandingOn {
   close(): Promise<void>
 }
 
-export function createHandOn({ membership, clock, sealKeys }: Needs): HandingOn {
+export function createHandOn({ membership, clock, lookup, sealKeys }: Needs): HandingOn {
   const lasting = new Set<() => void>()
-  const agent = new Agent({ connect: { timeout: CONNECT }, headersTimeout: 0, bodyTimeout: 0, pipelining: 1 })
+  const agent = new Agent({ connect: { timeout: CONNECT, lookup }, headersTimeout: 0, bodyTimeout: 0, pipelining: 1 })
 
   async function handOn(owner: string, asked: ToHandOn): Promise<boolean> {
     const address = await membership.addressOf(owner)
@@ -120,13 +123,13 @@ function handedOf({ exchange, principal }: ToHandOn) {
   }
 }
 
+const UNREACHED: ReadonlySet<unknown> = new Set([
+  ...['ECONNREFUSED', 'EHOSTUNREACH', 'ENETUNREACH', 'UND_ERR_CONNECT_TIMEOUT'],
+  ...['ENOTFOUND', 'EAI_AGAIN'],
+])
+
 /** No connection came to be: nothing was asked. */
-function isUnreached(error: unknown): boolean {
-  const code = error instanceof Error && 'code' in error ? error.code : undefined
-  return (
-    code === 'ECONNREFUSED' || code === 'EHOSTUNREACH' || code === 'ENETUNREACH' || code === 'UND_ERR_CONNECT_TIMEOUT'
-  )
-}
+const isUnreached = (error: unknown): boolean => error instanceof Error && 'code' in error && UNREACHED.has(error.code)
 
 async function passOn(
   { statusCode, headers, body }: Dispatcher.ResponseData,
