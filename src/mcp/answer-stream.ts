@@ -1,12 +1,13 @@
 // The event stream that answers one request: its notifications, then its one answer. What else an upstream puts there is refused.
 // MCP 2025-11-25, Transports: sending messages to the server; MCP 2026-07-28, Transports, where a server asks nothing on it.
 
-import { readEvent, replaceData, writeEvent } from '../protocol/events.ts'
+import { dataInParts, readEvent, replaceData, writeEvent } from '../protocol/events.ts'
 import type { RpcId } from '../protocol/jsonrpc.ts'
 import { answering, readJson } from './answer.ts'
 import { FAULTS, type Fault } from './fault.ts'
 import type { Hears } from './hearing.ts'
 import { ALIVE } from './keep-alive.ts'
+import { ownAnswer } from './own-answer.ts'
 import type { Screen } from './screen.ts'
 
 export interface AnswerStream {
@@ -34,6 +35,7 @@ export function answerStream(needs: {
   const { edit, reword, hears, aside } = screen
   let pending = true
   let resumable = false
+  let isOwn: ((part: Buffer) => boolean) | undefined
   return {
     pending: () => pending,
     resumable: () => resumable,
@@ -61,10 +63,19 @@ export function answerStream(needs: {
     passPart(part, last) {
       // What must be filtered must be seen whole. Otherwise so much data at once is the answer: notifications are small.
       if (edit !== undefined || aside !== undefined) return FAULTS.too_large
+      isOwn ??= ownDataOf(id)
+      if (!pending || !isOwn(part)) return FAULTS.protocol
       if (last) pending = false
       return part
     },
   }
+}
+
+/** Of an event that comes in parts. */
+function ownDataOf(id: RpcId): (part: Buffer) => boolean {
+  const dataOf = dataInParts()
+  const isOwn = ownAnswer(id, 'asking')
+  return (part) => isOwn(dataOf(part))
 }
 
 /** A GET stream has no request of its own, and may replay the answers of others. */

@@ -113,6 +113,33 @@ export function readEvent(event: Buffer): EventFields {
   return { data: size === 0 ? undefined : data?.subarray(0, size), hasId }
 }
 
+const DATA = 'data'
+
+/** Of one event that comes in parts: what of each part is data, with its line breaks, and what white space JSON does not mind. */
+export function dataInParts(): (part: Buffer) => Buffer {
+  let line: 'name' | 'data' | 'other' = 'name'
+  let name = ''
+  return (part) => {
+    const found: Buffer[] = []
+    const nextEnd = lineEnds(part)
+    for (let at = 0; at < part.length; ) {
+      const code = part[at]
+      if (line !== 'name') {
+        const end = nextEnd(at)
+        if (line === 'data') found.push(part.subarray(at, end + 1))
+        if (end < part.length) line = 'name'
+        at = end + 1
+        continue
+      }
+      if (code === COLON) line = name === DATA ? 'data' : 'other'
+      else if (code !== LF && code !== CR && name.length <= DATA.length) name += String.fromCharCode(code ?? 0)
+      if (code === COLON || code === LF || code === CR) name = ''
+      at++
+    }
+    return Buffer.concat(found)
+  }
+}
+
 /** Its type; `message` where it names none. */
 export const eventType = (event: Buffer): string => eventField(event, 'event') || 'message'
 

@@ -31,3 +31,15 @@ it('is unknown before the first attempt, then as the last one ended, since it be
   // Each change once.
   expect(said).toEqual(['server down', 'server up'])
 })
+
+it('says with a fall what to do, where the address or the credential may be wrong', () => {
+  const said: object[] = []
+  const log = { info: () => undefined, warn: (fields: object) => void said.push(fields) }
+  const { report } = createHealth({ ids: ['a', 'b'], clock: () => 0, log })
+  report('a', { ok: false, reason: 'redirect' })
+  report('b', { ok: false, reason: 'timeout' })
+  expect(said).toEqual([
+    { server: 'a', reason: 'redirect', remedy: expect.stringContaining('url') },
+    { server: 'b', reason: 'timeout', remedy: undefined },
+  ])
+})

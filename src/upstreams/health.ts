@@ -10,6 +10,13 @@ interface Needs {
   readonly log: Record<'info' | 'warn', (fields: object, message: string) => void>
 }
 
+/** What an operator can do where the address of a server is probably not that of its MCP endpoint. */
+const REMEDIES: Readonly<Record<string, string>> = {
+  protocol: 'It answered, but not in MCP. Is its url that of its MCP endpoint, with the path, such as /mcp?',
+  redirect: 'Write the address that it redirects to as its url: redirects are not followed.',
+  upstream_unauthorized: 'It refuses what the gate shows. Write what it is to be given as its credentials.',
+}
+
 export function createHealth({ ids, clock, log }: Needs): Pick<Upstreams, 'health' | 'report'> {
   const health = new Map<string, Health>(ids.map((id) => [id, { id, state: 'unknown' }]))
   return {
@@ -27,7 +34,7 @@ export function createHealth({ ids, clock, log }: Needs): Pick<Upstreams, 'healt
       const { reason } = outcome
       const since = before.state === 'down' ? (before.since ?? clock()) : clock()
       if (before.state !== 'down' || before.reason !== reason) health.set(id, { id, state: 'down', reason, since })
-      if (before.state !== 'down') log.warn({ server: id, reason }, 'server down')
+      if (before.state !== 'down') log.warn({ server: id, reason, remedy: REMEDIES[reason] }, 'server down')
     },
   }
 }

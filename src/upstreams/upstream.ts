@@ -40,8 +40,8 @@ export interface Gate {
 
 /** Connections to one server. */
 export interface Carriers extends Dispatcher {
-  /** What came was no answer to the request that has this handler: what else comes on that connection is nobody's. Absent where answers have names. */
-  endConnectionOf?(handler: Dispatcher.DispatchHandler): void
+  /** What came was no answer to the request that has this handler, or these options: what else comes on its connection is nobody's. Absent where answers have names. */
+  endConnectionOf?(known: Dispatcher.DispatchHandler | Dispatcher.RequestOptions): void
 }
 
 /** Reached over Streamable HTTP. Bytes go through; the door writes the request head itself. */

@@ -39,7 +39,7 @@ interface Message {
 }
 
 /** Over bare sockets: a library would not write what this one writes. */
-async function serverOf(own: Own) {
+async function serverOf(own: Own, era: 'modern' | 'legacy' = 'modern') {
   const served = { connections: 0, own }
   const wires = new Set<Socket>()
   const server = createServer((socket) => {
@@ -66,7 +66,8 @@ async function serverOf(own: Own) {
     const nonce = params?.arguments?.nonce ?? ''
     if (id === undefined) return void socket.write('HTTP/1.1 202 Accepted\r\nContent-Length: 0\r\n\r\n')
     const answer = JSON.stringify({ jsonrpc: '2.0', id, result: RESULTS[method]?.(nonce) ?? {} })
-    if (method === 'tools/call') served.own({ id, method, nonce, answer }, socket, connection)
+    if (era === 'legacy' && method === 'server/discover') socket.write(json(unknownMethod(id)))
+    else if (method === 'tools/call') served.own({ id, method, nonce, answer }, socket, connection)
     else socket.write(json(answer))
   }
   server.listen(0, '127.0.0.1')
@@ -78,6 +79,8 @@ async function serverOf(own: Own) {
   return Object.assign(served, { url: `http://127.0.0.1:${(server.address() as { port: number }).port}/mcp` })
 }
 
+const unknownMethod = (id: number | string) =>
+  JSON.stringify({ jsonrpc: '2.0', id, error: { code: -32601, message: 'Method not found' } })
 const ABLE = { tools: {} }
 const RESULTS: Readonly<Record<string, (nonce: string) => object>> = {
   'server/discover': () => ({ supportedVersions: ['2026-07-28'], capabilities: ABLE }),
@@ -154,21 +157,23 @@ describe.each(['own', 'aggregate'] as const)('E14 a server that answers twice, a
     }
   })
 
-  it('who is always one behind is found out by the id, and the connection is used no more', async () => {
-    const server = await serverOf(({ answer }, socket, connection) => {
-      socket.write(connection.owed ?? json(answer))
-      connection.owed = json(answer)
-    })
-    const gateway = await gatewayAt(server.url)
-    const call = await caller(gateway, place)
-    expect((await call('first', 1)).nonce).toBe('first')
-    const stale = await call('second', 2)
-    expect([stale.status, stale.nonce]).toEqual([502, undefined])
-    expect(JSON.parse(stale.text)).toMatchObject({ id: 2, error: { code: -32603 } })
-    const before = server.connections
-    expect((await call('third', 3)).nonce).toBe('third')
-    expect(server.connections).toBe(before + 1)
-  })
+  it.each(['modern', 'legacy'] as const)(
+    'who is always one behind is found out by the id, and the connection is used no more: %s',
+    async (era) => {
+      const server = await serverOf(({ answer }, socket, connection) => {
+        socket.write(connection.owed ?? json(answer))
+        connection.owed = json(answer)
+      }, era)
+      const gateway = await gatewayAt(server.url)
+      const call = await caller(gateway, place)
+      expect((await call('first', 1)).nonce).toBe('first')
+      const stale = await call('second', 2)
+      expect([stale.nonce, JSON.parse(stale.text)]).toMatchObject([undefined, { id: 2, error: { code: -32603 } }])
+      const before = server.connections
+      expect((await call('third', 3)).nonce).toBe('third')
+      expect(server.connections).toBe(before + 1)
+    },
+  )
 
   it('and one that answers once keeps its connection for its caller', async () => {
     const server = await serverOf(good)

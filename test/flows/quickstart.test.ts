@@ -59,6 +59,7 @@ it('makes the first administrator, once', async () => {
   expect(done.status).toBeLessThan(400)
   const again = await createPerson(FIRST).open(setupLink)
   expect(again.status).toBeGreaterThanOrEqual(400)
+  expect(again.html).toContain('While there is no administrator')
   expect(parseForms(again.html).some((form) => form.inputs.some((name) => /pass/i.test(name)))).toBe(false)
 })
 

@@ -77,26 +77,30 @@ async function send(upstream: RemoteUpstream, posting: Posting): Promise<Posted>
   const leave = () => patience.abort(failure(faultOfAbort(signal)))
   if (signal.aborted) leave()
   signal.addEventListener('abort', leave)
+  const options: Dispatcher.RequestOptions = {
+    path: upstream.path,
+    method: 'POST',
+    headers: {
+      'content-type': 'application/json',
+      accept: 'application/json, text/event-stream',
+      ...headers,
+      ...upstream.addedHeaders,
+    },
+    body: JSON.stringify(toldMessage(message, upstream.meta ?? UNTOLD)),
+    headersTimeout: 0,
+    bodyTimeout: upstream.idleTimeout,
+    signal: patience.signal,
+  }
   try {
-    const answer = await upstream.pool.request({
-      path: upstream.path,
-      method: 'POST',
-      headers: {
-        'content-type': 'application/json',
-        accept: 'application/json, text/event-stream',
-        ...headers,
-        ...upstream.addedHeaders,
-      },
-      body: JSON.stringify(toldMessage(message, upstream.meta ?? UNTOLD)),
-      headersTimeout: 0,
-      bodyTimeout: upstream.idleTimeout,
-      signal: patience.signal,
-    })
+    const answer = await upstream.pool.request(options)
     // An answer that is no stream is waited for as a whole: byte by byte it could take for ever.
     if (mediaType(answer.headers) === 'text/event-stream') deadline.cancel()
     return await inParts(upstream, { ...posting, signal: patience.signal }, answer)
   } catch (error) {
-    throw asUpstreamError(error)
+    const failed = asUpstreamError(error)
+    if (failed instanceof UpstreamError && failed.reason === FAULTS.protocol.reason)
+      upstream.pool.endConnectionOf?.(options)
+    throw failed
   } finally {
     deadline.cancel()
     signal.removeEventListener('abort', leave)

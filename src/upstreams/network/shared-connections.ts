@@ -15,13 +15,13 @@ interface Connection {
   readonly client: Client
   whose: string | undefined
   /** What it carries, or carried last. */
-  handler: Dispatcher.DispatchHandler
+  carried: Request | undefined
   isFree: boolean
   freeSince: number
   isSpent: boolean
 }
 
-interface Waiting {
+interface Request {
   readonly options: SharedOptions
   readonly handler: Dispatcher.DispatchHandler
 }
@@ -33,7 +33,7 @@ export class SharedConnections extends Dispatcher {
   private readonly all = new Set<Connection>()
   /** Longest free first. */
   private readonly free: Connection[] = []
-  private readonly waiting: Waiting[] = []
+  private readonly waiting: Request[] = []
   private gone: Client | undefined
 
   /** `open`: of a client that takes one request at a time. */
@@ -52,13 +52,14 @@ export class SharedConnections extends Dispatcher {
     return this.waiting.length === 0
   }
 
-  /** Of the request that has this handler: what came was no answer to it, so that another may be on its way. */
-  endConnectionOf(handler: Dispatcher.DispatchHandler): void {
-    for (const connection of this.all)
-      if (connection.handler === handler) {
-        connection.isSpent = true
-        if (connection.isFree) this.drop(connection)
-      }
+  /** Of the request that has this handler, or these options: what came was no answer to it, so that another may be on its way. */
+  endConnectionOf(known: object): void {
+    for (const connection of this.all) {
+      const { options, handler } = connection.carried ?? {}
+      if (handler !== known && options !== known) continue
+      connection.isSpent = true
+      if (connection.isFree) this.drop(connection)
+    }
   }
 
   override close(): Promise<void> {
@@ -93,7 +94,7 @@ export class SharedConnections extends Dispatcher {
 
   private add(): Connection {
     const client = this.open()
-    const connection = { client, whose: undefined, handler: NOBODY, isFree: false, freeSince: 0, isSpent: false }
+    const connection = { client, whose: undefined, carried: undefined, isFree: false, freeSince: 0, isSpent: false }
     this.all.add(connection)
     client.on('drain', () => this.release(connection))
     client.on('disconnect', (...told) => {
@@ -105,11 +106,11 @@ export class SharedConnections extends Dispatcher {
     return connection
   }
 
-  private send(connection: Connection, { options, handler }: Waiting): void {
+  private send(connection: Connection, request: Request): void {
     connection.isFree = false
-    connection.whose = options.whose
-    connection.handler = handler
-    connection.client.dispatch(options, handler)
+    connection.whose = request.options.whose
+    connection.carried = request
+    connection.client.dispatch(request.options, request.handler)
     // It was refused before it was one.
     this.release(connection)
   }
@@ -141,5 +142,3 @@ export class SharedConnections extends Dispatcher {
     if (next !== undefined) this.send(this.add(), next)
   }
 }
-
-const NOBODY: Dispatcher.DispatchHandler = {}
