@@ -16,7 +16,7 @@ const SYNC_EVERY = 10
 const RETRY_EVERY = 500
 const PROBE_EVERY = 1000
 /** One that says nothing for so long may say nothing for ever. What the system has by then is lost with the power alone. */
-const LONGEST_CLOSE = 3000
+const LONGEST_CLOSE = 2000
 /** Entries that are owed, of one write: after an outage there are many. */
 const OWED_AT_ONCE = 1000
 

@@ -122,7 +122,7 @@ function addKeys(program: Command, optionsOf: Options): void {
 }
 
 function addUsers(program: Command, optionsOf: Options): void {
-  const users = program.command('users').description('local accounts')
+  const users = program.command('users').description("people's accounts")
   users
     .command('add')
     .description('add a local account; asks for the password, or reads it from stdin when that is no terminal')
@@ -132,6 +132,20 @@ function addUsers(program: Command, optionsOf: Options): void {
     .option('--admin', 'an administrator', false)
     .option('--password-file <file>', 'read the password from this file')
     .action(async (name: string, _, command: Command) => (await import('./users.ts')).add(name, optionsOf(command)))
+  users
+    .command('disable')
+    .description('refuse an account at every door from now on, whoever signs it in, and end what it has open')
+    .argument('<account>', 'local user name, e-mail address, or id (usr_…)')
+    .action(async (account: string, _, command: Command) =>
+      (await import('./users.ts')).setDisabled(account, true, optionsOf(command)),
+    )
+  users
+    .command('enable')
+    .description('take that back')
+    .argument('<account>', 'local user name, e-mail address, or id (usr_…)')
+    .action(async (account: string, _, command: Command) =>
+      (await import('./users.ts')).setDisabled(account, false, optionsOf(command)),
+    )
 }
 
 function addTokens(program: Command, optionsOf: Options): void {
@@ -140,7 +154,7 @@ function addTokens(program: Command, optionsOf: Options): void {
     .command('create')
     .description('create a token; prints its secret, once, and nothing else on standard output')
     .argument('<name>', 'what it is for; unique among the tokens of one owner')
-    .option('--user <name>', 'the person it speaks for: a local user name, or the id of an account')
+    .option('--user <name>', 'the person it speaks for: local user name, e-mail address, or id of an account')
     .option('--service <name>', 'or the service')
     .option('--expires-in <duration>', 'such as 12h or 7d; default and most: tokens.maxTtl')
     .option('--scope <name...>', 'scopes it is bound to; default: the rules for its owner alone')

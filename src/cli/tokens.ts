@@ -3,7 +3,7 @@
 import { z } from 'zod'
 import { askedOf, creation, revoking, rotating, statusOf, tell } from '../admin/token-body.ts'
 import { escapeUnprintable } from '../audit/event-line.ts'
-import { createAdmission, LOCAL_ISSUER } from '../identity/admission.ts'
+import { createAdmission } from '../identity/admission.ts'
 import { createLog } from '../observe/log.ts'
 import { OperatorError, RequestError } from '../protocol/errors.ts'
 import type { ApiTokenRecord } from '../store/api-tokens.ts'
@@ -12,6 +12,7 @@ import { type ApiTokenLife, aboutToken, type IssuedApiToken, type RecordedActor 
 import { ensureApiTokenSecret } from '../tokens/keyring.ts'
 import { openApiTokenLife } from '../wiring/api-tokens.ts'
 import { withOwnKeys } from '../wiring/vault.ts'
+import { accountOf } from './account.ts'
 import { recordAct } from './act.ts'
 import { withStore } from './configuration.ts'
 import type { Common } from './options.ts'
@@ -46,9 +47,9 @@ export const create = (name: string, options: CreateOptions): Promise<void> =>
     const { user, service, description, expiresIn, scope, reach, team, from, rate } = options
     if ((user === undefined) === (service === undefined))
       throw new OperatorError(
-        'Whose token? Write --user NAME (a local user name, or the id of an account) or --service NAME.',
+        'Whose token? Write --user NAME (a local user name, an e-mail address, or the id of an account) or --service NAME.',
       )
-    const owner = service ?? (await accountOf(users, user ?? ''))
+    const owner = service ?? (await accountOf(users, user ?? '')).id
     const kind = service === undefined ? 'person' : 'service'
     const given = {
       name,
@@ -120,13 +121,6 @@ function parse<Schema extends z.ZodType>(schema: Schema, given: unknown): z.outp
   const result = schema.safeParse(given)
   if (result.success) return result.data
   throw new OperatorError(z.prettifyError(result.error))
-}
-
-async function accountOf(users: Pick<Users, 'find' | 'findByIdentity'>, user: string): Promise<string> {
-  const account = (await users.find(user)) ?? (await users.findByIdentity(LOCAL_ISSUER, user.toLowerCase()))
-  if (account === undefined)
-    throw new OperatorError(`${user}: there is no account of this id, and no local account of this name.`)
-  return account.id
 }
 
 interface Tokens {

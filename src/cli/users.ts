@@ -1,9 +1,11 @@
-// `portcullis users add`: a local account, its password from the terminal (without echo), a file or stdin; never from the words.
+// `portcullis users add`: a local account, its password from the terminal (without echo), a file or stdin; never from the words. And
+// `users disable | enable`, of accounts of any provider.
 import { readFileSync } from 'node:fs'
 import { createAdmission } from '../identity/admission.ts'
 import { passwordHasher } from '../identity/password.ts'
 import { ACCOUNT_FLAWS, usersOf } from '../identity/users.ts'
 import { OperatorError } from '../protocol/errors.ts'
+import { accountOf } from './account.ts'
 import { recordAct } from './act.ts'
 import { withStore } from './configuration.ts'
 import type { Common } from './options.ts'
@@ -42,6 +44,29 @@ export function add(username: string, options: AddOptions): Promise<void> {
     )
     // Standard output carries lines of the record alone, as it does in a running gate.
     process.stderr.write(`Added ${administrator ? 'administrator' : 'user'} ${outcome.user.identity}.\n`)
+  })
+}
+
+/** What the account has stays, for when it is enabled again; what its clients hold and have open ends at once. */
+export function setDisabled(named: string, disabled: boolean, options: Common): Promise<void> {
+  return withStore(options, async ({ durable, records }, { config }) => {
+    const { id, identity, email } = await accountOf(durable.users, named)
+    const now = Date.now()
+    await durable.users.setDisabled(id, disabled, now)
+    const expiresAt = now + config.oauth.accessTokenTtl + 60_000
+    if (disabled) await durable.revocations.add({ kind: 'subject', value: id, at: now, expiresAt })
+    await recordAct(
+      { records, sink: config.audit.sink },
+      {
+        act: disabled ? 'user_disabled' : 'user_enabled',
+        reason: 'by_operator',
+        subject: id,
+        ...(email !== undefined && { email }),
+        by: 'operator',
+      },
+    )
+    const effect = disabled ? 'refuse it within seconds, and end what it has open' : 'know within seconds'
+    process.stderr.write(`${disabled ? 'Disabled' : 'Enabled'} ${identity} (${id}). Running gates ${effect}.\n`)
   })
 }
 

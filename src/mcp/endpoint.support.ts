@@ -286,7 +286,7 @@ export const sse = (res: ServerResponse) => res.writeHead(200, { 'content-type':
 
 /** Waits for what will come true. */
 export const until = async (holds: () => boolean): Promise<void> => {
-  for (let left = 1000; !holds(); left--) {
+  for (let left = 4000; !holds(); left--) {
     if (left === 0) throw new Error('It never came true.')
     await delay(5)
   }

@@ -1,7 +1,7 @@
 // Server-sent events as bytes: E26.
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { readEvent, replaceData, splitEvents, withoutMark, writeEvent } from './events.ts'
+import { dataInParts, readEvent, replaceData, splitEvents, withoutMark, writeEvent } from './events.ts'
 
 const split = (chunks: readonly Buffer[], limit = 1024) => {
   const events: { text: string; whole: boolean }[] = []
@@ -110,5 +110,31 @@ describe('one event', () => {
     expect(readEvent(bytes).data).toBeUndefined()
     expect(readEvent(withoutMark(bytes)).data?.toString()).toBe('1')
     expect(withoutMark(Buffer.from('data: 1\n\n')).toString()).toBe('data: 1\n\n')
+  })
+})
+
+describe('the data of one event in parts', () => {
+  it('is that of the whole event, but for white space, however its bytes arrive', () => {
+    const line = fc.constantFrom(
+      'data: {"a":1}',
+      'data:2',
+      'data',
+      'datum: 3',
+      'id: 7',
+      ': data: 4',
+      ' data: 5',
+      'dat: 6',
+    )
+    const end = fc.constantFrom('\n', '\r', '\r\n')
+    const plain = (bytes: Buffer | undefined) => bytes?.toString().replace(/\s/g, '') ?? ''
+    fc.assert(
+      fc.property(fc.array(line), end, fc.integer({ min: 1, max: 9 }), (lines, nl, size) => {
+        const event = Buffer.from(lines.map((text) => text + nl).join('') + nl)
+        const dataOf = dataInParts()
+        const parts: Buffer[] = []
+        for (let at = 0; at < event.length; at += size) parts.push(dataOf(event.subarray(at, at + size)))
+        expect(plain(Buffer.concat(parts))).toBe(plain(readEvent(event).data))
+      }),
+    )
   })
 })

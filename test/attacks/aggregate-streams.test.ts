@@ -192,7 +192,7 @@ const act = (person: string, session: string, server = 'open', id: number | stri
   })
 
 async function until(holds: () => boolean): Promise<void> {
-  for (let left = 1000; !holds(); left--) {
+  for (let left = 4000; !holds(); left--) {
     if (left === 0) throw new Error('It never came true.')
     await delay(5)
   }

@@ -32,7 +32,7 @@ const RANDOM = 'Zk3v9Qp_0Lx7RtWm2Hc8yB'
 const clientWith = (clientSecret: string) => ({ clients: [{ clientId: 'desk', clientSecret, redirectUris: [GOOD] }] })
 
 const WEAK = [
-  ...['', ' ', 'x', 'secret', 'changeme', 'password', '12345678', 'a1b2c3d4', 'shorter-than-16'],
+  ...[' ', 'x', 'secret', 'changeme', 'password', '12345678', 'a1b2c3d4', 'shorter-than-16'],
   ...[
     'changemechangeme',
     'change-me-please-now',
@@ -57,6 +57,10 @@ attackTable('G7: a client secret of the configuration', WEAK, async ({ secret })
   await expect(started).rejects.toThrow(/oauth\.clients: the clientSecret of desk can be guessed/)
   const said = await started.catch((error: Error) => error.message)
   if (secret.trim().length > 8) expect(said).not.toContain(secret)
+})
+
+it('G7: an empty client secret is told as such, which is what a variable of nothing makes of it', async () => {
+  await expect(startGateway({ oauth: clientWith('') })).rejects.toThrow(/It is empty/)
 })
 
 describe('G7: at the command line', () => {

@@ -6,14 +6,14 @@ import { createSecureServer } from 'node:http2'
 import { createServer, type Socket } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterEach, describe, expect, it } from 'vitest'
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
 import { createAuthority } from '../support/authority.ts'
 import { BOB, startGateway, type TestGateway } from '../support/gateway.ts'
 
 const opened: (() => unknown)[] = []
-afterEach(async () => {
+const end = async () => {
   for (const close of opened.splice(0).reverse()) await close()
-})
+}
 
 interface Asked {
   readonly id: number | string
@@ -40,17 +40,18 @@ interface Message {
 
 /** Over bare sockets: a library would not write what this one writes. */
 async function serverOf(own: Own, era: 'modern' | 'legacy' = 'modern') {
-  const served = { connections: 0, own }
+  const served = { connections: 0, own, calledOver: 0 }
   const wires = new Set<Socket>()
   const server = createServer((socket) => {
     served.connections += 1
+    const which = served.connections
     wires.add(socket)
     socket.on('error', () => undefined)
     const connection = {}
     let read = ''
     socket.on('data', (part) => {
       read += part.toString('latin1')
-      for (let text = taken(); text !== undefined; text = taken()) take(JSON.parse(text), socket, connection)
+      for (let text = taken(); text !== undefined; text = taken()) take(JSON.parse(text), which, socket, connection)
     })
     function taken(): string | undefined {
       const end = read.indexOf('\r\n\r\n') + 4
@@ -61,14 +62,17 @@ async function serverOf(own: Own, era: 'modern' | 'legacy' = 'modern') {
       return text
     }
   })
-  function take(message: Message, socket: Socket, connection: { owed?: string }): void {
+  function take(message: Message, which: number, socket: Socket, connection: { owed?: string }): void {
     const { id, method, params } = message
     const nonce = params?.arguments?.nonce ?? ''
     if (id === undefined) return void socket.write('HTTP/1.1 202 Accepted\r\nContent-Length: 0\r\n\r\n')
     const answer = JSON.stringify({ jsonrpc: '2.0', id, result: RESULTS[method]?.(nonce) ?? {} })
     if (era === 'legacy' && method === 'server/discover') socket.write(json(unknownMethod(id)))
-    else if (method === 'tools/call') served.own({ id, method, nonce, answer }, socket, connection)
-    else socket.write(json(answer))
+    else if (method !== 'tools/call') socket.write(json(answer))
+    else {
+      served.calledOver = which
+      served.own({ id, method, nonce, answer }, socket, connection)
+    }
   }
   server.listen(0, '127.0.0.1')
   await once(server, 'listening')
@@ -106,6 +110,7 @@ const META = {
 }
 const PLACES = { own: ['/servers/evil/mcp', 'echo', 'evil'], aggregate: ['/mcp', 'evil__echo', '*'] } as const
 type Place = keyof typeof PLACES
+const atBoth = describe.each(['own', 'aggregate'] as const)
 
 /** A client of its own, whose requests have whatever id the test says. */
 async function caller(gateway: TestGateway, place: Place = 'own', username = 'ann') {
@@ -130,7 +135,9 @@ async function caller(gateway: TestGateway, place: Place = 'own', username = 'an
   }
 }
 
-describe.each(['own', 'aggregate'] as const)('E14 a server that answers twice, at the %s address', (place) => {
+atBoth('E14 a server that answers twice, at the %s address', (place) => {
+  afterEach(end)
+
   it.each<[string, Own]>([
     ['with the first answer', ({ answer }, socket) => void socket.write(json(answer) + json(answer))],
     [
@@ -169,9 +176,9 @@ describe.each(['own', 'aggregate'] as const)('E14 a server that answers twice, a
       expect((await call('first', 1)).nonce).toBe('first')
       const stale = await call('second', 2)
       expect([stale.nonce, JSON.parse(stale.text)]).toMatchObject([undefined, { id: 2, error: { code: -32603 } }])
-      const before = server.connections
+      const before = server.calledOver
       expect((await call('third', 3)).nonce).toBe('third')
-      expect(server.connections).toBe(before + 1)
+      expect(server.calledOver).toBeGreaterThan(before)
     },
   )
 
@@ -189,138 +196,113 @@ describe.each(['own', 'aggregate'] as const)('E14 a server that answers twice, a
   })
 })
 
-describe.each(['own', 'aggregate'] as const)(
-  'E27 an answer that two readers read in two ways, at the %s address',
-  (place) => {
-    const result = (nonce: string, pad: number) =>
-      JSON.stringify({
-        resultType: 'complete',
-        content: [{ type: 'text', text: nonce }],
-        _meta: { pad: 'x'.repeat(pad) },
-      })
-    const shapes: [string, (id: unknown, result: string) => string][] = [
-      ['a method', (id, text) => `{"jsonrpc":"2.0","id":${id},"result":${text},"method":"roots/list"}`],
-      ['a method before it', (id, text) => `{"method":"notifications/x","result":${text},"jsonrpc":"2.0","id":${id}}`],
-      ['a second id', (id, text) => `{"jsonrpc":"2.0","id":${id},"result":${text},"id":99}`],
-      ['a second id in escapes', (id, text) => `{"jsonrpc":"2.0","id":${id},"result":${text},"\\u0069d":99}`],
-      ['a second id in another case', (id, text) => `{"jsonrpc":"2.0","id":${id},"result":${text},"Id":99}`],
-      ['its own id in the end only', (id, text) => `{"id":99,"result":${text},"jsonrpc":"2.0","id":${id}}`],
-      ['two results', (id, text) => `{"result":{},"result":${text},"jsonrpc":"2.0","id":${id}}`],
-      [
-        'a result and an error',
-        (id, text) => `{"jsonrpc":"2.0","id":${id},"result":${text},"error":{"code":1,"message":"x"}}`,
-      ],
-    ]
+/** One gateway for all of them, and a server that is another each time. */
+function shared(place: Place) {
+  let server: Awaited<ReturnType<typeof serverOf>>
+  let call: Awaited<ReturnType<typeof caller>>
+  beforeAll(async () => {
+    server = await serverOf(good)
+    call = await caller(await gatewayAt(server.url), place)
+  })
+  afterAll(end)
+  return (own: Own, nonce: string, id?: number | string) => {
+    server.own = own
+    return call(nonce, id)
+  }
+}
 
-    it.each(shapes)('is refused with %s', async (_what, shape) => {
-      const ways: [(text: string) => string, number][] = [
-        [json, 0],
-        [events, 0],
-        [json, 100_000],
-      ]
-      let [write, pad] = ways[0] ?? [json, 0]
-      const server = await serverOf(({ id, nonce }, socket) => void socket.write(write(shape(id, result(nonce, pad)))))
-      const call = await caller(await gatewayAt(server.url), place)
-      for ([write, pad] of ways) {
-        const { text } = await call('seen', 7)
-        // A long one has begun to pass before its end is read: it is cut off there.
-        expect(text === 'broken off' ? pad > 0 : text.includes('"code":-32603')).toBe(true)
-        if (pad === 0) expect(text).not.toContain('seen')
-      }
-    })
+atBoth('E27 an answer that two readers read in two ways, at the %s address', (place) => {
+  const ask = shared(place)
+  const LONG: [(text: string) => string, number][] = [
+    [json, 100_000],
+    [events, 100_000],
+    [events, 300_000],
+  ]
+  const result = (nonce: string, pad: number) =>
+    JSON.stringify({ resultType: 'complete', content: [{ type: 'text', text: nonce }], _meta: { x: 'x'.repeat(pad) } })
 
-    it('passes with whatever else is in it', async () => {
-      let write = json
-      let pad = 0
-      const server = await serverOf(({ id, nonce }, socket) => {
-        const inner = { id: 99, method: 'x', result: '"id":98,"method":"y"', error: { Id: 1 } }
-        const text = JSON.stringify({
-          content: [{ type: 'text', text: nonce }],
-          structuredContent: inner,
-          pad: 'x'.repeat(pad),
-        })
-        socket.write(write(`{"jsonrpc":"2.0","id":${JSON.stringify(id)},"result":${text},"x-more":{"id":97}}`))
-      })
-      const call = await caller(await gatewayAt(server.url), place)
-      for (const how of [json, events]) {
-        write = how
-        expect((await call('seen', 7)).nonce).toBe('seen')
-        expect((await call('seen', 'Grüße "7"')).nonce).toBe('seen')
-      }
-      ;[write, pad] = [json, 100_000]
-      expect((await call('seen', 7)).nonce).toBe('seen')
-    })
-
-    it.each([
-      [
-        'that ends before its length',
-        '{"jsonrpc":"2.0","id":1,"result":{"content":[{"type":"text","text":"seen"}',
-        999,
-      ],
-      [
-        'whose JSON ends too early',
-        '{"jsonrpc":"2.0","id":1,"result":{"content":[{"type":"text","text":"seen"}',
-        undefined,
-      ],
-    ])('is none where it is half: %s', async (_how, half, length) => {
-      const server = await serverOf((_asked, socket) => {
-        socket.end(
-          json(half).replace(/(Content-Length: )\d+/, (all, name) => (length === undefined ? all : name + length)),
-        )
-      })
-      const call = await caller(await gatewayAt(server.url), place)
-      const { status, text } = await call('seen')
-      expect([status, text.includes('seen'), JSON.parse(text).error.code]).toEqual([502, false, -32603])
-      server.own = good
-      expect((await call('seen')).nonce).toBe('seen')
-    })
-  },
-)
-
-describe.each(['own', 'aggregate'] as const)(
-  'E27 an answer with a status that is no success, at the %s address',
-  (place) => {
-    async function answered(text: string, status = '400 Bad Request') {
-      const server = await serverOf((_asked, socket) => void socket.write(json(text, status)))
-      const call = await caller(await gatewayAt(server.url), place)
-      return call('x', 7)
+  it.each<[string, (id: unknown, result: string) => string]>([
+    ['a method', (id, text) => `{"jsonrpc":"2.0","id":${id},"result":${text},"method":"roots/list"}`],
+    ['a method before it', (id, text) => `{"method":"notifications/x","result":${text},"jsonrpc":"2.0","id":${id}}`],
+    ['a second id', (id, text) => `{"jsonrpc":"2.0","id":${id},"result":${text},"id":99}`],
+    ['a second id in escapes', (id, text) => `{"jsonrpc":"2.0","id":${id},"result":${text},"\\u0069d":99}`],
+    ['a second id in another case', (id, text) => `{"jsonrpc":"2.0","id":${id},"result":${text},"Id":99}`],
+    ['its own id in the end only', (id, text) => `{"id":99,"result":${text},"jsonrpc":"2.0","id":${id}}`],
+    ['another id in the end', (id, text) => `{"result":${text},"jsonrpc":"2.0","id":${id}9}`],
+    ['two results', (id, text) => `{"result":{},"result":${text},"jsonrpc":"2.0","id":${id}}`],
+    ['two outcomes', (id, text) => `{"jsonrpc":"2.0","id":${id},"result":${text},"error":{"code":1,"message":"x"}}`],
+  ])('is refused with %s', async (_what, shape) => {
+    for (const [write, pad] of [[json, 0], [events, 0], ...LONG] as typeof LONG) {
+      const own: Own = ({ id, nonce }, socket) => void socket.write(write(shape(id, result(nonce, pad))))
+      const { text } = await ask(own, 'seen', 7)
+      // A long one has begun to pass before its end is read: it is cut off there.
+      expect(text === 'broken off' ? pad > 0 : text.includes('"code":-32603')).toBe(true)
+      if (pad === 0) expect(text).not.toContain('seen')
     }
+  })
 
-    it.each([
-      ['a result', '{"jsonrpc":"2.0","id":7,"result":{"content":[{"type":"text","text":"seen"}]}}'],
-      ['the refusal of another call', '{"jsonrpc":"2.0","id":8,"error":{"code":-32602,"message":"seen"}}'],
-      ['a refusal with two ids', '{"jsonrpc":"2.0","id":8,"error":{"code":-32602,"message":"seen"},"id":7}'],
-      ['a question', '{"jsonrpc":"2.0","id":7,"method":"seen"}'],
-      ['half a question', '{"jsonrpc":"2.0","id":7,"method":"seen","error":{"code":-32602,"message":"seen"}}'],
-    ])('is refused where it is %s', async (_what, text) => {
-      const refused = await answered(text)
-      expect([refused.status, refused.text.includes('seen')]).toEqual([502, false])
-    })
+  it('passes with whatever else is in it', async () => {
+    const more = { id: 99, method: 'x', result: '"id":98,"method":"y"', error: { Id: 1 } }
+    // What is so long cannot be read whole, and is where a server speaks among others.
+    for (const [write, pad] of [[json, 0], [events, 0], ...LONG.slice(0, place === 'own' ? 3 : 2)] as typeof LONG) {
+      const own: Own = ({ id, nonce }, socket) => {
+        const text = JSON.stringify({ content: [{ type: 'text', text: nonce }], more, pad: 'x'.repeat(pad) })
+        socket.write(write(`{"jsonrpc":"2.0","id":${JSON.stringify(id)},"result":${text},"x-more":{"id":97}}`))
+      }
+      expect((await ask(own, 'seen', 7)).nonce).toBe('seen')
+      expect((await ask(own, 'seen', 'Grüße "7"')).nonce).toBe('seen')
+    }
+  })
 
-    it.each([
-      ['no JSON-RPC', '{"detail":"seen","tools":["hidden"]}'],
-      ['no JSON', '{"seen"'],
-      ['a list', '["seen"]'],
-      ['far too long', JSON.stringify({ seen: 'x'.repeat(100_000) })],
-    ])('has the server’s status and our words where it is %s', async (_what, text) => {
-      const refused = await answered(text)
-      expect([refused.status, refused.text.includes('seen')]).toEqual([400, false])
-      expect(JSON.parse(refused.text)).toMatchObject({ id: 7, error: { code: -32000 } })
-      expect((await answered(text, '500 Oh')).status).toBe(502)
-    })
+  it.each([
+    ['that ends before its length', 999],
+    ['whose JSON ends too early', undefined],
+  ])('is none where it is half: %s', async (_how, length) => {
+    const half = json('{"jsonrpc":"2.0","id":1,"result":{"content":[{"type":"text","text":"seen"}')
+    const text = length === undefined ? half : half.replace(/(Content-Length: )\d+/, `$1${length}`)
+    const refused = await ask((_asked, socket) => void socket.end(text), 'seen')
+    expect([refused.status, refused.nonce, JSON.parse(refused.text).error.code]).toEqual([502, undefined, -32603])
+    expect((await ask(good, 'seen')).nonce).toBe('seen')
+  })
+})
 
-    it.each(['7', 'null'])(
-      'passes where it is a refusal of this call, or of one that was not understood: id %s',
-      async (id) => {
-        const text = `{"jsonrpc":"2.0","id":${id},"error":{"code":-32602,"message":"No such colour"}}`
-        const refused = await answered(text)
-        expect([refused.status, refused.text]).toEqual([400, text])
-      },
-    )
-  },
-)
+atBoth('E27 an answer with a status that is no success, at the %s address', (place) => {
+  const ask = shared(place)
+  const answered = (text: string, status = '400 Bad Request') =>
+    ask((_asked, socket) => void socket.write(json(text, status)), 'x', 7)
+
+  it.each([
+    ['a result', '{"jsonrpc":"2.0","id":7,"result":{"content":[{"type":"text","text":"seen"}]}}'],
+    ['the refusal of another call', '{"jsonrpc":"2.0","id":8,"error":{"code":-32602,"message":"seen"}}'],
+    ['a refusal with two ids', '{"jsonrpc":"2.0","id":8,"error":{"code":-32602,"message":"seen"},"id":7}'],
+    ['a question', '{"jsonrpc":"2.0","id":7,"method":"seen"}'],
+    ['half a question', '{"jsonrpc":"2.0","id":7,"method":"seen","error":{"code":-32602,"message":"seen"}}'],
+  ])('is refused where it is %s', async (_what, text) => {
+    const refused = await answered(text)
+    expect([refused.status, refused.text.includes('seen')]).toEqual([502, false])
+  })
+
+  it.each([
+    ['no JSON-RPC', '{"detail":"seen","tools":["hidden"]}'],
+    ['no JSON', '{"seen"'],
+    ['a list', '["seen"]'],
+    ['far too long', JSON.stringify({ seen: 'x'.repeat(100_000) })],
+  ])('has the server’s status and our words where it is %s', async (_what, text) => {
+    const refused = await answered(text)
+    expect([refused.status, refused.text.includes('seen')]).toEqual([400, false])
+    expect(JSON.parse(refused.text)).toMatchObject({ id: 7, error: { code: -32000 } })
+    expect((await answered(text, '500 Oh')).status).toBe(502)
+  })
+
+  it.each(['7', 'null'])('passes where it refuses this call, or one that was not understood: id %s', async (id) => {
+    const text = `{"jsonrpc":"2.0","id":${id},"error":{"code":-32602,"message":"No such colour"}}`
+    const refused = await answered(text)
+    expect([refused.status, refused.text]).toEqual([400, text])
+  })
+})
 
 describe('E14 a server of HTTP/2', () => {
+  afterEach(end)
   type Answers = (message: Message, answer: string) => string | undefined
 
   /** `undefined`: the stream is reset in the middle of its answer. */

@@ -328,8 +328,8 @@ describe('a sign of life', () => {
     const written = event(answer(1))
     quiet.on('slow', ({ res }) => {
       stream(res).write(event(progress))
-      setTimeout(() => res.write(written.slice(0, 20)), 350)
-      setTimeout(() => res.end(written.slice(20)), 700)
+      setTimeout(() => res.write(written.slice(0, 20)), 1000)
+      setTimeout(() => res.end(written.slice(20)), 2000)
     })
     const { answers, text } = await call('slow', { at: own.resource('quiet'), token: await own.tokenFor('quiet') })
     expect(answers).toEqual([answer(1)])

@@ -79,7 +79,7 @@ const textOf = (result: unknown) => JSON.stringify((result as { content?: unknow
 const namesOf = async (client: Client) => (await client.listTools()).tools.map(({ name }) => name)
 
 async function until(holds: () => boolean): Promise<void> {
-  for (let left = 1000; !holds(); left--) {
+  for (let left = 2000; !holds(); left--) {
     if (left === 0) throw new Error('It never came true.')
     await delay(10)
   }

@@ -69,7 +69,7 @@ async function connect(name: string, capabilities: ClientCapabilities, user = AN
 const textOf = (result: unknown) => JSON.stringify((result as { content?: unknown }).content)
 
 async function until(holds: () => boolean): Promise<void> {
-  for (let left = 1000; !holds(); left--) {
+  for (let left = 2000; !holds(); left--) {
     if (left === 0) throw new Error('It never came true.')
     await delay(10)
   }

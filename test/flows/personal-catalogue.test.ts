@@ -88,7 +88,7 @@ async function connect(who: Who, mode: Mode, address = '*') {
 }
 
 async function until(holds: () => boolean | Promise<boolean>): Promise<void> {
-  for (let left = 500; !(await holds()); left--) {
+  for (let left = 2000; !(await holds()); left--) {
     if (left === 0) throw new Error('It never came true.')
     await delay(10)
   }

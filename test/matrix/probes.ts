@@ -124,7 +124,7 @@ function holds(answer: unknown, says: string): void {
 }
 
 async function until(isSo: () => boolean, otherwise: string): Promise<void> {
-  for (let left = 500; !isSo(); left--) {
+  for (let left = 2000; !isSo(); left--) {
     if (left === 0) throw new Error(otherwise)
     await delay(10)
   }

@@ -78,7 +78,7 @@ async function start({ hasStream = true } = {}) {
 }
 
 async function until(holds: () => boolean): Promise<void> {
-  for (let left = 1000; !holds(); left--) {
+  for (let left = 4000; !holds(); left--) {
     if (left === 0) throw new Error('It never came true.')
     await delay(5)
   }

@@ -24,7 +24,7 @@ async function start() {
     return session
   }
   const until = async (holds: () => boolean) => {
-    for (let left = 500; !holds(); left--) {
+    for (let left = 2000; !holds(); left--) {
       if (left === 0) throw new Error('It never came true.')
       await new Promise((resolve) => setTimeout(resolve, 10))
     }

@@ -162,7 +162,7 @@ describe('a close while the disk is waited for', () => {
     fakeTime()
     const closed = vi.fn()
     const closing = here.records.close().then(closed)
-    await vi.advanceTimersByTimeAsync(4999)
+    await vi.advanceTimersByTimeAsync(999)
     expect(closed).not.toHaveBeenCalled()
     await vi.advanceTimersByTimeAsync(1)
     await closing

@@ -186,7 +186,7 @@ export const listenRequest = (notifications: unknown, id: number | string = 'lis
 
 /** Waits for what will come true. */
 export const until = async (holds: () => boolean): Promise<void> => {
-  for (let left = 1000; !holds(); left--) {
+  for (let left = 4000; !holds(); left--) {
     if (left === 0) throw new Error('It never came true.')
     await delay(5)
   }
