@@ -88,8 +88,8 @@ export class SharedConnections extends Dispatcher {
   }
 
   private takeAt(at: number): Connection | undefined {
-    const [connection] = this.free.splice(at, 1)
-    return connection
+    const { free } = this
+    return at === free.length - 1 ? free.pop() : free.splice(at, 1)[0]
   }
 
   private add(): Connection {
