@@ -55,6 +55,7 @@ export interface PassingNeeds {
 export function createPassing(needs: PassingNeeds): (visit: Visit) => Promise<Ending> {
   const { policy, limits, clock, streams, subscriptions } = needs
   const sessions = createSessions({ sealKeys: needs.sealKeys, marks: needs.marks, now: clock })
+  const renewal = { binding: needs.binding, report: needs.upstreams.report }
   const remote = createRemoteRoute({ forward: createForward(needs.upstreams), sessions, streams, limits })
   const channel = createChannelRoute({
     self: needs.self,
@@ -67,16 +68,12 @@ export function createPassing(needs: PassingNeeds): (visit: Visit) => Promise<En
 
   return (visit) => {
     const bound = needs.binding.bind(visit.upstream, callerOf(visit))
-    return bound instanceof Promise ? bound.then((upstream) => begin(upstream, visit)) : begin(bound, visit)
-  }
-
-  function begin(bound: Upstream, visit: Visit): Promise<Ending> {
-    return bound.kind === 'remote' && bound.given !== undefined ? renewing(bound, visit) : pass(bound, visit, true)
+    return bound instanceof Promise ? bound.then((upstream) => renewing(upstream, visit)) : renewing(bound, visit)
   }
 
   async function renewing(bound: Upstream, visit: Visit): Promise<Ending> {
     try {
-      return await withRenewal(needs.binding, bound, callerOf(visit), (upstream, last) => pass(upstream, visit, last))
+      return await withRenewal(renewal, bound, callerOf(visit), (upstream, last) => pass(upstream, visit, last))
     } catch (error) {
       if (!(error instanceof UpstreamRefused)) throw error
       return sendFault(visit.exchange, visit.incoming?.id, FAULTS.upstream_unauthorized)
@@ -87,17 +84,8 @@ export function createPassing(needs: PassingNeeds): (visit: Visit) => Promise<En
   function pass(upstream: Upstream, visit: Visit, last: boolean): Promise<Ending> {
     const same = isSame(upstream, visit)
     if (same === true) return passOn(upstream, visit, last)
-    const bridge = () => bridged(upstream, visit, last)
+    const bridge = () => needs.bridge(visit, wholeEdit(screenFor(upstream, visit)))
     return same === false ? bridge() : same.then((speaks) => (speaks ? passOn(upstream, visit, last) : bridge()))
-  }
-
-  async function bridged(upstream: Upstream, visit: Visit, last: boolean): Promise<Ending> {
-    try {
-      return await needs.bridge(visit, wholeEdit(screenFor(upstream, visit)))
-    } catch (error) {
-      if (!last || !(error instanceof UpstreamRefused)) throw error
-      return sendFault(visit.exchange, visit.incoming?.id, FAULTS.upstream_unauthorized)
-    }
   }
 
   /** A session goes on as it began, whatever the server speaks by now; nobody is asked about one that is none. */

@@ -6,8 +6,8 @@ import { refusedBy, withRenewal } from './renewal.ts'
 
 const CALLER = {} as Caller
 const REFUSED = { status: 401, challenge: undefined }
-function remote(given?: string): RemoteUpstream {
-  const known: Partial<RemoteUpstream> = { kind: 'remote', id: 'notes' }
+function remote(given?: string, personal?: boolean): RemoteUpstream {
+  const known: Partial<RemoteUpstream> = { kind: 'remote', id: 'notes', ...(personal && { personal }) }
   return { ...known, ...(given && { given: { headers: { authorization: given } } }) } as RemoteUpstream
 }
 
@@ -15,6 +15,8 @@ function remote(given?: string): RemoteUpstream {
 function start(takes: readonly string[], renewals: readonly string[]) {
   const tried: [string | undefined, boolean][] = []
   const left = [...renewals]
+  const reports: unknown[] = []
+  const report = (id: string, outcome: object) => void reports.push({ id, ...outcome })
   const binding = {
     async renew() {
       const next = left.shift()
@@ -27,17 +29,20 @@ function start(takes: readonly string[], renewals: readonly string[]) {
     if (shown !== undefined && takes.includes(shown)) return 'answered'
     throw new UpstreamRefused(REFUSED)
   }
-  return { tried, run: (given?: string) => withRenewal(binding, remote(given), CALLER, use) }
+  const needs = { binding, report }
+  const run = (given?: string, personal?: boolean) => withRenewal(needs, remote(given, personal), CALLER, use)
+  return { tried, reports, run }
 }
 
 describe('a credential that is refused', () => {
   it('is had anew, and the server asked once more', async () => {
-    const { run, tried } = start(['new'], ['new'])
+    const { run, tried, reports } = start(['new'], ['new'])
     expect(await run('old')).toBe('answered')
     expect(tried).toEqual([
       ['old', false],
       ['new', true],
     ])
+    expect(reports).toEqual([])
   })
 
   it('and refused again, stays refused', async () => {
@@ -55,10 +60,23 @@ describe('a credential that is refused', () => {
     expect(plain.tried).toEqual([[undefined, true]])
   })
 
+  it.each([{ renewals: [] }, { renewals: ['new'] }])(
+    'is told of the server, where it is not one person’s own: $renewals',
+    async ({ renewals }) => {
+      const shared = start([], renewals)
+      await expect(shared.run('old')).rejects.toBeInstanceOf(UpstreamRefused)
+      expect(shared.reports).toEqual([{ id: 'notes', ok: false, reason: 'upstream_unauthorized' }])
+      const own = start([], renewals)
+      await expect(own.run('old', true)).rejects.toBeInstanceOf(UpstreamRefused)
+      expect(own.reports).toEqual([])
+    },
+  )
+
   it('is not had anew for another failure', async () => {
     const failing = () => Promise.reject(new UpstreamError('reset', 'It broke off.'))
     const binding = { renew: () => Promise.reject(new Error('asked')) }
-    await expect(withRenewal(binding, remote('old'), CALLER, failing)).rejects.toMatchObject({ reason: 'reset' })
+    const needs = { binding, report: () => expect.unreachable() }
+    await expect(withRenewal(needs, remote('old'), CALLER, failing)).rejects.toMatchObject({ reason: 'reset' })
   })
 })
 

@@ -4,7 +4,7 @@ import type { IncomingHttpHeaders } from 'node:http'
 import type { Binding } from '../upstreams/binding.ts'
 import type { Caller } from '../upstreams/caller.ts'
 import { UpstreamRefused } from '../upstreams/credential.ts'
-import type { Refused, Upstream } from '../upstreams/upstream.ts'
+import type { Refused, Upstream, Upstreams } from '../upstreams/upstream.ts'
 
 /** Whether another credential may help; other 403s are the server's policy, and asking again changes nothing. */
 export function refusedBy(status: number, headers: IncomingHttpHeaders): Refused | undefined {
@@ -13,25 +13,42 @@ export function refusedBy(status: number, headers: IncomingHttpHeaders): Refused
   return status === 401 || asksForMore ? { status, challenge } : undefined
 }
 
+interface Needs {
+  readonly binding: Pick<Binding, 'renew'>
+  readonly report: Upstreams['report']
+}
+
 /**
  * `use` rejects with UpstreamRefused where the server refused, and nothing went to the client. `last`: what the server says then stays.
  * Rejects as `use` does, and as `binding.renew`.
  */
 export async function withRenewal<U extends Upstream, T>(
-  binding: Pick<Binding, 'renew'>,
+  { binding, report }: Needs,
   upstream: U,
   caller: Caller | undefined,
   use: (upstream: U, last: boolean) => Promise<T>,
 ): Promise<T> {
   // Without a credential of ours there is none to be had anew.
   if (upstream.kind !== 'remote' || upstream.given === undefined) return use(upstream, true)
+  const { id, personal } = upstream
+  const renew = (refused: Refused) => binding.renew(upstream, caller, refused)
   try {
     return await use(upstream, false)
   } catch (error) {
     if (!(error instanceof UpstreamRefused)) throw error
-    const again = await binding.renew(upstream, caller, error.refused)
-    if (again === undefined) throw error
-    // A remote one goes in, and a remote one comes out.
-    return use(again as U, true)
+    return await again(error)
+  }
+
+  async function again(first: UpstreamRefused): Promise<T> {
+    try {
+      const renewed = await renew(first.refused)
+      if (renewed === undefined) throw first
+      // A remote one goes in, and a remote one comes out.
+      return await use(renewed as U, true)
+    } catch (error) {
+      // That one person's own is refused says nothing of the server.
+      if (error instanceof UpstreamRefused && personal !== true) report(id, { ok: false, reason: error.reason })
+      throw error
+    }
   }
 }

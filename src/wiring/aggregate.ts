@@ -34,7 +34,7 @@ export function openAggregate(ground: Ground, door: Door, opened: Opened) {
   const bridge = createBridge({ report, clock })
   const { eraOf, listenAs, introduce } = bridge
   const { connect, isConnectable, unconnectedOffer } = openConnect(ground)
-  const { catalog, compose, lists } = openLists(ground, { reach, unconnectedOffer, eraOf })
+  const { catalog, compose, lists } = openLists(ground, { reach, unconnectedOffer, eraOf, report })
   const accounts = createAccountChanges()
   const back = createBackChannel({
     ...door,
@@ -63,6 +63,7 @@ export function openAggregate(ground: Ground, door: Door, opened: Opened) {
     connect,
     reach,
     binding: door.binding,
+    report,
     onError,
     policy,
     lists,

@@ -7,13 +7,17 @@ import { type ComposeNeeds, createCompose } from '../mcp/aggregate/views/caller-
 import type { Bridge } from '../mcp/bridge/call.ts'
 import { withRenewal } from '../mcp/renewal.ts'
 import { rarely } from '../observe/rarely.ts'
+import type { Upstreams } from '../upstreams/upstream.ts'
 import type { Ground } from './ground.ts'
 
 const TOLD = { every: 60_000, most: 50 }
 
-type Known = Pick<CatalogNeeds, 'reach' | 'unconnectedOffer'> & { readonly eraOf: Bridge['eraOf'] }
+type Known = Pick<CatalogNeeds, 'reach' | 'unconnectedOffer'> & {
+  readonly eraOf: Bridge['eraOf']
+  readonly report: Upstreams['report']
+}
 
-export function openLists(ground: Ground, { reach, unconnectedOffer, eraOf }: Known) {
+export function openLists(ground: Ground, { reach, unconnectedOffer, eraOf, report }: Known) {
   const { binding, clock, config, policy, scopes, tools } = ground
   const { ttl, timeout } = config.aggregate
   const { onFailure, onLeftOut } = rarelyTold(ground)
@@ -22,7 +26,7 @@ export function openLists(ground: Ground, { reach, unconnectedOffer, eraOf }: Kn
     contextOf: binding.contextOf,
     unconnectedOffer,
     readOffer: (upstream, signal, caller) =>
-      withRenewal(binding, upstream, caller, (one) => readOffer(one, eraOf, signal)),
+      withRenewal({ binding, report }, upstream, caller, (one) => readOffer(one, eraOf, signal)),
     screenTools: tools.screen,
     clock,
     timeout,

@@ -233,7 +233,9 @@ describe('two credentials of one caller', () => {
   })
 
   it('identity beside a bearer is none: the bearer decides who it is', async () => {
-    await expectServed(range, { bend: { 'X-Authenticated-User': 'somebody-else@example.com', 'X-Forwarded-User': 'somebody-else' } })
+    await expectServed(range, {
+      bend: { 'X-Authenticated-User': 'somebody-else@example.com', 'X-Forwarded-User': 'somebody-else' },
+    })
     const sent = range.canary.requests.at(-1)?.rawHeaders ?? []
     expect(legible(sent.join(' '))).not.toContain('somebody-else')
     const isServed = (event: CallEvent | ActEvent) => event.kind === 'call' && event.decision === 'allow'

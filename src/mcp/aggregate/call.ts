@@ -3,7 +3,7 @@
 
 import type { RpcNotification, RpcRequest } from '../../protocol/jsonrpc.ts'
 import type { Binding } from '../../upstreams/binding.ts'
-import type { RemoteUpstream, Upstream } from '../../upstreams/upstream.ts'
+import type { RemoteUpstream, Upstream, Upstreams } from '../../upstreams/upstream.ts'
 import type { Bridge } from '../bridge/call.ts'
 import { type ClientHello, helloOfRequest } from '../bridge/hello.ts'
 import { Deadline } from '../deadlines.ts'
@@ -25,6 +25,7 @@ import type { ViewVisit } from './visit.ts'
 export interface CallNeeds extends QuestionNeeds, Omit<RelayNeeds, 'back'> {
   readonly reach: Reach
   readonly binding: Pick<Binding, 'renew'>
+  readonly report: Upstreams['report']
   readonly bridge: Pick<Bridge, 'bridgeCall'>
   readonly eras: SpokenEras
   readonly sessions: Pick<AggregateSessions, 'lost' | 'upstreamSession'>
@@ -40,7 +41,7 @@ export function createCalls(needs: CallNeeds): (call: ViewCall) => Promise<Endin
     if (bound === undefined) throw unknownServer()
     const gone = leaving(visit)
     try {
-      return await withRenewal(needs.binding, bound, caller, (upstream, last) =>
+      return await withRenewal(needs, bound, caller, (upstream, last) =>
         callAt(needs, call, { upstream, renewable: !last, gone }),
       )
     } catch (error) {
