@@ -74,6 +74,7 @@ export const REQUEST_REASONS = {
   name_encoding: 'The header that names the tool cannot be decoded.',
   name_mismatch: 'Header and message name different things.',
   name_missing: 'The header that names the tool is missing.',
+  no_endpoint: 'There is no MCP endpoint at the url of the server behind the gate.',
   not_jsonrpc: 'The message is no JSON-RPC.',
   original_alias: 'The ingress names the original request in a second way.',
   original_ambiguous: 'It is not clear which request the ingress asks about.',

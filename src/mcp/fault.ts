@@ -119,6 +119,12 @@ const PASSED_REFUSALS = new Set([400, 404, 405, 406, 409, 413, 415, 429])
 export const faultOfRefusal = (status: number): Fault | undefined =>
   PASSED_REFUSALS.has(status) ? undefined : faultOfFailure(status)
 
+const ENDPOINT_MISSING = new Set([404, 405])
+
+/** What a refusal that is no JSON-RPC says of a server, where the words were a client's first ones, which every MCP endpoint knows. */
+export const noEndpoint = (status: number): string | undefined =>
+  ENDPOINT_MISSING.has(status) ? 'no_endpoint' : undefined
+
 /** Of the successes, what MCP's transports answer with. */
 const SUCCESSES = new Set([200, 202, 204])
 const LONGEST_SESSION = 1024

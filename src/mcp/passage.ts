@@ -13,6 +13,8 @@ export interface Passage {
   /** Id of the request that waits. */
   readonly id: RpcId | undefined
   readonly era: 'modern' | 'legacy'
+  /** What a refusal that goes on to the client says of the server, by its status. */
+  readonly faultOfStatus?: ((status: number) => string | undefined) | undefined
   readonly screen: Screen
   /** The session id that the client is given for the upstream's. */
   sessionFor(upstreamSession: string): string | undefined

@@ -229,7 +229,7 @@ export class Relay implements Dispatcher.DispatchHandler {
     if (failure !== undefined) this.fail(failure)
     else {
       sendRefusal(res, this.status, id, this.headers)
-      this.finish('answered')
+      this.finish('answered', this.passage.faultOfStatus?.(this.status))
       this.readOn()
     }
   }

@@ -1,6 +1,7 @@
 // A request to a remote upstream: which session, which head, what its answer must pass through.
 // MCP 2025-11-25, Transports: session management, resumability; MCP 2026-07-28 has neither.
 import type { RemoteUpstream } from '../upstreams/upstream.ts'
+import { noEndpoint } from './fault.ts'
 import type { Forward } from './forward.ts'
 import { upstreamHeaders } from './headers.ts'
 import type { Incoming } from './message.ts'
@@ -65,6 +66,7 @@ export function createRemoteRoute({ forward, sessions, streams, limits }: Needs)
     const { upstream, visit, screen, renewable, sealed, lasting } = going
     const { exchange, principal, head, httpMethod: method, incoming, era } = visit
     const opening = incoming?.method === 'initialize'
+    const greets = opening || incoming?.method === 'server/discover'
     return forward(
       upstream,
       {
@@ -87,6 +89,7 @@ export function createRemoteRoute({ forward, sessions, streams, limits }: Needs)
         expects: incoming?.kind === 'request' ? 'answer' : method === 'GET' ? 'stream' : 'nothing',
         id: incoming?.id,
         era,
+        faultOfStatus: greets ? noEndpoint : undefined,
         screen,
         sessionFor(id) {
           if (era === 'legacy' && opening)

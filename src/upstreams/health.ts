@@ -12,6 +12,7 @@ interface Needs {
 
 /** What an operator can do where the address of a server is probably not that of its MCP endpoint. */
 const REMEDIES: Readonly<Record<string, string>> = {
+  no_endpoint: 'There is no MCP endpoint at its url. Write it with the path, such as /mcp.',
   protocol: 'It answered, but not in MCP. Is its url that of its MCP endpoint, with the path, such as /mcp?',
   redirect: 'Write the address that it redirects to as its url: redirects are not followed.',
   upstream_unauthorized: 'It refuses what the gate shows. Write what it is to be given as its credentials.',

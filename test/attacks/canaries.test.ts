@@ -190,7 +190,17 @@ async function run(...words: string[]) {
 
 function dataNow(): Buffer {
   const files = readdirSync(join(gate.folder, 'data'), { recursive: true, withFileTypes: true })
-  return Buffer.concat(files.filter((one) => one.isFile()).map((one) => readFileSync(join(one.parentPath, one.name))))
+  return Buffer.concat(files.filter((one) => one.isFile()).map((one) => readThere(join(one.parentPath, one.name))))
+}
+
+/** What the record has done with is removed, also between the look at what there is and the reading. */
+function readThere(path: string): Buffer {
+  try {
+    return readFileSync(path)
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error
+    return Buffer.alloc(0)
+  }
 }
 
 /** Ids of requests that were answered in this browser: without the library's own cookies they open nothing (src/oauth/answered.ts). */

@@ -40,22 +40,21 @@ beforeAll(async () => {
   trap.listen(0, '127.0.0.1')
   await once(trap, 'listening')
   trapUrl = `http://127.0.0.1:${(trap.address() as AddressInfo).port}`
+  const known = {
+    url: evil.url,
+    maxAnswer: '1mb',
+    breaker: { failures: 10_000 },
+    credentials: { type: 'headers', headers: { Authorization: `Bearer ${SECRET}` } },
+  } as const
   gateway = await startGateway({
     servers: [
-      {
-        id: 'evil',
-        url: evil.url,
-        requestTimeout: '2s',
-        idleTimeout: '2s',
-        maxAnswer: '1mb',
-        breaker: { failures: 10_000 },
-        credentials: { type: 'headers', headers: { Authorization: `Bearer ${SECRET}` } },
-      },
+      { ...known, id: 'evil', requestTimeout: '2s', idleTimeout: '2s' },
+      { ...known, id: 'slow', requestTimeout: '2m', idleTimeout: '2m' },
     ],
     policy: {
       rules: [
         { allow: ['*/*'], to: ['*'] },
-        { deny: ['evil/hidden'], to: ['*'] },
+        { deny: ['evil/hidden', 'slow/hidden'], to: ['*'] },
       ],
     },
     server: { limits: { streamStall: '500ms', streamsPerPrincipal: 1000 } },
@@ -247,8 +246,9 @@ describe('B8: an answer in parts of one byte', () => {
   ])('as %s is held as what it weighs, and filtered', async (type, text) => {
     evil.on('tools/list', ({ res }) => crumble(res, type, text))
     let got: McpAnswer | undefined
+    const patient = await gateway.tokenFor('slow')
     const most = await mostHeld(async () => {
-      got = await listTools(gateway.resource('evil'), token)
+      got = await listTools(gateway.resource('slow'), patient)
     })
     expect(got?.body).toMatchObject({ result: { tools: [{ name: 'read' }] } })
     // Over a hundred bytes for each, were each kept by itself.

@@ -1,5 +1,8 @@
 // What somebody who does not know the product yet gets wrong, and what they read then.
+import { once } from 'node:events'
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
@@ -8,6 +11,7 @@ import { runCommand, startCommand, writeConfig } from '../support/cli.ts'
 import { registerClient } from '../support/client.ts'
 import { ANN, startGateway } from '../support/gateway.ts'
 import { createPerson } from '../support/person.ts'
+import { startTokenGuarded } from '../support/token-guarded.ts'
 import { freePort } from '../support/upstream.ts'
 
 const cleanups: (() => unknown)[] = []
@@ -54,6 +58,68 @@ function damage(path: string): void {
   for (const { rootpage } of pages as { rootpage: number }[])
     whole.fill(0xa5, (rootpage - 1) * page_size, rootpage * page_size)
   writeFileSync(path, whole)
+}
+
+const HANDSHAKE = {
+  jsonrpc: '2.0',
+  id: 1,
+  method: 'initialize',
+  params: { protocolVersion: '2025-11-25', capabilities: {}, clientInfo: { name: 'test', version: '1' } },
+}
+
+describe('a server that is configured wrongly', () => {
+  it('is down, with what to do in the log, where its url leads to no MCP endpoint or it wants a credential', async () => {
+    const strict = await startTokenGuarded({ 'the-key': 'gate' })
+    const nothing = createServer((_req, res) => res.writeHead(404, { 'content-type': 'text/html' }).end('<h1>')).listen(
+      0,
+      '127.0.0.1',
+    )
+    await once(nothing, 'listening')
+    cleanups.push(strict.close, () => nothing.close())
+    const { url } = strict
+    const keyed = (key: string) => ({ type: 'headers', headers: { Authorization: `Bearer ${key}` } }) as const
+    const gateway = await startGateway({
+      servers: [
+        { id: 'elsewhere', url: `http://127.0.0.1:${(nothing.address() as AddressInfo).port}/` },
+        { id: 'keyless', url },
+        { id: 'wrong-key', url, credentials: keyed('another-key') },
+        { id: 'well', url, credentials: keyed('the-key') },
+      ],
+      policy: { rules: [{ allow: ['*/*'], to: ['*'] }] },
+    })
+    cleanups.push(() => gateway.close())
+    const shake = async (id: string) => {
+      const head = { 'content-type': 'application/json', accept: 'application/json, text/event-stream' }
+      const authorization = `Bearer ${await gateway.tokenFor(id)}`
+      const answer = await fetch(gateway.resource(id), {
+        method: 'POST',
+        headers: { ...head, authorization },
+        body: JSON.stringify(HANDSHAKE),
+      })
+      return answer.status
+    }
+    // Clients of an older transport look for a 404.
+    expect([await shake('elsewhere'), await shake('well')]).toEqual([404, 200])
+    expect([await shake('keyless'), await shake('wrong-key')]).toEqual([502, 502])
+
+    const { checks } = (await (await fetch(`${gateway.url}/ready`)).json()) as { checks: Check[] }
+    const found = Object.fromEntries(checks.map(({ name, state, reason }) => [name, reason ?? state]))
+    expect(found).toMatchObject({
+      'server:elsewhere': 'no_endpoint',
+      'server:keyless': 'upstream_unauthorized',
+      'server:wrong-key': 'upstream_unauthorized',
+      'server:well': 'up',
+    })
+    const told = gateway.log.filter((line) => line.includes('server down'))
+    expect(told).toHaveLength(3)
+    for (const line of told) expect(line).toMatch(/"remedy":"[^"]+"/)
+  })
+})
+
+interface Check {
+  readonly name: string
+  readonly state?: string
+  readonly reason?: string
 }
 
 describe('an application that kept the id of a registration that is not here', () => {
