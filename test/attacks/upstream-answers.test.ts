@@ -40,13 +40,13 @@ interface Message {
 
 /** Over bare sockets: a library would not write what this one writes. */
 async function serverOf(own: Own, era: 'modern' | 'legacy' = 'modern') {
-  const served = { connections: 0, own, calledOver: 0 }
+  const served = { connections: 0, own, calledOver: 0, ended: new Set<number>() }
   const wires = new Set<Socket>()
   const server = createServer((socket) => {
     served.connections += 1
     const which = served.connections
     wires.add(socket)
-    socket.on('error', () => undefined)
+    socket.on('error', () => undefined).on('close', () => served.ended.add(which))
     const connection = {}
     let read = ''
     socket.on('data', (part) => {
@@ -178,7 +178,8 @@ atBoth('E14 a server that answers twice, at the %s address', (place) => {
       expect([stale.nonce, JSON.parse(stale.text)]).toMatchObject([undefined, { id: 2, error: { code: -32603 } }])
       const before = server.calledOver
       expect((await call('third', 3)).nonce).toBe('third')
-      expect(server.calledOver).toBeGreaterThan(before)
+      expect(server.calledOver).not.toBe(before)
+      await expect.poll(() => server.ended.has(before)).toBe(true)
     },
   )
 

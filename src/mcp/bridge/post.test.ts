@@ -1,8 +1,10 @@
 // One message and its one answer, and what becomes of servers that do not do their part (catalogue row E27).
 import { once } from 'node:events'
 import type { ServerResponse } from 'node:http'
+import type { Dispatcher } from 'undici'
 import { afterEach, describe, expect, it } from 'vitest'
 import type { RpcRequest } from '../../protocol/jsonrpc.ts'
+import type { SharedOptions } from '../../upstreams/network/shared-connections.ts'
 import { type Posting, post } from './post.ts'
 import { type Answer, error, events, json, type Message, remote, result, startServer } from './servers.support.ts'
 
@@ -65,6 +67,28 @@ describe('an answer', () => {
     expect(await send({ headers: session })).toMatchObject({ status: 200, response: ok(REQUEST) })
     expect(server.seen.map(({ headers }) => headers['last-event-id'])).toEqual([undefined, 'one', 'two'])
     expect(server.seen.at(-1)?.headers).toMatchObject({ ...session, authorization: 'Bearer ours' })
+  })
+
+  it('comes over a connection of its caller’s own, and so does its rest', async () => {
+    const { server } = await posting((message, req, res) => {
+      if (req.method === 'POST')
+        return void res.writeHead(200, { 'content-type': 'text/event-stream' }).end('id: one\n\n')
+      return void events(res, ok({ ...message, id: 7 })).end()
+    })
+    const asked: unknown[] = []
+    const { pool } = server.upstream
+    const watched = new Proxy(pool, {
+      get(_, name) {
+        if (name !== 'request') return Reflect.get(pool, name)
+        return (options: SharedOptions & Dispatcher.RequestOptions) => {
+          asked.push([options.method, options.whose])
+          return pool.request(options)
+        }
+      },
+    })
+    const message = { message: REQUEST, headers: { 'mcp-protocol-version': '2025-11-25' }, signal: NEVER }
+    for (const whose of ['ann', 'bob']) await post({ ...server.upstream, pool: watched, whose }, message)
+    expect(asked).toEqual(['ann', 'bob'].flatMap((whose) => ['POST', 'GET'].map((method) => [method, whose])))
   })
 
   it.each([

@@ -9,6 +9,7 @@ import { addPart } from '../../protocol/parts.ts'
 import { UpstreamRefused } from '../../upstreams/credential.ts'
 import { verdictOf } from '../../upstreams/gate.ts'
 import { toldMessage, UNTOLD } from '../../upstreams/identity/meta.ts'
+import type { SharedOptions } from '../../upstreams/network/shared-connections.ts'
 import { type RemoteUpstream, UpstreamError, type Verdict } from '../../upstreams/upstream.ts'
 import { readJson } from '../answer.ts'
 import { Deadline } from '../deadlines.ts'
@@ -69,6 +70,9 @@ export async function post(upstream: RemoteUpstream, posting: Posting): Promise<
   }
 }
 
+/** Ids of our own do not keep callers apart: an error without one answers anybody. */
+type Asked = Dispatcher.RequestOptions & SharedOptions
+
 async function send(upstream: RemoteUpstream, posting: Posting): Promise<Posted> {
   const { message, headers, signal } = posting
   const patience = new AbortController()
@@ -77,7 +81,7 @@ async function send(upstream: RemoteUpstream, posting: Posting): Promise<Posted>
   const leave = () => patience.abort(failure(faultOfAbort(signal)))
   if (signal.aborted) leave()
   signal.addEventListener('abort', leave)
-  const options: Dispatcher.RequestOptions = {
+  const options: Asked = {
     path: upstream.path,
     method: 'POST',
     headers: {
@@ -90,6 +94,7 @@ async function send(upstream: RemoteUpstream, posting: Posting): Promise<Posted>
     headersTimeout: 0,
     bodyTimeout: upstream.idleTimeout,
     signal: patience.signal,
+    whose: upstream.whose,
   }
   try {
     const answer = await upstream.pool.request(options)
@@ -122,14 +127,16 @@ async function inParts(upstream: RemoteUpstream, posting: Posting, answer: Dispa
       throw signal.reason
     })
     const resuming = { ...headers, accept: 'text/event-stream', [HEADER_LAST_EVENT]: posted.lastEvent }
-    part = await upstream.pool.request({
+    const rest: Asked = {
       path: upstream.path,
       method: 'GET',
       headers: { ...resuming, ...upstream.addedHeaders },
       headersTimeout: upstream.requestTimeout,
       bodyTimeout: upstream.idleTimeout,
       signal,
-    })
+      whose: upstream.whose,
+    }
+    part = await upstream.pool.request(rest)
     if (part.statusCode !== 200 || mediaType(part.headers) !== 'text/event-stream') {
       await part.body.dump()
       throw failure(FAULTS.reset)
