@@ -18,18 +18,38 @@ const EVERY_UNPRINTABLE = new RegExp(UNPRINTABLE.source, 'g')
 const PLAIN = /^[\x20\x21\x23-\x5b\x5d-\x7e]*$/
 
 export function eventLine(event: CallEvent | ActEvent): string {
-  const line = lineOf(event, LONGEST_NAME)
-  // One UTF-16 unit is at most three bytes of UTF-8.
-  if (line.length * 3 <= LONGEST_LINE || Buffer.byteLength(line) <= LONGEST_LINE) return line
-  return lineOf(event, SHORT_NAME)
+  if (event.kind === 'act') return bounded((longest) => asJson(actFields(event, longest)))
+  const { head, shared } = callParts(event)
+  return head + shared
 }
+
+/** A call's line in two parts. */
+export interface LineParts {
+  /** Its own. */
+  readonly head: string
+  /** What is the same in the next line of this caller who asks for the same. In one piece, where no outcome is known yet. */
+  readonly shared: string
+}
+
+export function callParts(event: CallEvent): LineParts {
+  const parts = writeCall(event, LONGEST_NAME)
+  return fits(parts.head.length + parts.shared.length, () => parts.head + parts.shared)
+    ? parts
+    : writeCall(event, SHORT_NAME)
+}
+
+function bounded(write: (longest: number) => string): string {
+  const line = write(LONGEST_NAME)
+  return fits(line.length, () => line) ? line : write(SHORT_NAME)
+}
+
+/** One UTF-16 unit is at most three bytes of UTF-8. */
+const fits = (length: number, line: () => string): boolean =>
+  length * 3 <= LONGEST_LINE || Buffer.byteLength(line()) <= LONGEST_LINE
 
 /** The decision's own line with the outcome at its end: what was serialised once is not serialised again. */
 export const completedLine = (decided: string, outcome: CallOutcome): string =>
   decided.slice(0, -1) + outcomeEnding(outcome)
-
-const lineOf = (event: CallEvent | ActEvent, longest: number): string =>
-  event.kind === 'call' ? callLine(event, longest) : asJson(actFields(event, longest))
 
 // Names of servers and methods, our own reasons, ids of rules: few, and in every line.
 const known = {
@@ -43,12 +63,49 @@ const known = {
   era: recurring('era'),
 }
 
-/** Piece by piece, because every call pays for it: pieces that come again are kept. What else an object carries stays out of the record. */
-function callLine(event: CallEvent, longest: number): string {
+function writeCall(event: CallEvent, longest: number): LineParts {
   const { args } = event
-  return (
-    // Both of our own making.
-    `{"kind":"call","id":"${event.id}","time":"${event.time}"` +
+  // Both of our own making.
+  const start = `{"kind":"call","id":"${event.id}","time":"${event.time}"`
+  const head = args === undefined || longest < LONGEST_NAME ? start : `${start},"args":${asJson(args)}`
+  const decided = sharedBy(event, longest)
+  const ending = outcomeEnding(event)
+  return { head, shared: ending === '}' ? decided : decided.slice(0, -1) + ending }
+}
+
+/** By the attributes: those of one principal are one object, with every call. */
+const latest = new WeakMap<KeptAttributes, { readonly event: CallEvent; readonly shared: string }>()
+
+/** All but a call's own parts, with the closing brace. Most calls of a caller ask for what the one before has asked for. */
+function sharedBy(event: CallEvent, longest: number): string {
+  const { attributes } = event
+  if (attributes === undefined || longest < LONGEST_NAME) return inOnePiece(writeShared(event, longest))
+  const before = latest.get(attributes)
+  if (before !== undefined && saysTheSame(before.event, event)) return before.shared
+  const shared = inOnePiece(writeShared(event, longest))
+  // Arguments can be long, and are no part of it.
+  latest.set(attributes, { event: { ...event, args: undefined }, shared })
+  return shared
+}
+
+const saysTheSame = (one: CallEvent, other: CallEvent): boolean =>
+  isSame(one, other) &&
+  one.beside === other.beside &&
+  one.by === other.by &&
+  one.server === other.server &&
+  one.via === other.via &&
+  one.method === other.method &&
+  one.name === other.name &&
+  one.decision === other.decision &&
+  one.reason === other.reason &&
+  one.rule === other.rule &&
+  one.policy === other.policy &&
+  one.address === other.address &&
+  one.era === other.era
+
+/** Piece by piece, because many calls pay for it: pieces that come again are kept. What else an object carries stays out of the record. */
+const writeShared = (event: CallEvent, longest: number): string =>
+  `${
     callerMembers(event, longest) +
     member('beside', event.beside, longest) +
     member('by', event.by, longest) +
@@ -59,16 +116,13 @@ function callLine(event: CallEvent, longest: number): string {
     known.decision(event.decision, longest) +
     known.reason(event.reason, longest) +
     known.rule(event.rule, longest) +
-    (args === undefined || longest < LONGEST_NAME ? '' : `,"args":${asJson(args)}`) +
     known.policy(event.policy, longest) +
     member('address', event.address, longest) +
-    known.era(event.era, longest) +
-    outcomeEnding(event)
-  )
-}
+    known.era(event.era, longest)
+  }}`
 
 /** Who called, apart from what they were known by. */
-type Caller = { readonly [Key in 'subject' | 'email' | 'client' | 'auth' | 'family']: CallEvent[Key] }
+type Caller = Pick<CallEvent, 'subject' | 'email' | 'client' | 'auth' | 'family'>
 
 /** By the attributes: those of one principal are one object, with every call. */
 const callers = new WeakMap<KeptAttributes, { readonly caller: Caller; readonly members: string }>()

@@ -2,7 +2,7 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { ANSWERED, act, call, ended } from './events.support.ts'
 import { idOf, open, REFUSED } from './journal.support.ts'
-import type { PendingCall } from './pending.ts'
+import type { JournaledCall } from './journaled-call.ts'
 
 beforeEach(() => {
   vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'setInterval', 'clearInterval'] })
@@ -174,7 +174,7 @@ describe('the limit of what waits for the disk', () => {
   async function fill() {
     const opened = open({ limit: 10_000, sink: ['store'] })
     opened.disk.broken = true
-    const calls: PendingCall[] = []
+    const calls: JournaledCall[] = []
     while (calls.length < 1000) {
       const next = await opened.recorder.decide(call(calls.length + 1)).catch(() => undefined)
       if (next === undefined) return { ...opened, calls }

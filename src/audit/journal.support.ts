@@ -1,7 +1,7 @@
 // A journal over a disk that is full, broken, slow or hangs, for its tests.
 import { expect } from 'vitest'
 import { StoreUnavailable } from '../protocol/errors.ts'
-import type { Journal, RecordEntry, RecordLine } from '../store/record-log.ts'
+import { type Journal, type RecordEntry, type RecordLine, wholeOf } from '../store/record-log.ts'
 import { call } from './events.support.ts'
 import { openJournal } from './journal.ts'
 
@@ -37,10 +37,11 @@ function startDisk(): Disk {
       const lines = new Map<string, string>()
       const endings = new Map<string, string>()
       for (const entry of entries) {
-        if ('line' in entry) {
-          lines.set(entry.id, entry.line)
+        if ('ending' in entry) endings.set(entry.id, entry.ending)
+        else {
+          lines.set(entry.id, wholeOf(entry))
           endings.delete(entry.id)
-        } else endings.set(entry.id, entry.ending)
+        }
       }
       return new Map(
         [...lines].map(([id, line]) => [id, JSON.parse(line.slice(0, -1) + (endings.get(id) ?? '}'))] as const),
@@ -56,7 +57,8 @@ function startDisk(): Disk {
         if (disk.full) throw new StoreUnavailable('The disk is full.')
         disk.writes += 1
         disk.written += entries.length
-        for (const entry of entries) cached.push('line' in entry ? { id: entry.id, line: entry.line } : { ...entry })
+        for (const entry of entries)
+          cached.push('ending' in entry ? { ...entry } : { id: entry.id, line: wholeOf(entry) })
       },
       async sync() {
         underway = cached

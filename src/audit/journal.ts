@@ -3,12 +3,13 @@
 // What cannot be recorded does not happen.
 import type { AuditConfig } from '../config/audit.ts'
 import { inTime } from '../protocol/in-time.ts'
-import type { Journal, RecordEntry, RecordLog } from '../store/record-log.ts'
+import { type Journal, type RecordEntry, type RecordLog, wholeOf } from '../store/record-log.ts'
 import type { CallEvent } from './event.ts'
 import { eventLine } from './event-line.ts'
 import { groupCommit } from './group-commit.ts'
+import { JournaledCall } from './journaled-call.ts'
 import { isOutcomeOf, outcomeEnding } from './outcome.ts'
-import { PendingCall, Undecided } from './pending.ts'
+import { Undecided } from './pending.ts'
 import { type OpenRecorder, unavailable } from './recording.ts'
 import { turns } from './turn.ts'
 
@@ -31,10 +32,10 @@ interface Needs {
   readonly report: (detail: object, message: string) => void
 }
 
-export function openJournal({ log, journal, sink, limit, stdout, report }: Needs): OpenRecorder<PendingCall> {
+export function openJournal({ log, journal, sink, limit, stdout, report }: Needs): OpenRecorder<JournaledCall> {
   const prints = sink.includes('stdout')
   const acts = groupCommit((lines) => log.append(lines))
-  const undecided = new Undecided(PendingCall)
+  const undecided = new Undecided(JournaledCall)
   const writing = turns(write)
   /** To be written with the next decisions: outcomes, and what a sync that failed has left in doubt. */
   let owed: RecordEntry[] = []
@@ -51,13 +52,13 @@ export function openJournal({ log, journal, sink, limit, stdout, report }: Needs
   let ended = false
 
   /** `decided`: its outcome follows. */
-  function recorded(event: CallEvent, decided: CallEvent | undefined): Promise<PendingCall> {
+  function recorded(event: CallEvent, decided: CallEvent | undefined): Promise<JournaledCall> {
     if (closed || waitingBytes >= limit) return Promise.reject(unavailable())
-    const call = new PendingCall(event.id, eventLine(event), decided)
+    const call = new JournaledCall(event, decided)
     return writing.add(call).then(() => call)
   }
 
-  function write(calls: readonly PendingCall[]): void {
+  function write(calls: readonly JournaledCall[]): void {
     try {
       put(calls)
     } catch (error) {
@@ -67,12 +68,12 @@ export function openJournal({ log, journal, sink, limit, stdout, report }: Needs
     for (const call of calls) {
       waitingBytes += sizeOf(call)
       if (call.decided !== undefined) undecided.add(call)
-      else if (prints) stdout(call.line)
+      else if (prints) stdout(wholeOf(call))
     }
   }
 
   /** What is owed goes first. Throws when the disk does not take all of it. */
-  function put(calls: readonly PendingCall[]): void {
+  function put(calls: readonly JournaledCall[]): void {
     const entries = withOwed(calls)
     const paid = entries.length - calls.length
     try {
@@ -88,7 +89,7 @@ export function openJournal({ log, journal, sink, limit, stdout, report }: Needs
   }
 
   /** While the disk keeps nothing, what is written again only fills it. */
-  function withOwed(calls: readonly PendingCall[]): readonly RecordEntry[] {
+  function withOwed(calls: readonly JournaledCall[]): readonly RecordEntry[] {
     if (owed.length === 0 || failure !== undefined) return calls
     return owed.length <= OWED_AT_ONCE ? [...owed, ...calls] : [...owed.slice(0, OWED_AT_ONCE), ...calls]
   }
@@ -191,13 +192,13 @@ export function openJournal({ log, journal, sink, limit, stdout, report }: Needs
       await recorded(event, undefined)
     },
     finish(call, event, outcome) {
-      const { id, line, decided } = call
+      const { id, decided } = call
       call.decided = undefined
       undecided.remove(call)
       if (decided && isOutcomeOf(decided, event)) {
         const ending = outcomeEnding(outcome)
         owe({ id, ending })
-        if (prints) stdout(line.slice(0, -1) + ending)
+        if (prints) stdout(wholeOf(call).slice(0, -1) + ending)
       } else {
         const whole = eventLine({ ...event, ...outcome })
         owe({ id, line: whole })
@@ -222,7 +223,7 @@ export function openJournal({ log, journal, sink, limit, stdout, report }: Needs
       writing.flush()
       for (let call = undecided.first(); call !== undefined; call = undecided.first()) {
         undecided.remove(call)
-        if (prints) stdout(call.line)
+        if (prints) stdout(wholeOf(call))
       }
       clearTimeout(timer)
       if (!(await inTime(syncAll(), LONGEST_CLOSE, false))) giveUp()
@@ -233,4 +234,4 @@ export function openJournal({ log, journal, sink, limit, stdout, report }: Needs
 }
 
 /** Escaped and mostly ASCII: characters are near enough to bytes. */
-const sizeOf = (entry: RecordEntry): number => ('line' in entry ? entry.line : entry.ending).length
+const sizeOf = (entry: RecordEntry): number => ('ending' in entry ? entry.ending : wholeOf(entry)).length

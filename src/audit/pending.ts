@@ -19,15 +19,12 @@ class Place {
 
 export class PendingCall extends Place implements RecordedCall {
   readonly id: string
-  /** The newest that is known of it. */
-  line: string
-  /** What the line says, until it has its outcome. */
+  /** What is recorded of it, until it has its outcome. */
   decided: CallEvent | undefined
 
-  constructor(id: string, line: string, decided: CallEvent | undefined) {
+  constructor(id: string, decided: CallEvent | undefined) {
     super()
     this.id = id
-    this.line = line
     this.decided = decided
   }
 }

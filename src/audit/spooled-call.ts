@@ -4,6 +4,8 @@ import { PendingCall } from './pending.ts'
 import type { Segment } from './spool.ts'
 
 export class SpooledCall extends PendingCall {
+  /** The newest that is known of it. */
+  line: string
   /** The sweep after which it was decided. */
   readonly sweep: number
   /** The spool segment that holds its decision, and the bytes there. */
@@ -13,7 +15,8 @@ export class SpooledCall extends PendingCall {
   queued = false
 
   constructor(id: string, line: string, decided: CallEvent | undefined, sweep: number) {
-    super(id, line, decided)
+    super(id, decided)
+    this.line = line
     this.sweep = sweep
     // Escaped and mostly ASCII: characters are near enough to bytes.
     this.bytes = line.length

@@ -1,6 +1,6 @@
 // The audit record at rest: time-ordered ids, one JSON line each.
 
-/** Neither part holds a line feed. */
+/** No part of it, nor of what is below, holds a line feed. */
 export interface RecordLine {
   /** UUIDv7: time-ordered, so that the record grows at one end. No space in it. */
   readonly id: string
@@ -28,7 +28,18 @@ export interface RecordEnding {
   readonly ending: string
 }
 
-export type RecordEntry = RecordLine | RecordEnding
+/** A line in two parts. */
+export interface RecordParts {
+  readonly id: string
+  readonly head: string
+  /** What other lines end with, too: a place that keeps many keeps it once. */
+  readonly shared: string
+}
+
+export type RecordEntry = RecordLine | RecordParts | RecordEnding
+
+export const wholeOf = (entry: RecordLine | RecordParts): string =>
+  'line' in entry ? entry.line : entry.head + entry.shared
 
 /** Written is safe from a kill of this process, synced from a power cut. */
 export interface Journal {

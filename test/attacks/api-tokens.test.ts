@@ -122,7 +122,7 @@ describe('C26: what is kept', () => {
         .filter((entry) => entry.isFile())
         .map((entry) => join(entry.parentPath, entry.name)),
     )
-    for (const name of [/state\.db$/, /state\.db-wal$/, /audit\/[^/]+\.v1$/])
+    for (const name of [/state\.db$/, /state\.db-wal$/, /audit\/[^/]+\.v2$/])
       expect([name, files.some((file) => name.test(file))]).toEqual([name, true])
     const held = Buffer.concat([...files.map((file) => readFileSync(file)), Buffer.from(gateway.log.join('\n'))])
     // The twin: what is there is found this way.

@@ -188,7 +188,7 @@ describe('opening', () => {
   })
 
   it('refuses a record of a later release, and changes nothing', async () => {
-    const name = `${here.now - 5 * HOUR}-0000beef.v2`
+    const name = `${here.now - 5 * HOUR}-0000beef.v3`
     writeFileSync(join(here.folder, name), 'something new')
     expect(await failure(here.folder)).toContain('was written by a later release of Portcullis')
     expect(here.segments()).toEqual([name])

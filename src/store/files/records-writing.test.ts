@@ -11,10 +11,10 @@ describe('segments', () => {
   it('begin with the first line, and get their range into their name when they end', async () => {
     expect(here.segments()).toEqual([])
     await here.records.append([line(idOf(here.now, 2)), line(idOf(here.now, 1))])
-    expect(here.segments()).toEqual([expect.stringMatching(/^\d{13}-[0-9a-f]{8}\.v1$/)])
+    expect(here.segments()).toEqual([expect.stringMatching(/^\d{13}-[0-9a-f]{8}\.v2$/)])
     await here.records.close()
     const [name = ''] = here.segments()
-    expect(name.slice(22)).toBe(`,${idOf(here.now, 1)},${idOf(here.now, 2)}.v1`)
+    expect(name.slice(22)).toBe(`,${idOf(here.now, 1)},${idOf(here.now, 2)}.v2`)
   })
 
   it('leave no empty file', async () => {
@@ -54,12 +54,12 @@ describe('segments', () => {
 
   it('get their names from the next start where a crash came first, once nobody writes to them', async () => {
     const begun = here.now - 3 * HOUR
-    const left = (at: number) => join(here.folder, `${at}-0000beef.v1`)
+    const left = (at: number) => join(here.folder, `${at}-0000beef.v2`)
     writeFileSync(left(begun), `${idOf(begun)} ${begun} whole\n${idOf(begun, 1)} ${begun} torn`)
     writeFileSync(left(begun + 1), '')
     writeFileSync(left(here.now), `${idOf(here.now)} ${here.now} growing\n`)
     const other = await here.open()
-    expect(here.segments()).toEqual([`${begun}-0000beef,${idOf(begun)},${idOf(begun)}.v1`, `${here.now}-0000beef.v1`])
+    expect(here.segments()).toEqual([`${begun}-0000beef,${idOf(begun)},${idOf(begun)}.v2`, `${here.now}-0000beef.v2`])
     expect(lines(await other.read('', 9))).toEqual(['whole', 'growing'])
     await other.close()
   })

@@ -1,8 +1,8 @@
 // What a segment of the record is called. While it grows, its name says when it was begun and by which writer; once it is full, also the
 // first and the last id in it, so that a reader opens only what it needs.
 
-/** `FORMAT` changes with what a line looks like. */
-const FORMAT = 1
+/** Changes with what a line looks like. In 1 no line named another. */
+const FORMAT = 2
 const NAME = /^(\d{13})-([0-9a-f]{8})(?:,([^,]+),([^,]+))?\.v(\d+)$/
 
 export interface SegmentName {
@@ -27,7 +27,7 @@ export function nameSegment(begun: number, writer: string, range?: IdRange): str
 /** `undefined`: not a segment of ours. */
 export function readSegmentName(file: string): SegmentName | undefined {
   const [, begun, writer, first, last, format] = NAME.exec(file) ?? []
-  if (begun === undefined || Number(format) !== FORMAT) return undefined
+  if (begun === undefined || !(Number(format) <= FORMAT)) return undefined
   const range =
     first === undefined || last === undefined
       ? undefined

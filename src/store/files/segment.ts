@@ -6,7 +6,7 @@ import type { RecordEntry } from '../record-log.ts'
 import type { syncFile } from './disk.ts'
 import { ignoreGone } from './failure.ts'
 import { nameSegment } from './segment-name.ts'
-import { writeEntries } from './stamped-line.ts'
+import { WrittenLines } from './written-lines.ts'
 
 interface Needs {
   readonly folder: string
@@ -25,6 +25,7 @@ export class Segment {
   readonly #needs: Needs
   readonly #path: string
   readonly #file: number
+  readonly #lines = new WrittenLines()
   #first = ''
   #last = ''
   /** Bytes that are on the disk. */
@@ -51,7 +52,7 @@ export class Segment {
    * nothing may be written here any more.
    */
   write(entries: readonly RecordEntry[], stamp: number): void {
-    const text = entries.length === 0 ? '\n' : writeEntries(entries, stamp)
+    const text = entries.length === 0 ? '\n' : this.#lines.write(entries, stamp)
     // One UTF-16 unit is at most three bytes of UTF-8.
     const room = text.length * 3 <= ROOM.length ? ROOM : Buffer.from(text)
     const size = room === ROOM ? ROOM.write(text) : room.length

@@ -1,6 +1,7 @@
-// A line of a segment: the id, when it was written, the event; or, with a `+` at the time, what the event's line ends with. Of two lines with
-// one id the one with the later stamp stands, wherever they are.
-import type { RecordEntry, RecordLine } from '../record-log.ts'
+// A line of a segment: the id, when it was written, the event; or, with a `+` at the time, what the event's line ends with. With `=7` at the
+// time the event goes on with what the line that began with `=7` says, somewhere before in the segment: most of an event is the same in
+// the next one of its caller. Of two lines with one id the one with the later stamp stands, wherever they are.
+import type { RecordLine } from '../record-log.ts'
 
 /** Where it stands in what was read: few of many lines are ever asked for, and a text that was cut out would keep all the others. */
 interface Stamped {
@@ -9,11 +10,14 @@ interface Stamped {
   readonly bytes: Buffer
   readonly from: number
   readonly to: number
+  /** What it goes on with. */
+  readonly shared: string
 }
 
 const LINE_FEED = 0x0a
 const SPACE = 0x20
 const PLUS = 0x2b
+const EQUALS = 0x3d
 
 let last = 0
 
@@ -23,18 +27,12 @@ export function nextStamp(now: number): number {
   return last
 }
 
-/** Ids hold no space, and nothing of an entry a line feed. */
-export function writeEntries(entries: readonly RecordEntry[], stamp: number): string {
-  let text = ''
-  for (const entry of entries)
-    text += 'line' in entry ? `${entry.id} ${stamp} ${entry.line}\n` : `${entry.id} ${stamp}+ ${entry.ending}\n`
-  return text
-}
-
 /** What a segment has to say, by id. */
 export class Lines {
   readonly #lines = new Map<string, Stamped>()
   readonly #endings = new Map<string, Stamped>()
+  /** By their numbers, as text. */
+  readonly #shared = new Map<string, string>()
   #ids: readonly string[] | undefined
   /** Of lines and endings; `''`: there are none. */
   first = ''
@@ -64,12 +62,22 @@ export class Lines {
 
   #addLine(bytes: Buffer, from: number, to: number): void {
     const afterId = bytes.indexOf(SPACE, from)
+    if (afterId <= from || afterId > to) return
+    if (bytes[from] === EQUALS) {
+      this.#shared.set(bytes.toString('latin1', from + 1, afterId), bytes.toString('utf8', afterId + 1, to))
+      return
+    }
     const afterStamp = bytes.indexOf(SPACE, afterId + 1)
-    if (afterId <= from || afterStamp < 0 || afterStamp > to) return
+    if (afterStamp < 0 || afterStamp > to) return
     const ends = bytes[afterStamp - 1] === PLUS
-    const stamp = Number(bytes.toString('latin1', afterId + 1, ends ? afterStamp - 1 : afterStamp))
+    const [written = '', number] = bytes.toString('latin1', afterId + 1, ends ? afterStamp - 1 : afterStamp).split('=')
+    const stamp = Number(written)
     if (!Number.isSafeInteger(stamp)) return
-    this.#addStamped(ends, bytes.toString('utf8', from, afterId), { stamp, bytes, from: afterStamp + 1, to })
+    const id = bytes.toString('utf8', from, afterId)
+    const shared = number === undefined ? '' : this.#shared.get(number)
+    if (shared !== undefined) this.#addStamped(ends, id, { stamp, bytes, from: afterStamp + 1, to, shared })
+    // Its other part is in the segment before what was read, or was lost with the power before it was on the disk.
+    else this.#count(id)
   }
 
   #addStamped(ends: boolean, id: string, added: Stamped): void {
@@ -79,6 +87,10 @@ export class Lines {
     // Of one append, which has one stamp, the order in the file counts.
     if (!ends && (this.#endings.get(id)?.stamp ?? Number.POSITIVE_INFINITY) <= added.stamp) this.#endings.delete(id)
     this.#ids = undefined
+    this.#count(id)
+  }
+
+  #count(id: string): void {
     if (id > this.last) this.last = id
     if (this.first === '' || id < this.first) this.first = id
   }
@@ -98,7 +110,7 @@ export function wholeLine(id: string, segments: readonly Lines[]): RecordLine | 
   return { id, line: text.slice(0, -1) + textOf(ending) }
 }
 
-const textOf = ({ bytes, from, to }: Stamped): string => bytes.toString('utf8', from, to)
+const textOf = ({ bytes, from, to, shared }: Stamped): string => bytes.toString('utf8', from, to) + shared
 
 /** Of what was appended the later stands, of what was restored the earlier. */
 function later(before: Stamped | undefined, added: Stamped | undefined): Stamped | undefined {
