@@ -1,7 +1,7 @@
 // A journal over a disk that is full, broken, slow or hangs, for its tests.
 import { expect } from 'vitest'
 import { StoreUnavailable } from '../protocol/errors.ts'
-import { type Journal, type RecordEntry, type RecordLine, wholeOf } from '../store/record-log.ts'
+import type { Journal, RecordEntry, RecordLine } from '../store/record-log.ts'
 import { call } from './events.support.ts'
 import { openJournal } from './journal.ts'
 
@@ -39,7 +39,7 @@ function startDisk(): Disk {
       for (const entry of entries) {
         if ('ending' in entry) endings.set(entry.id, entry.ending)
         else {
-          lines.set(entry.id, wholeOf(entry))
+          lines.set(entry.id, 'line' in entry ? entry.line : entry.head + entry.shared)
           endings.delete(entry.id)
         }
       }
@@ -57,8 +57,7 @@ function startDisk(): Disk {
         if (disk.full) throw new StoreUnavailable('The disk is full.')
         disk.writes += 1
         disk.written += entries.length
-        for (const entry of entries)
-          cached.push('ending' in entry ? { ...entry } : { id: entry.id, line: wholeOf(entry) })
+        for (const entry of entries) cached.push({ ...entry })
       },
       async sync() {
         underway = cached

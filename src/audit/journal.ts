@@ -3,7 +3,7 @@
 // What cannot be recorded does not happen.
 import type { AuditConfig } from '../config/audit.ts'
 import { inTime } from '../protocol/in-time.ts'
-import { type Journal, type RecordEntry, type RecordLog, wholeOf } from '../store/record-log.ts'
+import type { Journal, RecordEntry, RecordLog } from '../store/record-log.ts'
 import type { CallEvent } from './event.ts'
 import { eventLine } from './event-line.ts'
 import { groupCommit } from './group-commit.ts'
@@ -68,7 +68,7 @@ export function openJournal({ log, journal, sink, limit, stdout, report }: Needs
     for (const call of calls) {
       waitingBytes += sizeOf(call)
       if (call.decided !== undefined) undecided.add(call)
-      else if (prints) stdout(wholeOf(call))
+      else if (prints) stdout(call.whole())
     }
   }
 
@@ -198,7 +198,7 @@ export function openJournal({ log, journal, sink, limit, stdout, report }: Needs
       if (decided && isOutcomeOf(decided, event)) {
         const ending = outcomeEnding(outcome)
         owe({ id, ending })
-        if (prints) stdout(wholeOf(call).slice(0, -1) + ending)
+        if (prints) stdout(call.whole().slice(0, -1) + ending)
       } else {
         const whole = eventLine({ ...event, ...outcome })
         owe({ id, line: whole })
@@ -223,7 +223,7 @@ export function openJournal({ log, journal, sink, limit, stdout, report }: Needs
       writing.flush()
       for (let call = undecided.first(); call !== undefined; call = undecided.first()) {
         undecided.remove(call)
-        if (prints) stdout(wholeOf(call))
+        if (prints) stdout(call.whole())
       }
       clearTimeout(timer)
       if (!(await inTime(syncAll(), LONGEST_CLOSE, false))) giveUp()
@@ -234,4 +234,7 @@ export function openJournal({ log, journal, sink, limit, stdout, report }: Needs
 }
 
 /** Escaped and mostly ASCII: characters are near enough to bytes. */
-const sizeOf = (entry: RecordEntry): number => ('ending' in entry ? entry.ending : wholeOf(entry)).length
+function sizeOf(entry: RecordEntry): number {
+  if ('shared' in entry) return entry.head.length + entry.shared.length
+  return ('line' in entry ? entry.line : entry.ending).length
+}

@@ -15,4 +15,8 @@ export class JournaledCall extends PendingCall implements RecordParts {
     this.head = head
     this.shared = shared
   }
+
+  whole(): string {
+    return this.head + this.shared
+  }
 }

@@ -1,6 +1,6 @@
 // The audit record in memory: gone with the process, for tests.
 import { StoreUnavailable } from '../protocol/errors.ts'
-import { type CheckedRecordLog, type RecordEntry, type RecordLine, wholeOf } from './record-log.ts'
+import type { CheckedRecordLog, RecordEntry, RecordLine } from './record-log.ts'
 
 export function memoryRecords(): CheckedRecordLog {
   const lines = new Map<string, { readonly line: string; readonly ending?: string }>()
@@ -21,7 +21,8 @@ export function memoryRecords(): CheckedRecordLog {
     if (closed) throw new StoreUnavailable('The store is closed.')
     for (const entry of entries) {
       const before = lines.get(entry.id)
-      if (!('ending' in entry)) lines.set(entry.id, { line: wholeOf(entry) })
+      if ('line' in entry) lines.set(entry.id, { line: entry.line })
+      else if ('shared' in entry) lines.set(entry.id, { line: entry.head + entry.shared })
       else if (before !== undefined) lines.set(entry.id, { line: before.line, ending: entry.ending })
     }
   }

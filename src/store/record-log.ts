@@ -38,9 +38,6 @@ export interface RecordParts {
 
 export type RecordEntry = RecordLine | RecordParts | RecordEnding
 
-export const wholeOf = (entry: RecordLine | RecordParts): string =>
-  'line' in entry ? entry.line : entry.head + entry.shared
-
 /** Written is safe from a kill of this process, synced from a power cut. */
 export interface Journal {
   /** Throws StoreUnavailable when the disk does not take all of it; then it counts as not written. */
