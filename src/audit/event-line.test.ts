@@ -2,7 +2,7 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import type { ActEvent, CallEvent } from './event.ts'
-import { eventLine } from './event-line.ts'
+import { callParts, eventLine } from './event-line.ts'
 
 const CALL: CallEvent = {
   kind: 'call',
@@ -161,5 +161,30 @@ describe('eventLine', () => {
     const bob = { ...CALL, subject: 'bob', client: 'c1', attributes }
     for (const event of [ann, bob, ann, { ...ann, family: 'f1' }, { ...ann, auth: 'api_token' as const }])
       expect(JSON.parse(eventLine(event))).toEqual(event)
+  })
+})
+
+describe('callParts', () => {
+  const ANN: CallEvent = { ...CALL, attributes: { groups: ['staff'] }, args: { amount: 5 } }
+
+  it('shares all but what is of one call: its id, its moment, its arguments, its end', () => {
+    const later = { ...ANN, id: CALL.id.replace(/1$/, '2'), time: '2026-09-01T12:00:01.000Z', args: { amount: 6 } }
+    const [one, other] = [ANN, { ...later, status: 200, outcome: 'answered', latency: 3 } as const].map(callParts)
+    expect(other?.shared).toBe(one?.shared)
+    expect(other?.head).not.toBe(one?.head)
+    expect(one?.shared).not.toContain('amount')
+  })
+
+  it('shares nothing where anything else differs', () => {
+    const others: Partial<CallEvent>[] = [
+      ...[{ subject: 'u2' }, { email: 'u@example.com' }, { client: 'c' }, { auth: 'api_token' as const }],
+      ...[{ beside: 'b' }, { by: 'c' }, { server: 's' }, { via: '*' }, { method: 'tools/list' }, { name: 'n' }],
+      ...[{ decision: 'deny' as const }, { reason: 'r' }, { rule: 'x' }, { policy: '0a1b' }, { family: 'f' }],
+      ...[{ address: '192.0.2.2' }, { era: 'modern' as const }],
+    ]
+    for (const other of others) {
+      const { shared } = callParts(ANN)
+      expect(callParts({ ...ANN, ...other }).shared, JSON.stringify(other)).not.toBe(shared)
+    }
   })
 })

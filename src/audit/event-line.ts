@@ -1,7 +1,7 @@
 // An event as one JSON line, whatever callers put into names: bounded, without a control character a terminal could obey.
 import type { KeptAttributes } from './attributes.ts'
 import type { ActEvent, CallEvent, CallOutcome } from './event.ts'
-import { outcomeEnding } from './outcome.ts'
+import { outcomeEnding, outcomeMembers } from './outcome.ts'
 
 const LONGEST_NAME = 256
 /** Leaves room for the outcome within 8 KB. */
@@ -27,7 +27,7 @@ export function eventLine(event: CallEvent | ActEvent): string {
 export interface LineParts {
   /** Its own. */
   readonly head: string
-  /** What is the same in the next line of this caller who asks for the same. In one piece, where no outcome is known yet. */
+  /** What is the same in the next line of this caller who asks for the same. In one piece. */
   readonly shared: string
 }
 
@@ -67,10 +67,9 @@ function writeCall(event: CallEvent, longest: number): LineParts {
   const { args } = event
   // Both of our own making.
   const start = `{"kind":"call","id":"${event.id}","time":"${event.time}"`
-  const head = args === undefined || longest < LONGEST_NAME ? start : `${start},"args":${asJson(args)}`
-  const decided = sharedBy(event, longest)
-  const ending = outcomeEnding(event)
-  return { head, shared: ending === '}' ? decided : decided.slice(0, -1) + ending }
+  const own = args === undefined || longest < LONGEST_NAME ? start : `${start},"args":${asJson(args)}`
+  // Of a decision that is all there is to its request. Others end with it.
+  return { head: own + outcomeMembers(event), shared: sharedBy(event, longest) }
 }
 
 /** By the attributes: those of one principal are one object, with every call. */

@@ -2,12 +2,14 @@
 import type { CallEvent, CallOutcome } from './event.ts'
 
 /** In place of the closing brace, with one of its own. */
-export function outcomeEnding({ status, outcome, latency }: CallOutcome): string {
-  let ending = ''
-  if (status !== undefined) ending += `,"status":${status}`
-  if (outcome !== undefined) ending += `,"outcome":"${outcome}"`
-  if (latency !== undefined) ending += `,"latency":${latency}`
-  return `${ending}}`
+export const outcomeEnding = (outcome: CallOutcome): string => `${outcomeMembers(outcome)}}`
+
+export function outcomeMembers({ status, outcome, latency }: CallOutcome): string {
+  let members = ''
+  if (status !== undefined) members += `,"status":${status}`
+  if (outcome !== undefined) members += `,"outcome":"${outcome}"`
+  if (latency !== undefined) members += `,"latency":${latency}`
+  return members
 }
 
 /** Nothing but the outcome is new. */

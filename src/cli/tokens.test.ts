@@ -91,7 +91,7 @@ describe('portcullis tokens', () => {
     ])
     const files = readdirSync(join(cwd, 'data'), { recursive: true })
       .map(String)
-      .filter((name) => /\.(?:db|v1)/.test(name))
+      .filter((name) => /\.(?:db|v\d)/.test(name))
     expect(files).toEqual(expect.arrayContaining([expect.stringMatching(/^audit\//), expect.stringMatching(/\.db$/)]))
     for (const file of files) expect(readFileSync(join(cwd, 'data', file)).includes(secret.slice(6, -4))).toBe(false)
   })

@@ -26,7 +26,7 @@ afterEach(() => {
 describe('reading', () => {
   it('goes on beside a writer of another process, and sees each line once it is whole', async () => {
     await here.records.append([line(idOf(here.now), 'a')])
-    const path = join(here.folder, `${here.now}-0000beef.v1`)
+    const path = join(here.folder, `${here.now}-0000beef.v2`)
     writeFileSync(path, `${idOf(here.now, 1)} ${here.now} b\n${idOf(here.now, 2)} ${here.now} c`)
     expect(lines(await here.records.read('', 9))).toEqual(['a', 'b'])
     appendFileSync(path, `c\n\n${idOf(here.now, 3)} no-stamp d\n${idOf(here.now, 4)} ${here.now} \0\0\0\n`)
@@ -36,8 +36,8 @@ describe('reading', () => {
   it('finds all of a segment of which a backup has left a shorter copy', async () => {
     const begun = here.now - 3 * HOUR
     const [one, two, three] = [0, 1, 2].map((count) => `${idOf(begun, count)} ${begun} ${count}\n`)
-    writeFileSync(join(here.folder, `${begun}-0000beef.v1`), `${one}${two}`)
-    writeFileSync(join(here.folder, `${begun}-0000beef,${idOf(begun)},${idOf(begun, 2)}.v1`), `${one}${two}${three}`)
+    writeFileSync(join(here.folder, `${begun}-0000beef.v2`), `${one}${two}`)
+    writeFileSync(join(here.folder, `${begun}-0000beef,${idOf(begun)},${idOf(begun, 2)}.v2`), `${one}${two}${three}`)
     const restored = await here.open()
     expect(lines(await restored.newest(1))).toEqual(['2'])
     expect(lines(await restored.read('', 9))).toEqual(['0', '1', '2'])
@@ -50,7 +50,7 @@ describe('reading', () => {
   })
 
   it('forgets what was cut off again', async () => {
-    const path = join(here.folder, `${here.now}-0000beef.v1`)
+    const path = join(here.folder, `${here.now}-0000beef.v2`)
     writeFileSync(path, `${idOf(here.now, 1)} ${here.now} a\n${idOf(here.now, 2)} ${here.now} refused\n`)
     expect(lines(await here.records.read('', 9))).toEqual(['a', 'refused'])
     writeFileSync(path, `${idOf(here.now, 1)} ${here.now} a\n`)
@@ -84,7 +84,7 @@ describe('reading', () => {
   it('opens of many segments without a range, as kills leave them, only those that it needs', async () => {
     for (let at = 0; at < 20; at += 1)
       writeFileSync(
-        join(here.folder, `${here.now + at}-0000beef.v1`),
+        join(here.folder, `${here.now + at}-0000beef.v2`),
         `${idOf(here.now + at)} ${here.now + at} ${at}\n`,
       )
     expect(lines(await here.records.newest(2))).toEqual(['18', '19'])
@@ -98,7 +98,7 @@ describe('reading', () => {
     for (let at = 0; at < ids.length; at += 2) {
       const [first = '', last = ''] = ids.slice(at, at + 2)
       writeFileSync(
-        join(here.folder, `${here.now + at}-0000beef,${first},${last}.v1`),
+        join(here.folder, `${here.now + at}-0000beef,${first},${last}.v2`),
         `${first} ${here.now} ${first}\n${last} ${here.now} ${last}\n`,
       )
     }
@@ -181,10 +181,10 @@ describe('opening', () => {
   })
 
   it('says which of its files it cannot read', async () => {
-    const name = `${here.now - 3 * HOUR}-0000beef.v1`
+    const name = `${here.now - 3 * HOUR}-0000beef.v2`
     writeFileSync(join(here.folder, name), 'theirs')
     disk.unreadable = name
-    expect(await failure(here.folder)).toMatch(/0000beef\.v1: EACCES\)\. .* writable for this user/)
+    expect(await failure(here.folder)).toMatch(/0000beef\.v2: EACCES\)\. .* writable for this user/)
   })
 
   it('refuses a record of a later release, and changes nothing', async () => {
