@@ -18,9 +18,12 @@ const EVERY_UNPRINTABLE = new RegExp(UNPRINTABLE.source, 'g')
 const PLAIN = /^[\x20\x21\x23-\x5b\x5d-\x7e]*$/
 
 export function eventLine(event: CallEvent | ActEvent): string {
-  if (event.kind === 'act') return bounded((longest) => asJson(actFields(event, longest)))
-  const { head, shared } = callParts(event)
-  return head + shared
+  if (event.kind === 'call') {
+    const { head, shared } = callParts(event)
+    return head + shared
+  }
+  const line = asJson(actFields(event, LONGEST_NAME))
+  return fits(line.length, () => line) ? line : asJson(actFields(event, SHORT_NAME))
 }
 
 /** A call's line in two parts. */
@@ -36,11 +39,6 @@ export function callParts(event: CallEvent): LineParts {
   return fits(parts.head.length + parts.shared.length, () => parts.head + parts.shared)
     ? parts
     : writeCall(event, SHORT_NAME)
-}
-
-function bounded(write: (longest: number) => string): string {
-  const line = write(LONGEST_NAME)
-  return fits(line.length, () => line) ? line : write(SHORT_NAME)
 }
 
 /** One UTF-16 unit is at most three bytes of UTF-8. */

@@ -73,13 +73,16 @@ export function createPassing(needs: PassingNeeds): (visit: Visit) => Promise<En
 
   /** Most servers are given nothing that could be had anew, and speak the client's era: there nobody has to wait in between. */
   function going(bound: Upstream, visit: Visit): Promise<Ending> {
-    const isGiven = bound.kind === 'remote' && bound.given !== undefined
-    return !isGiven && isSame(bound, visit) === true ? passOn(bound, visit, true) : renewing(bound, visit)
+    if (bound.kind === 'remote' && bound.given !== undefined) return renewing(bound, visit)
+    const same = isSame(bound, visit)
+    return same === true ? passOn(bound, visit, true) : renewing(bound, visit, same)
   }
 
-  async function renewing(bound: Upstream, visit: Visit): Promise<Ending> {
+  /** `same`: where it was asked already. */
+  async function renewing(bound: Upstream, visit: Visit, same?: boolean | Promise<boolean>): Promise<Ending> {
+    const use = (upstream: Upstream, last: boolean) => pass(upstream, visit, last, same ?? isSame(upstream, visit))
     try {
-      return await withRenewal(renewal, bound, callerOf(visit), (upstream, last) => pass(upstream, visit, last))
+      return await withRenewal(renewal, bound, callerOf(visit), use)
     } catch (error) {
       if (!(error instanceof UpstreamRefused)) throw error
       return sendFault(visit.exchange, visit.incoming?.id, FAULTS.upstream_unauthorized)
@@ -87,8 +90,7 @@ export function createPassing(needs: PassingNeeds): (visit: Visit) => Promise<En
   }
 
   /** Bytes go through where client and server speak one era. */
-  function pass(upstream: Upstream, visit: Visit, last: boolean): Promise<Ending> {
-    const same = isSame(upstream, visit)
+  function pass(upstream: Upstream, visit: Visit, last: boolean, same: boolean | Promise<boolean>): Promise<Ending> {
     if (same === true) return passOn(upstream, visit, last)
     const bridge = () => needs.bridge(visit, wholeEdit(screenFor(upstream, visit)))
     return same === false ? bridge() : same.then((speaks) => (speaks ? passOn(upstream, visit, last) : bridge()))

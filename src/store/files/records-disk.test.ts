@@ -112,6 +112,46 @@ describe('a disk that is full', () => {
   })
 })
 
+describe('what many lines share', () => {
+  const parts = (count: number) => ({ id: idOf(here.now, count), head: `{"n":${count}`, shared: ',"who":"ann"}' })
+
+  it('is said again after a write that the disk took in part', async () => {
+    const journal = here.records.openJournal?.()
+    journal?.write([line(idOf(here.now, 1), 'before')])
+    disk.takes = 30
+    expect(() => journal?.write([parts(2)])).toThrow(StoreUnavailable)
+    disk.takes = Number.POSITIVE_INFINITY
+    journal?.write([parts(2), parts(3)])
+    const whole = ['before', '{"n":2,"who":"ann"}', '{"n":3,"who":"ann"}']
+    const reader = await here.open()
+    for (const one of [here.records, reader]) expect(lines(await one.read('', 9))).toEqual(whole)
+    await reader.close()
+  })
+
+  it('is said again after a sync that failed', async () => {
+    const journal = here.records.openJournal?.()
+    here.sync = lossy()
+    journal?.write([parts(1)])
+    await expect(journal?.sync()).rejects.toThrow(StoreUnavailable)
+    const [lost = ''] = here.segments()
+    journal?.write([parts(1), parts(2)])
+    await journal?.sync()
+    // As if the disk had kept nothing of the first.
+    rmSync(join(here.folder, lost))
+    const reader = await here.open()
+    expect(lines(await reader.read('', 9))).toEqual(['{"n":1,"who":"ann"}', '{"n":2,"who":"ann"}'])
+    await reader.close()
+  })
+
+  it('is said in both files where a part comes late', async () => {
+    const journal = here.records.openJournal?.()
+    journal?.write([{ ...parts(1), id: idOf(here.now - HOUR) }, parts(2)])
+    await journal?.sync()
+    expect(here.segments()).toHaveLength(2)
+    expect(lines(await here.records.read('', 9))).toEqual(['{"n":1,"who":"ann"}', '{"n":2,"who":"ann"}'])
+  })
+})
+
 describe('waiting for the disk', () => {
   it('is done for one at a time, and for all who wait behind at once', async () => {
     let running = 0

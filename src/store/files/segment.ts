@@ -100,6 +100,7 @@ export class Segment {
   /** Takes no more. */
   end(): void {
     this.#ended = true
+    this.#lines.end()
     this.#closeWhenDone()
   }
 

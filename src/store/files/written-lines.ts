@@ -5,7 +5,7 @@ import type { RecordEntry } from '../record-log.ts'
 const MOST_SHARED = 2048
 
 export class WrittenLines {
-  /** By what they say: under which number later lines name them. */
+  /** By what they say: under which number later lines name them. Remembered before it is written: whose write fails is not written to again. */
   readonly #shared = new Map<string, number>()
 
   /** Ids hold no space and begin with no `=`, and nothing of an entry holds a line feed. */
@@ -13,6 +13,11 @@ export class WrittenLines {
     let text = ''
     for (const entry of entries) text += this.#lineOf(entry, stamp)
     return text
+  }
+
+  /** Nothing more is written. */
+  end(): void {
+    this.#shared.clear()
   }
 
   #lineOf(entry: RecordEntry, stamp: number): string {
